@@ -1,0 +1,46 @@
+# make run    build all and serve on http://localhost:8080
+# make test   every test, real browsers included (installs them with apt where it may)
+# make build  bin/starling      make dev   live reload
+# make bench  the measured table make lint  linters and format
+.PHONY: run test build dev bench lint clean web browsers
+.DEFAULT_GOAL := build
+
+web_sources := $(shell find web -path web/built -prune -o -type f -print)
+go_sources := $(shell find . -path ./node_modules -prune -o -name '*.go' -print) go.mod
+
+run: build
+	bin/starling serve
+
+build: bin/starling
+
+bin/starling: $(go_sources) web/built/index.html
+	go build -trimpath -o $@ ./cmd/starling
+
+web/built/index.html: $(web_sources) node_modules/.installed
+	node web/build.mjs
+
+node_modules/.installed: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	touch $@
+
+browsers:
+	e2e/install-browsers
+
+test: build browsers
+	go vet ./...
+	go test ./...
+	npx tsc --noEmit
+	npx vitest run
+
+dev: build
+	bin/starling serve & npx vite --config web/vite.config.ts; kill %1
+
+bench: build browsers
+	node bench/run.mjs
+
+lint: node_modules/.installed
+	test -z "$$(gofmt -l cmd internal tracker web)"
+	npx eslint .
+
+clean:
+	rm -rf bin node_modules web/built/*

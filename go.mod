@@ -1,0 +1,3 @@
+module github.com/starling-p2p/starling
+
+go 1.26.0

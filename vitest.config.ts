@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config'
+import { fileURLToPath } from 'node:url'
+
+const starling = fileURLToPath(new URL('./web/engine/index.ts', import.meta.url))
+
+export default defineConfig({
+  resolve: { alias: { starling } },
+  test: {
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['web/**/*.test.ts'], environment: 'node' } },
+      {
+        extends: true,
+        // Real browsers on few cores: one file after another, and time for a cold start.
+        test: { name: 'e2e', include: ['e2e/**/*.test.ts'], fileParallelism: false, testTimeout: 60_000, hookTimeout: 120_000 },
+      },
+    ],
+  },
+})

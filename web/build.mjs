@@ -1,0 +1,85 @@
+// Builds the web part into web/built, which the Go package web embeds:
+//   starling.js, starling-store.js   the engine and its store worker, under names that never change
+//   index.html, assets/*             the app; names of assets carry a hash, so they may be cached for ever
+//   sw.js                            the service worker, with the list of what it precaches
+//   *.br, *.gz                       each of these precompressed
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, gzip } from 'node:zlib'
+import { build } from 'vite'
+
+const web = dirname(fileURLToPath(import.meta.url))
+const out = join(web, 'built')
+const common = { configFile: false, root: web, logLevel: 'warn', publicDir: false }
+const target = ['chrome111', 'firefox115', 'safari16.4']
+
+/** One entry, one file, no hash in its name. */
+function single(entry, name, define = {}) {
+  return build({
+    ...common,
+    define,
+    build: {
+      outDir: out,
+      emptyOutDir: false,
+      target,
+      sourcemap: false,
+      lib: { entry: join(web, entry), formats: ['es'], fileName: () => name },
+      minify: true,
+      rolldownOptions: { output: { codeSplitting: false } },
+    },
+  })
+}
+
+/** The app imports the engine as every other page does: from /starling.js. */
+const engineIsExternal = {
+  name: 'engine-is-external',
+  enforce: 'pre',
+  resolveId: (id) => (id === 'starling' ? { id: '/starling.js', external: true } : null),
+}
+
+async function files(dir) {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true })
+  return entries.filter((e) => e.isFile()).map((e) => join(e.parentPath, e.name))
+}
+
+/** What the service worker keeps for offline use: [path, revision]; a hashed name needs no revision. */
+async function precacheList() {
+  const list = []
+  for (const file of (await files(out)).sort()) {
+    const path = '/' + relative(out, file)
+    if (/\.keep$|\.(br|gz|map)$/.test(path)) continue
+    const revision = path.startsWith('/assets/') ? '' : createHash('sha256').update(await readFile(file)).digest('hex').slice(0, 16)
+    list.push([path === '/index.html' ? '/' : path, revision])
+  }
+  return list
+}
+
+async function compress(file) {
+  const data = await readFile(file)
+  const quality = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: data.length }
+  const variants = [
+    ['.br', await promisify(brotliCompress)(data, { params: quality })],
+    ['.gz', await promisify(gzip)(data, { level: 9 })],
+  ]
+  for (const [suffix, body] of variants) if (body.length < data.length) await writeFile(file + suffix, body)
+}
+
+await mkdir(out, { recursive: true })
+for (const name of await readdir(out)) if (name !== '.keep') await rm(join(out, name), { recursive: true })
+
+await single('engine/index.ts', 'starling.js')
+await single('engine/store/worker.ts', 'starling-store.js')
+await build({
+  ...common,
+  root: join(web, 'app'),
+  publicDir: join(web, 'app/public'),
+  plugins: [engineIsExternal],
+  build: { outDir: out, emptyOutDir: false, target, assetsDir: 'assets', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+})
+const precache = await precacheList()
+const version = createHash('sha256').update(JSON.stringify(precache)).digest('hex').slice(0, 12)
+await single('sw/index.ts', 'sw.js', { __PRECACHE__: JSON.stringify(precache), __VERSION__: JSON.stringify(version) })
+for (const file of await files(out)) if (/\.(js|css|html|svg|webmanifest|json)$/.test(file)) await compress(file)

@@ -1,0 +1,51 @@
+/** Bytes that own or view an ordinary (not shared) buffer: what WebCrypto, Blob and data channels accept. */
+export type Bytes = Uint8Array<ArrayBuffer>
+
+export const utf8 = new TextEncoder()
+
+export function concat(parts: readonly Uint8Array[]): Bytes {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}
+
+export function random(length: number): Bytes {
+  return crypto.getRandomValues(new Uint8Array(length))
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** Throws nothing: undefined for anything but an even number of hex digits. */
+export function fromHex(text: string): Bytes | undefined {
+  if (text.length % 2 || !/^[0-9a-f]*$/i.test(text)) return undefined
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16))
+}
+
+/** A "binary string": one code point U+0000 to U+00FF per byte, as WebTorrent trackers want it. */
+export function toBinary(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes)
+}
+
+export function fromBinary(text: string): Bytes {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0))
+}
+
+/** Base64url without padding (RFC 4648, section 5). */
+export function toBase64url(bytes: Uint8Array): string {
+  return btoa(toBinary(bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '')
+}
+
+export function fromBase64url(text: string): Bytes | undefined {
+  if (!/^[\w-]*$/.test(text) || text.length % 4 === 1) return undefined
+  return fromBinary(atob(text.replace(/-/g, '+').replace(/_/g, '/')))
+}

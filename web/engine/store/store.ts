@@ -1,0 +1,61 @@
+import type { Bytes } from '../bytes.ts'
+import type { Card } from '../types.ts'
+
+/**
+ * One torrent's bytes, from 0 to length, in the order of its pieces. Holds only what was verified: the swarm writes
+ * a piece after its hash was right and reads only what it wrote. Calls may overlap.
+ */
+export interface Store {
+  /** Bytes [start, end), or a StarlingError 'storage' or 'unreadable'. */
+  read(start: number, end: number): Promise<Bytes>
+  /**
+   * Resolves when the bytes are on disk; data's buffer may be transferred away, so the caller forgets it. Errors:
+   * StarlingError 'no-space', which leaves all earlier bytes as they were, and 'storage'.
+   */
+  write(start: number, data: Bytes): Promise<void>
+  /** Where the whole is one readable Blob on disk: that Blob, not a copy in memory. Otherwise undefined. */
+  blob?(): Promise<Blob | undefined>
+  /** Lets go of handles; idempotent. */
+  close(): Promise<void>
+}
+
+/** Where one node keeps torrents. */
+export interface Stores {
+  readonly kind: 'opfs' | 'indexeddb' | 'memory'
+  /** Opens or makes the store of a torrent that is to be fetched. */
+  open(infoHash: string, length: number): Promise<Store>
+  /** Deletes a torrent's bytes; a torrent that is not there is no error. */
+  destroy(infoHash: string): Promise<void>
+  readonly registry: Registry
+  close(): Promise<void>
+}
+
+/** What must survive a reload besides the bytes, by infohash (40 hex digits). */
+export interface Registry {
+  get(infoHash: string): Promise<Entry | undefined>
+  /** On disk when it resolves. */
+  put(entry: Entry): Promise<void>
+  delete(infoHash: string): Promise<void>
+  list(): Promise<Entry[]>
+}
+
+export interface Entry {
+  infoHash: string
+  /** The info dictionary, bencoded, as hashed; absent until the metadata is here. */
+  info?: Bytes
+  /** BEP 3 bitfield of the pieces that are in the store and verified. */
+  pieces?: Bytes
+  /** Whether the data was seeded from a Blob, and so lies outside the store. */
+  seeded: boolean
+  trackers: string[]
+  webSeeds: string[]
+  /** Of a private torrent: the key of its link, 16 bytes. */
+  key?: Bytes
+  /** What a seeder needs to make the same container again: salt and header (seal/). */
+  seal?: { salt: Bytes; header: Bytes }
+  /** The card as it travels, and the key that may sign the next one (only where it was seeded). */
+  card?: { packed: Bytes; value: Card }
+  cardKey?: CryptoKey
+  /** Milliseconds since 1970. */
+  added: number
+}

@@ -1,0 +1,170 @@
+/**
+ * What a page sees of the engine: options in, plain states out.
+ *
+ * Everything named *State is plain data that can be cloned, because a tab that does not run the engine
+ * itself (see tabs/) gets it by message from the tab that does.
+ */
+
+export interface StarlingOptions {
+  /** WebTorrent trackers, ws: or wss:. Default: /announce of the server that starling.js came from. */
+  trackers?: string[]
+  /** STUN and TURN servers. Default: what /api/ice of that server says. */
+  iceServers?: RTCIceServer[]
+  /** Bytes per second, payload only. Default: no limit. */
+  uploadLimit?: number
+  /** Bytes per second, payload only. Default: no limit. */
+  downloadLimit?: number
+  /** Most links (RTCPeerConnections) open at once. Default 55. */
+  maxLinks?: number
+  /** What links begin with. Default: /m of the server that starling.js came from. */
+  linkBase?: string
+  /** Where data is kept: the best there is (OPFS, else IndexedDB, else memory), or only memory. Default 'auto'. */
+  store?: 'auto' | 'memory'
+  /** One tab per origin runs the engine and the others work through it. Default true where the browser can. */
+  shareTabs?: boolean
+}
+
+export interface SeedOptions {
+  /** Default: the file's name, or the first file's. Of a private torrent only those with the key see it. */
+  name?: string
+  /** Seal the data; the key travels only in the link. Default false. */
+  private?: boolean
+  /** Trackers in place of the node's. */
+  trackers?: string[]
+  /** BEP 19 web seeds, for plain torrents. */
+  webSeeds?: string[]
+  /** Something about the files that may change later without a new infohash; see Torrent.setCard. */
+  card?: Card
+  /**
+   * The infohash an earlier seed of these very bytes had. Where the node still knows it, nothing is hashed
+   * again and key and link stay the same; pieces are then verified as they are first sent.
+   */
+  known?: string
+}
+
+export interface AddOptions {
+  /** Trackers besides those that the link, magnet or file names. */
+  trackers?: string[]
+  /** Fetch nothing by itself: only what files' streams and urls ask for. Default false. */
+  onDemand?: boolean
+}
+
+/** Any JSON object of at most 32 KiB: a title, a description, a drawing of the sound. */
+export type Card = { [key: string]: unknown }
+
+export interface FileState {
+  name: string
+  /** Path inside the torrent, '/' between its parts; never absolute, never with '..'. */
+  path: string
+  /** Bytes. */
+  size: number
+  /** MIME type: as the seeder said (private), or guessed from the name. */
+  type: string
+  /** Share of this file's bytes that are here and verified, 0 to 1. */
+  progress: number
+}
+
+export interface PeerState {
+  /** 40 hex digits. */
+  id: string
+  /** What the peer calls itself ("Starling 0.1", "WebTorrent 3.0"), sanitised; '' when it does not say. */
+  client: string
+  kind: 'direct' | 'relayed' | 'webseed' | 'unknown'
+  /** Bytes per second. */
+  downloadSpeed: number
+  uploadSpeed: number
+  /** 0 to 1: how much of the torrent the peer has. */
+  progress: number
+}
+
+export interface TrackerState {
+  url: string
+  status: 'connecting' | 'working' | 'failed'
+  /** Plain words, when failed. */
+  error?: string
+  /** As the tracker counts them, this node included; undefined until it has answered. */
+  seeders?: number
+  leechers?: number
+}
+
+/**
+ * finding     no peer is known yet
+ * connecting  a link to a peer is being made
+ * downloading at least one peer is there and data is lacking
+ * seeding     all data is here
+ * failed      see error; nothing more will happen until the torrent is removed and added again
+ */
+export type TorrentStatus = 'finding' | 'connecting' | 'downloading' | 'seeding' | 'failed'
+
+export interface TorrentState {
+  /** 40 hex digits, lower case. */
+  infoHash: string
+  /** '' until the metadata is here. Comes from a stranger: show it as text only. */
+  name: string
+  private: boolean
+  status: TorrentStatus
+  /** Metadata is here (and, when private, opened with the key): name, files and length are final. */
+  ready: boolean
+  /** All data is here and verified. */
+  done: boolean
+  /** Bytes of all files; 0 until ready. */
+  length: number
+  files: FileState[]
+  /** 0 to 1: verified share of the torrent. */
+  progress: number
+  /** Verified bytes here. */
+  downloaded: number
+  /** Payload bytes sent since the engine started. */
+  uploaded: number
+  /** Bytes per second, payload, over the last few seconds. */
+  downloadSpeed: number
+  uploadSpeed: number
+  peers: PeerState[]
+  trackers: TrackerState[]
+  /** Attempts at a link since the engine started, and how many failed: tells "blocked network" from "nobody there". */
+  linksTried: number
+  linksFailed: number
+  magnetURI: string
+  /** Opens in a browser; carries the key when private. */
+  link: string
+  card?: Card
+  error?: { code: ErrorCode; message: string }
+}
+
+export interface NodeStats {
+  /** Whether this tab runs the engine. */
+  leader: boolean
+  torrents: number
+  /** Open now. */
+  links: number
+  channels: number
+  /** RTCPeerConnections made since the engine started, pending offers included. */
+  connectionsMade: number
+  banned: number
+  downloadSpeed: number
+  uploadSpeed: number
+  store: 'opfs' | 'indexeddb' | 'memory'
+}
+
+export type ErrorCode =
+  | 'bad-link' // not a link, magnet, infohash or torrent file; or cut short
+  | 'bad-torrent' // metadata that cannot be used
+  | 'wrong-key' // the data is right, the key does not open it
+  | 'no-space' // the browser's storage is full; what was there is untouched
+  | 'storage' // the browser's storage failed in another way
+  | 'unreadable' // a seeded Blob or File can no longer be read, or has changed
+  | 'unsupported' // this browser or page (no HTTPS, no WebRTC) cannot do it
+  | 'removed' // the torrent or node was removed while the call was under way
+  | 'aborted'
+  | 'too-large'
+
+export interface TorrentEvents {
+  /** Metadata is here. */
+  ready: void
+  /** Something in state changed; at most four times a second. */
+  progress: TorrentState
+  peer: PeerState
+  card: Card
+  done: void
+  error: Error
+}
