@@ -33,6 +33,8 @@ export interface SeedOptions {
   trackers?: string[]
   /** BEP 19 web seeds, for plain torrents. */
   webSeeds?: string[]
+  /** Told the bytes hashed so far, as hashing a large file takes a while. */
+  onHash?: (bytes: number) => void
   /** Something about the files that may change later without a new infohash; see Torrent.setCard. */
   card?: Card
   /**
