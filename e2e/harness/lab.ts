@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build, type Plugin } from 'vite'
+import { root } from './build.ts'
+
+export interface LabOptions {
+  /** The Content-Security-Policy of its page. Default: none. */
+  csp?: string
+  /** Further paths, or replacements of the lab's own. */
+  routes?: Record<string, (request: IncomingMessage, response: ServerResponse) => void | Promise<void>>
+}
+
+const engine = join(root, 'web/engine/index.ts')
+
+/** 'starling' is what every other page imports too: /starling.js. Anything of web/engine named by its path is bundled. */
+const engineIsExternal: Plugin = {
+  name: 'engine-is-external',
+  enforce: 'pre',
+  resolveId: (id) => (id === 'starling' ? { id: '/starling.js', external: true } : null),
+}
+
+const bundles = new Map<string, Promise<string>>()
+
+/** Once per process and entry, by the settings of web/build.mjs. */
+function bundle(entry: string): Promise<string> {
+  const made = bundles.get(entry) ?? make(entry)
+  bundles.set(entry, made)
+  return made
+}
+
+async function make(entry: string): Promise<string> {
+  const result = await build({
+    configFile: false,
+    root,
+    logLevel: 'error',
+    publicDir: false,
+    plugins: entry === engine ? [] : [engineIsExternal],
+    define: { __PRECACHE__: '[]', __VERSION__: '"lab"' },
+    build: {
+      write: false,
+      target: ['chrome111', 'firefox115', 'safari16.4'],
+      minify: entry.startsWith(join(root, 'web/')),
+      lib: { entry, formats: ['es'] },
+      rolldownOptions: { output: { codeSplitting: false } },
+    },
+  })
+  const [output] = Array.isArray(result) ? result : [result]
+  if (!output || !('output' in output)) throw new Error(`nothing was built of ${entry}`)
+  return output.output[0].code
+}
+
+/**
+ * An origin of its own with one page, for what is driven from within:
+ *   /                                      a page that imports the test's entry and puts its exports on globalThis.lab
+ *   /starling.js /starling-store.js /sw.js from the sources
+ *   /webtorrent.min.js                     stock webtorrent 3
+ */
+export class Lab {
+  readonly #http: HttpServer
+
+  private constructor(http: HttpServer) {
+    this.#http = http
+  }
+
+  /** entry: a TypeScript module, as new URL('./x.page.ts', import.meta.url). */
+  static async start(entry: URL, { csp, routes = {} }: LabOptions = {}): Promise<Lab> {
+    const scripts: Record<string, () => Promise<string | Buffer>> = {
+      '/lab.js': async () => `import * as lab from '/entry.js'\nglobalThis.lab = lab\n`,
+      '/entry.js': () => bundle(fileURLToPath(entry)),
+      '/starling.js': () => bundle(engine),
+      '/starling-store.js': () => bundle(join(root, 'web/engine/store/worker.ts')),
+      '/sw.js': () => bundle(join(root, 'web/sw/index.ts')),
+      '/webtorrent.min.js': () => readFile(join(root, 'node_modules/webtorrent/dist/webtorrent.min.js')),
+    }
+    const http = createServer((request, response) => {
+      const path = new URL(request.url ?? '/', 'http://lab').pathname
+      const answer = async () => {
+        const route = routes[path]
+        if (route) return route(request, response)
+        const script = scripts[path]
+        if (script) return response.setHeader('Content-Type', 'text/javascript').end(await script())
+        if (path !== '/') return response.writeHead(path === '/favicon.ico' ? 204 : 404).end()
+        if (csp) response.setHeader('Content-Security-Policy', csp)
+        response.setHeader('Content-Type', 'text/html')
+        response.end('<!doctype html><title>lab</title><script type="module" src="/lab.js"></script>')
+      }
+      answer().catch((error: unknown) => {
+        console.error(error)
+        response.writeHead(500).end()
+      })
+    })
+    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+    return new Lab(http)
+  }
+
+  /** http://127.0.0.1:port, without a slash at its end. */
+  get origin(): string {
+    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#http.close(resolve))
+    this.#http.closeAllConnections()
+    await closed
+  }
+}

@@ -1,0 +1,92 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { join } from 'node:path'
+import { buildBinary, buildPages, root } from './build.ts'
+
+export interface ServeOptions {
+  /** Bring the pages up to date first. False where a test needs the tracker alone. Default true. */
+  pages?: boolean
+  /** Further flags of `starling serve`. */
+  args?: string[]
+}
+
+/** The real server, on a free port which it keeps over a restart. */
+export class Server {
+  #child: ChildProcess | undefined
+  #origin = ''
+  readonly #args: string[]
+  readonly log: string[] = []
+
+  private constructor(args: string[]) {
+    this.#args = args
+  }
+
+  static async start({ pages = true, args = [] }: ServeOptions = {}): Promise<Server> {
+    if (pages) await buildPages()
+    await buildBinary()
+    const server = new Server(args)
+    await server.#spawn('127.0.0.1:0')
+    return server
+  }
+
+  /** http://127.0.0.1:port, without a slash at its end. */
+  get origin(): string {
+    return this.#origin
+  }
+
+  get tracker(): string {
+    return this.#origin.replace('http', 'ws') + '/announce'
+  }
+
+  /** A graceful end: SIGTERM, and wait for it. */
+  stop(): Promise<void> {
+    return this.#end('SIGTERM')
+  }
+
+  /** As when the machine loses power. */
+  kill(): Promise<void> {
+    return this.#end('SIGKILL')
+  }
+
+  /** Runs again, on the same port and knowing nothing of before. */
+  async restart(): Promise<void> {
+    await this.stop()
+    await this.#spawn(new URL(this.#origin).host)
+  }
+
+  close(): Promise<void> {
+    return this.stop()
+  }
+
+  async #spawn(addr: string): Promise<void> {
+    const child = spawn(join(root, 'bin/starling'), ['serve', '--addr', addr, ...this.#args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    const killed = () => child.kill('SIGKILL')
+    process.once('exit', killed)
+    child.once('exit', () => process.off('exit', killed))
+    const ready = new Promise<string>((resolve, reject) => {
+      for (const stream of [child.stdout, child.stderr]) {
+        createInterface({ input: stream }).on('line', (line) => {
+          this.log.push(line)
+          const origin = /Starling is at (https?:\/\/[^\s/"]+)/.exec(line)?.[1]
+          if (origin) resolve(origin)
+        })
+      }
+      child.once('error', reject)
+      child.once('exit', (code) => reject(new Error(`starling serve ended with ${code}:\n${this.log.join('\n')}`)))
+    })
+    this.#origin = await ready
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    this.#child = undefined
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    await gone
+  }
+}
