@@ -1,0 +1,144 @@
+/**
+ * What a torrent is: its metadata, and the strings and files by which people pass it on.
+ *
+ *   string or file ─ parseId (link.ts, magnet.ts) ─▶ infohash, key, trackers
+ *   .torrent file  ─ parseTorrent (metainfo.ts)   ─▶ the info dictionary's bytes ─ parseInfo ─▶ Info
+ *
+ * All of it comes from strangers. Every function returns something valid and bounded, or throws a StarlingError.
+ *
+ * This file is bencoding (BEP 3): i<number>e, <length>:<bytes>, l…e and d…e.
+ */
+import { concat, fromBinary, toBinary, utf8, type Bytes } from '../bytes.ts'
+import { StarlingError } from '../errors.ts'
+
+/** Dictionaries have binary strings as keys (see toBinary), strings are views of what was decoded. */
+export type Value = number | Bytes | Value[] | Dict
+export type Dict = Map<string, Value>
+
+/** What can be written besides: text as UTF-8, objects as dictionaries, without their undefined members. */
+export type Encodable = number | string | Uint8Array | readonly Encodable[] | ReadonlyMap<string, Encodable> |
+  { readonly [key: string]: Encodable | undefined }
+
+const maxDepth = 64
+const maxValues = 1 << 20
+const maxKey = 4096
+
+const bad = (what: string): StarlingError => new StarlingError('bad-torrent', `This torrent is damaged: ${what}.`)
+
+/** Canonical: keys sorted as bytes. Throws a TypeError on a number that is no safe integer. */
+export function encode(value: Encodable): Bytes {
+  const parts: Uint8Array[] = []
+  const text = (string: string): number => parts.push(utf8.encode(string))
+  const bytes = (data: Uint8Array): number => (text(`${data.length}:`), parts.push(data))
+  const write = (item: Encodable): void => {
+    if (typeof item === 'number') {
+      if (!Number.isSafeInteger(item)) throw new TypeError(`cannot bencode ${item}`)
+      text(`i${item}e`)
+    } else if (typeof item === 'string') {
+      bytes(utf8.encode(item))
+    } else if (item instanceof Uint8Array) {
+      bytes(item)
+    } else if (Array.isArray(item)) {
+      text('l')
+      item.forEach(write)
+      text('e')
+    } else {
+      const entries: [string, Encodable | undefined][] = item instanceof Map ? [...item] : Object.entries(item)
+      text('d')
+      for (const [key, member] of entries.sort(([a], [b]) => (a < b ? -1 : 1))) {
+        if (member === undefined) continue
+        bytes(fromBinary(key))
+        write(member)
+      }
+      text('e')
+    }
+  }
+  write(value)
+  return concat(parts)
+}
+
+/** One value and nothing after it. Throws 'bad-torrent'. */
+export function decode(bytes: Bytes): Value {
+  const [value, length] = decodePrefix(bytes)
+  if (length < bytes.length) throw bad('there is something after its end')
+  return value
+}
+
+/**
+ * The value that bytes begin with, and its length. ontop is told where each value of the outermost dictionary lies.
+ * Throws 'bad-torrent'.
+ */
+export function decodePrefix(
+  bytes: Bytes, ontop?: (key: string, start: number, end: number) => void,
+): [Value, length: number] {
+  let at = 0
+  let values = 0
+
+  /** A decimal number without leading zeros, up to the byte given. */
+  const number = (end: number, sign: string): number => {
+    let from = at
+    const limit = at + 20
+    while (bytes[at] !== end) {
+      if (at >= bytes.length || at > limit) throw bad('a number has no end')
+      at++
+    }
+    const text = toBinary(bytes.subarray(from, at++))
+    if (!new RegExp(`^(0|${sign}[1-9]\\d*)$`).test(text)) throw bad('a number is malformed')
+    return Number(text)
+  }
+
+  const string = (): Bytes => {
+    const length = number(0x3a, '')
+    if (length > bytes.length - at) throw bad('it ends too early')
+    return bytes.subarray(at, (at += length))
+  }
+
+  const value = (depth: number): Value => {
+    if (depth > maxDepth || ++values > maxValues) throw bad('it is nested too deeply or has too many parts')
+    const kind = bytes[at]
+    if (kind === 0x69) {
+      at++
+      return number(0x65, '-?')
+    }
+    if (kind === 0x6c) {
+      const list: Value[] = []
+      for (at++; bytes[at] !== 0x65; ) list.push(value(depth + 1))
+      at++
+      return list
+    }
+    if (kind === 0x64) {
+      const dict: Dict = new Map()
+      for (at++; bytes[at] !== 0x65; ) {
+        const raw = string()
+        const key = raw.length > maxKey ? '' : toBinary(raw)
+        if (key.length !== raw.length || dict.has(key)) throw bad('a name is too long or is there twice')
+        const start = at
+        dict.set(key, value(depth + 1))
+        if (!depth) ontop?.(key, start, at)
+      }
+      at++
+      return dict
+    }
+    return string()
+  }
+
+  return [value(0), at]
+}
+
+/* Typed views of untrusted values; undefined (or nothing) where the value is something else. */
+
+export const dictOf = (value: Value | undefined): Dict | undefined => (value instanceof Map ? value : undefined)
+export const listOf = (value: Value | undefined): Value[] => (Array.isArray(value) ? value : [])
+export const bytesOf = (value: Value | undefined): Bytes | undefined =>
+  value instanceof Uint8Array ? value : undefined
+/** A safe integer of at least 0. */
+export const sizeOf = (value: Value | undefined): number | undefined =>
+  Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined
+/** Any safe integer. */
+export const intOf = (value: Value | undefined): number | undefined =>
+  Number.isSafeInteger(value) ? (value as number) : undefined
+
+const utf8Decoder = new TextDecoder()
+/** UTF-8; what is not becomes U+FFFD. */
+export const textOf = (value: Value | undefined): string | undefined =>
+  value instanceof Uint8Array ? utf8Decoder.decode(value) : undefined

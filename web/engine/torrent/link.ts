@@ -1,0 +1,55 @@
+import { fromBase64url, toBase64url, type Bytes } from '../bytes.ts'
+import { StarlingError } from '../errors.ts'
+import { makeQuery, parseHash, parseMagnet, type Sources } from './magnet.ts'
+import { infoHashOf, parseInfo, parseTorrent, seedUrls, trackerUrls, type Info } from './metainfo.ts'
+
+/** What a link, magnet, infohash or .torrent file says. */
+export interface TorrentId extends Sources {
+  /** Of a private torrent: 16 bytes. */
+  key?: Bytes
+  /** From a .torrent file. */
+  torrent?: { infoBytes: Bytes; info: Info }
+}
+
+const longest = 1 << 16
+
+const bad = (message: string): StarlingError => new StarlingError('bad-link', message)
+const cut = (): StarlingError => bad('This link is cut short. Copy all of it and open it again.')
+
+/**
+ * Takes links (docs/protocol.md, "Links"), with or without what comes before '#', magnets, infohashes and the bytes of
+ * a .torrent file. Throws 'bad-link', or 'bad-torrent' for a file that cannot be used.
+ */
+export async function parseId(id: string | Bytes): Promise<TorrentId> {
+  if (typeof id !== 'string') {
+    const { infoBytes, ...sources } = parseTorrent(id)
+    return { ...sources, infoHash: await infoHashOf(infoBytes), torrent: { infoBytes, info: parseInfo(infoBytes) } }
+  }
+  const text = id.trim()
+  if (text.length > longest) throw bad('This is too long to be a link.')
+  const magnet = parseMagnet(text)
+  if (magnet) return { ...magnet, infoHash: checkHash(magnet.infoHash) }
+
+  // Without '#' it is an infohash, or a link's own end.
+  const [head = '', ...rest] = text.slice(text.indexOf('#') + 1).split('&')
+  const query = new URLSearchParams(rest.join('&'))
+  const [hash = '', keyText] = head.split(/\.(.*)/)
+  if (!hash && text.includes('://')) throw cut()
+  const infoHash = checkHash(hash)
+  const sources = { infoHash, trackers: trackerUrls(query.getAll('tr')), webSeeds: seedUrls(query.getAll('ws')) }
+  if (keyText === undefined) return sources
+  const key = keyText.length === 22 ? fromBase64url(keyText) : undefined
+  if (key) return { ...sources, key }
+  throw /^[\w-]{0,21}$/.test(keyText) ? cut() : bad('The key in this link is damaged. Copy the link again.')
+}
+
+function checkHash(text: string): string {
+  const hash = parseHash(text)
+  if (hash) return hash
+  throw /^[0-9a-f]{1,39}$/i.test(text) ? cut() : bad('This is not a Starling link, magnet link or infohash.')
+}
+
+/** base is what stands before '#'; trackers those other than that host's own. */
+export function makeLink(base: string, { infoHash, key, ...more }: Omit<TorrentId, 'torrent'>): string {
+  return `${base}#${infoHash}${key ? `.${toBase64url(key)}` : ''}${makeQuery(more)}`
+}

@@ -1,0 +1,177 @@
+import { concat, toHex, utf8, type Bytes } from '../bytes.ts'
+import { StarlingError } from '../errors.ts'
+import { bytesOf, decode, decodePrefix, dictOf, encode, listOf, sizeOf, textOf, type Value } from './bencode.ts'
+import { cleanName, cleanPaths } from './names.ts'
+
+/** BEP 9 metadata, and so info dictionaries, are at most this long. */
+export const maxInfo = 8 << 20
+/** What requests are counted in by everybody: pieces are multiples of it. */
+export const blockSize = 16 << 10
+const maxPieceLength = 64 << 20
+const maxFiles = 1 << 16
+const maxUrls = 32
+
+export interface InfoFile {
+  /** '/'-joined, clean (names.ts), without the torrent's name in front. */
+  path: string
+  /** The path's last part. */
+  name: string
+  /** Where it begins among the torrent's bytes. */
+  offset: number
+  /** Bytes. */
+  size: number
+  /** Its path under a web seed's URL (BEP 19), percent-encoded, as the torrent spells it and with its name in front. */
+  url: string
+}
+
+/** An info dictionary that can be relied upon. */
+export interface Info {
+  name: string
+  /** Bytes, a multiple of blockSize. */
+  pieceLength: number
+  /** Bytes of all pieces, padding (BEP 47) included. */
+  length: number
+  /** How many. */
+  pieces: number
+  /** SHA-1 of a piece, 20 bytes. */
+  hashAt(index: number): Bytes
+  /** In order of offset. Padding (BEP 47) and symbolic links are left out: bytes of no file are zeros. */
+  files: InfoFile[]
+  /** Who may sign cards: an uncompressed P-256 point, 65 bytes (docs/protocol.md). */
+  author?: Bytes
+}
+
+const bad = (what: string): StarlingError => new StarlingError('bad-torrent', `This torrent cannot be used: ${what}.`)
+
+/** Throws 'bad-torrent'. */
+export function parseInfo(infoBytes: Bytes): Info {
+  if (infoBytes.length > maxInfo) throw bad('its description is too long')
+  const dict = dictOf(decode(infoBytes))
+  const hashes = bytesOf(dict?.get('pieces'))
+  const pieceLength = sizeOf(dict?.get('piece length'))
+  if (!dict || !hashes) throw bad('it is of a kind that browsers cannot fetch (only version 1 and hybrid torrents are)')
+  if (!pieceLength || pieceLength % blockSize || pieceLength > maxPieceLength) throw bad('its piece size is unusual')
+
+  const rawName = textOf(dict.get('name.utf-8') ?? dict.get('name')) ?? ''
+  const name = cleanName(rawName)
+  const list = dict.get('files')
+  const entries = list === undefined ? [dict] : listOf(list).map(dictOf)
+
+  if (entries.length > maxFiles) throw bad('it has too many files')
+
+  let length = 0
+  const kept: { parts: string[]; offset: number; size: number }[] = []
+  for (const entry of entries) {
+    const size = sizeOf(entry?.get('length'))
+    const parts = list === undefined ? [rawName] : partsOf(entry?.get('path.utf-8') ?? entry?.get('path'))
+    if (!entry || size === undefined || !parts) throw bad('its list of files is malformed')
+    if (!/[pl]/.test(textOf(entry.get('attr')) ?? '')) kept.push({ parts, offset: length, size })
+    length += size
+  }
+  if (!kept.length) throw bad('it has no files')
+  if (!Number.isSafeInteger(length)) throw bad('its size is absurd')
+  const pieces = Math.ceil(length / pieceLength)
+  if (hashes.length !== 20 * pieces) throw bad('its size and its number of pieces do not fit')
+
+  const paths = cleanPaths(kept.map(({ parts }) => parts))
+  const files = kept.map(({ parts, offset, size }, i) => {
+    const path = paths[i]!
+    const url = (list === undefined ? parts : [rawName, ...parts]).map(urlPart).join('/')
+    return { path, name: path.slice(path.lastIndexOf('/') + 1), offset, size, url }
+  })
+  const author = bytesOf(dict.get('author'))
+  return {
+    name, pieceLength, length, pieces, files,
+    hashAt: (index) => hashes.subarray(20 * index, 20 * index + 20),
+    ...(author?.length === 65 && author[0] === 4 && { author }),
+  }
+}
+
+function partsOf(path: Value | undefined): string[] | undefined {
+  const parts = listOf(path).map(textOf)
+  return parts.length && parts.every((part) => part !== undefined) ? parts : undefined
+}
+
+/** '..' and the like would lead a web seed's URL elsewhere. */
+function urlPart(part: string): string {
+  return /^\.*$/.test(part) ? '_' : encodeURIComponent(part)
+}
+
+export interface TorrentFile {
+  /** As hashed. */
+  infoBytes: Bytes
+  /** ws: and wss: only, as no other can be reached from a browser. */
+  trackers: string[]
+  webSeeds: string[]
+}
+
+/** A .torrent file (BEP 3, 12, 19). The info dictionary itself is left to parseInfo. Throws 'bad-torrent'. */
+export function parseTorrent(bytes: Bytes): TorrentFile {
+  let infoBytes: Bytes | undefined
+  const [value, length] = decodePrefix(bytes, (key, start, end) => {
+    if (key === 'info') infoBytes = bytes.slice(start, end)
+  })
+  const dict = dictOf(value)
+  if (!dict || !infoBytes || length < bytes.length) throw bad('it is not a torrent file')
+  const seeds = dict.get('url-list')
+  return {
+    infoBytes,
+    trackers: trackerUrls([...listOf(dict.get('announce-list')).flatMap(listOf), dict.get('announce')].map(textOf)),
+    webSeeds: seedUrls((seeds instanceof Uint8Array ? [seeds] : listOf(seeds)).map(textOf)),
+  }
+}
+
+/** Those that can be used, once each, at most 32. */
+export const trackerUrls = (urls: readonly (string | undefined)[]): string[] => usable(urls, /^wss?:$/)
+export const seedUrls = (urls: readonly (string | undefined)[]): string[] => usable(urls, /^https?:$/)
+
+function usable(urls: readonly (string | undefined)[], schemes: RegExp): string[] {
+  const good = urls.filter((url): url is string =>
+    !!url && url.length <= 2048 && URL.canParse(url) && schemes.test(new URL(url).protocol))
+  return [...new Set(good)].slice(0, maxUrls)
+}
+
+export interface InfoParts {
+  name: string
+  /** In order. A single file without folders becomes a single-file torrent that is named by name. */
+  files: readonly { path: string; size: number }[]
+  pieceLength: number
+  /** SHA-1 of all pieces, one after another. */
+  hashes: Bytes
+  author?: Bytes
+}
+
+/** The bencoded info dictionary. */
+export function makeInfo({ name, files, pieceLength, hashes, author }: InfoParts): Bytes {
+  const [first] = files
+  const single = files.length === 1 && first && !first.path.includes('/')
+  return encode({
+    name, author, pieces: hashes, 'piece length': pieceLength,
+    ...(single
+      ? { length: first.size }
+      : { files: files.map(({ path, size }) => ({ length: size, path: path.split('/') })) }),
+  })
+}
+
+/** A .torrent file. */
+export function makeTorrent(infoBytes: Bytes, trackers: readonly string[], webSeeds: readonly string[]): Bytes {
+  // Spliced, as decoding and encoding would change an info dictionary that is not canonical.
+  const before = encode({
+    announce: trackers[0],
+    'announce-list': trackers.length > 1 ? trackers.map((url) => [url]) : undefined,
+  })
+  const after = encode({ 'url-list': webSeeds.length ? webSeeds : undefined })
+  return concat([before.subarray(0, -1), utf8.encode('4:info'), infoBytes, after.subarray(1)])
+}
+
+/** A power of two from 64 KiB to 4 MiB, such that there are about 1,000 pieces. */
+export function pieceLengthFor(length: number): number {
+  let size = 64 << 10
+  while (size < 4 << 20 && length / size > 1400) size *= 2
+  return size
+}
+
+/** SHA-1, 40 hex digits. */
+export async function infoHashOf(infoBytes: Bytes): Promise<string> {
+  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-1', infoBytes)))
+}

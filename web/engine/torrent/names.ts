@@ -1,0 +1,48 @@
+/** Names that strangers chose, made fit to be shown as text and to be saved on any system. */
+
+/**
+ * One line of text: without controls and without characters that turn the writing direction (which make
+ * "gpj.exe" look like "exe.jpg"), at most max UTF-16 units.
+ */
+export function cleanText(text: string, max: number): string {
+  return text
+    .slice(0, 4 * max)
+    .replace(/[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu, '')
+    .slice(0, max)
+    .replace(/[\ud800-\udbff]$/, '')
+    .trim()
+}
+
+/** A file's name: never empty, '.' or '..', without separators, and no device of Windows. */
+export function cleanName(text: string): string {
+  const name = cleanText(text, 200).replace(/[\\/:*?"<>|]/g, '_').replace(/[. ]+$/, '')
+  return !name || /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(name) ? `_${name}` : name
+}
+
+/**
+ * Paths, each a list of names, as '/'-joined clean paths of which none is another, nor a folder of another, on a
+ * system that ignores case. Deterministic. Of a path of more than 32 parts, the last 32 stay.
+ */
+export function cleanPaths(paths: readonly (readonly string[])[]): string[] {
+  const fold = (path: string): string => path.normalize('NFC').toLowerCase()
+  const clean = paths.map((path) => path.slice(-32).map(cleanName))
+  const taken = new Set<string>()
+  for (const path of clean) {
+    for (let n = path.length - 1, seen = false; n > 0 && !seen; n--) {
+      const folder = fold(path.slice(0, n).join('/'))
+      seen = taken.has(folder)
+      taken.add(folder)
+    }
+  }
+  const counts = new Map<string, number>()
+  return clean.map((parts) => {
+    const path = parts.join('/') || '_'
+    const key = fold(path)
+    let free = path
+    let count = counts.get(key) ?? 1
+    while (taken.has(fold(free))) free = path.replace(/(\.[^./]*)?$/, ` (${++count})$1`)
+    counts.set(key, count)
+    taken.add(fold(free))
+    return free
+  })
+}
