@@ -1,0 +1,172 @@
+/**
+ * BEP 9: the info dictionary from peers, and to them, in parts of 16 KiB over the extension ut_metadata.
+ *
+ *   request  d8:msg_typei0e5:piecei<n>ee
+ *   data     d8:msg_typei1e5:piecei<n>e10:total_sizei<bytes>ee ‖ the part
+ *   reject   d8:msg_typei2e5:piecei<n>ee
+ *
+ * Each of a few peers is asked for the whole, and the first that turns out right wins: metadata is small, and so who
+ * sent something wrong is known for certain.
+ */
+import { concat, type Bytes } from '../bytes.ts'
+import { decodePrefix, dictOf, encode, sizeOf, type Dict } from '../torrent/bencode.ts'
+import { infoHashOf } from '../torrent/metainfo.ts'
+import type { Wire } from './wire.ts'
+
+const partSize = 16 << 10
+/** Peers asked at once, and parts asked of each. */
+const racers = 3
+const pipeline = 16
+/** How often a peer may ask for the whole before it gets no answer. */
+const servings = 4
+/** Bytes waiting to be sent above which requests are rejected. */
+const full = 1 << 20
+
+export interface MetadataHost {
+  /** 40 hex digits. */
+  readonly infoHash: string
+  /** The verified info dictionary, once. */
+  onmetadata(info: Bytes): void
+  /** This wire's peer lied: close its link and ban it. */
+  onliar(wire: Wire, reason: string): void
+}
+
+interface Peer {
+  readonly wire: Wire
+  /** As claimed, and the parts that came; both 0 and empty where the peer has no metadata. */
+  size: number
+  parts: (Bytes | undefined)[]
+  /** Index of the next part to ask for; parts got. */
+  next: number
+  got: number
+  asked: boolean
+  /** Something came since the last rotate. */
+  alive: boolean
+  served: number
+}
+
+export class MetadataExchange {
+  readonly #host: MetadataHost
+  #info: Bytes | undefined
+  /** In the order in which they are asked: the first few are. */
+  readonly #peers = new Map<Wire, Peer>()
+
+  /** With info where it is known already: then it is only served. */
+  constructor(host: MetadataHost, info?: Bytes) {
+    this.#host = host
+    this.#info = info
+  }
+
+  get info(): Bytes | undefined {
+    return this.#info
+  }
+
+  /** It came from elsewhere (verified): what is under way is forgotten. */
+  set info(info: Bytes | undefined) {
+    this.#info = info
+    for (const peer of this.#peers.values()) peer.parts = []
+  }
+
+  /** The peer's extended handshake came. size: its metadataSize, 0 where it has none. */
+  add(wire: Wire, size: number): void {
+    const peer = this.#peers.get(wire)
+    if (peer?.size) return
+    this.#peers.set(wire, {
+      wire, size, parts: [], next: 0, got: 0, asked: false, alive: false, served: peer?.served ?? 0,
+    })
+    this.#fill()
+  }
+
+  remove(wire: Wire): void {
+    if (this.#peers.delete(wire)) this.#fill()
+  }
+
+  /** To be called every few seconds while info is undefined: peers that sent nothing meanwhile make way for others. */
+  rotate(): void {
+    for (const [wire, peer] of [...this.#peers]) {
+      if (peer.asked && !peer.alive) {
+        peer.asked = false
+        peer.next = 0
+        this.#peers.delete(wire)
+        this.#peers.set(wire, peer)
+      }
+      peer.alive = false
+    }
+    this.#fill()
+  }
+
+  /** A ut_metadata message. */
+  receive(wire: Wire, payload: Bytes): void {
+    const peer = this.#peers.get(wire)
+    if (!peer) return
+    let dict: Dict | undefined
+    let length = 0
+    try {
+      const [value, end] = decodePrefix(payload)
+      dict = dictOf(value)
+      length = end
+    } catch {
+      // As if it were no dictionary.
+    }
+    const type = sizeOf(dict?.get('msg_type'))
+    const part = sizeOf(dict?.get('piece'))
+    if (type === undefined || part === undefined) return this.#liar(peer, 'a metadata message is malformed')
+    if (type === 0) this.#serve(peer, part)
+    else if (type === 1) this.#take(peer, part, payload.subarray(length), sizeOf(dict!.get('total_size')))
+    else if (type === 2) peer.alive = false
+  }
+
+  #serve(peer: Peer, part: number): void {
+    const info = this.#info
+    const parts = info ? Math.ceil(info.length / partSize) : 0
+    if (peer.served++ > servings * parts) return
+    const ok = info && part < parts && peer.wire.buffered < full
+    const head = encode({ msg_type: ok ? 1 : 2, piece: part, total_size: ok ? info.length : undefined })
+    const body = ok ? info.subarray(part * partSize, (part + 1) * partSize) : new Uint8Array()
+    peer.wire.extended('ut_metadata', concat([head, body]))
+  }
+
+  #fill(): void {
+    if (this.#info) return
+    let racing = 0
+    for (const peer of this.#peers.values()) {
+      if (!peer.size) continue
+      if (++racing > racers) break
+      if (!peer.asked) {
+        peer.asked = true
+        for (let i = 0; i < pipeline; i++) this.#ask(peer)
+      }
+    }
+  }
+
+  #ask(peer: Peer): void {
+    while (peer.parts[peer.next]) peer.next++
+    if (peer.next * partSize >= peer.size) return
+    peer.wire.extended('ut_metadata', encode({ msg_type: 0, piece: peer.next++ }))
+  }
+
+  #take(peer: Peer, part: number, data: Bytes, total: number | undefined): void {
+    if (this.#info || !peer.size) return
+    const { size, parts } = peer
+    const fits = data.length === Math.min(partSize, size - part * partSize) && (total ?? size) === size
+    if (!fits) return this.#liar(peer, 'its metadata is not of the size it said')
+    if (parts[part]) return
+    peer.alive = true
+    parts[part] = data.slice()
+    if (++peer.got * partSize < size) return this.#ask(peer)
+    void this.#verify(peer, concat(parts as Bytes[]))
+  }
+
+  async #verify(peer: Peer, info: Bytes): Promise<void> {
+    const hash = await infoHashOf(info)
+    if (this.#info) return
+    if (hash !== this.#host.infoHash) return this.#liar(peer, 'its metadata is wrong')
+    this.info = info
+    this.#host.onmetadata(info)
+  }
+
+  #liar(peer: Peer, reason: string): void {
+    this.remove(peer.wire)
+    this.#host.onliar(peer.wire, reason)
+  }
+}
