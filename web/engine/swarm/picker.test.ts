@@ -1,0 +1,286 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Bitfield } from './bitfield.ts'
+import { Budget } from './limit.ts'
+import { Picker, unit, type Ask, type Asked, type Piece } from './picker.ts'
+
+class Peer implements Asked {
+  readonly have: Bitfield
+  readonly asks = new Map<number, Ask>()
+  readonly cancelled: Ask[] = []
+  useful = 0
+  dry = 0
+
+  constructor(have: Bitfield) {
+    this.have = have
+  }
+
+  cancel(ask: Ask): void {
+    this.cancelled.push(ask)
+  }
+}
+
+function bits(size: number, ...set: number[]): Bitfield {
+  const have = new Bitfield(size)
+  set.forEach((i) => have.set(i))
+  return have
+}
+
+function setUp(pieces: number, units = 4, budget = 1 << 30) {
+  const had = new Bitfield(pieces)
+  const complete: Piece<Peer>[] = []
+  const memory = new Budget(budget)
+  const picker = new Picker<Peer>(pieces * units * unit, units * unit, had, memory, (piece) => complete.push(piece))
+  const join = (have: Bitfield): Peer => {
+    const peer = new Peer(have)
+    picker.join(peer)
+    return peer
+  }
+  const send = (peer: Peer, ask: Ask, now = 0): boolean =>
+    picker.receive(peer, ask.piece, ask.begin, new Uint8Array(ask.length).fill(1), now)
+  return { had, complete, memory, picker, join, send }
+}
+
+function all(picker: Picker<Peer>, peer: Peer, max = 4 * unit, now = 0): Ask[] {
+  const asks: Ask[] = []
+  for (let ask; (ask = picker.pick(peer, max, now)); ) asks.push(ask)
+  return asks
+}
+
+describe('picker', () => {
+  test('the rarest pieces come first', () => {
+    const { picker, join } = setUp(6, 1)
+    const seed = join(new Bitfield(6).fill())
+    join(bits(6, 0, 1, 2, 3))
+    join(bits(6, 0, 1))
+    const order = all(picker, seed).map((ask) => ask.piece)
+    expect(order.slice(0, 2).sort()).toEqual([4, 5])
+    expect(order.slice(2, 4).sort()).toEqual([2, 3])
+    expect(order.slice(4).sort()).toEqual([0, 1])
+  })
+
+  test('ties are broken at random', () => {
+    const firsts = new Set<number>()
+    for (let i = 0; i < 200; i++) {
+      const { picker, join } = setUp(4, 1)
+      firsts.add(picker.pick(join(new Bitfield(4).fill()), unit, 0)!.piece)
+    }
+    expect(firsts.size).toBe(4)
+  })
+
+  test('a piece that is going is finished before another begins', () => {
+    const { picker, join } = setUp(8, 4)
+    const one = join(new Bitfield(8).fill())
+    const two = join(new Bitfield(8).fill())
+    const first = picker.pick(one, unit, 0)!
+    expect(picker.pick(two, 4 * unit, 0)).toMatchObject({ piece: first.piece, begin: unit, length: 3 * unit })
+    expect(picker.pick(two, unit, 0)!.piece).not.toBe(first.piece)
+  })
+
+  test('a window goes first, from its front to its back', () => {
+    const { picker, join } = setUp(100, 2)
+    const peer = join(new Bitfield(100).fill())
+    picker.pick(peer, unit, 0)
+    picker.windows = [{ from: 40, to: 44 }]
+    const order = all(picker, peer, 2 * unit).map((ask) => ask.piece)
+    expect(order.slice(0, 4)).toEqual([40, 41, 42, 43])
+  })
+
+  test('on demand, nothing but windows is asked for', () => {
+    const { picker, join } = setUp(100, 2)
+    const peer = join(new Bitfield(100).fill())
+    picker.wantAll = false
+    expect(picker.pick(peer, unit, 0)).toBeUndefined()
+    picker.windows = [{ from: 3, to: 4 }]
+    expect(all(picker, peer)).toMatchObject([{ piece: 3 }])
+  })
+
+  test('what is late near the front of a window is asked of a second peer, and cancelled at the first', () => {
+    const { picker, join, send } = setUp(100, 4)
+    const slow = join(new Bitfield(100).fill())
+    picker.windows = [{ from: 10, to: 12 }]
+    picker.wantAll = false
+    all(picker, slow)
+    const fast = join(new Bitfield(100).fill())
+    expect(picker.pick(fast, 4 * unit, 1000)).toBeUndefined()
+    const ask = picker.pick(fast, unit, 3000)!
+    expect(ask).toMatchObject({ piece: 10, begin: 0, length: unit })
+    const rest = all(picker, fast, 4 * unit, 3000)
+    expect(rest[0]).toMatchObject({ piece: 10, begin: unit, length: 3 * unit })
+    for (const one of [ask, rest[0]!]) expect(send(fast, one)).toBe(true)
+    expect(slow.cancelled).toMatchObject([{ piece: 10 }])
+  })
+
+  test('in the end game others are asked for what one owes, and told when it came', () => {
+    const { picker, join, send, complete } = setUp(2, 1)
+    const one = join(new Bitfield(2).fill())
+    const asks = all(picker, one)
+    expect(asks).toHaveLength(2)
+    const two = join(new Bitfield(2).fill())
+    const again = picker.pick(two, unit, 0)!
+    expect(send(two, again)).toBe(true)
+    expect(complete).toHaveLength(1)
+    expect(one.cancelled).toMatchObject([{ piece: again.piece }])
+    expect(send(one, again)).toBe(false)
+  })
+
+  test('blocks nobody asked for are refused', () => {
+    const { picker, join } = setUp(2, 2)
+    const peer = join(new Bitfield(2).fill())
+    const ask = picker.pick(peer, unit, 0)!
+    for (const [begin, length] of [[ask.begin + 1, unit], [ask.begin, unit + 1], [ask.begin + unit, unit], [1 << 30, 1]]) {
+      expect(picker.receive(peer, ask.piece, begin!, new Uint8Array(length!), 0)).toBe(false)
+    }
+    expect(picker.receive(peer, 7, 0, new Uint8Array(unit), 0)).toBe(false)
+  })
+
+  test('no more pieces are going than memory allows', () => {
+    const { picker, join, complete, send } = setUp(10, 4, 3 * 4 * unit)
+    const peer = join(new Bitfield(10).fill())
+    const asks = all(picker, peer)
+    expect(asks).toHaveLength(3)
+    expect(picker.starved).toBe(true)
+    send(peer, asks[0]!)
+    expect(picker.pick(peer, unit, 0)).toBeUndefined()
+    picker.done(complete[0]!.index)
+    expect(picker.pick(peer, unit, 0)).toBeDefined()
+  })
+
+  test('what a quiet peer owes is asked of another, and taken from the quiet one when it comes after all', () => {
+    const { picker, join, send, complete } = setUp(1, 1)
+    const quiet = join(new Bitfield(1).fill())
+    const ask = picker.pick(quiet, unit, 0)!
+    picker.lose(quiet)
+    expect(send(quiet, ask)).toBe(true)
+    expect(complete).toHaveLength(1)
+  })
+
+  test('a piece that failed comes from one peer', () => {
+    const { picker, join, send, complete } = setUp(1, 4)
+    const one = join(new Bitfield(1).fill())
+    const two = join(new Bitfield(1).fill())
+    const asks = [picker.pick(one, 2 * unit, 0)!, picker.pick(two, 2 * unit, 0)!]
+    send(one, asks[0]!)
+    send(two, asks[1]!)
+    picker.failed(complete[0]!, true)
+    expect(picker.pick(two, unit, 0)).toBeDefined()
+    expect(picker.pick(one, unit, 0)).toBeUndefined()
+    picker.leave(two)
+    expect(picker.pick(one, unit, 0)).toBeDefined()
+  })
+
+  test('a web seed takes whole pieces in a row', () => {
+    const { picker, join, complete } = setUp(10, 4)
+    const web = join(new Bitfield(10).fill())
+    picker.windows = [{ from: 4, to: 9 }]
+    expect(picker.run(web, 3 * 4 * unit, 0)).toEqual({ from: 4, to: 7 })
+    expect(picker.receive(web, 5, 0, new Uint8Array(4 * unit), 0)).toBe(true)
+    expect(complete.map((piece) => piece.index)).toEqual([5])
+  })
+
+  test('a hundred thousand pieces and fifty peers cost little', () => {
+    const pieces = 100_000
+    const { picker, join, send, complete } = setUp(pieces, 1, 1 << 20)
+    const peers = Array.from({ length: 50 }, (_, k) => {
+      const have = new Bitfield(pieces)
+      for (let i = k; i < pieces; i += 5) have.set(i)
+      return join(have)
+    })
+    // Quadratic work would take minutes, and the test's own limit would end it.
+    for (let left = pieces; left; ) {
+      for (const peer of peers) {
+        const ask = picker.pick(peer, 4 * unit, 0)
+        if (!ask) continue
+        send(peer, ask)
+        picker.done(complete.pop()!.index)
+        left--
+      }
+    }
+    expect(picker.had.full).toBe(true)
+  })
+
+  test('whatever happens, all that somebody has is fetched, from those who have it', () => {
+    const step = fc.record({
+      do: fc.constantFrom('pick', 'pick', 'pick', 'send', 'send', 'drop', 'lose', 'leave', 'gain', 'fail', 'window', 'prune'),
+      peer: fc.nat(4),
+      n: fc.nat(1000),
+    })
+    const peerHas = fc.array(fc.nat(11), { maxLength: 12 })
+    fc.assert(
+      fc.property(
+        fc.array(peerHas, { minLength: 1, maxLength: 5 }), fc.integer({ min: 1, max: 6 }), fc.array(step, { maxLength: 200 }),
+        (haves, units, steps) => {
+          const pieces = 12
+          const { picker, join, send, complete, had, memory } = setUp(pieces, units, 8 * units * unit)
+          let peers = haves.map((set, k) => join(k ? bits(pieces, ...set) : new Bitfield(pieces).fill()))
+          const pick = (peer: Peer, max: number): Ask | undefined => {
+            const ask = picker.pick(peer, max, 0)
+            if (!ask) return undefined
+            expect(peer.have.has(ask.piece)).toBe(true)
+            expect(had.has(ask.piece)).toBe(false)
+            expect(ask.length).toBeLessThanOrEqual(Math.max(max, unit))
+            expect(ask.begin + ask.length).toBeLessThanOrEqual(picker.size(ask.piece))
+            return ask
+          }
+          const settle = (wrong: boolean): void => {
+            for (const piece of complete.splice(0)) {
+              expect(piece.data!.every((byte) => byte === 1)).toBe(true)
+              if (wrong) picker.failed(piece, true)
+              else picker.done(piece.index)
+            }
+          }
+          for (const { do: what, peer: k, n } of steps) {
+            const peer = peers[k % peers.length]!
+            const asks = [...peer.asks.values()]
+            const ask = asks[n % (asks.length || 1)]
+            if (what === 'pick') pick(peer, [unit, 2 * unit, 4 * unit][n % 3]!)
+            else if (what === 'send' && ask) expect(send(peer, ask)).toBe(true)
+            else if (what === 'drop' && ask) picker.drop(peer, ask)
+            else if (what === 'lose') picker.lose(peer)
+            else if (what === 'leave' && k && peers.length > 1 && peer !== peers[0]) {
+              picker.leave(peer)
+              peers = peers.filter((other) => other !== peer)
+            } else if (what === 'gain') picker.gained(peer, n % pieces)
+            else if (what === 'window') picker.windows = [{ from: n % pieces, to: Math.min(pieces, (n % pieces) + 3) }]
+            else if (what === 'prune') picker.prune(1e6)
+            settle(what === 'fail' || n % 7 === 0)
+            for (const one of peers) {
+              let lacking = 0
+              for (let i = 0; i < pieces; i++) if (one.have.has(i) && !had.has(i)) lacking++
+              expect(one.useful).toBe(lacking)
+            }
+          }
+          for (let turns = 0; !had.full && turns < 10_000; turns++) {
+            for (const peer of peers) {
+              pick(peer, 4 * unit)
+              const ask = peer.asks.values().next().value
+              if (ask) send(peer, ask)
+              settle(false)
+            }
+          }
+          expect(had.full).toBe(true)
+          picker.close()
+          expect(memory.full).toBe(false)
+          expect(memory.take(8 * units * unit)).toBe(true)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  test('outside of the end game nothing is asked for twice', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(3), { minLength: 20, maxLength: 120 }), fc.integer({ min: 1, max: 4 }), (turns, units) => {
+        const { picker, join } = setUp(40, units)
+        const peers = Array.from({ length: 4 }, () => join(new Bitfield(40).fill()))
+        const seen = new Set<string>()
+        for (const turn of turns) {
+          const ask = picker.pick(peers[turn]!, unit, 0)
+          if (!ask || seen.size === 40 * units) continue
+          expect(seen.has(`${ask.piece} ${ask.begin}`)).toBe(false)
+          seen.add(`${ask.piece} ${ask.begin}`)
+        }
+      }),
+    )
+  })
+})
