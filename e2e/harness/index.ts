@@ -6,10 +6,9 @@
  *
  *   test('a blob arrives', async () => {
  *     const server = await kit.serve()                          // the Go binary: server.origin, .tracker, .kill(), …
- *     const { origin } = await kit.lab(new URL('./hello.page.ts', import.meta.url))
+ *     const place = await kit.lab(new URL('./hello.page.ts', import.meta.url))
  *     const ann = await kit.person('chromium')                  // storage of her own; ann.page is puppeteer's Page
- *     await ann.page.goto(origin)
- *     await until('the lab', () => ann.page.evaluate(() => 'lab' in globalThis))
+ *     await enter(ann.page, place)
  *     const link = await ann.page.evaluate((tracker) => lab.seed('hello', tracker), server.tracker)
  *     …
  *   })
@@ -23,13 +22,11 @@
  * Wait with until, never by time.
  */
 import { afterAll, afterEach, beforeEach } from 'vitest'
-import type { Page } from 'puppeteer-core'
 import { Kit } from './kit.ts'
-import { until } from './until.ts'
 
 export { launch, Person, type Kind, type PersonOptions } from './browser.ts'
 export { Kit } from './kit.ts'
-export { Lab, type LabOptions } from './lab.ts'
+export { enter, Lab, type LabOptions } from './lab.ts'
 export { Server, type ServeOptions } from './server.ts'
 export { until } from './until.ts'
 
@@ -42,10 +39,4 @@ export function harness(): Kit {
   afterEach(() => kit.closeTo(mark))
   afterAll(() => kit.close())
   return kit
-}
-
-/** Opens a lab's page and waits until its entry has run. */
-export async function enter(page: Page, lab: { origin: string }): Promise<void> {
-  await page.goto(lab.origin)
-  await until('the entry of the lab to run', () => page.evaluate(() => 'lab' in globalThis))
 }

@@ -3,12 +3,14 @@ import { createServer, type IncomingMessage, type Server as HttpServer, type Ser
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Page } from 'puppeteer-core'
 import { build, type Plugin } from 'vite'
 import { root } from './build.ts'
+import { until } from './until.ts'
 
 export interface LabOptions {
-  /** The Content-Security-Policy of its page. Default: none. */
-  csp?: string
+  /** Sent with every answer: a Content-Security-Policy, say. Default: none. */
+  headers?: Record<string, string>
   /** Further paths, or replacements of the lab's own. */
   routes?: Record<string, (request: IncomingMessage, response: ServerResponse) => void | Promise<void>>
 }
@@ -66,7 +68,7 @@ export class Lab {
   }
 
   /** entry: a TypeScript module, as new URL('./x.page.ts', import.meta.url). */
-  static async start(entry: URL, { csp, routes = {} }: LabOptions = {}): Promise<Lab> {
+  static async start(entry: URL, { headers = {}, routes = {} }: LabOptions = {}): Promise<Lab> {
     const scripts: Record<string, () => Promise<string | Buffer>> = {
       '/lab.js': async () => `import * as lab from '/entry.js'\nglobalThis.lab = lab\n`,
       '/entry.js': () => bundle(fileURLToPath(entry)),
@@ -78,12 +80,12 @@ export class Lab {
     const http = createServer((request, response) => {
       const path = new URL(request.url ?? '/', 'http://lab').pathname
       const answer = async () => {
+        for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
         const route = routes[path]
         if (route) return route(request, response)
         const script = scripts[path]
         if (script) return response.setHeader('Content-Type', 'text/javascript').end(await script())
         if (path !== '/') return response.writeHead(path === '/favicon.ico' ? 204 : 404).end()
-        if (csp) response.setHeader('Content-Security-Policy', csp)
         response.setHeader('Content-Type', 'text/html')
         response.end('<!doctype html><title>lab</title><script type="module" src="/lab.js"></script>')
       }
@@ -106,4 +108,10 @@ export class Lab {
     this.#http.closeAllConnections()
     await closed
   }
+}
+
+/** Opens a lab's page and waits until its entry has run. */
+export async function enter(page: Page, lab: { origin: string }): Promise<void> {
+  await page.goto(lab.origin)
+  await until('the entry of the lab to run', () => page.evaluate(() => 'lab' in globalThis))
 }

@@ -1,0 +1,56 @@
+/** Starling, as any page uses it. */
+import { Starling } from 'starling'
+import { randomBlob } from './data.ts'
+
+let node: Starling
+
+function start(tracker: string): void {
+  node = new Starling({ trackers: [tracker], iceServers: [] })
+}
+
+/** Seeds count blobs of size bytes each, and tells their links. */
+export async function seed(count: number, size: number, tracker: string): Promise<string[]> {
+  start(tracker)
+  const links: string[] = []
+  for (let i = 0; i < count; i++) links.push((await node.seed(randomBlob(size), { name: 'data' })).magnetURI)
+  return links
+}
+
+/** Seeds the file that somebody chose in an <input type="file">. */
+export async function seedChosen(tracker: string): Promise<string> {
+  start(tracker)
+  const file = document.querySelector('input')?.files?.[0]
+  if (!file) throw new Error('no file was chosen')
+  return (await node.seed(file, { name: 'data' })).magnetURI
+}
+
+/** Seconds from the link in hand to the metadata, and from there to all data. */
+export async function fetch(magnet: string, tracker: string): Promise<{ metadata: number; data: number }> {
+  const opened = performance.now()
+  start(tracker)
+  const torrent = await node.add(magnet)
+  await torrent.ready
+  const ready = performance.now()
+  await torrent.done
+  return { metadata: (ready - opened) / 1000, data: (performance.now() - ready) / 1000 }
+}
+
+export let arrived = 0
+
+export async function fetchAll(magnets: string[], tracker: string): Promise<void> {
+  start(tracker)
+  for (const magnet of magnets) {
+    const torrent = await node.add(magnet)
+    void torrent.done.then(() => arrived++)
+  }
+}
+
+export const stats = () => node.stats()
+
+export const stop = () => node.destroy()
+
+/** Bytes of all that this page and its workers hold on the heap, ArrayBuffers included, garbage excluded. */
+export async function heap(): Promise<number> {
+  const measured = performance as Performance & { measureUserAgentSpecificMemory(): Promise<{ bytes: number }> }
+  return (await measured.measureUserAgentSpecificMemory()).bytes
+}

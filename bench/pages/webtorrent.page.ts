@@ -1,0 +1,61 @@
+/** Stock webtorrent 3 as its README says to use it, spared the public STUN servers that would only slow it here. */
+import { randomBlob } from './data.ts'
+
+interface Torrent {
+  magnetURI: string
+  once(event: 'metadata' | 'done', listener: () => void): void
+}
+interface Client {
+  seed(data: Blob[], options: { name: string; announceList: string[][] }, ready: (torrent: Torrent) => void): void
+  add(magnet: string): Torrent
+  destroy(done: () => void): void
+}
+
+const module = '/webtorrent.min.js'
+const { default: WebTorrent } = (await import(/* @vite-ignore */ module)) as {
+  default: new (options: object) => Client
+}
+
+let client: Client
+
+function start(): void {
+  client = new WebTorrent({ dht: false, lsd: false, tracker: { rtcConfig: { iceServers: [] } } })
+}
+
+function seedOne(blob: Blob, tracker: string): Promise<string> {
+  return new Promise((resolve) => {
+    client.seed([Object.assign(blob, { name: 'data' })], { name: 'data', announceList: [[tracker]] }, (torrent) =>
+      resolve(torrent.magnetURI),
+    )
+  })
+}
+
+/** Seeds count blobs of size bytes each, and tells their magnets. */
+export async function seed(count: number, size: number, tracker: string): Promise<string[]> {
+  start()
+  const magnets: string[] = []
+  for (let i = 0; i < count; i++) magnets.push(await seedOne(randomBlob(size), tracker))
+  return magnets
+}
+
+/** Seconds from the link in hand to the metadata, and from there to all data. */
+export async function fetch(magnet: string): Promise<{ metadata: number; data: number }> {
+  const opened = performance.now()
+  start()
+  const torrent = client.add(magnet)
+  await new Promise<void>((resolve) => torrent.once('metadata', resolve))
+  const ready = performance.now()
+  await new Promise<void>((resolve) => torrent.once('done', resolve))
+  return { metadata: (ready - opened) / 1000, data: (performance.now() - ready) / 1000 }
+}
+
+export let arrived = 0
+
+export function fetchAll(magnets: string[]): void {
+  start()
+  for (const magnet of magnets) client.add(magnet).once('done', () => arrived++)
+}
+
+export function stop(): Promise<void> {
+  return new Promise((resolve) => client.destroy(resolve))
+}

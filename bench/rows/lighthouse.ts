@@ -1,0 +1,34 @@
+import lighthouse from 'lighthouse'
+import { launch } from '../../e2e/harness/browser.ts'
+import { sample } from '../measure.ts'
+import type { Row } from '../row.ts'
+
+const categories = ['performance', 'accessibility', 'best-practices']
+const bar = 95
+
+/** Lighthouse as it comes (a slow phone on a slow network), on the page and on the page that a link opens. */
+export const lighthouseRow: Row = async ({ origin, rounds }) => {
+  const scores = new Map<string, number[]>()
+  const browser = await launch('chromium')
+  try {
+    const port = Number(new URL(browser.wsEndpoint()).port)
+    for (let round = 0; round < rounds; round++) {
+      for (const path of ['/', '/m']) {
+        const result = await lighthouse(origin + path, { port, onlyCategories: categories, logLevel: 'error' })
+        for (const category of categories) {
+          const score = (result?.lhr.categories[category]?.score ?? 0) * 100
+          const key = `Lighthouse ${path}: ${category}`
+          scores.set(key, [...(scores.get(key) ?? []), score])
+        }
+        const failing = Object.values(result?.lhr.audits ?? {}).filter(({ score }) => score !== null && score < 0.9)
+        console.error(`  ${path}: ${failing.map(({ id, displayValue }) => `${id} ${displayValue ?? ''}`).join('; ')}`)
+      }
+    }
+  } finally {
+    await browser.close()
+  }
+  return [...scores].map(([what, values]) => {
+    const { median, min, max } = sample(values)
+    return { what, ours: `${median.toFixed(0)} (${min.toFixed(0)}–${max.toFixed(0)})`, theirs: '', ratio: '', bar: `≥ ${bar}`, reached: median >= bar }
+  })
+}

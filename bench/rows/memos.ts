@@ -1,0 +1,42 @@
+import { until } from '../../e2e/harness/until.ts'
+import type { Row } from '../row.ts'
+import { pages, pair } from '../subjects.ts'
+
+declare const lab: typeof import('../pages/starling.page.ts')
+
+const size = 50_000
+
+/** Many small torrents at once between the same two browsers. webtorrent gets a tenth of them, and 90 s. */
+export const memos: Row = async ({ kit, tracker }) => {
+  const arrived = (page: URL, count: number, seconds: number) =>
+    pair(kit, page, async (giver, taker) => {
+      const magnets = await giver.page.evaluate((n, bytes, url) => lab.seed(n, bytes, url), count, size, tracker)
+      const start = performance.now()
+      await taker.page.evaluate((links, url) => void lab.fetchAll(links, url), magnets, tracker)
+      const there = () => taker.page.evaluate(() => lab.arrived)
+      await until('all to arrive', async () => (await there()) === count, { within: seconds * 1000 }).catch(() => undefined)
+      const took = (performance.now() - start) / 1000
+      const stats =
+        page === pages.starling
+          ? await Promise.all([giver, taker].map(({ page }) => page.evaluate(() => lab.stats())))
+          : []
+      return { count: await there(), took, stats }
+    })
+
+  const ours = await arrived(pages.starling, 1000, 300)
+  console.error(`  starling: ${JSON.stringify(ours)}`)
+  const theirs = await arrived(pages.webtorrent, 100, 90)
+  console.error(`  webtorrent: ${JSON.stringify(theirs)}`)
+  const links = Math.max(...ours.stats.map((stats) => stats.links))
+  const made = Math.max(...ours.stats.map((stats) => stats.connectionsMade))
+  return [
+    {
+      what: '1,000 memos of 50 kB shared at once and fetched by a second browser (webtorrent 3: 100, 90 s)',
+      ours: `${ours.count} arrived in ${ours.took.toFixed(1)} s, ${links} link, ${made} connections made`,
+      theirs: `${theirs.count} of 100 arrived`,
+      ratio: '',
+      bar: 'all; 1 link; ≤ 6 made',
+      reached: ours.count === 1000 && links === 1 && made <= 6,
+    },
+  ]
+}

@@ -1,0 +1,27 @@
+import { alternate, ratios, sample, span } from '../measure.ts'
+import type { Row } from '../row.ts'
+import { pages, pair } from '../subjects.ts'
+
+declare const lab: typeof import('../pages/starling.page.ts')
+
+/** From the link in hand, with nothing running yet, to the metadata; the other side seeds. In milliseconds. */
+export const metadata: Row = async ({ kit, tracker, rounds }) => {
+  const opened = (page: URL) => () =>
+    pair(kit, page, async (giver, taker) => {
+      const [magnet] = await giver.page.evaluate((url) => lab.seed(1, 50_000, url), tracker)
+      const { metadata } = await taker.page.evaluate((link, url) => lab.fetch(link, url), magnet!, tracker)
+      return metadata * 1000
+    })
+  const times = await alternate(rounds, { starling: opened(pages.starling), webtorrent: opened(pages.webtorrent) })
+  const ratio = ratios(times.starling, times.webtorrent)
+  return [
+    {
+      what: 'link opened → metadata there, ms, against webtorrent 3',
+      ours: span(sample(times.starling)),
+      theirs: span(sample(times.webtorrent)),
+      ratio: span(ratio),
+      bar: '≤ 1/3',
+      reached: ratio.median <= 1 / 3,
+    },
+  ]
+}
