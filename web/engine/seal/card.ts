@@ -1,0 +1,80 @@
+import { concat, fromHex, random, utf8, type Bytes } from '../bytes.ts'
+import { StarlingError } from '../errors.ts'
+import type { Card } from '../types.ts'
+import { derive, importAes } from './rfc8188.ts'
+
+/** As it travels. */
+export const maxPacked = 48 << 10
+const maxJson = 32 << 10
+const day = 24 * 60 * 60 * 1000
+const label = 'Starling card\0'
+const curve = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+
+/** What a private torrent's cards are sealed with: its link's key and its seal's salt. */
+export interface CardSeal {
+  key: Bytes
+  salt: Bytes
+}
+
+/** Who may sign a torrent's cards. The private key can be stored, and never be read. */
+export async function newAuthor(): Promise<{ publicKey: Bytes; privateKey: CryptoKey }> {
+  const { publicKey, privateKey } = await crypto.subtle.generateKey(curve, false, ['sign', 'verify'])
+  return { publicKey: new Uint8Array(await crypto.subtle.exportKey('raw', publicKey)), privateKey }
+}
+
+/** rev: milliseconds since 1970, greater than that of the card before. Throws 'too-large' above 32 KiB of JSON. */
+export async function packCard(card: Card, options: {
+  infoHash: string
+  privateKey: CryptoKey
+  rev: number
+  seal?: CardSeal
+}): Promise<Bytes> {
+  const { infoHash, privateKey, rev, seal } = options
+  const json = utf8.encode(JSON.stringify(card))
+  if (json.length > maxJson) throw new StarlingError('too-large', 'This description is too long: 32 KiB at most.')
+  let body = json
+  if (seal) {
+    const iv = random(12)
+    body = concat([iv, new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await sealKey(seal), json))])
+  }
+  const revBytes = new Uint8Array(8)
+  new DataView(revBytes.buffer).setBigUint64(0, BigInt(rev))
+  const signed = concat([revBytes, body])
+  const signature = await crypto.subtle.sign(curve, privateKey, toSign(infoHash, signed))
+  return concat([new Uint8Array(signature), signed])
+}
+
+/** When a packed card was written, by its own word. */
+export function cardRev(packed: Bytes): number {
+  return packed.length < 72 ? 0 : Number(new DataView(packed.buffer, packed.byteOffset).getBigUint64(64))
+}
+
+/** The card, or undefined where it is not by author, does not open, or is from the future. Throws nothing. */
+export async function readCard(packed: Bytes, options: {
+  infoHash: string
+  author: Bytes
+  seal?: CardSeal
+  now?: number
+}): Promise<{ rev: number; card: Card } | undefined> {
+  const { infoHash, author, seal, now = Date.now() } = options
+  const rev = cardRev(packed)
+  if (packed.length < 72 || packed.length > maxPacked || rev > now + day) return undefined
+  try {
+    const key = await crypto.subtle.importKey('raw', author, curve, false, ['verify'])
+    const signed = packed.subarray(64)
+    if (!await crypto.subtle.verify(curve, key, packed.subarray(0, 64), toSign(infoHash, signed))) return undefined
+    let body = packed.subarray(72)
+    if (seal) {
+      const params = { name: 'AES-GCM', iv: body.subarray(0, 12) }
+      body = new Uint8Array(await crypto.subtle.decrypt(params, await sealKey(seal), body.subarray(12)))
+    }
+    const card: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    return card && typeof card === 'object' && !Array.isArray(card) ? { rev, card: card as Card } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const toSign = (infoHash: string, signed: Bytes): Bytes => concat([utf8.encode(label), fromHex(infoHash)!, signed])
+
+const sealKey = async ({ key, salt }: CardSeal): Promise<CryptoKey> => importAes(await derive(key, salt, label, 16))

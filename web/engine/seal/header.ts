@@ -1,0 +1,68 @@
+import { fromBase64url, toBase64url, utf8, type Bytes } from '../bytes.ts'
+import { cleanName, cleanPaths } from '../torrent/names.ts'
+
+/** What a container says of its files. */
+export interface Header {
+  name: string
+  files: HeaderFile[]
+  /** Who may sign cards: 65 bytes. */
+  author?: Bytes
+}
+
+export interface HeaderFile {
+  path: string
+  /** The path's last part. */
+  name: string
+  /** Bytes. */
+  size: number
+  /** MIME type, or ''. */
+  type: string
+  /** Where it begins among the files' bytes. */
+  offset: number
+}
+
+/** Bytes of JSON. */
+export const maxHeader = 1 << 20
+const maxFiles = 1 << 14
+
+/** The JSON, UTF-8; it must be stored for as long as the torrent is seeded. */
+export function makeHeader(header: {
+  name: string
+  files: readonly { path: string; size: number; type: string }[]
+  author?: Bytes
+}): Bytes {
+  const { name, files, author } = header
+  return utf8.encode(JSON.stringify({
+    v: 1, name, files: files.map(({ path, size, type }) => ({ path, size, type })),
+    author: author && toBase64url(author),
+  }))
+}
+
+/** A stranger's header, made clean; undefined where it cannot be used. size: bytes that all files must have. */
+export function parseHeader(json: Bytes, size: number): Header | undefined {
+  let value: { v?: unknown; name?: unknown; files?: unknown; author?: unknown } | null
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json)) as typeof value
+  } catch {
+    return undefined
+  }
+  if (value?.v !== 1 || !Array.isArray(value.files) || !value.files.length || value.files.length > maxFiles) return
+  const list = value.files as ({ path?: unknown; size?: unknown; type?: unknown } | null)[]
+  const paths = cleanPaths(list.map((file) => String(file?.path).split('/')))
+  let offset = 0
+  const files: HeaderFile[] = []
+  for (const [i, file] of list.entries()) {
+    if (typeof file?.path !== 'string' || !Number.isSafeInteger(file.size) || (file.size as number) < 0) return
+    const path = paths[i]!
+    const type = typeof file.type === 'string' && /^[\w.+-]+\/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+|; ?[\w.+-]+="[\w.+, -]+")*$/.test(file.type)
+      ? file.type : ''
+    files.push({ path, name: path.slice(path.lastIndexOf('/') + 1), size: file.size as number, type, offset })
+    offset += file.size as number
+  }
+  if (offset !== size) return
+  const author = typeof value.author === 'string' ? fromBase64url(value.author) : undefined
+  return {
+    name: cleanName(typeof value.name === 'string' ? value.name : ''), files,
+    ...(author?.length === 65 && author[0] === 4 && { author }),
+  }
+}
