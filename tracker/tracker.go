@@ -1,0 +1,89 @@
+// Package tracker is the swarm store: who is in which swarm, and which offers are still waiting for an answer.
+//
+// It knows no protocol. A front end (tracker/ws, later HTTP and UDP) turns what a client says into an Announce,
+// and gets back counts and a few other peers. What a peer is reachable by is the front end's own business: the store
+// keeps a value of the front end's type C for each peer, compares it, and hands it out again.
+//
+//	front end ── Announce{infohash, peer_id, C, left, want} ──► shard of the infohash ──► swarm: seeders │ leechers
+//	          ◄────────────── counts, peers chosen uniformly ──┘
+//
+// All state is soft: peers announce again every interval and are forgotten after twice that time, so a restart costs
+// one interval and nothing needs a disk. C should hold no pointers, then the garbage collector need not look into
+// swarms at all.
+package tracker
+
+import (
+	"encoding/hex"
+	"errors"
+)
+
+// InfoHash names a swarm.
+type InfoHash [20]byte
+
+// String returns 40 hex digits.
+func (h InfoHash) String() string { return hex.EncodeToString(h[:]) }
+
+// PeerID names a peer within a swarm.
+type PeerID [20]byte
+
+// OfferID stands for an offer's id, whatever its length; made by Store.OfferID.
+type OfferID uint64
+
+// Event is what an announce says has happened.
+type Event uint8
+
+// None is every update that is neither of the other two, "started" included.
+const (
+	None Event = iota
+	Completed
+	Stopped
+)
+
+// Left is what an announce says about the data that the peer lacks.
+type Left uint8
+
+const (
+	// Unsaid keeps what the peer was; a new one is a leecher.
+	Unsaid Left = iota
+	// Nothing makes it a seeder.
+	Nothing
+	// Some makes it a leecher, also one that was a seeder.
+	Some
+)
+
+// Announce is one peer's word about one swarm.
+type Announce[C comparable] struct {
+	InfoHash InfoHash
+	PeerID   PeerID
+	Contact  C
+	Event    Event
+	Left     Left
+	// Want is the most peers to choose.
+	Want int
+	// Offers go to the chosen peers, one each and in this order. Nil when the front end relays none; otherwise no more
+	// peers are chosen than there are offers.
+	Offers []OfferID
+	// MayReplace says whether Contact may take the place of the one that the peer was last reachable by. It is called
+	// under a lock and must be quick. Nil: never.
+	MayReplace func(C) bool
+}
+
+// Peer is a peer that was chosen for another one.
+type Peer[C comparable] struct {
+	ID      PeerID
+	Contact C
+}
+
+// Counts are a swarm's numbers.
+type Counts struct {
+	Seeders, Leechers int
+	// Downloaded counts the peers that completed since the swarm came to be.
+	Downloaded int
+}
+
+var (
+	// ErrTaken means that the peer_id belongs to someone who is reachable otherwise.
+	ErrTaken = errors.New("this peer_id is in use on another connection")
+	// ErrFull means that the store keeps as many peers as it may.
+	ErrFull = errors.New("this tracker is full")
+)
