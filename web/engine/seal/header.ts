@@ -1,5 +1,5 @@
 import { fromBase64url, toBase64url, utf8, type Bytes } from '../bytes.ts'
-import { cleanName, cleanPaths } from '../torrent/names.ts'
+import { cleanPaths, cleanText } from '../torrent/names.ts'
 
 /** What a container says of its files. */
 export interface Header {
@@ -24,6 +24,7 @@ export interface HeaderFile {
 /** Bytes of JSON. */
 export const maxHeader = 1 << 20
 const maxFiles = 1 << 14
+const mime = /^[\w.+-]{1,60}\/[\w.+-]{1,60}(; ?[\w-]{1,30}=("[\w.+, -]{1,60}"|[\w.+-]{1,60})){0,3}$/
 
 /** The JSON, UTF-8; it must be stored for as long as the torrent is seeded. */
 export function makeHeader(header: {
@@ -48,21 +49,21 @@ export function parseHeader(json: Bytes, size: number): Header | undefined {
   }
   if (value?.v !== 1 || !Array.isArray(value.files) || !value.files.length || value.files.length > maxFiles) return
   const list = value.files as ({ path?: unknown; size?: unknown; type?: unknown } | null)[]
-  const paths = cleanPaths(list.map((file) => String(file?.path).split('/')))
   let offset = 0
   const files: HeaderFile[] = []
-  for (const [i, file] of list.entries()) {
-    if (typeof file?.path !== 'string' || !Number.isSafeInteger(file.size) || (file.size as number) < 0) return
-    const path = paths[i]!
-    const type = typeof file.type === 'string' && /^[\w.+-]+\/[\w.+-]+(; ?[\w.+-]+=[\w.+-]+|; ?[\w.+-]+="[\w.+, -]+")*$/.test(file.type)
-      ? file.type : ''
-    files.push({ path, name: path.slice(path.lastIndexOf('/') + 1), size: file.size as number, type, offset })
-    offset += file.size as number
+  for (const file of list) {
+    const { path, size, type } = file ?? {}
+    if (typeof path !== 'string' || typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return
+    files.push({ path, name: '', size, type: typeof type === 'string' && mime.test(type) ? type : '', offset })
+    offset += size
   }
   if (offset !== size) return
+  for (const [i, path] of cleanPaths(files.map((file) => file.path.split('/'))).entries()) {
+    Object.assign(files[i]!, { path, name: path.slice(path.lastIndexOf('/') + 1) })
+  }
   const author = typeof value.author === 'string' ? fromBase64url(value.author) : undefined
   return {
-    name: cleanName(typeof value.name === 'string' ? value.name : ''), files,
+    name: (typeof value.name === 'string' && cleanText(value.name, 200)) || files[0]!.name, files,
     ...(author?.length === 65 && author[0] === 4 && { author }),
   }
 }

@@ -8,24 +8,30 @@ import { dataSize, recordSize, type Read } from './sealed.ts'
 const damaged = (): StarlingError =>
   new StarlingError('bad-torrent', 'What was shared is damaged. Ask for it to be shared again.')
 
+const wrongKey = (): StarlingError =>
+  new StarlingError('wrong-key', 'The key in this link does not fit. Ask for the link again.')
+
 /** A container, opened as it is read. */
 export class Opened {
   readonly header: Header
   /** What cards are sealed with, besides the key. */
   readonly salt: Bytes
+  readonly #length: number
   readonly #front: number
   readonly #records: Records
 
-  private constructor(header: Header, salt: Bytes, front: number, records: Records) {
+  private constructor(header: Header, salt: Bytes, length: number, front: number, records: Records) {
     this.header = header
     this.salt = salt
+    this.#length = length
     this.#front = front
     this.#records = records
   }
 
   /**
-   * readSealed gives verified bytes of the container, which is length bytes long; its errors are passed on. Throws
-   * 'wrong-key', or 'bad-torrent' where the container is malformed.
+   * readSealed gives verified bytes of the container, which is length bytes long. Readers share what it gives, and so
+   * its errors; it is better not to wait for data in there, but for covering() before. Throws 'wrong-key', or
+   * 'bad-torrent' where the container is malformed.
    */
   static async open(key: Bytes, length: number, readSealed: Read): Promise<Opened> {
     if (length < headLength + overhead) throw damaged()
@@ -35,17 +41,18 @@ export class Opened {
     const count = Math.ceil((length - headLength) / recordSize)
     const plain = length - headLength - overhead * count
 
-    const records = new Records(dataSize, count, async (first, end) => {
+    const records = new Records(dataSize, count, 0, async (first, end) => {
       const from = headLength + first * recordSize
       const sealed = await readSealed(from, Math.min(headLength + end * recordSize, length))
       return Array.from({ length: end - first }, async (_, i) => {
         const sequence = first + i
         const record = sealed.subarray(i * recordSize, (i + 1) * recordSize)
-        const data = await cipher.open(sequence, record, sequence === count - 1)
+        const data = await cipher.open(sequence, record, sequence === count - 1).catch(() => {
+          throw sequence ? damaged() : wrongKey()
+        })
         // Padding would move all that follows.
-        if (data?.length === record.length - overhead) return data
-        if (!sequence && !data) throw new StarlingError('wrong-key', 'The key in this link does not fit. Ask for the link again.')
-        throw damaged()
+        if (data?.length !== record.length - overhead) throw damaged()
+        return data
       })
     })
 
@@ -55,7 +62,7 @@ export class Opened {
     if (front > Math.min(plain, 4 + maxHeader)) throw damaged()
     const header = parseHeader(await records.read(4, front), plain - front)
     if (!header) throw damaged()
-    return new Opened(header, head.salt, front, records)
+    return new Opened(header, head.salt, length, front, records)
   }
 
   /** Bytes [start, end) of the files, as if they were one. Throws 'bad-torrent' where a record does not open. */
@@ -67,7 +74,7 @@ export class Opened {
   covering(start: number, end: number): [start: number, end: number] {
     return [
       headLength + Math.floor((this.#front + start) / dataSize) * recordSize,
-      headLength + Math.ceil((this.#front + end) / dataSize) * recordSize,
+      Math.min(headLength + Math.ceil((this.#front + end) / dataSize) * recordSize, this.#length),
     ]
   }
 }

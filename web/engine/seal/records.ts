@@ -4,23 +4,26 @@ import { concat, type Bytes } from '../bytes.ts'
 const recent = new Map<string, Promise<Bytes>>()
 /** 4 MiB of them. */
 const keep = 64
-/** How many more are made at once where reading goes on from one record to the next. */
-const ahead = 7
 let ids = 0
+
+type Make = (first: number, end: number) => Promise<Promise<Bytes>[]>
 
 /**
  * Ranges of what lies in records of equal size, the last one shorter. make turns records [first, end) of the one side
- * into those of the other with a single read; each is made once for readers that follow one another.
+ * into those of the other with a single read; each is made once for readers that follow one another. ahead: how many more
+ * are made where reading goes on from one record to the next.
  */
 export class Records {
   readonly #id = ids++
   readonly #size: number
   readonly #count: number
-  readonly #make: (first: number, end: number) => Promise<Promise<Bytes>[]>
+  readonly #ahead: number
+  readonly #make: Make
 
-  constructor(size: number, count: number, make: (first: number, end: number) => Promise<Promise<Bytes>[]>) {
+  constructor(size: number, count: number, ahead: number, make: Make) {
     this.#size = size
     this.#count = count
+    this.#ahead = ahead
     this.#make = make
   }
 
@@ -42,7 +45,7 @@ export class Records {
       if (!record) {
         let stop = i + 1
         while (stop < end && !recent.has(key(stop))) stop++
-        if (stop === end && recent.has(key(i - 1))) stop = Math.min(this.#count, end + ahead)
+        if (stop === end && recent.has(key(i - 1))) stop = Math.min(this.#count, end + this.#ahead)
         const made = this.#make(i, stop)
         for (let j = stop - 1; j >= i; j--) {
           const one = made.then((all) => all[j - i]!)

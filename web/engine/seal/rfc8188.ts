@@ -81,14 +81,9 @@ export class Cipher {
     return new Uint8Array(await crypto.subtle.encrypt(this.#params(sequence), this.#key, record))
   }
 
-  /** The record's data, undefined where it does not open or its delimiter is not what it has to be. */
+  /** The record's data; undefined where its delimiter is not what it has to be. Rejects where it does not open. */
   async open(sequence: number, record: Bytes, last: boolean): Promise<Bytes | undefined> {
-    let plain: Bytes
-    try {
-      plain = new Uint8Array(await crypto.subtle.decrypt(this.#params(sequence), this.#key, record))
-    } catch {
-      return undefined
-    }
+    const plain = new Uint8Array(await crypto.subtle.decrypt(this.#params(sequence), this.#key, record))
     let end = plain.length - 1
     while (end >= 0 && !plain[end]) end--
     return plain[end] === (last ? 2 : 1) ? plain.subarray(0, end) : undefined

@@ -6,6 +6,9 @@ import { Cipher, headLength, makeHead, overhead } from './rfc8188.ts'
 export const recordSize = 1 << 16
 export const dataSize = recordSize - overhead
 
+/** How many more records are made at once where reading goes on from one to the next. */
+const readAhead = 7
+
 /** Reads bytes [start, end). */
 export type Read = (start: number, end: number) => Promise<Bytes>
 
@@ -47,7 +50,7 @@ export class SealedSource {
     const plain = front.length + size
     const count = Math.ceil(plain / dataSize)
 
-    const records = new Records(recordSize, count, async (first, end) => {
+    const records = new Records(recordSize, count, readAhead, async (first, end) => {
       const from = first * dataSize
       const to = Math.min(end * dataSize, plain)
       const files = to > front.length ? await read(Math.max(0, from - front.length), to - front.length) : undefined

@@ -76,7 +76,7 @@ export function decodePrefix(
 
   /** A decimal number without leading zeros, up to the byte given. */
   const number = (end: number, sign: string): number => {
-    let from = at
+    const from = at
     const limit = at + 20
     while (bytes[at] !== end) {
       if (at >= bytes.length || at > limit) throw bad('a number has no end')

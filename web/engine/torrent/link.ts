@@ -34,7 +34,7 @@ export async function parseId(id: string | Bytes): Promise<TorrentId> {
   const [head = '', ...rest] = text.slice(text.indexOf('#') + 1).split('&')
   const query = new URLSearchParams(rest.join('&'))
   const [hash = '', keyText] = head.split(/\.(.*)/)
-  if (!hash && text.includes('://')) throw cut()
+  if (!hash || (!text.includes('#') && text.includes('://'))) throw cut()
   const infoHash = checkHash(hash)
   const sources = { infoHash, trackers: trackerUrls(query.getAll('tr')), webSeeds: seedUrls(query.getAll('ws')) }
   if (keyText === undefined) return sources

@@ -19,6 +19,8 @@ const racers = 3
 const pipeline = 16
 /** How often a peer may ask for the whole before it gets no answer. */
 const servings = 4
+/** How often a peer may send the whole, as it may be asked again when it is slow. */
+const repeats = 8
 /** Bytes waiting to be sent above which requests are rejected. */
 const full = 1 << 20
 
@@ -43,6 +45,8 @@ interface Peer {
   /** Something came since the last rotate. */
   alive: boolean
   served: number
+  /** Data messages that came. */
+  taken: number
 }
 
 export class MetadataExchange {
@@ -72,7 +76,8 @@ export class MetadataExchange {
     const peer = this.#peers.get(wire)
     if (peer?.size) return
     this.#peers.set(wire, {
-      wire, size, parts: [], next: 0, got: 0, asked: false, alive: false, served: peer?.served ?? 0,
+      wire, size, parts: [], next: 0, got: 0, asked: false, alive: false, taken: 0,
+      served: peer?.served ?? 0,
     })
     this.#fill()
   }
@@ -150,6 +155,7 @@ export class MetadataExchange {
     const { size, parts } = peer
     const fits = data.length === Math.min(partSize, size - part * partSize) && (total ?? size) === size
     if (!fits) return this.#liar(peer, 'its metadata is not of the size it said')
+    if (++peer.taken > repeats * Math.ceil(size / partSize)) return this.#liar(peer, 'its metadata has no end')
     if (parts[part]) return
     peer.alive = true
     parts[part] = data.slice()
