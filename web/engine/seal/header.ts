@@ -1,4 +1,6 @@
 import { fromBase64url, toBase64url, utf8, type Bytes } from '../bytes.ts'
+import { StarlingError } from '../errors.ts'
+import { sizeOf } from '../torrent/bencode.ts'
 import { cleanPaths, cleanText } from '../torrent/names.ts'
 
 /** What a container says of its files. */
@@ -26,17 +28,21 @@ export const maxHeader = 1 << 20
 const maxFiles = 1 << 14
 const mime = /^[\w.+-]{1,60}\/[\w.+-]{1,60}(; ?[\w-]{1,30}=("[\w.+, -]{1,60}"|[\w.+-]{1,60})){0,3}$/
 
-/** The JSON, UTF-8; it must be stored for as long as the torrent is seeded. */
+/** The JSON, UTF-8; it must be stored for as long as the torrent is seeded. Throws 'too-large' (many files). */
 export function makeHeader(header: {
   name: string
   files: readonly { path: string; size: number; type: string }[]
   author?: Bytes
 }): Bytes {
   const { name, files, author } = header
-  return utf8.encode(JSON.stringify({
+  const json = utf8.encode(JSON.stringify({
     v: 1, name, files: files.map(({ path, size, type }) => ({ path, size, type })),
     author: author && toBase64url(author),
   }))
+  if (json.length > maxHeader || files.length > maxFiles) {
+    throw new StarlingError('too-large', 'These are too many files for one private link. Share fewer at once.')
+  }
+  return json
 }
 
 /** A stranger's header, made clean; undefined where it cannot be used. size: bytes that all files must have. */
@@ -52,8 +58,9 @@ export function parseHeader(json: Bytes, size: number): Header | undefined {
   let offset = 0
   const files: HeaderFile[] = []
   for (const file of list) {
-    const { path, size, type } = file ?? {}
-    if (typeof path !== 'string' || typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return
+    const { path, type } = file ?? {}
+    const size = sizeOf(file?.size)
+    if (typeof path !== 'string' || size === undefined) return
     files.push({ path, name: '', size, type: typeof type === 'string' && mime.test(type) ? type : '', offset })
     offset += size
   }

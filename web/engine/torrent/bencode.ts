@@ -132,11 +132,8 @@ export const listOf = (value: Value | undefined): Value[] => (Array.isArray(valu
 export const bytesOf = (value: Value | undefined): Bytes | undefined =>
   value instanceof Uint8Array ? value : undefined
 /** A safe integer of at least 0. */
-export const sizeOf = (value: Value | undefined): number | undefined =>
+export const sizeOf = (value: unknown): number | undefined =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined
-/** Any safe integer. */
-export const intOf = (value: Value | undefined): number | undefined =>
-  Number.isSafeInteger(value) ? (value as number) : undefined
 
 const utf8Decoder = new TextDecoder()
 /** UTF-8; what is not becomes U+FFFD. */

@@ -1,0 +1,192 @@
+import type { Bytes } from '../bytes.ts'
+import type { Info } from '../torrent/metainfo.ts'
+
+const maxRequests = 2
+/** Milliseconds without a byte after which a request has failed. */
+const patience = 20_000
+const firstPause = 1_000
+const longestPause = 5 * 60_000
+/** Failures in a row after which it is given up. */
+const maxFailures = 8
+/** What will not be otherwise next time. */
+const final = [401, 403, 404, 410, 416]
+
+export interface WebSeedOptions {
+  /** http: or https:. */
+  url: string
+  info: Info
+  fetch?: typeof fetch
+}
+
+class Hopeless extends Error {}
+
+/**
+ * A web seed (BEP 19): an ordinary HTTP server that has the torrent's files. A run of pieces is one range request per
+ * file that it touches, and pieces come out while the body still arrives.
+ */
+export class WebSeed {
+  readonly url: string
+  readonly #info: Info
+  readonly #fetch: typeof fetch
+  #failed = false
+  #failures = 0
+  #retryAt = 0
+  #ranges = true
+  #busy = 0
+  #waiting: (() => void)[] = []
+
+  constructor({ url, info, fetch: by = (...args) => fetch(...args) }: WebSeedOptions) {
+    this.url = url
+    this.#info = info
+    this.#fetch = by
+  }
+
+  /** It has nothing of use: not to be asked again. */
+  get failed(): boolean {
+    return this.#failed
+  }
+
+  /** Milliseconds since 1970 before which it is not to be asked. */
+  get retryAt(): number {
+    return this.#retryAt
+  }
+
+  /** False where the server sends whole files whatever is asked: then long runs of pieces cost the least. */
+  get ranges(): boolean {
+    return this.#ranges
+  }
+
+  /** A piece of it was wrong. */
+  giveUp(): void {
+    this.#failed = true
+  }
+
+  /**
+   * Fetches pieces [first, first + count), each given to onpiece once it is whole; nobody has verified it, and its
+   * buffer is the receiver's. Waits while two calls are under way. Rejects when the server fails (see failed and
+   * retryAt) and when signal aborts; pieces given until then are good.
+   */
+  async fetchPieces(
+    first: number, count: number, onpiece: (index: number, data: Bytes) => void, signal: AbortSignal,
+  ): Promise<void> {
+    while (this.#busy >= maxRequests && !signal.aborted) {
+      await new Promise<void>((wake) => {
+        this.#waiting.push(wake)
+        signal.addEventListener('abort', () => wake(), { once: true })
+      })
+    }
+    signal.throwIfAborted()
+    if (this.#failed || Date.now() < this.#retryAt) throw new Error('the web seed is resting')
+    this.#busy++
+    try {
+      await this.#run(first, count, onpiece, signal)
+      this.#failures = 0
+    } catch (error) {
+      if (!signal.aborted) this.#pause(error instanceof Hopeless)
+      throw error
+    } finally {
+      this.#busy--
+      for (const wake of this.#waiting.splice(0)) wake()
+    }
+  }
+
+  #pause(hopeless: boolean): void {
+    this.#failed ||= hopeless || ++this.#failures >= maxFailures
+    const pause = Math.min(firstPause * 2 ** this.#failures, longestPause)
+    this.#retryAt = Date.now() + pause * (0.5 + Math.random() / 2)
+  }
+
+  async #run(
+    first: number, count: number, onpiece: (index: number, data: Bytes) => void, signal: AbortSignal,
+  ): Promise<void> {
+    const { pieceLength, length, files } = this.#info
+    const end = Math.min((first + count) * pieceLength, length)
+    let at = first * pieceLength
+    let piece: Bytes | undefined
+
+    /** The next bytes of the torrent; without data, zeros. */
+    const take = (size: number, data?: Bytes): void => {
+      for (let done = 0; done < size; ) {
+        const index = Math.floor(at / pieceLength)
+        const from = at - index * pieceLength
+        piece ??= new Uint8Array(Math.min(pieceLength, length - index * pieceLength))
+        const some = Math.min(size - done, piece.length - from)
+        if (data) piece.set(data.subarray(done, done + some), from)
+        at += some
+        done += some
+        if (from + some < piece.length) return
+        const whole = piece
+        piece = undefined
+        onpiece(index, whole)
+      }
+    }
+
+    for (const { offset, size, url } of files) {
+      if (offset + size <= at || !size) continue
+      if (offset >= end) break
+      // Bytes of no file are padding.
+      if (offset > at) take(offset - at)
+      const till = Math.min(end, offset + size)
+      await this.#request(this.#urlOf(url), at - offset, till - offset, size, take, signal)
+    }
+    if (at < end) take(end - at)
+  }
+
+  #urlOf(path: string): string {
+    const { url } = this
+    if (!path.includes('/')) return url.endsWith('/') ? url + path : url
+    return `${url}${url.endsWith('/') ? '' : '/'}${path}`
+  }
+
+  /** Bytes [start, end) of a file of that size, as they come. */
+  async #request(
+    url: string, start: number, end: number, size: number,
+    take: (size: number, data: Bytes) => void, signal: AbortSignal,
+  ): Promise<void> {
+    const silence = new AbortController()
+    let timer: ReturnType<typeof setTimeout>
+    const heard = (): void => {
+      clearTimeout(timer)
+      timer = setTimeout(() => silence.abort(new Error('the web seed is silent')), patience)
+    }
+    heard()
+    try {
+      const response = await this.#fetch(url, {
+        headers: { range: `bytes=${start}-${end - 1}` },
+        signal: AbortSignal.any([signal, silence.signal]),
+        cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer',
+      })
+      const { status, body } = response
+      // Both headers may be hidden from other origins.
+      const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '')
+      const wrong = status === 206 && range && (Number(range[1]) !== start || (range[2] !== '*' && Number(range[2]) !== size))
+      if (wrong || final.includes(status)) {
+        void body?.cancel()
+        throw new Hopeless(`the web seed does not have it (${status})`)
+      }
+      if ((status !== 200 && status !== 206) || !body) {
+        void body?.cancel()
+        throw new Error(`the web seed answered ${status}`)
+      }
+      // The whole file: what comes before start is of no use.
+      let skip = 0
+      if (status === 200 && (start || end < size)) {
+        this.#ranges = false
+        skip = start
+      }
+      let left = end - start
+      for (const reader = body.getReader(); left > 0; ) {
+        const { done, value } = await reader.read()
+        if (done) throw new Error('the web seed sent too little')
+        heard()
+        const data = value.subarray(Math.min(skip, value.length)).subarray(0, left)
+        skip -= Math.min(skip, value.length)
+        left -= data.length
+        take(data.length, data as Bytes)
+        if (!left) void reader.cancel().catch(() => {})
+      }
+    } finally {
+      clearTimeout(timer!)
+    }
+  }
+}
