@@ -1,0 +1,52 @@
+/**
+ * The card of a memo's torrent: what may change while the link stays. It comes from a stranger, so every member is
+ * checked for type and length, and all of it is only ever shown as text.
+ */
+import type { Card } from '../engine/types.ts'
+import { maxDescription, type Memo } from './memo.ts'
+import { decodePeaks, encodePeaks } from './peaks.ts'
+import { cleanTitle } from './titles.ts'
+
+export interface MemoCard {
+  title?: string
+  description?: string
+  /** Milliseconds since 1970. */
+  created?: number
+  /** Seconds. */
+  duration?: number
+  peaks?: Uint8Array
+}
+
+export function makeCard(memo: Memo): Card {
+  return {
+    kind: 'memo',
+    title: memo.title,
+    description: memo.description,
+    date: memo.created,
+    duration: Math.round(memo.duration * 1000) / 1000,
+    peaks: encodePeaks(memo.peaks),
+  }
+}
+
+const within = (value: unknown, low: number, high: number): value is number =>
+  typeof value === 'number' && value >= low && value <= high
+
+/** What can be used of it; never throws. */
+export function readCard(card: unknown): MemoCard {
+  if (typeof card !== 'object' || card === null) return {}
+  const { kind, title, description, date, duration, peaks } = card as Record<string, unknown>
+  const read: MemoCard = {}
+  if (kind !== 'memo') return read
+  if (typeof title === 'string' && title.trim()) read.title = cleanTitle(title.slice(0, 1000))
+  if (typeof description === 'string') read.description = cleanDescription(description)
+  if (within(date, 0, 8.64e15)) read.created = date
+  if (within(duration, 0, 1e6)) read.duration = duration
+  const drawn = typeof peaks === 'string' ? decodePeaks(peaks) : undefined
+  if (drawn?.length) read.peaks = drawn
+  return read
+}
+
+/** Keeps line breaks, drops other control characters. */
+export function cleanDescription(text: string): string {
+  return text.slice(0, maxDescription).replace(/\r\n?/g, '\n').replace(/[^\P{Cc}\n\t]/gu, '').trimEnd()
+}

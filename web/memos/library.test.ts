@@ -1,0 +1,74 @@
+import 'fake-indexeddb/auto'
+import { expect, it } from 'vitest'
+import { isFull, MemoDb } from './db.ts'
+import { Library, undoTime } from './library.ts'
+import { badge, newId, type Memo } from './memo.ts'
+
+const make = (id: string, created: number, more: Partial<Memo> = {}): Memo => ({
+  id, title: id, description: '', created, duration: 1, type: 'audio/webm', size: 1, peaks: new Uint8Array(0), ...more,
+})
+
+async function open(name: string): Promise<Library> {
+  return new Library(await MemoDb.open(name))
+}
+
+it('lists memos newest first, two of the same moment included', async () => {
+  const library = await open('order')
+  for (const memo of [make('a', 1), make('b', 3), make('c', 1), make('d', 2)]) await library.add(memo)
+  expect(library.memos.map((memo) => memo.id)).toEqual(['b', 'd', 'a', 'c'])
+})
+
+it('deletes, restores, and purges only what nobody can undo any more', async () => {
+  const library = await open('purge')
+  const purged: string[] = []
+  library.on('purged', (memo) => purged.push(memo.id))
+  await library.db.add(make('a', 1), new Blob(['a']))
+  await library.db.add(make('b', 2), new Blob(['b']))
+  await library.remove(['a', 'b'])
+  expect(library.memos).toEqual([])
+  await library.purge()
+  expect(purged).toEqual([])
+  await library.restore(['b'])
+  await library.purge(['a', 'b'])
+  expect(purged).toEqual(['a'])
+  expect([await library.db.audio('a'), await (await library.db.audio('b'))?.text()]).toEqual([undefined, 'b'])
+  await library.remove(['b'])
+  await library.purge(undefined, Date.now() + 6 * undoTime + 1)
+  expect(await library.db.memos()).toEqual([])
+})
+
+it('changes one thing without undoing what changed meanwhile', async () => {
+  const library = await open('update')
+  await library.add(make('a', 1))
+  await Promise.all([library.update('a', { title: 'new' }), library.update('a', { description: 'words' })])
+  expect(library.get('a')).toMatchObject({ title: 'new', description: 'words' })
+  expect(await library.update('nobody', { title: 'x' })).toBeUndefined()
+})
+
+it('shows in one tab what another changed', async () => {
+  const db = await MemoDb.open('tabs')
+  const [here, there] = [new Library(db, new BroadcastChannel('memos')), new Library(db, new BroadcastChannel('memos'))]
+  await there.reload()
+  const seen = new Promise<void>((resolve) => there.on('change', resolve))
+  await here.add(make('a', 1))
+  await seen
+  expect(there.get('a')?.id).toBe('a')
+  here.close()
+  there.close()
+})
+
+it('finds what came from a torrent, deleted or not', async () => {
+  const library = await open('from')
+  const from = { infoHash: 'f'.repeat(40), file: 0, link: '', done: true }
+  await library.add(make('a', 1, { from }))
+  await library.remove(['a'])
+  expect((await library.from(from.infoHash)).map((memo) => memo.id)).toEqual(['a'])
+})
+
+it('names things', () => {
+  const from = { infoHash: '', file: 0, link: '', done: false }
+  const badges = [{}, { shares: { private: 'x' } }, { shares: { private: 'x', public: 'y' } }, { from }, { from: { ...from, done: true } }, { shares: {} }]
+  expect(badges.map((more) => badge(make('a', 1, more)))).toEqual(['', 'Shared', 'Public', 'Receiving', 'Received', ''])
+  expect(newId()).toMatch(/^[\w-]{16}$/)
+  expect([new DOMException('', 'QuotaExceededError'), { code: 'no-space' }, new Error(), undefined].map(isFull)).toEqual([true, true, false, false])
+})

@@ -1,0 +1,127 @@
+/** The memos of this browser, as every tab sees them: what one tab changes, the others show at once. */
+import { Emitter } from '../engine/emitter.ts'
+import type { Chunk, MemoDb, Take } from './db.ts'
+import type { Memo } from './memo.ts'
+import { interruptedTakes, keepTake } from './take.ts'
+
+export interface LibraryEvents {
+  /** memos or interrupted changed. */
+  change: void
+  /** This memo was deleted for good, here. */
+  purged: Memo
+}
+
+/** Milliseconds that Undo is offered. */
+export const undoTime = 10_000
+
+export class Library extends Emitter<LibraryEvents> {
+  /** Newest first, without the deleted. */
+  memos: readonly Memo[] = []
+  /** False until memos has been read once. */
+  loaded = false
+  /** Recordings that a crash cut off. */
+  interrupted: readonly Take[] = []
+  readonly #db: MemoDb
+  readonly #others: BroadcastChannel | undefined
+  #reads = 0
+
+  constructor(db: MemoDb, others?: BroadcastChannel) {
+    super()
+    this.#db = db
+    this.#others = others
+    if (others) others.onmessage = () => void this.reload()
+  }
+
+  get db(): MemoDb {
+    return this.#db
+  }
+
+  async reload(): Promise<void> {
+    const read = ++this.#reads
+    const all = await this.#db.memos()
+    if (read !== this.#reads) return
+    this.memos = all.filter((memo) => !memo.deleted).sort((a, b) => b.created - a.created)
+    this.loaded = true
+    this.emit('change', undefined)
+  }
+
+  get(id: string): Memo | undefined {
+    return this.memos.find((memo) => memo.id === id)
+  }
+
+  /** Those that came from this torrent, deleted ones included. */
+  async from(infoHash: string): Promise<Memo[]> {
+    return (await this.#db.memos()).filter((memo) => memo.from?.infoHash === infoHash)
+  }
+
+  async add(memo: Memo): Promise<void> {
+    await this.#db.add(memo)
+    await this.changed()
+  }
+
+  async update(id: string, change: Partial<Memo> | ((memo: Memo) => Partial<Memo>)): Promise<Memo | undefined> {
+    const memo = await this.#db.update(id, typeof change === 'function' ? change : () => change)
+    await this.changed()
+    return memo
+  }
+
+  /** Out of sight, but not gone: see restore and purge. */
+  async remove(ids: readonly string[]): Promise<void> {
+    for (const id of ids) await this.#db.update(id, () => ({ deleted: Date.now() }))
+    await this.changed()
+  }
+
+  async restore(ids: readonly string[]): Promise<void> {
+    for (const id of ids) await this.#db.update(id, () => ({ deleted: undefined }))
+    await this.changed()
+  }
+
+  /** Deletes for good: those given, or what was deleted long enough ago that no tab offers Undo for it any more. */
+  async purge(ids?: readonly string[], now = Date.now()): Promise<void> {
+    for (const memo of await this.#db.memos()) {
+      if (!memo.deleted || (ids ? !ids.includes(memo.id) : now - memo.deleted < 6 * undoTime)) continue
+      await this.#db.delete(memo.id)
+      this.emit('purged', memo)
+    }
+  }
+
+  /** Looks for recordings that were cut off; those without any sound are tidied away. */
+  async findInterrupted(locks: LockManager | undefined): Promise<void> {
+    const takes = []
+    for (const take of await interruptedTakes(this.#db, locks)) {
+      const [first] = await this.#db.chunks(take.id, 0, 1)
+      if (first) takes.push(take)
+      else await this.#db.endTake(take.id)
+    }
+    this.interrupted = takes
+    this.emit('change', undefined)
+  }
+
+  /** The interrupted recording becomes a memo; a deleted one, for Undo, when it is discarded. */
+  async recover(take: Take, discard = false): Promise<Memo | undefined> {
+    const memo = await keepTake(this.#db, take, discard)
+    this.interrupted = this.interrupted.filter((other) => other.id !== take.id)
+    await this.changed()
+    return memo
+  }
+
+  /** Reads again, and has the other tabs do so. */
+  async changed(): Promise<void> {
+    this.#others?.postMessage('changed')
+    await this.reload()
+  }
+
+  close(): void {
+    this.#others?.close()
+  }
+}
+
+/** How long an interrupted recording is, in seconds. */
+export async function takeLength(db: MemoDb, take: Take): Promise<number> {
+  let last: Chunk | undefined
+  for (let from = 0; ; from += 240) {
+    const chunks = await db.chunks(take.id, from, 240)
+    last = chunks.at(-1) ?? last
+    if (chunks.length < 240) return last?.end ?? 0
+  }
+}

@@ -1,0 +1,84 @@
+/** Why there is no microphone, and what mends it in this browser; and which microphones there are. */
+export interface Trouble {
+  title: string
+  /** What to do, in order. */
+  steps: string[]
+}
+
+export interface Surroundings {
+  userAgent: string
+  secure: boolean
+}
+
+export function explain(error: unknown, { userAgent, secure }: Surroundings): Trouble {
+  if (!secure) {
+    return {
+      title: 'This page may not use the microphone',
+      steps: ['Browsers lend the microphone only to pages opened over https:// or on localhost.', 'Open the secure address of this page, or ask whoever runs the server to turn on HTTPS.'],
+    }
+  }
+  const again = 'Then press Record again.'
+  switch (error instanceof Error ? error.name : '') {
+    case 'NotAllowedError':
+    case 'SecurityError':
+      return { title: 'The microphone is not allowed', steps: [...allow(userAgent), again] }
+    case 'NotFoundError':
+    case 'OverconstrainedError':
+      return {
+        title: 'No microphone was found',
+        steps: ['Plug one in, or switch on your headset.', 'If it is plugged in, look whether the system’s sound settings list it as an input.', again],
+      }
+    case 'NotReadableError':
+    case 'AbortError':
+      return {
+        title: 'The microphone does not answer',
+        steps: ['Another program or tab may be using it: end calls and other recordings.', 'Unplug it and plug it in again.', again],
+      }
+    case 'NotSupportedError':
+    case 'TypeError':
+    case 'ReferenceError':
+      return { title: 'This browser cannot record', steps: ['Use a current Chrome, Edge, Firefox or Safari (14.1 or later).'] }
+    default:
+      return { title: 'The microphone could not be started', steps: ['Reload this page.', again] }
+  }
+}
+
+function allow(userAgent: string): string[] {
+  const ios = /iPhone|iPad|iPod/.test(userAgent)
+  if (ios) {
+    const app = /CriOS/.test(userAgent) ? 'Chrome' : /FxiOS/.test(userAgent) ? 'Firefox' : 'Safari'
+    return app === 'Safari'
+      ? ['Tap the page menu in the address bar, then Website Settings, and set Microphone to Allow.', `If it is not there: Settings, Apps, Safari, Microphone.`]
+      : [`Open Settings, Apps, ${app}, and switch Microphone on.`, 'Reload this page.']
+  }
+  if (/Android/.test(userAgent)) {
+    return ['Tap the icon left of the address, then Permissions, and allow the microphone.', 'If it is not there: Settings, Apps, your browser, Permissions, Microphone.']
+  }
+  if (/Firefox\//.test(userAgent)) {
+    return ['Click the crossed-out microphone left of the address and remove the block.', 'If the system asks, let Firefox use the microphone.']
+  }
+  if (/Safari\//.test(userAgent) && !/Chrom/.test(userAgent)) {
+    return ['Choose Safari, Settings for This Website, and set Microphone to Allow.', 'If it is allowed there: System Settings, Privacy & Security, Microphone, and switch Safari on.']
+  }
+  return ['Click the icon left of the address and switch Microphone on.', 'If it is on: look in the system’s privacy settings whether the browser may use the microphone.']
+}
+
+export interface Microphone {
+  id: string
+  label: string
+}
+
+/** Before the microphone was ever allowed, browsers tell neither ids nor names: then the list is empty. */
+export async function microphones(): Promise<Microphone[]> {
+  const devices = (await navigator.mediaDevices?.enumerateDevices?.().catch(() => [])) ?? []
+  return devices
+    .filter((device) => device.kind === 'audioinput' && device.deviceId && device.label)
+    .map(({ deviceId, label }) => ({ id: deviceId, label }))
+}
+
+const key = 'microphone'
+
+/** The user's choice; '' leaves it to the browser. */
+export const chosenMicrophone = (): string => localStorage.getItem(key) ?? ''
+
+export const chooseMicrophone = (id: string): void => localStorage.setItem(key, id)

@@ -1,0 +1,155 @@
+/** The one player of the page: it goes on while the user moves between screens. */
+import { Emitter } from '../engine/emitter.ts'
+
+export interface Track {
+  /** The memo's id. */
+  id: string
+  title: string
+  /** Seconds, as the memo says: MediaRecorder's files do not always know. */
+  duration: number
+  /** Where the sound is. The player lets go of object URLs itself. */
+  open(): Promise<string>
+}
+
+export interface PlayerEvents {
+  change: void
+  /** The sound could not be played. */
+  failed: { id: string; error: unknown }
+}
+
+export const rates = [0.8, 1, 1.25, 1.5, 1.75, 2]
+
+export class Player extends Emitter<PlayerEvents> {
+  readonly #audio: HTMLAudioElement
+  readonly #session: MediaSession | undefined
+  #track: Track | undefined
+  #url: string | undefined
+  #opening = 0
+  #rate = 1
+
+  constructor(audio: HTMLAudioElement, session?: MediaSession) {
+    super()
+    this.#audio = audio
+    this.#session = session
+    audio.preservesPitch = true
+    for (const event of ['play', 'pause', 'timeupdate', 'seeked', 'durationchange', 'ended', 'waiting', 'playing', 'ratechange']) {
+      audio.addEventListener(event, () => this.#changed())
+    }
+    audio.addEventListener('error', () => this.#fail(audio.error))
+    const actions: [MediaSessionAction, MediaSessionActionHandler][] = [
+      ['play', () => void this.resume()],
+      ['pause', () => this.pause()],
+      ['seekbackward', ({ seekOffset }) => this.seek(this.time - (seekOffset ?? 15))],
+      ['seekforward', ({ seekOffset }) => this.seek(this.time + (seekOffset ?? 15))],
+      ['seekto', ({ seekTime }) => this.seek(seekTime ?? this.time)],
+      ['stop', () => this.stop()],
+    ]
+    for (const [action, handler] of actions) session?.setActionHandler(action, handler)
+  }
+
+  /** The id of what is loaded. */
+  get id(): string | undefined {
+    return this.#track?.id
+  }
+
+  get playing(): boolean {
+    return !!this.#track && !this.#audio.paused && !this.#audio.ended
+  }
+
+  /** It plays, but waits for data. */
+  get waiting(): boolean {
+    return this.playing && this.#audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA
+  }
+
+  get time(): number {
+    return this.#track ? this.#audio.currentTime : 0
+  }
+
+  get duration(): number {
+    const known = this.#audio.duration
+    return this.#track ? (Number.isFinite(known) && known > 0 ? known : this.#track.duration) : 0
+  }
+
+  get rate(): number {
+    return this.#rate
+  }
+
+  set rate(rate: number) {
+    this.#rate = Math.min(2, Math.max(0.8, rate))
+    this.#audio.playbackRate = this.#rate
+    this.#changed()
+  }
+
+  /** Plays from where it was, or from the given second on. */
+  async play(track: Track, from?: number): Promise<void> {
+    if (this.#track?.id !== track.id) {
+      this.stop()
+      const opening = ++this.#opening
+      this.#track = track
+      this.#changed()
+      try {
+        const url = await track.open()
+        if (opening !== this.#opening) return release(url)
+        this.#url = url
+      } catch (error) {
+        if (opening === this.#opening) this.#fail(error)
+        return
+      }
+      this.#audio.src = this.#url
+      this.#audio.defaultPlaybackRate = this.#audio.playbackRate = this.#rate
+    }
+    if (from !== undefined) this.#audio.currentTime = from
+    if (this.#session) this.#session.metadata = new MediaMetadata({ title: track.title, artist: 'Starling' })
+    await this.resume()
+  }
+
+  async resume(): Promise<void> {
+    if (this.#url) await this.#audio.play().catch((error: Error) => error.name === 'AbortError' || this.#fail(error))
+  }
+
+  pause(): void {
+    this.#audio.pause()
+  }
+
+  seek(seconds: number): void {
+    if (!this.#url) return
+    this.#audio.currentTime = Math.min(Math.max(0, seconds), this.duration)
+    this.#changed()
+  }
+
+  /** Lets go of what is loaded. */
+  stop(): void {
+    this.#opening++
+    this.#track = undefined
+    this.#audio.pause()
+    if (this.#url) {
+      release(this.#url)
+      this.#audio.removeAttribute('src')
+      this.#audio.load()
+    }
+    this.#url = undefined
+    this.#changed()
+  }
+
+  #fail(error: unknown): void {
+    const id = this.#track?.id
+    if (!id) return
+    this.stop()
+    this.emit('failed', { id, error })
+  }
+
+  #changed(): void {
+    if (this.#session) {
+      this.#session.playbackState = !this.#track ? 'none' : this.playing ? 'playing' : 'paused'
+      const duration = this.duration
+      if (this.#track && duration > 0) {
+        this.#session.setPositionState?.({ duration, playbackRate: this.#rate, position: Math.min(this.time, duration) })
+      }
+    }
+    this.emit('change', undefined)
+  }
+}
+
+function release(url: string): void {
+  if (url.startsWith('blob:')) URL.revokeObjectURL(url)
+}

@@ -1,0 +1,315 @@
+import 'fake-indexeddb/auto'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { MemoDb } from './db.ts'
+import { Library } from './library.ts'
+import { Recorder, type Browser, type Outcome } from './recorder.ts'
+
+class FakeTrack {
+  readyState = 'live'
+  label = 'Test microphone'
+  onended: (() => void) | null = null
+  stop(): void {
+    this.readyState = 'ended'
+  }
+  unplug(): void {
+    this.readyState = 'ended'
+    this.onended?.()
+  }
+}
+
+class FakeStream {
+  readonly track = new FakeTrack()
+  getTracks = () => [this.track]
+  getAudioTracks = () => [this.track]
+}
+
+class FakeMediaRecorder {
+  static made: FakeMediaRecorder[] = []
+  static isTypeSupported = (type: string) => type.startsWith('audio/ogg')
+  state = 'inactive'
+  readonly mimeType: string
+  ondataavailable: ((event: { data: Blob }) => void) | undefined
+  onstop: (() => void) | undefined
+  onerror: ((event: unknown) => void) | undefined
+
+  constructor(_stream: FakeStream, options: { mimeType: string }) {
+    this.mimeType = options.mimeType
+    FakeMediaRecorder.made.push(this)
+  }
+  start(): void {
+    this.state = 'recording'
+  }
+  pause(): void {
+    this.state = 'paused'
+  }
+  resume(): void {
+    this.state = 'recording'
+  }
+  requestData(): void {
+    this.data('')
+  }
+  data(text: string): void {
+    this.ondataavailable?.({ data: new Blob([text]) })
+  }
+  stop(): void {
+    if (this.state === 'inactive') throw new DOMException('', 'InvalidStateError')
+    this.state = 'inactive'
+    queueMicrotask(() => {
+      this.data('.')
+      this.onstop?.()
+    })
+  }
+}
+
+let db: MemoDb
+let time: number
+let streams: FakeStream[]
+let prompts: { allow(): void; deny(name?: string): void }[]
+let recorder: Recorder
+let outcomes: Outcome[]
+let count = 0
+
+beforeEach(async () => {
+  db = await MemoDb.open(`recorder-${count++}`)
+  ;[time, streams, prompts, outcomes, FakeMediaRecorder.made] = [0, [], [], [], []]
+  const browser = {
+    getUserMedia: () =>
+      new Promise((resolve, reject) => {
+        prompts.push({
+          allow: () => resolve(streams[streams.push(new FakeStream()) - 1]!),
+          deny: (name = 'NotAllowedError') => reject(new DOMException('', name)),
+        })
+      }),
+    MediaRecorder: FakeMediaRecorder,
+    meter: () => undefined,
+    locks: undefined,
+    now: () => time,
+  }
+  recorder = new Recorder(db, browser as unknown as Browser)
+  recorder.on('ended', (outcome) => outcomes.push(outcome))
+})
+
+afterEach(() => db.close())
+
+const live = () => streams.filter((stream) => stream.track.readyState === 'live').length
+
+async function record(): Promise<FakeMediaRecorder> {
+  const started = recorder.start()
+  prompts.at(-1)!.allow()
+  await started
+  expect(recorder.state).toBe('recording')
+  return FakeMediaRecorder.made.at(-1)!
+}
+
+/** Waits until that many seconds are on disk. */
+const saved = (seconds: number) =>
+  new Promise<void>((resolve) => {
+    const off = recorder.on('change', () => {
+      if (recorder.saved >= seconds) resolve(off())
+    })
+  })
+
+describe('the recorder', () => {
+  it('makes a memo of what was said, with its true type and time', async () => {
+    const fake = await record()
+    time = 500
+    fake.data('Hel')
+    time = 1000
+    const memo = (await recorder.stop())!
+    expect(memo).toMatchObject({ duration: 1, type: 'audio/ogg;codecs=opus', description: '' })
+    expect(await (await db.audio(memo.id))!.text()).toBe('Hel.')
+    expect(await db.takes()).toEqual([])
+    expect([recorder.state, live(), outcomes[0]?.reason]).toEqual(['idle', 0, 'stopped'])
+  })
+
+  it('counts only what is on disk', async () => {
+    const fake = await record()
+    time = 700
+    expect(recorder.saved).toBe(0)
+    const wrote = saved(0.7)
+    fake.data('x')
+    expect(recorder.saved).toBe(0)
+    await wrote
+    expect((await db.chunks((await db.takes())[0]!.id, 0, 9)).length).toBe(1)
+    await recorder.stop()
+  })
+
+  it('leaves out pauses', async () => {
+    const fake = await record()
+    time = 1000
+    recorder.pause()
+    expect(recorder.state).toBe('paused')
+    time = 60_000
+    recorder.resume()
+    time = 60_500
+    fake.data('x')
+    expect((await recorder.stop())!.duration).toBe(1.5)
+  })
+
+  it('makes of a cancelled recording a deleted memo, which can be restored', async () => {
+    const fake = await record()
+    fake.data('x')
+    const memo = (await recorder.cancel())!
+    const library = new Library(db)
+    await library.reload()
+    expect(library.memos).toEqual([])
+    await library.restore([memo.id])
+    expect(library.get(memo.id)?.id).toBe(memo.id)
+    expect(await (await db.audio(memo.id))!.text()).toBe('x.')
+  })
+
+  it('keeps what there is when the microphone is unplugged', async () => {
+    const fake = await record()
+    fake.data('x')
+    const ended = new Promise<Outcome>((resolve) => recorder.once('ended', resolve))
+    streams[0]!.track.unplug()
+    expect(await ended).toMatchObject({ reason: 'unplugged', memo: { type: 'audio/ogg;codecs=opus' } })
+    expect(recorder.state).toBe('idle')
+  })
+
+  it('keeps what there is when the device is full, and says so', async () => {
+    const fake = await record()
+    const wrote = saved(1)
+    time = 1000
+    fake.data('kept')
+    await wrote
+    const add = db.addChunk.bind(db)
+    db.addChunk = () => Promise.reject(new DOMException('', 'QuotaExceededError'))
+    const ended = new Promise<Outcome>((resolve) => recorder.once('ended', resolve))
+    fake.data('lost')
+    const outcome = await ended
+    db.addChunk = add
+    expect(outcome).toMatchObject({ reason: 'full', memo: { duration: 1 } })
+    expect(await (await db.audio(outcome.memo!.id))!.text()).toBe('kept')
+    expect((await record()).state).toBe('recording')
+    await recorder.stop()
+  })
+
+  it('leaves the chunks where they are when not even the memo can be written', async () => {
+    const fake = await record()
+    fake.data('x')
+    const end = db.endTake.bind(db)
+    db.endTake = () => Promise.reject(new DOMException('', 'QuotaExceededError'))
+    expect(await recorder.stop()).toBeUndefined()
+    db.endTake = end
+    expect(outcomes[0]?.reason).toBe('full')
+    const library = new Library(db)
+    await library.findInterrupted(undefined)
+    expect((await library.recover(library.interrupted[0]!))?.size).toBe(2)
+  })
+})
+
+describe('the ways the original lost recordings', () => {
+  it('Cancel before recording does not discard the next one', async () => {
+    await recorder.cancel()
+    const asking = recorder.start()
+    await recorder.cancel()
+    prompts[0]!.allow()
+    await asking
+    expect([recorder.state, live()]).toEqual(['idle', 0])
+    ;(await record()).data('next')
+    const memo = (await recorder.stop())!
+    expect(memo.deleted).toBeUndefined()
+    expect(await (await db.audio(memo.id))!.text()).toBe('next.')
+  })
+
+  it('a denial does not discard the next one', async () => {
+    const asking = recorder.start()
+    prompts[0]!.deny()
+    await expect(asking).rejects.toMatchObject({ name: 'NotAllowedError' })
+    expect(recorder.state).toBe('idle')
+    ;(await record()).data('next')
+    expect((await recorder.stop())!.deleted).toBeUndefined()
+  })
+
+  it('Stop while the permission prompt is open starts no hot microphone', async () => {
+    const asking = recorder.start()
+    expect(await recorder.stop()).toBeUndefined()
+    expect(recorder.state).toBe('idle')
+    prompts[0]!.allow()
+    await asking
+    expect([live(), FakeMediaRecorder.made.length, (await db.takes()).length]).toEqual([0, 0, 0])
+  })
+
+  it('Record pressed again orphans no stream, whichever prompt is answered first', async () => {
+    const first = recorder.start()
+    await recorder.stop()
+    const second = recorder.start()
+    prompts[1]!.allow()
+    await second
+    prompts[0]!.allow()
+    await first
+    expect([recorder.state, live(), FakeMediaRecorder.made.length]).toEqual(['recording', 1, 1])
+    await recorder.start()
+    expect(prompts.length).toBe(2)
+    await recorder.stop()
+    expect(live()).toBe(0)
+  })
+
+  it('a late denial of an abandoned prompt does not end the recording that followed', async () => {
+    const first = recorder.start()
+    await recorder.cancel()
+    await record()
+    prompts[0]!.deny()
+    await first
+    expect(recorder.state).toBe('recording')
+    await recorder.stop()
+  })
+
+  it('Stop while the recording is being set up leaves nothing behind', async () => {
+    const begin = db.beginTake.bind(db)
+    db.beginTake = async (take) => {
+      await begin(take)
+      await recorder.stop()
+    }
+    const started = recorder.start()
+    prompts[0]!.allow()
+    await started
+    expect([recorder.state, live(), (await db.takes()).length]).toEqual(['idle', 0, 0])
+  })
+
+  it('Stop twice, or Cancel after Stop, makes one memo, and keeps it', async () => {
+    ;(await record()).data('x')
+    const [a, b, c] = await Promise.all([recorder.stop(), recorder.stop(), recorder.cancel()])
+    expect([a!.id, a!.deleted]).toEqual([b!.id, undefined])
+    expect(c!.id).toBe(a!.id)
+    expect((await db.memos()).length).toBe(1)
+  })
+})
+
+describe('after a crash', () => {
+  it('offers what is on disk, once', async () => {
+    await db.beginTake({ id: 'cut', started: 5, type: 'audio/ogg' })
+    await db.addChunk('cut', 0, { bytes: new TextEncoder().encode('ab').buffer, end: 0.5, peaks: Uint8Array.of(9) })
+    await db.addChunk('cut', 1, { bytes: new TextEncoder().encode('cd').buffer, end: 1.1, peaks: Uint8Array.of(8) })
+    await db.beginTake({ id: 'empty', started: 6, type: 'audio/ogg' })
+    const library = new Library(db)
+    await library.findInterrupted(undefined)
+    expect(library.interrupted.map((take) => take.id)).toEqual(['cut'])
+    const memo = (await library.recover(library.interrupted[0]!))!
+    expect(memo).toMatchObject({ created: 5, duration: 1.1, size: 4, peaks: Uint8Array.of(9, 8) })
+    expect(await (await db.audio(memo.id))!.text()).toBe('abcd')
+    await library.findInterrupted(undefined)
+    expect([library.interrupted.length, library.memos.length]).toEqual([0, 1])
+  })
+
+  it('lets a discarded one be brought back', async () => {
+    await db.beginTake({ id: 'cut', started: 5, type: 'audio/ogg' })
+    await db.addChunk('cut', 0, { bytes: new ArrayBuffer(2), end: 0.5, peaks: new Uint8Array(0) })
+    const library = new Library(db)
+    await library.findInterrupted(undefined)
+    const memo = (await library.recover(library.interrupted[0]!, true))!
+    expect(library.memos).toEqual([])
+    await library.restore([memo.id])
+    expect(library.memos.length).toBe(1)
+  })
+
+  it('does not offer what another tab is recording', async () => {
+    await db.beginTake({ id: 'live', started: 5, type: 'audio/ogg' })
+    await db.addChunk('live', 0, { bytes: new ArrayBuffer(2), end: 0.5, peaks: new Uint8Array(0) })
+    const locks = { query: () => Promise.resolve({ held: [{ name: 'memo-take-live' }], pending: [] }) }
+    const library = new Library(db)
+    await library.findInterrupted(locks as unknown as LockManager)
+    expect(library.interrupted).toEqual([])
+  })
+})

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest'
+import { ago, bytes, cleanTitle, clock, defaultTitle, extension, fileName, formatName, longDate, untitled } from './titles.ts'
+
+describe('titles', () => {
+  it('is named after day and time', () => {
+    expect(defaultTitle(new Date(2025, 2, 4, 14, 5), 'en-GB')).toBe('Tue 14:05')
+    expect(longDate(new Date(2025, 2, 4, 14, 5), 'en-GB')).toBe('Tuesday 4 March 2025, 14:05')
+  })
+
+  it('makes one bounded line of any text', () => {
+    expect(cleanTitle('  a\n\tb\u2028c\0 ')).toBe('a b c')
+    expect(cleanTitle(' \n ')).toBe(untitled)
+    expect([...cleanTitle('🐦'.repeat(999))].length).toBe(200)
+  })
+
+  it('tells times', () => {
+    expect([0, 63, 3723, NaN, Infinity, -1].map(clock)).toEqual(['0:00', '1:03', '1:02:03', '0:00', '0:00', '0:00'])
+    const now = Date.UTC(2025, 0, 1)
+    expect(ago(now - 20_000, now)).toBe('Just now')
+    expect(ago(now - 61_000, now)).toBe('1 minute ago')
+    expect(ago(now - 25 * 3600e3, now)).toBe('yesterday')
+    expect(ago(now - 40 * 864e5, now)).toBe('last month')
+  })
+
+  it('tells sizes', () => {
+    expect([0, 1, 999, 1000, 51_234, 1_234_567].map(bytes)).toEqual(['0 bytes', '1 byte', '999 bytes', '1 kB', '51 kB', '1.2 MB'])
+  })
+})
+
+describe('file names', () => {
+  it('end in the extension of the true type', () => {
+    expect(fileName('Tue 14:05', 'audio/webm;codecs=opus')).toBe('Tue 14 05.webm')
+    expect(fileName('a', 'audio/mp4')).toBe('a.m4a')
+    expect(fileName('a', 'application/x-unknown')).toBe('a')
+    expect(extension('Audio/OGG; codecs=opus')).toBe('ogg')
+    expect([formatName('audio/webm'), formatName('audio/mp4'), formatName('')]).toEqual(['WebM', 'M4A', ''])
+  })
+
+  it('hold nothing a file system chokes on', () => {
+    expect(fileName('../../etc/passwd', 'audio/webm')).toBe('etc passwd.webm')
+    expect(fileName('\u202Egpj.exe', 'audio/webm')).toBe('gpj.exe.webm')
+    expect(fileName('CON', 'audio/ogg')).toBe('CON memo.ogg')
+    expect(fileName('...', 'audio/ogg')).toBe('memo.ogg')
+    expect(fileName('x'.repeat(300), 'audio/ogg').length).toBe(84)
+  })
+})

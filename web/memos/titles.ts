@@ -1,0 +1,87 @@
+/** Words made of a memo's facts: titles, times, sizes, file names. */
+import { maxTitle } from './memo.ts'
+
+export const untitled = 'Untitled memo'
+
+/** "Tue 14:05", with the hour as people of that locale write it. */
+export function defaultTitle(date: Date, locale?: string): string {
+  const day = new Intl.DateTimeFormat('en', { weekday: 'short' }).format(date)
+  const time = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' }).format(date)
+  return `${day} ${time}`
+}
+
+/** One line, trimmed, bounded; never blank. */
+export function cleanTitle(text: string): string {
+  const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+  return [...line].slice(0, maxTitle).join('').trim() || untitled
+}
+
+/** 63 → "1:03", 3723 → "1:02:03". */
+export function clock(seconds: number): string {
+  const whole = Math.max(0, Math.floor(Number.isFinite(seconds) ? seconds : 0))
+  const two = (n: number) => String(n).padStart(2, '0')
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
+  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
+}
+
+/** ISO 8601 duration, for <time datetime>. */
+export const isoDuration = (seconds: number): string => `PT${Math.max(0, Math.floor(seconds))}S`
+
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['year', 31_557_600],
+  ['month', 2_629_800],
+  ['week', 604_800],
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+]
+
+/** "Just now", "5 minutes ago", "yesterday". */
+export function ago(then: number, now: number): string {
+  const seconds = Math.round((then - now) / 1000)
+  const step = steps.find(([, length]) => Math.abs(seconds) >= length)
+  if (!step) return 'Just now'
+  return new Intl.RelativeTimeFormat('en', { numeric: 'auto' }).format(Math.trunc(seconds / step[1]), step[0])
+}
+
+/** "Tuesday 4 March 2025, 14:05" */
+export function longDate(date: Date, locale?: string): string {
+  const part = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat('en-GB', options).format(date)
+  const time = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' })
+  return `${part({ weekday: 'long' })} ${part({ day: 'numeric', month: 'long', year: 'numeric' })}, ${time.format(date)}`
+}
+
+/** 1234567 → "1.2 MB" */
+export function bytes(count: number): string {
+  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const
+  const step = Math.min(3, Math.max(0, Math.floor(Math.log10(Math.max(1, count)) / 3)))
+  const value = count / 1000 ** step
+  return new Intl.NumberFormat('en', {
+    style: 'unit', unit: units[step], unitDisplay: step ? 'short' : 'long', maximumFractionDigits: value < 10 && step ? 1 : 0,
+  }).format(value)
+}
+
+const extensions: Record<string, string> = {
+  'audio/webm': 'webm', 'video/webm': 'webm', 'audio/mp4': 'm4a', 'audio/x-m4a': 'm4a', 'audio/aac': 'aac', 'audio/ogg': 'ogg',
+  'audio/mpeg': 'mp3', 'audio/wav': 'wav', 'audio/x-wav': 'wav', 'audio/flac': 'flac', 'audio/opus': 'opus',
+}
+
+const essence = (type: string): string => type.split(';')[0]!.trim().toLowerCase()
+
+/** Without the dot; '' when the type is unknown. */
+export const extension = (type: string): string => extensions[essence(type)] ?? ''
+
+/** What the format is called, for people: "WebM", "M4A". */
+export function formatName(type: string): string {
+  const ext = extension(type)
+  return ext === 'webm' ? 'WebM' : ext.toUpperCase()
+}
+
+/** A name every file system takes, with the extension of its type. */
+export function fileName(title: string, type: string): string {
+  let stem = [...title.normalize('NFC').replace(/[\p{C}\\/:*?"<>|]+/gu, ' ')].slice(0, 80).join('')
+  stem = stem.replace(/\s+/g, ' ').replace(/^[\s.]+|[\s.]+$/g, '')
+  if (/^(con|prn|aux|nul|com\d|lpt\d)$/i.test(stem)) stem += ' memo'
+  const ext = extension(type)
+  return (stem || 'memo') + (ext && '.' + ext)
+}
