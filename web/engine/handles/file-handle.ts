@@ -1,0 +1,136 @@
+import type { Bytes } from '../bytes.ts'
+import type { Engine } from '../engine.ts'
+import type { RangeSource } from '../stream/source.ts'
+import { fileURL } from '../stream/url.ts'
+import type { FileState } from '../types.ts'
+import type { Torrent } from './torrent-handle.ts'
+
+export type EngineCall = <T>(work: (engine: Engine) => Promise<T>) => Promise<T>
+
+/** What one read of the engine may return at most, bytes. */
+const chunk = 1 << 20
+
+let readers = 0
+
+export interface StreamOptions {
+  /** First byte. Default 0. */
+  start?: number
+  /** Last byte, included, as in WebTorrent and in HTTP ranges. Default: the file's last. */
+  end?: number
+}
+
+/** Reads of one file by way of whichever engine there is. */
+export function ranges(call: EngineCall, infoHash: string, file: number): Pick<RangeSource, 'read' | 'release'> {
+  return {
+    read: (start, end, reader) => call((engine) => engine.read(infoHash, file, start, end, reader)),
+    release: (reader) => void call(async (engine) => engine.release(infoHash, reader)).catch(() => {}),
+  }
+}
+
+/** For the torrent that was removed: lets go of what url() made. */
+export let revoke: (file: TorrentFile) => void
+/** For the service worker. */
+export let source: (file: TorrentFile) => RangeSource
+
+/** One file of a torrent. Whatever reads it waits for the bytes it needs, which are fetched before others. */
+export class TorrentFile {
+  static {
+    source = (file) => ({ name: file.name, type: file.type, size: file.size, ...file.#ranges })
+    revoke = (file) => {
+      file.#revoked = true
+      void file.#url?.then((url) => URL.revokeObjectURL(url)).catch(() => {})
+    }
+  }
+
+  readonly #torrent: Torrent
+  readonly #index: number
+  readonly #call: EngineCall
+  readonly #ranges: Pick<RangeSource, 'read' | 'release'>
+  #url: Promise<string> | undefined
+  #revoked = false
+
+  constructor(torrent: Torrent, index: number, call: EngineCall) {
+    this.#torrent = torrent
+    this.#index = index
+    this.#call = call
+    this.#ranges = ranges(call, torrent.infoHash, index)
+  }
+
+  get #state(): FileState {
+    return this.#torrent.state.files[this.#index]!
+  }
+  /** Written by a stranger, as is path: show it as text only. */
+  get name(): string {
+    return this.#state.name
+  }
+  get path(): string {
+    return this.#state.path
+  }
+  /** Bytes. */
+  get size(): number {
+    return this.#state.size
+  }
+  /** MIME type. */
+  get type(): string {
+    return this.#state.type
+  }
+  /** 0 to 1: the share that is here and verified. */
+  get progress(): number {
+    return this.#state.progress
+  }
+
+  /** The whole file, from disk where it lies there; waits until it is complete. */
+  blob(): Promise<Blob> {
+    return this.#call((engine) => engine.blob(this.#torrent.infoHash, this.#index))
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return (await this.blob()).arrayBuffer()
+  }
+
+  async text(): Promise<string> {
+    return (await this.blob()).text()
+  }
+
+  /** The bytes in order, read no faster than they are taken. Cancel it when you need no more. */
+  stream({ start = 0, end = this.size - 1 }: StreamOptions = {}): ReadableStream<Bytes> {
+    const reader = `stream-${readers++}`
+    const stop = Math.min(end + 1, this.size)
+    let at = Math.max(0, start)
+    const release = () => this.#ranges.release(reader)
+    return new ReadableStream<Bytes>(
+      {
+        pull: async (controller) => {
+          if (at < stop) {
+            const bytes = await this.#ranges.read(at, Math.min(stop, at + chunk), reader)
+            at += bytes.length
+            controller.enqueue(bytes)
+          }
+          if (at < stop) return
+          controller.close()
+          release()
+        },
+        cancel: release,
+      },
+      { highWaterMark: 0 },
+    )
+  }
+
+  /**
+   * For <audio>, <video>, <img> and links. Where the page has Starling's service worker it works at once, with seeking,
+   * before the data is complete; elsewhere it resolves when the file is complete. Void once the torrent is removed.
+   */
+  url(): Promise<string> {
+    this.#url ??= this.#makeURL()
+    this.#url.catch(() => (this.#url = undefined))
+    return this.#url
+  }
+
+  async #makeURL(): Promise<string> {
+    const ranged = await fileURL(this.#torrent.infoHash, this.#index, this.name)
+    if (ranged) return ranged
+    const url = URL.createObjectURL(await this.blob())
+    if (this.#revoked) URL.revokeObjectURL(url)
+    return url
+  }
+}

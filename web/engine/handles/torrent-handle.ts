@@ -1,0 +1,235 @@
+/**
+ * The handles that pages hold: Torrent and TorrentFile. A handle does no work itself. It keeps the last state that the
+ * engine told (update), turns it into events and promises, and passes calls on to whichever engine there is.
+ *
+ *   page ── calls ──► handle ── engineCall ──► engine: this tab's, or through tabs/ another tab's
+ *   page ◄─ events ── handle ◄──── update ──── engine
+ *
+ * The engine may be replaced while a handle lives, when the tab that ran it closes. The handle then asks the new one for
+ * its torrent again, by its origin: how it was made. Promises that were fulfilled stay so.
+ */
+import type { Bytes } from '../bytes.ts'
+import { Deferred } from '../deferred.ts'
+import { Emitter } from '../emitter.ts'
+import type { Engine } from '../engine.ts'
+import { StarlingError } from '../errors.ts'
+import type { Card, PeerState, TorrentEvents, TorrentState, TorrentStatus, TrackerState } from '../types.ts'
+import { revoke, TorrentFile, type EngineCall } from './file-handle.ts'
+
+/** How a torrent was made: enough to make it in an engine again, then told the state it had before. */
+export interface Origin {
+  seeded: boolean
+  make(engine: Engine, before?: TorrentState): Promise<TorrentState>
+}
+
+/** What handles ask of the node that owns them. */
+export interface TorrentHost {
+  /** Calls work with the engine of the moment, and again with the next one where that went away meanwhile. */
+  call: EngineCall
+  /** Makes the torrent in engine and calls then with its newest state, in the same turn as it came. */
+  make<T>(engine: Engine, origin: Origin, before: TorrentState, then: (state: TorrentState) => T): Promise<T>
+  /** It was removed. */
+  drop(torrent: Torrent): void
+}
+
+/** For the node that owns the handle; pages have no use for them. */
+export let update: (torrent: Torrent, state: TorrentState) => void
+/** The engine is another one: makes the torrent there. */
+export let rejoin: (torrent: Torrent) => void
+export let setOrigin: (torrent: Torrent, origin: Origin) => void
+/** Nothing more will come of it. */
+export let end: (torrent: Torrent) => void
+
+export class Torrent extends Emitter<TorrentEvents> {
+  /** Metadata is here: name, files and length are final. Rejects with a StarlingError when that will never be. */
+  readonly ready: Promise<void>
+  /** All data is here and verified. Rejects with a StarlingError when that will never be. */
+  readonly done: Promise<void>
+
+  readonly #ready = new Deferred()
+  readonly #done = new Deferred()
+  readonly #host: TorrentHost
+  readonly #files: TorrentFile[] = []
+  #state: TorrentState
+  #origin: Origin
+  #engine: Engine
+  #joined: Promise<void> = Promise.resolve()
+  #ended = false
+
+  static {
+    update = (torrent, state) => torrent.#update(state)
+    rejoin = (torrent) => void torrent.#call(async () => {}).catch((error) => torrent.#fail(error))
+    setOrigin = (torrent, origin) => {
+      if (origin.seeded || !torrent.#origin.seeded) torrent.#origin = origin
+    }
+    end = (torrent) => torrent.#end()
+  }
+
+  constructor(host: TorrentHost, engine: Engine, state: TorrentState, origin: Origin) {
+    super()
+    this.#host = host
+    this.#engine = engine
+    this.#origin = origin
+    this.#state = { ...state, ready: false, done: false }
+    this.ready = this.#ready.promise
+    this.done = this.#done.promise
+    this.#update(state)
+  }
+
+  /** All of the below at once, as plain data. */
+  get state(): TorrentState {
+    return this.#state
+  }
+  /** 40 hex digits, lower case. */
+  get infoHash(): string {
+    return this.#state.infoHash
+  }
+  /** '' until ready. Written by a stranger: show it as text only. */
+  get name(): string {
+    return this.#state.name
+  }
+  get magnetURI(): string {
+    return this.#state.magnetURI
+  }
+  /** Opens in a browser; carries the key when private. */
+  get link(): string {
+    return this.#state.link
+  }
+  get private(): boolean {
+    return this.#state.private
+  }
+  /** Empty until ready. */
+  get files(): readonly TorrentFile[] {
+    return this.#files
+  }
+  /** Bytes of all files; 0 until ready. */
+  get length(): number {
+    return this.#state.length
+  }
+  /** 0 to 1: the share that is here and verified. */
+  get progress(): number {
+    return this.#state.progress
+  }
+  /** Verified bytes here. */
+  get downloaded(): number {
+    return this.#state.downloaded
+  }
+  /** Bytes sent since the engine started. */
+  get uploaded(): number {
+    return this.#state.uploaded
+  }
+  /** Bytes per second. */
+  get downloadSpeed(): number {
+    return this.#state.downloadSpeed
+  }
+  get uploadSpeed(): number {
+    return this.#state.uploadSpeed
+  }
+  get peers(): readonly PeerState[] {
+    return this.#state.peers
+  }
+  get trackers(): readonly TrackerState[] {
+    return this.#state.trackers
+  }
+  get status(): TorrentStatus {
+    return this.#state.status
+  }
+  get card(): Card | undefined {
+    return this.#state.card
+  }
+
+  /** Only who shared the torrent first, with a card, can change it; at most 32 KiB of JSON. */
+  async setCard(card: Card): Promise<void> {
+    const value = plain(card)
+    await this.#call((engine) => engine.setCard(this.infoHash, value))
+  }
+
+  /** The .torrent file; waits for the metadata. */
+  async torrentFile(): Promise<Bytes> {
+    await this.ready
+    return this.#call((engine) => engine.torrentFile(this.infoHash))
+  }
+
+  /** Stops it, in every tab. Its data stays for a later add or seed, unless destroyStore. Safe to call twice. */
+  async remove(options: { destroyStore?: boolean } = {}): Promise<void> {
+    if (this.#ended) return
+    try {
+      await this.#host.call(async (engine) => {
+        await this.#join(engine).catch(() => {})
+        await engine.remove(this.infoHash, { destroyStore: !!options.destroyStore })
+      })
+    } catch (error) {
+      if (!(error instanceof StarlingError && error.code === 'removed')) throw error
+    }
+    this.#host.drop(this)
+  }
+
+  readonly #call: EngineCall = (work) =>
+    this.#host.call(async (engine) => {
+      await this.#join(engine)
+      if (this.#ended) throw removed()
+      return work(engine)
+    })
+
+  /** Resolves when engine has the torrent: makes it there, once, where another engine had it before. */
+  #join(engine: Engine): Promise<void> {
+    if (engine !== this.#engine) {
+      this.#engine = engine
+      this.#joined = this.#host.make(engine, this.#origin, this.#state, (state) => {
+        if (engine !== this.#engine) return
+        if (state.infoHash === this.infoHash) return this.#update(state)
+        void engine.remove(state.infoHash, { destroyStore: true }).catch(() => {})
+        throw new StarlingError('unreadable', 'The tab that kept the key of this share was closed. Share it again.')
+      })
+    }
+    return this.#joined
+  }
+
+  #fail({ code, message }: StarlingError): void {
+    this.#update({ ...this.#state, status: 'failed', error: { code, message } })
+  }
+
+  #update(state: TorrentState): void {
+    if (this.#ended) return
+    const before = this.#state
+    // A new engine may have to fetch the metadata again: what was final stays so.
+    if (before.ready && !state.ready) {
+      const { status, peers, trackers, downloadSpeed, uploadSpeed, error } = state
+      state = { ...before, status, peers, trackers, downloadSpeed, uploadSpeed, error }
+    }
+    this.#state = state
+    if (state.ready) {
+      while (this.#files.length < state.files.length) {
+        const index = this.#files.length
+        this.#files.push(new TorrentFile(this, index, this.#call))
+      }
+      this.#ready.resolve()
+      if (!before.ready) this.emit('ready', undefined)
+    }
+    if (state.card && JSON.stringify(state.card) !== JSON.stringify(before.card)) this.emit('card', state.card)
+    this.emit('progress', state)
+    if (state.done) {
+      this.#done.resolve()
+      if (!before.done) this.emit('done', undefined)
+    }
+    if (state.error && !before.error) {
+      const error = new StarlingError(state.error.code, state.error.message)
+      this.#ready.reject(error)
+      this.#done.reject(error)
+      this.emit('error', error)
+    }
+  }
+
+  #end(): void {
+    this.#ended = true
+    const error = removed()
+    this.#ready.reject(error)
+    this.#done.reject(error)
+    for (const file of this.#files) revoke(file)
+  }
+}
+
+/** A card as it travels; what is not JSON is left out. */
+export const plain = (card: Card) => JSON.parse(JSON.stringify(card)) as Card
+
+const removed = () => new StarlingError('removed', 'This torrent was removed.')

@@ -1,0 +1,242 @@
+/**
+ * Starling: what a page makes one of. It keeps the handles (handles/), takes what pages give in many shapes, and passes
+ * calls to the engine of the moment: the node that this tab runs, or another tab's (tabs/). Handles live on when the
+ * engine is replaced; calls that were under way are made again.
+ */
+import type { Bytes } from './bytes.ts'
+import { Deferred } from './deferred.ts'
+import { Emitter } from './emitter.ts'
+import type { Engine } from './engine.ts'
+import { StarlingError } from './errors.ts'
+import { ranges, source } from './handles/file-handle.ts'
+import { end, plain, rejoin, setOrigin, Torrent, update, type Origin, type TorrentHost } from './handles/torrent-handle.ts'
+import { homeIce, homeLinks, homeTrackers } from './home.ts'
+import { startNode } from './node.ts'
+import { serveRanges } from './stream/serve.ts'
+import type { RangeSource } from './stream/source.ts'
+import { shareTabs } from './tabs/tabs.ts'
+import type { AddOptions, NodeStats, SeedOptions, StarlingOptions, TorrentState } from './types.ts'
+
+/** What can be seeded: text and bytes become a file of their own. */
+export type Seedable = Blob | string | ArrayBuffer | ArrayBufferView<ArrayBuffer>
+/** A link, magnet or infohash; or a .torrent file, as bytes or Blob. */
+export type Addable = string | URL | Blob | ArrayBuffer | ArrayBufferView<ArrayBuffer>
+
+export interface StarlingEvents {
+  /** This page came to have one more. */
+  torrent: Torrent
+  /** It was removed: by this page, or in another tab. */
+  remove: Torrent
+  /** The engine cannot run here; every call fails with the same error. */
+  error: Error
+}
+
+/** Longest .torrent file, bytes. */
+const longestFile = 32 << 20
+
+export class Starling extends Emitter<StarlingEvents> {
+  /** The engine runs, here or in another tab. Need not be waited for. Rejects with a StarlingError where it cannot. */
+  readonly ready: Promise<void>
+
+  readonly #options: StarlingOptions
+  readonly #torrents = new Map<string, Torrent>()
+  readonly #host: TorrentHost = {
+    call: (work) => this.#call(work),
+    make: (...args) => this.#make(...args),
+    drop: (torrent) => this.#drop(torrent),
+  }
+  readonly #leave: () => Promise<void>
+  readonly #unserve: () => void
+  /** The engine of the moment, and the promise of it: another one whenever it goes away. */
+  #engine: Engine | undefined
+  #promised = new Deferred<Engine>()
+  /** States told while torrents are being made: they may be newer than the answers. */
+  readonly #early = new Map<string, TorrentState>()
+  #making = 0
+  #destroyed: Promise<void> | undefined
+
+  constructor(options: StarlingOptions = {}) {
+    super()
+    this.#options = options
+    this.ready = this.#call(async () => {})
+    this.ready.catch(() => {})
+    this.#leave = this.#enter()
+    this.#unserve = serveRanges((infoHash, file) => this.#find(infoHash, file))
+  }
+
+  /** Torrents that this page seeded or added. */
+  get torrents(): Torrent[] {
+    return [...this.#torrents.values()]
+  }
+
+  /** Of those, the one with this infohash (40 hex digits). */
+  get(infoHash: string): Torrent | undefined {
+    return this.#torrents.get(infoHash.toLowerCase())
+  }
+
+  /** Shares files: resolves when they are hashed and have a link. Blobs are read where they lie, and not copied. */
+  async seed(what: Seedable | Iterable<Seedable>, { onHash, ...options }: SeedOptions = {}): Promise<Torrent> {
+    const files = blobs(what)
+    if (!files.length) throw new StarlingError('unreadable', 'There is no file to share.')
+    const card = options.card && plain(options.card)
+    const given = { ...options, card, trackers: options.trackers ?? this.#options.trackers }
+    return this.#take({
+      seeded: true,
+      make: (engine, before) => {
+        if (!before) return engine.seed(files, given, onHash)
+        return engine.seed(files, { ...given, known: before.infoHash, card: before.card })
+      },
+    })
+  }
+
+  /** Fetches, and shares what it has. Resolves at once; see Torrent.ready and Torrent.done. */
+  async add(what: Addable, options: AddOptions = {}): Promise<Torrent> {
+    const id = await identify(what)
+    const given = { ...options, trackers: [...(options.trackers ?? []), ...(this.#options.trackers ?? [])] }
+    return this.#take({ seeded: false, make: (engine) => engine.add(id, given) })
+  }
+
+  /** Of the whole engine, whichever tab runs it. */
+  stats(): Promise<NodeStats> {
+    return this.#call((engine) => engine.stats())
+  }
+
+  /** Ends this page's part. Where this tab runs the engine, another tab takes over or all transfers end. Data stays. */
+  destroy(): Promise<void> {
+    this.#destroyed ??= this.#destroy()
+    return this.#destroyed
+  }
+
+  async #destroy(): Promise<void> {
+    this.#unserve()
+    const left = this.#leave()
+    this.#fail(new StarlingError('removed', 'This Starling was destroyed.'))
+    for (const torrent of this.torrents) this.#drop(torrent)
+    await left
+  }
+
+  /** Has this tab run the engine, or find the one that does; returns how to stop. */
+  #enter(): () => Promise<void> {
+    const { trackers = homeTrackers, iceServers, linkBase = homeLinks, shareTabs: share = true, ...rest } = this.#options
+    const ice = iceServers ? async () => iceServers : homeIce()
+    void ice()
+    const start = () => startNode({ ...rest, trackers, iceServers: ice, linkBase })
+    const use = (engine: Engine | undefined) => this.#use(engine)
+    const failed = (reason: unknown) => {
+      const error = reason instanceof StarlingError ? reason : new StarlingError('unsupported', String(reason))
+      this.#fail(error)
+      this.emit('error', error)
+    }
+    const { BroadcastChannel, navigator } = globalThis
+    // What is to stay in memory must not land on the disk of another tab's engine.
+    if (share && rest.store !== 'memory' && BroadcastChannel && navigator?.locks) {
+      const tabs = shareTabs(start, use, failed, { locks: navigator.locks, events: globalThis, BroadcastChannel })
+      return () => tabs.close()
+    }
+    const node = start()
+    node.then(use).catch(failed)
+    return () => node.then((engine) => engine.destroy()).catch(() => {})
+  }
+
+  #use(engine: Engine | undefined): void {
+    if (this.#destroyed) return
+    if (this.#engine) this.#promised = new Deferred()
+    this.#engine = engine
+    this.#early.clear()
+    if (!engine) return
+    const torrentOf = (infoHash: string) => (engine === this.#engine ? this.#torrents.get(infoHash) : undefined)
+    engine.onstate = (state) => {
+      if (this.#making && engine === this.#engine) this.#early.set(state.infoHash, state)
+      const torrent = torrentOf(state.infoHash)
+      if (torrent) update(torrent, state)
+    }
+    engine.onpeer = (infoHash, peer) => torrentOf(infoHash)?.emit('peer', peer)
+    engine.onremove = (infoHash) => {
+      const torrent = torrentOf(infoHash)
+      if (torrent) this.#drop(torrent)
+    }
+    this.#promised.resolve(engine)
+    for (const torrent of this.torrents) rejoin(torrent)
+  }
+
+  /** From now on every call fails. */
+  #fail(error: StarlingError): void {
+    this.#promised.reject(error)
+    this.#promised = new Deferred()
+    this.#promised.reject(error)
+  }
+
+  async #call<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    for (;;) {
+      const promised = this.#promised
+      try {
+        return await work(await promised.promise)
+      } catch (error) {
+        if (promised === this.#promised) throw error
+      }
+    }
+  }
+
+  #take(origin: Origin): Promise<Torrent> {
+    return this.#call((engine) =>
+      this.#make(engine, origin, undefined, (state) => {
+        const { infoHash } = state
+        let torrent = this.#torrents.get(infoHash)
+        if (torrent) {
+          setOrigin(torrent, origin)
+          update(torrent, state)
+        } else {
+          torrent = new Torrent(this.#host, engine, state, origin)
+          this.#torrents.set(infoHash, torrent)
+          this.emit('torrent', torrent)
+        }
+        return torrent
+      }),
+    )
+  }
+
+  async #make<T>(engine: Engine, origin: Origin, before: TorrentState | undefined, then: (state: TorrentState) => T) {
+    this.#making++
+    try {
+      const state = await origin.make(engine, before)
+      return then(this.#early.get(state.infoHash) ?? state)
+    } finally {
+      if (!--this.#making) this.#early.clear()
+    }
+  }
+
+  #drop(torrent: Torrent): void {
+    if (!this.#torrents.delete(torrent.infoHash)) return
+    end(torrent)
+    this.emit('remove', torrent)
+  }
+
+  /** For the service worker: any file that the engine knows, so that a tab can answer for one that is closed. */
+  async #find(infoHash: string, index: number): Promise<RangeSource | undefined> {
+    const torrent = this.#torrents.get(infoHash)
+    if (torrent) {
+      await torrent.ready
+      return torrent.files[index] && source(torrent.files[index])
+    }
+    const states = await this.#call((engine) => engine.states())
+    const file = states.find((state) => state.infoHash === infoHash)?.files[index]
+    return file && { ...file, ...ranges(this.#host.call, infoHash, index) }
+  }
+}
+
+function blobs(what: Seedable | Iterable<Seedable>): Blob[] {
+  if (what instanceof Blob) return [what]
+  if (typeof what === 'string') return [new File([what], 'text.txt', { type: 'text/plain' })]
+  if (what instanceof ArrayBuffer || ArrayBuffer.isView(what)) return [new Blob([what])]
+  return [...what].flatMap(blobs)
+}
+
+async function identify(what: Addable): Promise<string | Bytes> {
+  if (typeof what === 'string') return what.trim()
+  if (what instanceof URL) return what.href
+  if (ArrayBuffer.isView(what)) return new Uint8Array(what.buffer, what.byteOffset, what.byteLength).slice()
+  if ((what instanceof Blob ? what.size : what.byteLength) > longestFile) {
+    throw new StarlingError('too-large', 'This is too large for a torrent file.')
+  }
+  return new Uint8Array(what instanceof Blob ? await what.arrayBuffer() : what.slice(0))
+}

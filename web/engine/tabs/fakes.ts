@@ -1,0 +1,213 @@
+/** For tests in Node: tabs of one browser, and an engine that fetches nothing. */
+import type { Bytes } from '../bytes.ts'
+import { Deferred } from '../deferred.ts'
+import type { Engine } from '../engine.ts'
+import { StarlingError } from '../errors.ts'
+import type { AddOptions, Card, NodeStats, SeedOptions, TorrentState } from '../types.ts'
+
+interface Request {
+  tab: FakeTab
+  shared: boolean
+  grant(): void
+  done: Promise<unknown>
+}
+
+/** Web Locks as a browser's tabs share them: those who hold come first in a queue, the others wait their turn. */
+export class FakeBrowser {
+  readonly queues = new Map<string, Request[]>()
+
+  grant(name: string): void {
+    const queue = this.queues.get(name) ?? []
+    const first = queue[0]
+    for (const [at, request] of queue.entries()) {
+      if (at > 0 && !(request.shared && first?.shared)) break
+      request.grant()
+    }
+  }
+
+  drop(unwanted: (request: Request) => boolean): void {
+    for (const [name, queue] of this.queues) {
+      const kept = queue.filter((request) => !unwanted(request))
+      this.queues.set(name, kept)
+      if (kept.length < queue.length) this.grant(name)
+    }
+  }
+}
+
+/** One tab: what Tabs needs of it, and the ways in which it ends. */
+export class FakeTab {
+  readonly events = new EventTarget()
+  readonly locks: Pick<LockManager, 'request'>
+  readonly BroadcastChannel: typeof BroadcastChannel
+  readonly #browser: FakeBrowser
+  readonly #channels: BroadcastChannel[] = []
+
+  constructor(browser: FakeBrowser) {
+    this.#browser = browser
+    this.locks = { request: this.#request as LockManager['request'] }
+    const channels = this.#channels
+    this.BroadcastChannel = class extends BroadcastChannel {
+      constructor(name: string) {
+        super(name)
+        channels.push(this)
+      }
+    }
+  }
+
+  /** As the browser ends it: nothing of it runs any more, and its locks pass on. */
+  crash(): void {
+    for (const channel of this.#channels) channel.close()
+    this.#browser.drop(({ tab }) => tab === this)
+  }
+
+  readonly #request = (name: string, options: LockOptions, work: () => unknown): Promise<unknown> => {
+    const { promise: done, resolve, reject } = new Deferred<unknown>()
+    const granted = new Deferred()
+    const request: Request = { tab: this, shared: options.mode === 'shared', grant: () => granted.resolve(), done }
+    const queues = this.#browser.queues
+    queues.set(name, [...(queues.get(name) ?? []), request])
+    let held = false
+    void granted.promise.then(async () => {
+      held = true
+      resolve(await work())
+      this.#browser.drop((other) => other === request)
+    })
+    options.signal?.addEventListener('abort', () => {
+      if (held) return
+      reject(new DOMException('', 'AbortError'))
+      this.#browser.drop((other) => other === request)
+    })
+    this.#browser.grant(name)
+    return done
+  }
+}
+
+/** Bytes that a fake engine's torrents hold, by infohash. */
+export type FakeDisk = Map<string, Bytes>
+
+/** Keeps to engine.ts, for torrents of one file whose infohash the test chooses: seed's is its name. */
+export class FakeEngine implements Engine {
+  onstate: Engine['onstate']
+  onpeer: Engine['onpeer']
+  onremove: Engine['onremove']
+  destroyed = false
+  readonly seeded: { files: readonly Blob[]; options: SeedOptions }[] = []
+  readonly added: { id: string | Bytes; options: AddOptions }[] = []
+  readonly released: string[] = []
+  readonly reads: { start: number; end: number; reader: string }[] = []
+  readonly #torrents = new Map<string, TorrentState>()
+  readonly #data = new Map<string, Blob>()
+  readonly #waiting = new Map<string, Deferred<never>>()
+  readonly #arrived = new Deferred()
+  /** Set: seed waits for it after it told onHash. */
+  hashing: Promise<void> | undefined
+
+  async seed(files: readonly Blob[], options: SeedOptions, onHash?: (bytes: number) => void): Promise<TorrentState> {
+    this.seeded.push({ files, options })
+    const file = files[0]!
+    onHash?.(file.size)
+    await this.hashing
+    this.#alive()
+    const infoHash = options.known ?? options.name ?? ''
+    this.#data.set(infoHash, file)
+    return this.#keep({ ...made(infoHash), ...whole(file), private: !!options.private, card: options.card })
+  }
+
+  async add(id: string | Bytes, options: AddOptions): Promise<TorrentState> {
+    this.#alive()
+    this.added.push({ id, options })
+    const infoHash = typeof id === 'string' ? id.slice(0, 40) : 'f'.repeat(40)
+    return this.#torrents.get(infoHash) ?? this.#keep(made(infoHash))
+  }
+
+  /** The data of an added torrent comes from somewhere. */
+  arrive(infoHash: string, file: Blob): void {
+    this.#data.set(infoHash, file)
+    this.tell(infoHash, whole(file))
+    this.#arrived.resolve()
+  }
+
+  /** A state changes. */
+  tell(infoHash: string, change: Partial<TorrentState>): void {
+    this.onstate?.(this.#keep({ ...this.#torrents.get(infoHash)!, ...change }))
+  }
+
+  async read(infoHash: string, _file: number, start: number, end: number, reader: string): Promise<Bytes> {
+    this.#state(infoHash)
+    this.reads.push({ start, end, reader })
+    const stop = new Deferred<never>()
+    this.#waiting.set(reader, stop)
+    if (!this.#data.has(infoHash)) await Promise.race([stop.promise, this.#arrived.promise])
+    return new Uint8Array(await this.#data.get(infoHash)!.slice(start, end).arrayBuffer())
+  }
+
+  release(_infoHash: string, reader: string): void {
+    this.released.push(reader)
+    this.#waiting.get(reader)?.reject(new StarlingError('aborted', 'Released.'))
+  }
+
+  async blob(infoHash: string): Promise<Blob> {
+    this.#state(infoHash)
+    return this.#data.get(infoHash)!
+  }
+
+  async torrentFile(infoHash: string): Promise<Bytes> {
+    this.#state(infoHash)
+    return new TextEncoder().encode('d4:infod4:name')
+  }
+
+  async setCard(infoHash: string, card: Card): Promise<void> {
+    this.#state(infoHash)
+    this.tell(infoHash, { card })
+  }
+
+  async remove(infoHash: string): Promise<void> {
+    this.#state(infoHash)
+    this.#torrents.delete(infoHash)
+    this.onremove?.(infoHash)
+  }
+
+  async states(): Promise<TorrentState[]> {
+    return [...this.#torrents.values()]
+  }
+
+  async stats(): Promise<NodeStats> {
+    const torrents = this.#torrents.size
+    const none = { links: 0, channels: 0, connectionsMade: 0, banned: 0, downloadSpeed: 0, uploadSpeed: 0 }
+    return { leader: true, torrents, ...none, store: 'memory' }
+  }
+
+  async destroy(): Promise<void> {
+    this.destroyed = true
+    for (const stop of this.#waiting.values()) stop.reject(new StarlingError('removed', 'Destroyed.'))
+  }
+
+  #keep(state: TorrentState): TorrentState {
+    this.#torrents.set(state.infoHash, state)
+    return state
+  }
+
+  #state(infoHash: string): TorrentState {
+    this.#alive()
+    const state = this.#torrents.get(infoHash)
+    if (!state) throw new StarlingError('removed', 'There is no such torrent.')
+    return state
+  }
+
+  #alive(): void {
+    if (this.destroyed) throw new StarlingError('removed', 'Destroyed.')
+  }
+}
+
+function made(infoHash: string): TorrentState {
+  const none = { name: '', length: 0, progress: 0, downloaded: 0, uploaded: 0, downloadSpeed: 0, uploadSpeed: 0 }
+  const empty = { files: [], peers: [], trackers: [], linksTried: 0, linksFailed: 0, private: false }
+  const links = { magnetURI: `magnet:?xt=urn:btih:${infoHash}`, link: `https://host/m#${infoHash}` }
+  return { infoHash, status: 'finding', ready: false, done: false, ...none, ...empty, ...links }
+}
+
+function whole(file: Blob): Partial<TorrentState> {
+  const [name, type, size] = [file instanceof File ? file.name : 'file', file.type, file.size]
+  const files = [{ name, path: name, size, type, progress: 1 }]
+  return { name, files, length: size, downloaded: size, progress: 1, ready: true, done: true, status: 'seeding' }
+}

@@ -1,0 +1,36 @@
+import type { ErrorCode } from '../types.ts'
+
+const calls = ['seed', 'add', 'read', 'release', 'blob', 'torrentFile', 'setCard', 'remove', 'states', 'stats'] as const
+const events = ['onstate', 'onpeer', 'onremove'] as const
+
+export type CallName = (typeof calls)[number]
+export type EventName = (typeof events)[number]
+
+/** A follower's call, to the leader's channel; answered to its own. */
+export interface Call {
+  from: string
+  call: number
+  name: CallName
+  args: unknown[]
+}
+
+export type Answer =
+  | { call: number; value: unknown }
+  | { call: number; error: { code: ErrorCode; message: string } }
+  | { call: number; hashed: number }
+
+/** What happened in the engine, to all. */
+export interface Event {
+  from: string
+  event: EventName
+  args: unknown[]
+}
+
+const isFrom = (message: unknown): message is { from: string; args: unknown[] } =>
+  typeof (message as Event | null)?.from === 'string' && Array.isArray((message as Event).args)
+
+export const isCall = (message: unknown): message is Call =>
+  isFrom(message) && calls.includes((message as Call).name) && Number.isSafeInteger((message as Call).call)
+
+export const isEvent = (message: unknown): message is Event =>
+  isFrom(message) && events.includes((message as Event).event)

@@ -1,0 +1,99 @@
+import type { Engine } from '../engine.ts'
+import { StarlingError } from '../errors.ts'
+import type { SeedOptions } from '../types.ts'
+import { isCall, type Call, type Event, type EventName } from './messages.ts'
+
+/** Longest answer to a read, bytes. */
+const longest = 1 << 20
+
+interface Follower {
+  outbox: BroadcastChannel
+  /** Names of readers, and the torrents they read. */
+  readers: Map<string, string>
+}
+
+/** What serving needs of the election (tabs.ts). */
+interface Hall {
+  hall: BroadcastChannel
+  /** The channel on which a tab is spoken to. */
+  open(tab: string): BroadcastChannel
+  whenGone(tab: string, then: () => void): void
+}
+
+/**
+ * Lets other tabs work through this tab's engine: passes its events to the hall, and answers calls. Readers of a tab
+ * that is gone are released. The returned function stops it. id is this tab's.
+ */
+export function serve(engine: Engine, id: string, { hall, open, whenGone }: Hall): () => void {
+  const inbox = open(id)
+  const followers = new Map<string, Follower>()
+  let over = false
+
+  const tell = <Args extends unknown[]>(event: EventName, own: ((...args: Args) => void) | undefined) => {
+    return (...args: Args) => {
+      if (!over) hall.postMessage({ from: id, event, args } satisfies Event)
+      own?.(...args)
+    }
+  }
+  engine.onstate = tell('onstate', engine.onstate)
+  engine.onpeer = tell('onpeer', engine.onpeer)
+  engine.onremove = tell('onremove', engine.onremove)
+
+  const forget = (tab: string) => {
+    const { outbox, readers } = followers.get(tab)!
+    followers.delete(tab)
+    outbox.close()
+    for (const [reader, infoHash] of readers) engine.release(infoHash, reader)
+  }
+
+  const follower = (tab: string): Follower => {
+    let known = followers.get(tab)
+    if (!known) {
+      followers.set(tab, (known = { outbox: open(tab), readers: new Map() }))
+      whenGone(tab, () => !over && forget(tab))
+    }
+    return known
+  }
+
+  inbox.onmessage = async ({ data }: MessageEvent<unknown>) => {
+    if (!isCall(data)) return
+    const { outbox, readers } = follower(data.from)
+    const { call } = data
+    const answer = (message: object) => {
+      if (!over && followers.has(data.from)) outbox.postMessage({ call, ...message })
+    }
+    try {
+      answer({ value: await run(engine, data, readers, (hashed) => answer({ hashed })) })
+    } catch (error) {
+      const { code, message } = error instanceof StarlingError ? error : new StarlingError('unsupported', String(error))
+      answer({ error: { code, message } })
+    }
+  }
+
+  return () => {
+    over = true
+    inbox.close()
+    for (const tab of followers.keys()) forget(tab)
+  }
+}
+
+/** Readers carry the tab's id, as each tab counts its own. */
+function run(engine: Engine, { from, name, args }: Call, readers: Map<string, string>, onHash: (bytes: number) => void) {
+  if (name === 'seed') {
+    const [files, options] = args as [Blob[], SeedOptions]
+    return engine.seed(files, options, onHash)
+  }
+  if (name === 'read') {
+    const [infoHash, file, start, end, name] = args as [string, number, number, number, string]
+    const reader = `${from}/${name}`
+    readers.set(reader, infoHash)
+    return engine.read(infoHash, file, start, Math.min(end, start + longest), reader)
+  }
+  if (name === 'release') {
+    const [infoHash, name] = args as [string, string]
+    const reader = `${from}/${name}`
+    readers.delete(reader)
+    return engine.release(infoHash, reader)
+  }
+  return (engine[name] as (...args: unknown[]) => Promise<unknown>).apply(engine, args)
+}

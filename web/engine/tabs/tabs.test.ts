@@ -1,0 +1,228 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { Engine } from '../engine.ts'
+import { StarlingError } from '../errors.ts'
+import type { PeerState, TorrentState } from '../types.ts'
+import { FakeBrowser, FakeEngine, FakeTab } from './fakes.ts'
+import { shareTabs, type Tabs } from './tabs.ts'
+
+const hash = (digit: string) => digit.repeat(40)
+
+/** A tab in the election, with what it was told to use. */
+class Seat {
+  readonly tab: FakeTab
+  readonly tabs: Tabs
+  /** This tab's own, each time it led. */
+  readonly own: FakeEngine[] = []
+  engine: Engine | undefined
+  failure: unknown
+
+  constructor(browser: FakeBrowser, start?: () => Promise<Engine>) {
+    this.tab = new FakeTab(browser)
+    open.push(this)
+    this.tabs = shareTabs(
+      start ?? (async () => this.own[this.own.push(new FakeEngine()) - 1]!),
+      (engine) => (this.engine = engine),
+      (error) => (this.failure = error),
+      this.tab,
+    )
+  }
+
+  get leads(): boolean {
+    return !!this.engine && this.own.includes(this.engine as FakeEngine)
+  }
+  get follows(): boolean {
+    return !!this.engine && !this.leads
+  }
+}
+
+const open: Seat[] = []
+afterEach(async () => {
+  for (const seat of open.splice(0)) {
+    await seat.tabs.close()
+    seat.tab.crash()
+  }
+})
+
+async function pair(): Promise<[Seat, Seat, FakeBrowser]> {
+  const browser = new FakeBrowser()
+  const leader = new Seat(browser)
+  await vi.waitUntil(() => leader.leads)
+  const follower = new Seat(browser)
+  await vi.waitUntil(() => follower.follows)
+  return [leader, follower, browser]
+}
+
+describe('a follower', () => {
+  test('calls the engine of the leader', async () => {
+    const [leader, { engine }] = await pair()
+    const onHash = vi.fn()
+    const file = new File(['hello'], 'hello.txt', { type: 'text/plain' })
+    const state = await engine!.seed([file], { name: hash('a') }, onHash)
+    expect(state).toMatchObject({ infoHash: hash('a'), done: true, length: 5 })
+    expect(onHash).toHaveBeenCalledWith(5)
+    expect(await (await engine!.blob(hash('a'), 0)).text()).toBe('hello')
+    expect(new TextDecoder().decode(await engine!.read(hash('a'), 0, 1, 3, 'r'))).toBe('el')
+    expect((await engine!.states()).map(({ infoHash }) => infoHash)).toEqual([hash('a')])
+    expect(await engine!.stats()).toMatchObject({ leader: false, torrents: 1 })
+    expect(await leader.engine!.stats()).toMatchObject({ leader: true, torrents: 1 })
+  })
+
+  test('hears what happens, as the leader does', async () => {
+    const [leader, { engine }] = await pair()
+    const own = vi.fn()
+    await engine!.add(hash('b'), {})
+    const states: TorrentState[] = []
+    const peers: [string, PeerState][] = []
+    const removed: string[] = []
+    engine!.onstate = (state) => states.push(state)
+    engine!.onpeer = (infoHash, peer) => peers.push([infoHash, peer])
+    engine!.onremove = (infoHash) => removed.push(infoHash)
+    const peer: PeerState = { id: 'c', client: '', kind: 'direct', downloadSpeed: 1, uploadSpeed: 2, progress: 1 }
+    leader.own[0]!.tell(hash('b'), { name: 'new' })
+    leader.own[0]!.onpeer!(hash('b'), peer)
+    await engine!.remove(hash('b'), {})
+    await vi.waitUntil(() => removed.length)
+    expect(states.map(({ name }) => name)).toEqual(['new'])
+    expect(peers).toEqual([[hash('b'), peer]])
+    expect(removed).toEqual([hash('b')])
+    expect(own).not.toHaveBeenCalled()
+  })
+
+  test('gets errors as they were', async () => {
+    const [, { engine }] = await pair()
+    const error = await engine!.torrentFile(hash('d')).catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(StarlingError)
+    expect(error).toMatchObject({ code: 'removed', message: 'There is no such torrent.' })
+  })
+
+  test('reads at most 1 MiB at a time', async () => {
+    const [leader, { engine }] = await pair()
+    await engine!.seed([new Blob([new Uint8Array(3 << 20)])], { name: hash('e') })
+    expect(await engine!.read(hash('e'), 0, 7, 3 << 20, 'r')).toHaveLength(1 << 20)
+    expect(leader.own[0]!.reads[0]).toMatchObject({ start: 7, end: 7 + (1 << 20) })
+  })
+
+  test.each(['crashes', 'leaves'])('that %s keeps no reading position in the leader', async (how) => {
+    const [leader, follower] = await pair()
+    await follower.engine!.add(hash('f'), {})
+    follower.engine!.read(hash('f'), 0, 0, 9, 'player').catch(() => {})
+    await vi.waitUntil(() => leader.own[0]!.reads.length)
+    const { reader } = leader.own[0]!.reads[0]!
+    if (how === 'crashes') follower.tab.crash()
+    else await follower.tabs.close()
+    await vi.waitUntil(() => leader.own[0]!.released.length)
+    expect(leader.own[0]!.released).toEqual([reader])
+    expect(await leader.engine!.states()).toHaveLength(1)
+  })
+
+  test('releases by itself, and two tabs may give readers the same name', async () => {
+    const [leader, one, browser] = await pair()
+    const two = new Seat(browser)
+    await vi.waitUntil(() => two.follows)
+    await one.engine!.add(hash('f'), {})
+    const read = one.engine!.read(hash('f'), 0, 0, 9, 'r')
+    two.engine!.read(hash('f'), 0, 0, 9, 'r').catch(() => {})
+    await vi.waitUntil(() => leader.own[0]!.reads.length === 2)
+    one.engine!.release(hash('f'), 'r')
+    await expect(read).rejects.toMatchObject({ code: 'aborted' })
+    expect(leader.own[0]!.released).toHaveLength(1)
+  })
+})
+
+describe('the lead', () => {
+  test.each(['crashes', 'leaves', 'is frozen'])('passes on when the leader %s', async (how) => {
+    const [leader, second, browser] = await pair()
+    const third = new Seat(browser)
+    await vi.waitUntil(() => third.follows)
+    const before = third.engine
+    await third.engine!.add(hash('a'), {})
+    const pending = third.engine!.read(hash('a'), 0, 0, 9, 'r')
+    const failed = expect(pending).rejects.toBeInstanceOf(StarlingError)
+    if (how === 'crashes') leader.tab.crash()
+    if (how === 'leaves') await leader.tabs.close()
+    if (how === 'is frozen') leader.tab.events.dispatchEvent(new Event('freeze'))
+    await vi.waitUntil(() => second.leads)
+    await vi.waitUntil(() => third.follows && third.engine !== before)
+    await failed
+    await third.engine!.add(hash('b'), {})
+    expect(second.own[0]!.added.map(({ id }) => id)).toEqual([hash('b')])
+    if (how !== 'crashes') expect(leader.own[0]!.destroyed).toBe(true)
+  })
+
+  test('is given up by a page in the back/forward cache, which follows when it is shown again', async () => {
+    const [first, second] = await pair()
+    first.tab.events.dispatchEvent(new Event('pagehide'))
+    expect(first.engine).toBeUndefined()
+    await vi.waitUntil(() => second.leads)
+    first.tab.events.dispatchEvent(new Event('pageshow'))
+    await vi.waitUntil(() => first.follows)
+    expect(await first.engine!.stats()).toMatchObject({ leader: false })
+    expect(first.own).toHaveLength(1)
+  })
+
+  test('is passed on only when the engine has let go of what it held', async () => {
+    const browser = new FakeBrowser()
+    let letGo = () => {}
+    const slow = new FakeEngine()
+    slow.destroy = () => new Promise((resolve) => (letGo = resolve))
+    const first = new Seat(browser, async () => slow)
+    await vi.waitUntil(() => first.engine)
+    const second = new Seat(browser)
+    await vi.waitUntil(() => second.follows)
+    const closed = first.tabs.close()
+    await vi.waitUntil(() => !second.engine)
+    expect(second.own).toHaveLength(0)
+    letGo()
+    await closed
+    await vi.waitUntil(() => second.leads)
+  })
+
+  test('goes to the next where the engine cannot start, which the page is told', async () => {
+    const browser = new FakeBrowser()
+    const error = new StarlingError('unsupported', 'No WebRTC here.')
+    const first = new Seat(browser, () => Promise.reject(error))
+    const second = new Seat(browser)
+    await vi.waitUntil(() => second.leads)
+    await vi.waitUntil(() => first.failure)
+    expect(first.failure).toBe(error)
+    expect(first.engine).toBeUndefined()
+  })
+
+  test('of a tab where locks are refused is over that tab alone', async () => {
+    const browser = new FakeBrowser()
+    const seat = new Seat(browser)
+    await vi.waitUntil(() => seat.leads)
+    const tab = new FakeTab(browser)
+    tab.locks.request = () => Promise.reject(new DOMException('', 'SecurityError'))
+    const own = new FakeEngine()
+    let used: Engine | undefined
+    const alone = shareTabs(async () => own, (engine) => (used = engine), () => {}, tab)
+    await vi.waitUntil(() => used === own)
+    await alone.close()
+    expect(own.destroyed).toBe(true)
+  })
+})
+
+test('tabs that speak another version, or nonsense, harm nobody', async () => {
+  const [leader, follower, browser] = await pair()
+  const stranger = new FakeTab(browser)
+  for (const name of ['starling/1', 'starling/2']) {
+    const channel = new stranger.BroadcastChannel(name)
+    for (const message of [null, 7, 'x', { leader: 7 }, { from: 7 }, { from: 'x', event: 'destroy', args: [] }, {}]) {
+      channel.postMessage(message)
+    }
+    channel.close()
+  }
+  const inbox = [...browser.queues.keys()].find((name) => /\/1\/./.test(name))!
+  const channel = new stranger.BroadcastChannel(inbox)
+  for (const name of ['destroy', 'constructor', '__proto__', 7]) {
+    channel.postMessage({ from: 'x', call: 1, name, args: [] })
+  }
+  channel.postMessage({ call: 99, value: 'nobody asked' })
+  channel.postMessage(null)
+  await stranger.locks.request('starling/2', {}, async () => {})
+  expect(await follower.engine!.stats()).toMatchObject({ torrents: 0 })
+  expect(leader.leads && follower.follows).toBe(true)
+  expect(leader.own[0]!.destroyed).toBe(false)
+  channel.close()
+})

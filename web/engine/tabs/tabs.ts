@@ -1,0 +1,152 @@
+/**
+ * One tab per origin runs the engine; the others work through it. Each tab's calls and the engine's answers:
+ *
+ *   follower: Starling ── Remote ──► "<hall>/<leader>"   ──► serve ── the leader's engine
+ *                           ▲  ◄──── "<hall>/<follower>" ◄──  │
+ *                           └─────── "<hall>": states      ◄──┘          each "…" is a BroadcastChannel
+ *
+ * Web Locks say who leads and who is gone, so nothing here waits for a clock:
+ * - every tab asks for the lock <hall>; who has it leads: it starts the engine, then says so in the hall;
+ * - every tab holds a lock named by its id, and who depends on it asks for that one too: granted, the tab is gone.
+ *   Followers then forget the leader until the next one speaks; the leader lets go of what the follower was reading.
+ *
+ * A tab that is hidden for good or frozen (pagehide, freeze) leaves, and comes back with a new id when it is shown
+ * again; so a page kept in the back/forward cache holds nobody up. A follower's torrents go on in the leader without it.
+ *
+ * Messages, in the hall:   { hello: true }                  who leads?
+ *                          { leader: id }                   I do
+ *                          { from: id, event, args }        of Engine's on…
+ *           to a leader:   { from: id, call: n, name, args }
+ *         to a follower:   { call: n, value } | { call: n, error: { code, message } } | { call: n, hashed: bytes }
+ */
+import { random, toHex } from '../bytes.ts'
+import { Deferred } from '../deferred.ts'
+import type { Engine } from '../engine.ts'
+import { Remote } from './remote.ts'
+import { serve } from './serve.ts'
+
+/**
+ * Ends in the version of the messages. Tabs with another version share neither engine nor election: each version has a
+ * leader of its own until the older tabs are closed.
+ */
+const hallName = 'starling/1'
+
+/** What tabs need of the browser. */
+export interface TabHost {
+  locks: Pick<LockManager, 'request'>
+  BroadcastChannel: typeof BroadcastChannel
+  /** The window: pagehide, pageshow, freeze, resume. */
+  events: Pick<EventTarget, 'addEventListener' | 'removeEventListener'>
+}
+
+export interface Tabs {
+  /** Stops the engine where this tab runs it. */
+  close(): Promise<void>
+}
+
+/**
+ * Takes this tab into the election. use is told the engine to work with whenever that changes, undefined while there is
+ * none; failed, that this tab was elected and could not start it.
+ */
+export function shareTabs(
+  start: () => Promise<Engine>,
+  use: (engine: Engine | undefined) => void,
+  failed: (error: unknown) => void,
+  { locks, events, BroadcastChannel }: TabHost,
+): Tabs {
+  let leave: (() => Promise<void>) | undefined
+
+  const visit = () => {
+    const id = toHex(random(8))
+    const open = (name?: string) => new BroadcastChannel(name ? `${hallName}/${name}` : hallName)
+    const hall = open()
+    const abort = new AbortController()
+    const leaving = new Deferred()
+    const left = new Deferred()
+    let remote: Remote | undefined
+    let started: Promise<Engine> | undefined
+    let unserve: (() => void) | undefined
+
+    /**
+     * Resolves when this tab holds the lock, which it then does until the end. Also where the browser refuses locks (a
+     * sandboxed frame): such a tab leads for itself.
+     */
+    const hold = (name: string, end: Deferred) =>
+      new Promise<void>((resolve) => {
+        const held = () => (resolve(), end.promise)
+        locks.request(name, { signal: abort.signal }, held).catch(() => resolve())
+      })
+    const whenGone = (tab: string, then: () => void) =>
+      void locks.request(`${hallName}/${tab}`, { signal: abort.signal, mode: 'shared' }, then).catch(() => {})
+
+    const follow = (leader: string | undefined) => {
+      const old = remote
+      remote = leader ? new Remote(id, leader, open) : undefined
+      use(remote)
+      old?.destroy()
+      if (!remote) return
+      const current = remote
+      whenGone(remote.leader, () => {
+        if (remote !== current || abort.signal.aborted) return
+        follow(undefined)
+        hall.postMessage({ hello: true })
+      })
+    }
+
+    hall.onmessage = ({ data }: MessageEvent<{ hello?: true; leader?: unknown } | null>) => {
+      if (typeof data?.leader === 'string' && !started && data.leader !== remote?.leader) follow(data.leader)
+      else if (data?.hello && unserve) hall.postMessage({ leader: id })
+      else remote?.hear(data)
+    }
+
+    const elected = async () => {
+      if (abort.signal.aborted) return
+      started = start()
+      if (remote) follow(undefined)
+      const engine = await started
+      if (abort.signal.aborted) return
+      use(engine)
+      unserve = serve(engine, id, { hall, open, whenGone })
+      hall.postMessage({ leader: id })
+    }
+
+    leave = async () => {
+      leave = undefined
+      abort.abort()
+      leaving.resolve()
+      use(undefined)
+      remote?.destroy()
+      unserve?.()
+      hall.close()
+      await started?.then((engine) => engine.destroy()).catch(() => {})
+      left.resolve()
+    }
+
+    void hold(`${hallName}/${id}`, leaving).then(() => {
+      if (abort.signal.aborted) return
+      hall.postMessage({ hello: true })
+      void hold(hallName, left)
+        .then(elected)
+        .catch(async (error: unknown) => {
+          await close()
+          failed(error)
+        })
+    })
+  }
+
+  const come = () => {
+    if (!leave) visit()
+  }
+  const go = () => void leave?.()
+  const listen = (method: 'addEventListener' | 'removeEventListener') => {
+    for (const name of ['pagehide', 'freeze']) events[method](name, go)
+    for (const name of ['pageshow', 'resume']) events[method](name, come)
+  }
+  const close = async () => {
+    listen('removeEventListener')
+    await leave?.()
+  }
+  listen('addEventListener')
+  come()
+  return { close }
+}
