@@ -105,7 +105,7 @@ export class WebSeed {
     let piece: Bytes | undefined
 
     /** The next bytes of the torrent; without data, zeros. */
-    const take = (size: number, data?: Bytes): void => {
+    const take = (size: number, data?: Uint8Array): void => {
       for (let done = 0; done < size; ) {
         const index = Math.floor(at / pieceLength)
         const from = at - index * pieceLength
@@ -141,52 +141,44 @@ export class WebSeed {
   /** Bytes [start, end) of a file of that size, as they come. */
   async #request(
     url: string, start: number, end: number, size: number,
-    take: (size: number, data: Bytes) => void, signal: AbortSignal,
+    take: (size: number, data: Uint8Array) => void, signal: AbortSignal,
   ): Promise<void> {
-    const silence = new AbortController()
+    const stop = new AbortController()
     let timer: ReturnType<typeof setTimeout>
     const heard = (): void => {
       clearTimeout(timer)
-      timer = setTimeout(() => silence.abort(new Error('the web seed is silent')), patience)
+      timer = setTimeout(() => stop.abort(new Error('the web seed is silent')), patience)
     }
     heard()
     try {
       const response = await this.#fetch(url, {
         headers: { range: `bytes=${start}-${end - 1}` },
-        signal: AbortSignal.any([signal, silence.signal]),
+        signal: AbortSignal.any([signal, stop.signal]),
         cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer',
       })
       const { status, body } = response
-      // Both headers may be hidden from other origins.
-      const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '')
-      const wrong = status === 206 && range && (Number(range[1]) !== start || (range[2] !== '*' && Number(range[2]) !== size))
-      if (wrong || final.includes(status)) {
-        void body?.cancel()
-        throw new Hopeless(`the web seed does not have it (${status})`)
-      }
-      if ((status !== 200 && status !== 206) || !body) {
-        void body?.cancel()
-        throw new Error(`the web seed answered ${status}`)
-      }
-      // The whole file: what comes before start is of no use.
-      let skip = 0
-      if (status === 200 && (start || end < size)) {
-        this.#ranges = false
-        skip = start
-      }
-      let left = end - start
-      for (const reader = body.getReader(); left > 0; ) {
+      // The header may be hidden from other origins.
+      const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? []
+      const other = status === 206 && from && (Number(from) !== start || (total !== '*' && Number(total) !== size))
+      if (other || final.includes(status)) throw new Hopeless(`the web seed does not have it (${status})`)
+      if ((status !== 200 && status !== 206) || !body) throw new Error(`the web seed answered ${status}`)
+
+      // 200 is the whole file: what comes before start is of no use.
+      let skip = status === 200 ? start : 0
+      if (status === 200 && end - start < size) this.#ranges = false
+      const reader = body.getReader()
+      for (let left = end - start; left > 0; ) {
         const { done, value } = await reader.read()
         if (done) throw new Error('the web seed sent too little')
         heard()
-        const data = value.subarray(Math.min(skip, value.length)).subarray(0, left)
-        skip -= Math.min(skip, value.length)
+        const data = value.subarray(skip).subarray(0, left)
+        skip = Math.max(0, skip - value.length)
         left -= data.length
-        take(data.length, data as Bytes)
-        if (!left) void reader.cancel().catch(() => {})
+        take(data.length, data)
       }
     } finally {
       clearTimeout(timer!)
+      stop.abort()
     }
   }
 }

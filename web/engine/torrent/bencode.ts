@@ -75,7 +75,7 @@ export function decodePrefix(
   let values = 0
 
   /** A decimal number without leading zeros, up to the byte given. */
-  const number = (end: number, sign: string): number => {
+  const number = (end: number, form: RegExp): number => {
     const from = at
     const limit = at + 20
     while (bytes[at] !== end) {
@@ -83,12 +83,12 @@ export function decodePrefix(
       at++
     }
     const text = toBinary(bytes.subarray(from, at++))
-    if (!new RegExp(`^(0|${sign}[1-9]\\d*)$`).test(text)) throw bad('a number is malformed')
+    if (!form.test(text)) throw bad('a number is malformed')
     return Number(text)
   }
 
   const string = (): Bytes => {
-    const length = number(0x3a, '')
+    const length = number(0x3a, /^(0|[1-9]\d*)$/)
     if (length > bytes.length - at) throw bad('it ends too early')
     return bytes.subarray(at, (at += length))
   }
@@ -98,7 +98,7 @@ export function decodePrefix(
     const kind = bytes[at]
     if (kind === 0x69) {
       at++
-      return number(0x65, '-?')
+      return number(0x65, /^(0|-?[1-9]\d*)$/)
     }
     if (kind === 0x6c) {
       const list: Value[] = []

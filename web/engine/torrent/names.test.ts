@@ -1,0 +1,54 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { cleanName, cleanPaths, cleanText } from './names.ts'
+
+test.each([
+  ['memo.webm', 'memo.webm'],
+  ['Grüße 🐦.txt', 'Grüße 🐦.txt'],
+  ['', '_'], ['.', '_'], ['..', '_'], ['...', '_'], [' ', '_'],
+  ['a/b', 'a_b'], ['a\\b', 'a_b'], ['C:evil', 'C_evil'], ['a?*<>|"b', 'a______b'],
+  ['a\0b\n\x7f\x9b', 'ab'], ['photo\u202egpj.exe', 'photogpj.exe'], ['a\ud800', 'a'],
+  ['trailing. . ', 'trailing'],
+  ['CON', '_CON'], ['nul.txt', '_nul.txt'], ['com1', '_com1'], ['LPT9.tar.gz', '_LPT9.tar.gz'], ['console', 'console'],
+  ['.hidden', '.hidden'],
+  ['x'.repeat(5000), 'x'.repeat(200)],
+])('name %j becomes %j', (name, clean) => {
+  expect(cleanName(name)).toBe(clean)
+})
+
+test('text is cut between characters, not within', () => {
+  expect(cleanText('ab🐦', 3)).toBe('ab')
+  expect(cleanText('  two\twords ', 20)).toBe('twowords')
+})
+
+test.each([
+  ['distinct', ['a/b', 'a/c'], ['a/b', 'a/c']],
+  ['the same', ['a.txt', 'a.txt', 'a.txt'], ['a.txt', 'a (2).txt', 'a (3).txt']],
+  ['but for case', ['A.txt', 'a.txt'], ['A.txt', 'a (2).txt']],
+  ['but for normal form', ['\u00e9', 'e\u0301'], ['\u00e9', 'e\u0301 (2)']],
+  ['where the free one is taken', ['a', 'a', 'a (2)'], ['a', 'a (2)', 'a (2) (2)']],
+  ['a file and a folder', ['a', 'a/b'], ['a (2)', 'a/b']],
+  ['traversal', ['../../etc/passwd', '/etc/passwd'], ['_/_/etc/passwd', '_/etc/passwd']],
+  ['in a folder with a dot', ['a.b/c', 'a.b/c'], ['a.b/c', 'a.b/c (2)']],
+])('paths: %s', (_, paths, clean) => {
+  expect(cleanPaths(paths.map((path) => path.split('/')))).toEqual(clean)
+})
+
+test('whatever the paths, the clean ones are relative, apart and stable', () => {
+  const part = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('..', '.', '', 'a', 'A', 'con', '/', 'a (2)'))
+  fc.assert(fc.property(fc.array(fc.array(part, { minLength: 1, maxLength: 40 }), { maxLength: 30 }), (paths) => {
+    const clean = cleanPaths(paths)
+    const folded = clean.map((path) => path.normalize('NFC').toLowerCase())
+    expect(new Set(folded).size).toBe(paths.length)
+    for (const path of clean) {
+      expect(path.split('/')).not.toEqual(expect.arrayContaining([expect.stringMatching(/^\.{0,2}$/)]))
+      expect(path).not.toMatch(/[\p{Cc}\\:]/u)
+      expect(folded.some((other) => other.startsWith(`${path.normalize('NFC').toLowerCase()}/`))).toBe(false)
+    }
+    expect(cleanPaths(paths)).toEqual(clean)
+  }))
+})
+
+test('a great many files of one name take no great time', () => {
+  expect(new Set(cleanPaths(Array.from({ length: 50_000 }, () => ['same.txt']))).size).toBe(50_000)
+})
