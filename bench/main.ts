@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { root } from '../e2e/harness/build.ts'
 import { Kit } from '../e2e/harness/kit.ts'
+import type { Server } from '../e2e/harness/server.ts'
 import type { Line, Row } from './row.ts'
 import { heap } from './rows/heap.ts'
 import { idle } from './rows/idle.ts'
@@ -38,11 +39,12 @@ export async function main(args: string[]): Promise<number> {
   const kit = new Kit()
   const lines: Line[] = []
   try {
-    const { origin, tracker } = await kit.serve()
+    let server: Promise<Server> | undefined
+    const serve = () => (server ??= kit.serve())
     for (const [name, row] of Object.entries(rows)) {
       if (positionals.length && !positionals.includes(name)) continue
       console.error(name)
-      lines.push(...(await row({ kit, origin, tracker, rounds })))
+      lines.push(...(await row({ kit, serve, rounds })))
     }
   } finally {
     await kit.close()

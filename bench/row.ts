@@ -1,12 +1,11 @@
 import type { Kit } from '../e2e/harness/kit.ts'
+import type { Server } from '../e2e/harness/server.ts'
 
 /** What a row of the table is measured with. */
 export interface Bench {
   kit: Kit
-  /** /announce of the real server, which all subjects use. */
-  tracker: string
-  /** The real server. */
-  origin: string
+  /** The real server: one for all rows, and its tracker for all subjects. */
+  serve(): Promise<Server>
   /** How often each subject is measured. */
   rounds: number
 }

@@ -16,7 +16,8 @@ const bar = 64
  * How much the heap of either tab grows, at most, while a real file of 500 MB is seeded and fetched: JavaScript's heap
  * and ArrayBuffers of page and workers, measured again and again until all has arrived. In MB.
  */
-export const heap: Row = async ({ kit, tracker }) => {
+export const heap: Row = async ({ kit, serve }) => {
+  const { tracker } = await serve()
   const dir = await mkdtemp(join(tmpdir(), 'starling-bench-'))
   const path = join(dir, 'data')
   try {

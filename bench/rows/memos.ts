@@ -7,7 +7,8 @@ declare const lab: typeof import('../pages/starling.page.ts')
 const size = 50_000
 
 /** Many small torrents at once between the same two browsers. webtorrent gets a tenth of them, and 90 s. */
-export const memos: Row = async ({ kit, tracker }) => {
+export const memos: Row = async ({ kit, serve }) => {
+  const { tracker } = await serve()
   const arrived = (page: URL, count: number, seconds: number) =>
     pair(kit, page, async (giver, taker) => {
       const magnets = await giver.page.evaluate((n, bytes, url) => lab.seed(n, bytes, url), count, size, tracker)

@@ -5,7 +5,8 @@ import { pages, pair } from '../subjects.ts'
 declare const lab: typeof import('../pages/starling.page.ts')
 
 /** From the link in hand, with nothing running yet, to the metadata; the other side seeds. In milliseconds. */
-export const metadata: Row = async ({ kit, tracker, rounds }) => {
+export const metadata: Row = async ({ kit, serve, rounds }) => {
+  const { tracker } = await serve()
   const opened = (page: URL) => () =>
     pair(kit, page, async (giver, taker) => {
       const [magnet] = await giver.page.evaluate((url) => lab.seed(1, 50_000, url), tracker)

@@ -11,7 +11,8 @@ const rate = (seconds: number) => size / 1e6 / seconds
  * 100 MB from one Chromium to another. Each has a process and an ordinary profile of its own, as on two machines: what
  * is fetched goes to disk. From the metadata (raw: from the first byte) until all is there, in MB/s.
  */
-export const transfer: Row = async ({ kit, tracker, rounds }) => {
+export const transfer: Row = async ({ kit, serve, rounds }) => {
+  const { tracker } = await serve()
   const rates = await alternate(rounds, {
     raw: () =>
       pair(kit, pages.raw, async (giver, taker) => {
