@@ -1,0 +1,25 @@
+/** A token bucket: allows size at once and rate per second. */
+export class Bucket {
+  readonly #size: number
+  readonly #rate: number
+  #level: number
+  #at = Date.now()
+
+  constructor(size: number, rate: number) {
+    this.#level = this.#size = size
+    this.#rate = rate
+  }
+
+  /** Takes cost, if it is there. */
+  take(cost: number): boolean {
+    return this.wait(cost) === 0 && ((this.#level -= cost), true)
+  }
+
+  /** Milliseconds until cost is there. */
+  wait(cost: number): number {
+    const now = Date.now()
+    this.#level = Math.min(this.#size, this.#level + (Math.max(0, now - this.#at) / 1000) * this.#rate)
+    this.#at = now
+    return Math.max(0, Math.ceil(((cost - this.#level) / this.#rate) * 1000))
+  }
+}

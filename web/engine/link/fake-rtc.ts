@@ -1,0 +1,195 @@
+/**
+ * For tests: RTCPeerConnections in memory. Descriptions find their other end by a name in the SDP; messages and state
+ * changes arrive a microtask later, in order. Chromium's limit of data channel ids holds, and an id comes back only
+ * when both ends have closed.
+ */
+const maxIds = 1024
+const connections = new Map<string, FakeConnection>()
+let named = 0
+
+export class FakeChannel {
+  readonly label: string
+  readonly protocol: string
+  binaryType = 'blob'
+  readyState: RTCDataChannelState = 'connecting'
+  bufferedAmount = 0
+  bufferedAmountLowThreshold = 0
+  onopen: (() => void) | null = null
+  onclose: (() => void) | null = null
+  onmessage: ((event: { data: unknown }) => void) | null = null
+  onbufferedamountlow: (() => void) | null = null
+  /** What was sent, for tests that look. */
+  sent = 0
+  other: FakeChannel | undefined
+  readonly #owner: FakeConnection
+
+  constructor(owner: FakeConnection, label: string, protocol: string) {
+    this.#owner = owner
+    this.label = label
+    this.protocol = protocol
+  }
+
+  send(data: string | Uint8Array): void {
+    if (this.readyState !== 'open') throw new Error('not open')
+    if (typeof data !== 'string' && data.length > this.#owner.sctp!.maxMessageSize) throw new Error('too long')
+    this.sent++
+    const message = typeof data === 'string' ? data : data.slice().buffer
+    const other = this.other
+    queueMicrotask(() => {
+      if (other && other.readyState !== 'closed') other.onmessage?.({ data: message })
+    })
+  }
+
+  opened(): void {
+    if (this.readyState !== 'connecting') return
+    this.readyState = 'open'
+    this.onopen?.()
+  }
+
+  /** Closes at once on this end; the event comes when the other end has closed, too. */
+  close(): void {
+    if (this.readyState === 'closing' || this.readyState === 'closed') return
+    this.readyState = 'closing'
+    const { other } = this
+    queueMicrotask(() => {
+      other?.gone()
+      this.gone()
+    })
+  }
+
+  gone(): void {
+    if (this.readyState === 'closed') return
+    this.readyState = 'closed'
+    this.#owner.ids--
+    this.onclose?.()
+  }
+}
+
+export class FakeConnection {
+  static made = 0
+  iceGatheringState: RTCIceGatheringState = 'new'
+  connectionState: RTCPeerConnectionState = 'new'
+  localDescription: RTCSessionDescriptionInit | null = null
+  sctp: { maxMessageSize: number; transport: { state: string; onstatechange: (() => void) | null } } | null = null
+  onicecandidate: ((event: { candidate: { candidate: string } | null }) => void) | null = null
+  onicegatheringstatechange: (() => void) | null = null
+  onconnectionstatechange: (() => void) | null = null
+  ondatachannel: ((event: { channel: FakeChannel }) => void) | null = null
+  readonly name = `fake-${named++}`
+  readonly channels: FakeChannel[] = []
+  ids = 0
+  other: FakeConnection | undefined
+  readonly #gather: FakeOptions['gather']
+  readonly #reachable: boolean
+
+  constructor({ gather = 'complete', reachable = true }: FakeOptions = {}) {
+    this.#gather = gather
+    this.#reachable = reachable
+    connections.set(this.name, this)
+  }
+
+  createDataChannel(label: string, { protocol = '' }: RTCDataChannelInit = {}): FakeChannel {
+    if (this.connectionState === 'closed') throw new Error('closed')
+    if (++this.ids > maxIds) throw new Error('out of ids')
+    const channel = new FakeChannel(this, label, protocol)
+    this.channels.push(channel)
+    if (this.connectionState === 'connected') queueMicrotask(() => this.#announce(channel))
+    return channel
+  }
+
+  async createOffer(): Promise<RTCSessionDescriptionInit> {
+    return { type: 'offer', sdp: fakeSdp(this.name) }
+  }
+
+  async createAnswer(): Promise<RTCSessionDescriptionInit> {
+    return { type: 'answer', sdp: fakeSdp(this.name) }
+  }
+
+  async setLocalDescription(description: RTCSessionDescriptionInit): Promise<void> {
+    this.localDescription = description
+    if (this.#gather === 'complete') this.finish()
+  }
+
+  candidate(type: string): void {
+    this.onicecandidate?.({ candidate: { candidate: `candidate:1 1 udp 1 192.0.2.1 1 typ ${type}` } })
+  }
+
+  finish(): void {
+    this.iceGatheringState = 'complete'
+    this.onicegatheringstatechange?.()
+  }
+
+  async setRemoteDescription({ type, sdp }: RTCSessionDescriptionInit): Promise<void> {
+    if (this.connectionState === 'closed') throw new Error('closed')
+    this.other = connections.get(/fake-\d+/.exec(sdp ?? '')?.[0] ?? '')
+    if (!this.other) throw new Error('bad sdp')
+    if (type === 'answer' && this.other.other === this && this.#reachable) queueMicrotask(() => this.#join())
+  }
+
+  async getStats(): Promise<Map<string, object>> {
+    return new Map<string, object>([
+      ['T', { id: 'T', selectedCandidatePairId: 'P' }],
+      ['P', { id: 'P', localCandidateId: 'L', remoteCandidateId: 'R' }],
+      ['L', { id: 'L', candidateType: 'host' }],
+      ['R', { id: 'R', candidateType: 'srflx' }],
+    ])
+  }
+
+  close(): void {
+    if (this.connectionState === 'closed') return
+    this.connectionState = 'closed'
+    for (const channel of this.channels) channel.readyState = 'closed'
+    queueMicrotask(() => this.other?.lost('closed'))
+  }
+
+  /** The other end went away: by its word (closed), or silently (failed, disconnected). */
+  lost(state: RTCPeerConnectionState): void {
+    if (this.connectionState === 'closed') return
+    this.connectionState = state
+    if (state === 'closed' && this.sctp) {
+      this.sctp.transport.state = 'closed'
+      this.sctp.transport.onstatechange?.()
+      for (const channel of this.channels) channel.gone()
+    } else this.onconnectionstatechange?.()
+  }
+
+  #join(): void {
+    const { other } = this
+    if (!other || this.connectionState === 'closed' || other.connectionState === 'closed') return
+    for (const end of [this, other]) {
+      end.connectionState = 'connected'
+      end.sctp = { maxMessageSize: 262_144, transport: { state: 'connected', onstatechange: null } }
+      end.onconnectionstatechange?.()
+    }
+    for (const end of [this, other]) for (const channel of end.channels) end.#announce(channel)
+  }
+
+  #announce(channel: FakeChannel): void {
+    const { other } = this
+    if (!other || channel.other || channel.readyState !== 'connecting' || other.connectionState === 'closed') return
+    if (++other.ids > maxIds) throw new Error('out of ids')
+    const twin = new FakeChannel(other, channel.label, channel.protocol)
+    twin.other = channel
+    channel.other = twin
+    other.channels.push(twin)
+    twin.readyState = 'open'
+    other.ondatachannel?.({ channel: twin })
+    channel.opened()
+  }
+}
+
+export interface FakeOptions {
+  /** When gathering is over: at once, or when the test says. */
+  gather?: 'complete' | 'manual'
+  /** Whether a connection comes about when both descriptions are there. */
+  reachable?: boolean
+}
+
+export function fakeSdp(name: string): string {
+  return `v=0\r\no=${name} 1 1 IN IP4 0.0.0.0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n`
+}
+
+/** A factory for Links. */
+export function fakeConnection(options?: FakeOptions): () => RTCPeerConnection {
+  return () => new FakeConnection(options) as unknown as RTCPeerConnection
+}

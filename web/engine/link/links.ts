@@ -1,0 +1,288 @@
+import { random, toBinary, toHex, type Bytes } from '../bytes.ts'
+import type { LinkHost, Offer, OfferDesk } from './host.ts'
+import { Link, type LinkOwner } from './link.ts'
+import { gathered, plausible } from './sdp.ts'
+
+/**
+ * Links: RTCPeerConnections, one per pair of peers whatever the number of torrents, and the channels on them.
+ *
+ *   rendezvous ──offers, answered, offered──▶ Links ──one per peer──▶ Link ──▶ WireChannel ──channel──▶ LinkHost
+ *                 (desk: pool of offers,                 │ first channel: a WebTorrent connection
+ *                  budget, bans, one link per peer)      └ Exchange: which more torrents the two share
+ *
+ * An offer belongs to nobody until it is answered; then it becomes a Link, as does an offer of others once it is
+ * answered here. A link whose peer names the extension carries all torrents the two share (docs/protocol.md, "One
+ * link, many torrents"); without, it is its first channel and ends with it.
+ */
+export interface LinksOptions {
+  peerId: Bytes
+  host: LinkHost
+  iceServers: () => Promise<RTCIceServer[]>
+  /** Links open or under way at once. */
+  maxLinks: number
+  /** Unanswered offers at once, for all torrents. */
+  pendingOffers?: number
+  /** Makes an RTCPeerConnection; tests give their own. */
+  connection?: (configuration: RTCConfiguration) => RTCPeerConnection
+}
+
+interface Pending {
+  readonly pc: RTCPeerConnection
+  readonly first: RTCDataChannel
+  readonly sdp: string
+  /** When its addresses are too old to be offered again. */
+  readonly stale: number
+  /** The torrent it is announced for; undefined while it waits in the pool. */
+  infoHash: string | undefined
+  /** Goes back to the pool soon. */
+  reclaimed: boolean
+  timer: ReturnType<typeof setTimeout> | undefined
+}
+
+const answerWithin = 50_000
+/** NATs forget. */
+const freshFor = 120_000
+/** An offer for a torrent that a link has brought meanwhile is not waited for longer than this. */
+const reclaimAfter = 5_000
+const maxBanned = 4096
+/** Ours begin with -SL (docs/protocol.md, "Names in the BEP 10 handshake"). */
+const starling = '2d534c'
+
+export class Links implements OfferDesk {
+  readonly #options: LinksOptions
+  readonly #id: string
+  readonly #links = new Set<Link>()
+  /** Unanswered offers by id, those in the pool included. */
+  readonly #offers = new Map<string, Pending>()
+  #gathering = 0
+  #made = 0
+  readonly #banned = new Set<string>()
+  #refreshing = false
+  #destroyed = false
+  readonly #owner: LinkOwner
+
+  constructor(options: LinksOptions) {
+    this.#options = options
+    this.#id = toHex(options.peerId)
+    this.#owner = {
+      host: options.host,
+      opened: (link) => this.#replace(link),
+      extended: (link) => this.#merge(link),
+      brought: () => this.#reclaim(),
+      ended: (link) => this.#ended(link),
+      ban: (peerId) => this.#ban(peerId),
+      carried: (link, infoHash) => this.#to(link.peerId).some((other) => other !== link && other.carries(infoHash)),
+    }
+  }
+
+  async offers(infoHash: string, count: number): Promise<Offer[]> {
+    const { maxLinks, pendingOffers = 5 } = this.#options
+    // A link that has it and only waits for its turn makes another one needless.
+    if (this.#destroyed || this.#healthy().some((link) => link.promises(infoHash))) return []
+    const unanswered = this.#offers.size + this.#gathering
+    const taken: Offer[] = []
+    for (const [id, offer] of this.#offers) {
+      if (taken.length < count && offer.infoHash === undefined) taken.push(this.#take(id, offer, infoHash))
+    }
+    const room = Math.min(count - taken.length, pendingOffers - unanswered, maxLinks - this.#links.size - unanswered)
+    const made = await Promise.all(Array.from({ length: Math.max(0, room) }, () => this.#make(infoHash)))
+    return [...taken, ...made.filter((offer) => offer !== undefined)]
+  }
+
+  release(offerIds: readonly string[]): void {
+    for (const id of offerIds) this.#pool(id)
+  }
+
+  answered(infoHash: string, peerId: string, offerId: string, sdp: string): void {
+    const offer = this.#offers.get(offerId)
+    if (offer?.infoHash !== infoHash || this.#refuses(peerId)) return
+    if (!plausible(sdp) || this.#links.size >= this.#options.maxLinks || this.#redundant(infoHash, peerId)) {
+      return this.#pool(offerId)
+    }
+    clearTimeout(offer.timer)
+    this.#offers.delete(offerId)
+    const link = new Link(offer.pc, this.#owner, peerId, infoHash, offer.first)
+    this.#links.add(link)
+    offer.pc.setRemoteDescription({ type: 'answer', sdp }).catch(() => link.dismiss())
+  }
+
+  async offered(infoHash: string, peerId: string, sdp: string): Promise<string | undefined> {
+    if (!plausible(sdp)) return undefined
+    const iceServers = await this.#iceServers()
+    // One of ours most likely names the extension on a link that is under way: then this one is not needed.
+    if (peerId.startsWith(starling)) {
+      for (let link; (link = this.#to(peerId).find((other) => other.unsettled)); ) await link.settled
+    }
+    if (this.#refuses(peerId) || this.#links.size >= this.#options.maxLinks) return undefined
+    if (this.#to(peerId).some((link) => link.named || link.infoHash === infoHash)) return undefined
+    let link: Link | undefined
+    try {
+      const pc = this.#connect(iceServers)
+      link = new Link(pc, this.#owner, peerId, infoHash)
+      this.#links.add(link)
+      await pc.setRemoteDescription({ type: 'offer', sdp })
+      await pc.setLocalDescription(await pc.createAnswer())
+      await gathered(pc)
+      return link.ended ? undefined : pc.localDescription?.sdp
+    } catch {
+      link?.dismiss()
+      return undefined
+    }
+  }
+
+  /** Call after any change in what the host knows or lacks. */
+  refresh(): void {
+    if (this.#refreshing) return
+    this.#refreshing = true
+    queueMicrotask(() => {
+      this.#refreshing = false
+      for (const link of this.#links) link.refresh()
+    })
+  }
+
+  stats(): { links: number; channels: number; connectionsMade: number; banned: number } {
+    const open = [...this.#links].filter((link) => link.open)
+    return {
+      links: open.length,
+      channels: open.reduce((sum, link) => sum + link.channels, 0),
+      connectionsMade: this.#made,
+      banned: this.#banned.size,
+    }
+  }
+
+  destroy(): void {
+    this.#destroyed = true
+    for (const id of this.#offers.keys()) this.#discard(id)
+    for (const link of this.#links) link.dismiss()
+  }
+
+  #connect(iceServers: RTCIceServer[]): RTCPeerConnection {
+    const { connection = (configuration) => new RTCPeerConnection(configuration) } = this.#options
+    const pc = connection({ iceServers })
+    this.#made++
+    return pc
+  }
+
+  /** Without them the local network still works. */
+  async #iceServers(): Promise<RTCIceServer[]> {
+    return this.#options.iceServers().catch(() => [])
+  }
+
+  async #make(infoHash: string): Promise<Offer | undefined> {
+    this.#gathering++
+    let pc: RTCPeerConnection | undefined
+    try {
+      pc = this.#connect(await this.#iceServers())
+      const first = pc.createDataChannel(toHex(random(20)))
+      await pc.setLocalDescription(await pc.createOffer())
+      await gathered(pc)
+      const sdp = pc.localDescription!.sdp
+      if (this.#destroyed) throw undefined
+      const stale = Date.now() + freshFor
+      return this.#take(newId(), { pc, first, sdp, stale, infoHash, reclaimed: false, timer: undefined }, infoHash)
+    } catch {
+      pc?.close()
+      return undefined
+    } finally {
+      this.#gathering--
+    }
+  }
+
+  #take(id: string, offer: Pending, infoHash: string): Offer {
+    this.#keep(id, offer, infoHash, answerWithin)
+    return { id, sdp: offer.sdp }
+  }
+
+  /** Nobody answers it any more: for another torrent, under another id. */
+  #pool(id: string): void {
+    const offer = this.#offers.get(id)
+    const fresh = offer ? offer.stale - Date.now() : 0
+    if (!offer || fresh <= 0) return this.#discard(id)
+    this.#offers.delete(id)
+    this.#keep(newId(), offer, undefined, fresh)
+  }
+
+  #keep(id: string, offer: Pending, infoHash: string | undefined, delay: number): void {
+    clearTimeout(offer.timer)
+    offer.infoHash = infoHash
+    offer.reclaimed = false
+    offer.timer = setTimeout(() => this.#discard(id), delay)
+    this.#offers.set(id, offer)
+  }
+
+  #discard(id: string): void {
+    const offer = this.#offers.get(id)
+    clearTimeout(offer?.timer)
+    offer?.pc.close()
+    this.#offers.delete(id)
+  }
+
+  #refuses(peerId: string): boolean {
+    return this.#destroyed || peerId === this.#id || this.#banned.has(peerId)
+  }
+
+  #healthy(): Link[] {
+    return [...this.#links].filter((link) => link.healthy)
+  }
+
+  #to(peerId: string): Link[] {
+    return this.#healthy().filter((link) => link.peerId === peerId)
+  }
+
+  /**
+   * Whether an answer to an offer of ours brings nothing that a link to the peer does not bring. Where both sides
+   * answered each other's offers and neither link is open, the one offered by the smaller peer_id stays.
+   */
+  #redundant(infoHash: string, peerId: string): boolean {
+    for (const link of this.#to(peerId)) {
+      if (link.named) return true
+      if (link.infoHash !== infoHash && !(link.unsettled && peerId.startsWith(starling))) continue
+      if (link.open || link.initiator || peerId < this.#id) return true
+      link.dismiss()
+    }
+    return false
+  }
+
+  /** A new link to a peer takes the place of one in doubt. */
+  #replace(link: Link): void {
+    for (const other of this.#links) if (other.peerId === link.peerId && !other.healthy) other.close()
+  }
+
+  /** One pair of peers has one link: the side with the smaller peer_id closes the younger ones. */
+  #merge({ peerId }: Link): void {
+    if (this.#id > peerId) return
+    const [elder, ...younger] = this.#to(peerId).filter((link) => link.open && link.named)
+    if (elder?.ready) for (const link of younger) link.close()
+  }
+
+  #reclaim(): void {
+    for (const [id, offer] of this.#offers) {
+      const { infoHash } = offer
+      if (!infoHash || offer.reclaimed || !this.#healthy().some((link) => link.ready && link.has(infoHash))) continue
+      clearTimeout(offer.timer)
+      offer.reclaimed = true
+      offer.timer = setTimeout(() => this.#pool(id), reclaimAfter)
+    }
+  }
+
+  #ended(link: Link): void {
+    this.#links.delete(link)
+    if (!link.open && !link.dismissed && !this.#to(link.peerId).some((other) => other.open)) {
+      this.#options.host.failed(link.infoHash)
+    }
+    this.refresh()
+  }
+
+  #ban(peerId: string): void {
+    this.#banned.add(peerId)
+    for (const old of this.#banned) {
+      if (this.#banned.size <= maxBanned) break
+      this.#banned.delete(old)
+    }
+    for (const link of this.#links) if (link.peerId === peerId) link.close()
+  }
+}
+
+function newId(): string {
+  return toBinary(random(20))
+}

@@ -1,0 +1,39 @@
+const longest = 64 << 10
+
+/** Whether a stranger's session description is worth a browser's while: one section, for data channels, no media. */
+export function plausible(sdp: unknown): sdp is string {
+  return (
+    typeof sdp === 'string' &&
+    sdp.length <= longest &&
+    sdp.startsWith('v=0') &&
+    sdp.match(/^m=.*/gm)?.length === 1 &&
+    /^m=application \d+ \S*(DTLS|SCTP)/m.test(sdp)
+  )
+}
+
+/**
+ * Resolves when the local description is worth sending: all candidates are in, or an address that strangers can
+ * reach and what came shortly after it, or what is there when patience runs out. There is no trickle: the tracker
+ * carries one message each way.
+ */
+export function gathered(pc: RTCPeerConnection, linger = 250, patience = 3000): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      clearTimeout(timer)
+      pc.onicecandidate = pc.onicegatheringstatechange = null
+      resolve()
+    }
+    let timer = setTimeout(settle, patience)
+    let reachable = false
+    const check = () => pc.iceGatheringState === 'complete' && settle()
+    pc.onicegatheringstatechange = check
+    pc.onicecandidate = ({ candidate }) => {
+      if (!candidate) return settle()
+      if (reachable || !/ typ (srflx|relay)/.test(candidate.candidate)) return
+      reachable = true
+      clearTimeout(timer)
+      timer = setTimeout(settle, linger)
+    }
+    check()
+  })
+}

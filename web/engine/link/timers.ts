@@ -1,0 +1,29 @@
+/** Timers by name: setting one anew replaces it, and close ends all for good. */
+export class Timers {
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>()
+  #closed = false
+
+  set(name: string, delay: number, action: () => void): void {
+    this.clear(name)
+    if (this.#closed) return
+    const run = () => {
+      this.#timers.delete(name)
+      action()
+    }
+    this.#timers.set(name, setTimeout(run, delay))
+  }
+
+  has(name: string): boolean {
+    return this.#timers.has(name)
+  }
+
+  clear(name: string): void {
+    clearTimeout(this.#timers.get(name))
+    this.#timers.delete(name)
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const name of this.#timers.keys()) this.clear(name)
+  }
+}
