@@ -40,3 +40,4 @@ export function harness(): Kit {
   afterAll(() => kit.close())
   return kit
 }
+export { WebSeed, type Asked } from './web-seed.ts'

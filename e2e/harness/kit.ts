@@ -2,6 +2,7 @@ import type { Browser } from 'puppeteer-core'
 import { launch, Person, type Kind, type PersonOptions } from './browser.ts'
 import { Lab, type LabOptions } from './lab.ts'
 import { Server, type ServeOptions } from './server.ts'
+import { WebSeed } from './web-seed.ts'
 
 /** Makes browsers, people, servers and labs, and closes them in reverse order. Browsers are shared between people. */
 export class Kit {
@@ -37,6 +38,13 @@ export class Kit {
     const lab = await Lab.start(entry, options)
     this.defer(() => lab.close())
     return lab
+  }
+
+  /** files: what lies at each path, '/a/b.bin'. */
+  async webSeed(files: ReadonlyMap<string, Uint8Array>): Promise<WebSeed> {
+    const seed = await WebSeed.start(files)
+    this.defer(() => seed.close())
+    return seed
   }
 
   /** How much is open now, for closeTo. */

@@ -59,6 +59,7 @@ async function make(entry: string): Promise<string> {
  *   /                                      a page that imports the test's entry and puts its exports on globalThis.lab
  *   /starling.js /starling-store.js /sw.js from the sources
  *   /webtorrent.min.js                     stock webtorrent 3
+ *   /api/ice                               no STUN servers
  */
 export class Lab {
   readonly #http: HttpServer
@@ -85,6 +86,7 @@ export class Lab {
         if (route) return route(request, response)
         const script = scripts[path]
         if (script) return response.setHeader('Content-Type', 'text/javascript').end(await script())
+        if (path === '/api/ice') return response.setHeader('Content-Type', 'application/json').end('{"iceServers":[]}')
         if (path !== '/') return response.writeHead(path === '/favicon.ico' ? 204 : 404).end()
         response.setHeader('Content-Type', 'text/html')
         response.end('<!doctype html><title>lab</title><script type="module" src="/lab.js"></script>')
