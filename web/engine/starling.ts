@@ -215,7 +215,7 @@ export class Starling extends Emitter<StarlingEvents> {
   async #find(infoHash: string, index: number): Promise<RangeSource | undefined> {
     const torrent = this.#torrents.get(infoHash)
     if (torrent) {
-      await torrent.ready
+      await torrent.ready.catch(() => {})
       return torrent.files[index] && source(torrent.files[index])
     }
     const states = await this.#call((engine) => engine.states())
@@ -225,6 +225,8 @@ export class Starling extends Emitter<StarlingEvents> {
 }
 
 function blobs(what: Seedable | Iterable<Seedable>): Blob[] {
+  // A tab's message keeps a File's name, but not where it lay in a folder.
+  if (what instanceof File && what.webkitRelativePath) return [new File([what], what.webkitRelativePath, what)]
   if (what instanceof Blob) return [what]
   if (typeof what === 'string') return [new File([what], 'text.txt', { type: 'text/plain' })]
   if (what instanceof ArrayBuffer || ArrayBuffer.isView(what)) return [new Blob([what])]

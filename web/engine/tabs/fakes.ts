@@ -15,6 +15,7 @@ interface Request {
 /** Web Locks as a browser's tabs share them: those who hold come first in a queue, the others wait their turn. */
 export class FakeBrowser {
   readonly queues = new Map<string, Request[]>()
+  readonly channels = new Set<FakeChannel>()
 
   grant(name: string): void {
     const queue = this.queues.get(name) ?? []
@@ -34,24 +35,50 @@ export class FakeBrowser {
   }
 }
 
+/** A BroadcastChannel. Node's own takes a Blob only where there are two ends. */
+class FakeChannel {
+  readonly name: string
+  onmessage: ((event: { data: unknown }) => void) | undefined
+  readonly #all: Set<FakeChannel>
+
+  constructor(all: Set<FakeChannel>, name: string) {
+    this.#all = all
+    this.name = name
+    all.add(this)
+  }
+
+  postMessage(message: unknown): void {
+    if (!this.#all.has(this)) throw new DOMException('The channel is closed.', 'InvalidStateError')
+    for (const other of this.#all) {
+      if (other === this || other.name !== this.name) continue
+      const data = structuredClone(message)
+      setImmediate(() => this.#all.has(other) && other.onmessage?.({ data }))
+    }
+  }
+
+  close(): void {
+    this.#all.delete(this)
+  }
+}
+
 /** One tab: what Tabs needs of it, and the ways in which it ends. */
 export class FakeTab {
   readonly events = new EventTarget()
   readonly locks: Pick<LockManager, 'request'>
   readonly BroadcastChannel: typeof BroadcastChannel
   readonly #browser: FakeBrowser
-  readonly #channels: BroadcastChannel[] = []
+  readonly #channels: FakeChannel[] = []
 
   constructor(browser: FakeBrowser) {
     this.#browser = browser
     this.locks = { request: this.#request as LockManager['request'] }
     const channels = this.#channels
-    this.BroadcastChannel = class extends BroadcastChannel {
+    this.BroadcastChannel = class extends FakeChannel {
       constructor(name: string) {
-        super(name)
+        super(browser.channels, name)
         channels.push(this)
       }
-    }
+    } as unknown as typeof BroadcastChannel
   }
 
   /** As the browser ends it: nothing of it runs any more, and its locks pass on. */
@@ -81,9 +108,6 @@ export class FakeTab {
     return done
   }
 }
-
-/** Bytes that a fake engine's torrents hold, by infohash. */
-export type FakeDisk = Map<string, Bytes>
 
 /** Keeps to engine.ts, for torrents of one file whose infohash the test chooses: seed's is its name. */
 export class FakeEngine implements Engine {

@@ -1,0 +1,457 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Engine } from './engine.ts'
+import { Starling, StarlingError, type StarlingOptions, type Torrent } from './index.ts'
+import type { FindSource } from './stream/source.ts'
+import { FakeBrowser, FakeEngine, FakeTab } from './tabs/fakes.ts'
+
+const world = vi.hoisted(() => ({
+  engines: [] as FakeEngine[],
+  options: [] as object[],
+  fail: undefined as unknown,
+  prepare: undefined as ((engine: FakeEngine) => void) | undefined,
+  find: undefined as FindSource | undefined,
+  rangeURL: undefined as string | undefined,
+}))
+
+vi.mock('./node.ts', () => ({
+  startNode: async (options: object): Promise<Engine> => {
+    if (world.fail) throw world.fail
+    world.options.push(options)
+    const engine = new FakeEngine()
+    world.prepare?.(engine)
+    world.engines.push(engine)
+    return engine
+  },
+}))
+vi.mock('./stream/serve.ts', () => ({
+  serveRanges: (find: FindSource) => ((world.find = find), () => (world.find = undefined)),
+}))
+vi.mock('./stream/url.ts', () => ({ fileURL: async () => world.rangeURL }))
+
+const hash = (digit: string) => digit.repeat(40)
+const memo = () => new File(['a memo'], 'memo.txt', { type: 'text/plain' })
+const open: [Starling, FakeTab][] = []
+let browser: FakeBrowser
+
+beforeEach(() => {
+  browser = new FakeBrowser()
+  Object.assign(world, { engines: [], options: [], fail: undefined, prepare: undefined, rangeURL: undefined })
+})
+afterEach(async () => {
+  for (const [node, tab] of open.splice(0)) {
+    await node.destroy()
+    tab.crash()
+  }
+  vi.unstubAllGlobals()
+})
+
+/** A page's Starling, in a tab of its own. */
+function page(options: StarlingOptions = {}): { node: Starling; tab: FakeTab } {
+  const tab = new FakeTab(browser)
+  vi.stubGlobal('navigator', { locks: tab.locks })
+  vi.stubGlobal('BroadcastChannel', tab.BroadcastChannel)
+  vi.stubGlobal('addEventListener', tab.events.addEventListener.bind(tab.events))
+  vi.stubGlobal('removeEventListener', tab.events.removeEventListener.bind(tab.events))
+  const node = new Starling(options)
+  open.push([node, tab])
+  return { node, tab }
+}
+
+const code = (promise: Promise<unknown>) => promise.then(() => 'fulfilled', (error: StarlingError) => error.code)
+
+/** A page that leads and one that follows. */
+async function pages() {
+  const one = page()
+  await one.node.ready
+  const two = page()
+  await two.node.ready
+  return [one, two] as const
+}
+
+describe('seed', () => {
+  test('gives a torrent that is there', async () => {
+    const { node } = page()
+    const onHash = vi.fn()
+    const torrent = await node.seed(memo(), { name: hash('a'), private: true, onHash })
+    await torrent.ready
+    await torrent.done
+    expect(torrent).toMatchObject({ infoHash: hash('a'), private: true, name: 'memo.txt', length: 6, status: 'seeding' })
+    expect(torrent.link).toBe(`https://host/m#${hash('a')}`)
+    expect(torrent.files[0]).toMatchObject({ name: 'memo.txt', path: 'memo.txt', size: 6, type: 'text/plain', progress: 1 })
+    expect(onHash).toHaveBeenCalledWith(6)
+    expect(node.torrents).toEqual([torrent])
+    expect(node.get(hash('A'))).toBe(torrent)
+  })
+
+  test.each<[string, () => Parameters<Starling['seed']>[0], string[]]>([
+    ['a Blob', () => new Blob(['x']), ['x']],
+    ['several files', () => [memo(), new Blob(['y'])], ['a memo', 'y']],
+    ['text', () => 'hello', ['hello']],
+    ['bytes', () => new Uint8Array([104, 105, 106]).subarray(0, 2), ['hi']],
+    ['a buffer', () => new Uint8Array([104, 105]).buffer, ['hi']],
+    ['what a file input gives', () => new Set([memo()]), ['a memo']],
+  ])('takes %s', async (_, what, expected) => {
+    const { node } = page()
+    await node.seed(what(), { name: hash('a') })
+    expect(await Promise.all(world.engines[0]!.seeded[0]!.files.map((file) => file.text()))).toEqual(expected)
+  })
+
+  test('keeps the paths of a folder', async () => {
+    const { node } = page()
+    const file = Object.assign(memo(), { webkitRelativePath: 'folder/sub/memo.txt' })
+    await node.seed([file], { name: hash('a') })
+    expect((world.engines[0]!.seeded[0]!.files[0] as File).name).toBe('folder/sub/memo.txt')
+  })
+
+  test('of nothing is refused', async () => {
+    expect(await code(page().node.seed([]))).toBe('unreadable')
+  })
+})
+
+describe('add', () => {
+  test('gives a handle at once, and promises and events as it gets on', async () => {
+    const { node } = page()
+    const torrent = await node.add(` ${hash('b')}\n`)
+    expect(torrent).toMatchObject({ status: 'finding', files: [], name: '', length: 0 })
+    const events: string[] = []
+    for (const name of ['ready', 'done', 'peer', 'card', 'progress', 'error'] as const) {
+      torrent.on(name, () => events.push(name))
+    }
+    const engine = world.engines[0]!
+    const peer = { id: 'c', client: '', kind: 'direct', downloadSpeed: 1, uploadSpeed: 2, progress: 1 } as const
+    engine.onpeer!(hash('b'), peer)
+    engine.tell(hash('b'), { card: { title: 'x' }, peers: [peer] })
+    engine.tell(hash('b'), { card: { title: 'x' } })
+    engine.arrive(hash('b'), memo())
+    await torrent.ready
+    await torrent.done
+    expect(events).toEqual(['peer', 'card', 'progress', 'progress', 'ready', 'progress', 'done'])
+    expect(torrent).toMatchObject({ progress: 1, downloaded: 6, card: { title: 'x' }, peers: [peer] })
+  })
+
+  test.each<[string, () => Parameters<Starling['add']>[0]]>([
+    ['bytes', () => new Uint8Array([0, 100, 101]).subarray(1)],
+    ['a buffer', () => new Uint8Array([100, 101]).buffer],
+    ['a Blob', () => new Blob(['de'])],
+  ])('takes a torrent file as %s', async (_, what) => {
+    const { node } = page()
+    await node.add(what())
+    expect(world.engines[0]!.added[0]!.id).toEqual(new Uint8Array([100, 101]))
+  })
+
+  test('refuses what is too large for a torrent file', async () => {
+    const { node } = page()
+    const film = new Blob()
+    Object.defineProperty(film, 'size', { value: 1e9 })
+    expect(await code(node.add(film))).toBe('too-large')
+  })
+
+  test('of the same twice is one torrent, and one that was seeded stays so', async () => {
+    const { node } = page()
+    const seeded = await node.seed(memo(), { name: hash('a') })
+    expect(await node.add(hash('a'))).toBe(seeded)
+    expect(node.torrents).toHaveLength(1)
+  })
+
+  test('passes on the trackers that the page chose', async () => {
+    const { node } = page({ trackers: ['wss://one'] })
+    await node.add(hash('b'), { trackers: ['wss://two'] })
+    await node.seed(memo(), { name: hash('a') })
+    expect(world.engines[0]!.added[0]!.options.trackers).toEqual(['wss://two', 'wss://one'])
+    expect(world.engines[0]!.seeded[0]!.options.trackers).toEqual(['wss://one'])
+  })
+
+  test('misses nothing that was told before its answer came', async () => {
+    const [, { node }] = await pages()
+    const engine = world.engines[0]!
+    const { add } = engine
+    engine.add = async (...args) => {
+      const early = await add.apply(engine, args)
+      engine.arrive(hash('b'), memo())
+      return early
+    }
+    const torrent = await node.add(hash('b'))
+    await torrent.done
+    expect(torrent.progress).toBe(1)
+  })
+})
+
+describe('a torrent', () => {
+  test('that fails says why, in its promises and an event', async () => {
+    const { node } = page()
+    const torrent = await node.add(hash('b'))
+    const errors: Error[] = []
+    torrent.on('error', (error) => errors.push(error))
+    const error = { code: 'wrong-key', message: 'The key does not fit.' } as const
+    world.engines[0]!.tell(hash('b'), { status: 'failed', error })
+    world.engines[0]!.tell(hash('b'), { status: 'failed', error })
+    expect(await code(torrent.ready)).toBe('wrong-key')
+    expect(await code(torrent.done)).toBe('wrong-key')
+    expect(errors).toHaveLength(1)
+    expect(errors[0]).toMatchObject(error)
+  })
+
+  test('is removed once; what waited for it fails', async () => {
+    const { node } = page()
+    const torrent = await node.add(hash('b'))
+    const removed: Torrent[] = []
+    node.on('remove', (torrent) => removed.push(torrent))
+    await torrent.remove({ destroyStore: true })
+    await torrent.remove()
+    expect(await code(torrent.done)).toBe('removed')
+    expect(await code(torrent.setCard({}))).toBe('removed')
+    expect(removed).toEqual([torrent])
+    expect(node.torrents).toEqual([])
+    expect(await code(torrent.torrentFile())).toBe('removed')
+  })
+
+  test('removed in one tab is removed in all', async () => {
+    const [one, two] = await pages()
+    const here = await one.node.seed(memo(), { name: hash('a') })
+    const there = await two.node.add(hash('a'))
+    await there.remove()
+    await vi.waitUntil(() => !one.node.torrents.length)
+    expect(await code(here.setCard({}))).toBe('removed')
+  })
+
+  test('has a card and a torrent file', async () => {
+    const { node } = page()
+    const torrent = await node.seed(memo(), { name: hash('a'), card: { title: 'one' } })
+    await torrent.setCard({ title: 'two', nothing: () => {} })
+    expect(torrent.card).toEqual({ title: 'two' })
+    expect((await torrent.torrentFile()).length).toBeGreaterThan(0)
+  })
+})
+
+describe('a file', () => {
+  async function file(size = 6) {
+    const { node } = page()
+    const data = new Uint8Array(size).map((_, i) => i)
+    const torrent = await node.seed(new File([data], 'data.bin'), { name: hash('a') })
+    return { node, torrent, data, file: torrent.files[0]!, engine: world.engines[0]! }
+  }
+  const all = async (stream: ReadableStream<Uint8Array>) => new Uint8Array(await new Response(stream).arrayBuffer())
+
+  test('is read as a blob, a buffer, text', async () => {
+    const { node } = page()
+    const torrent = await node.seed(memo(), { name: hash('a') })
+    const [file] = torrent.files
+    expect(await (await file!.blob()).text()).toBe('a memo')
+    expect(await file!.text()).toBe('a memo')
+    expect((await file!.arrayBuffer()).byteLength).toBe(6)
+  })
+
+  test('streams all of it, in pieces of at most 1 MiB, by one reader that is released', async () => {
+    const { file: large, data, engine } = await file((2 << 20) + 5)
+    expect(Buffer.compare(await all(large.stream()), data)).toBe(0)
+    expect(engine.reads.map(({ start, end }) => end - start)).toEqual([1 << 20, 1 << 20, 5])
+    await vi.waitUntil(() => engine.released.length)
+    expect(engine.released).toEqual([engine.reads[0]!.reader])
+  })
+
+  test('streams a range, its end included', async () => {
+    const { file: small } = await file(10)
+    expect([...(await all(small.stream({ start: 2, end: 4 })))]).toEqual([2, 3, 4])
+    expect([...(await all(small.stream({ start: 8, end: 99 })))]).toEqual([8, 9])
+    expect([...(await all(small.stream({ start: 10 })))]).toEqual([])
+  })
+
+  test('reads nothing before somebody does, and stops when that somebody stops', async () => {
+    const { file: large, engine } = await file(3 << 20)
+    const reader = large.stream().getReader()
+    expect(engine.reads).toHaveLength(0)
+    await reader.read()
+    await reader.cancel()
+    await vi.waitUntil(() => engine.released.length)
+    expect(engine.reads).toHaveLength(1)
+  })
+
+  test('has the URL of the service worker, where there is one', async () => {
+    world.rangeURL = 'https://host/torrent/x'
+    const { file: small } = await file()
+    expect(await small.url()).toBe('https://host/torrent/x')
+  })
+
+  test('otherwise has a blob URL, the same each time, until its torrent is removed', async () => {
+    const { file: small, torrent } = await file()
+    const url = await small.url()
+    expect(await small.url()).toBe(url)
+    expect((await (await fetch(url)).arrayBuffer()).byteLength).toBe(6)
+    await torrent.remove()
+    await vi.waitFor(async () => expect(await fetch(url).catch(() => 'gone')).toBe('gone'))
+  })
+
+  test('is found for the service worker: of this page, and of a tab that follows another', async () => {
+    const [one, two] = await pages()
+    await one.node.seed(memo(), { name: hash('a') })
+    const found = await world.find!(hash('a'), 0)
+    expect(found).toMatchObject({ name: 'memo.txt', type: 'text/plain', size: 6 })
+    expect(new TextDecoder().decode(await found!.read(2, 6, 'r'))).toBe('memo')
+    found!.release('r')
+    await vi.waitUntil(() => world.engines[0]!.released.length)
+    expect(await world.find!(hash('c'), 0)).toBeUndefined()
+    expect(await world.find!(hash('a'), 1)).toBeUndefined()
+    const later = await two.node.add(hash('b'))
+    const waiting = world.find!(hash('b'), 0)
+    world.engines[0]!.arrive(hash('b'), memo())
+    expect(await waiting).toMatchObject({ size: 6 })
+    await later.remove()
+    const never = await two.node.add(hash('d'))
+    const gone = world.find!(hash('d'), 0)
+    await never.remove()
+    expect(await gone).toBeUndefined()
+  })
+})
+
+describe('when the tab that runs the engine is gone', () => {
+  test('another runs it, and every page makes its torrents there again', async () => {
+    const [one, two] = await pages()
+    const three = page()
+    await three.node.ready
+    const seeded = await two.node.seed(memo(), { name: hash('a'), private: true, card: { title: 'one' } })
+    const link = `${hash('b')}.thekeythekeythekeythek`
+    const added = await three.node.add(link, { onDemand: true })
+    await one.node.add(hash('c'))
+    await seeded.setCard({ title: 'two' })
+    const reading = added.torrentFile()
+    one.tab.crash()
+    await vi.waitUntil(() => world.engines.length === 2 && world.engines[1]!.added.length)
+    const engine = world.engines[1]!
+    expect(engine.seeded.map(({ options }) => options)).toMatchObject([
+      { known: hash('a'), private: true, card: { title: 'two' } },
+    ])
+    expect(await engine.seeded[0]!.files[0]!.text()).toBe('a memo')
+    expect(engine.added).toMatchObject([{ id: link, options: { onDemand: true } }])
+    engine.arrive(hash('b'), memo())
+    await added.done
+    expect((await reading).length).toBeGreaterThan(0)
+    expect(await two.node.stats()).toMatchObject({ leader: true, torrents: 2 })
+    expect(await three.node.stats()).toMatchObject({ leader: false })
+    expect(await added.files[0]!.text()).toBe('a memo')
+  })
+
+  test('a call that was under way is made again', async () => {
+    const [one, two] = await pages()
+    world.engines[0]!.hashing = new Promise(() => {})
+    const seeding = two.node.seed(memo(), { name: hash('a') })
+    await vi.waitUntil(() => world.engines[0]!.seeded.length)
+    one.tab.crash()
+    const torrent = await seeding
+    await torrent.done
+    expect(world.engines[1]!.seeded).toHaveLength(1)
+  })
+
+  test('a stream goes on where it was', async () => {
+    const [one, two] = await pages()
+    const data = new Uint8Array(3 << 20).map((_, i) => i % 251)
+    const torrent = await two.node.seed(new Blob([data]), { name: hash('a') })
+    const reader = torrent.files[0]!.stream().getReader()
+    const parts = [await reader.read()]
+    await one.node.destroy()
+    for (;;) {
+      const part = await reader.read()
+      if (part.done) break
+      parts.push(part)
+    }
+    expect(Buffer.compare(Buffer.concat(parts.map(({ value }) => value!)), data)).toBe(0)
+  })
+
+  test('what was known of a torrent stays known until the new engine knows it too', async () => {
+    const [one, two] = await pages()
+    const torrent = await two.node.add(hash('b'))
+    world.engines[0]!.arrive(hash('b'), memo())
+    await torrent.done
+    const [file] = torrent.files
+    one.tab.crash()
+    await vi.waitUntil(() => world.engines[1]?.added.length)
+    expect(torrent).toMatchObject({ name: 'memo.txt', length: 6 })
+    await vi.waitUntil(() => torrent.status === 'finding')
+    expect(torrent.files).toEqual([file])
+    expect(file!.size).toBe(6)
+    world.engines[1]!.tell(hash('b'), { status: 'downloading' })
+    expect(torrent).toMatchObject({ name: 'memo.txt', status: 'downloading' })
+  })
+
+  test('a share whose key died with it fails with words', async () => {
+    const [one, two] = await pages()
+    const torrent = await two.node.seed(memo(), { name: hash('a'), private: true })
+    const failed = new Promise<Error>((resolve) => torrent.once('error', resolve))
+    world.prepare = (engine) => {
+      const { seed } = engine
+      engine.seed = (files, options) => seed.call(engine, files, { ...options, known: hash('e') })
+    }
+    one.tab.crash()
+    expect(await failed).toMatchObject({ code: 'unreadable' })
+    expect(torrent.status).toBe('failed')
+    expect(await world.engines[1]!.states()).toEqual([])
+    await torrent.remove()
+    expect(two.node.torrents).toEqual([])
+  })
+
+  test('a page in the back/forward cache finds its torrents again', async () => {
+    const [one, two] = await pages()
+    const torrent = await one.node.seed(memo(), { name: hash('a') })
+    one.tab.events.dispatchEvent(new Event('pagehide'))
+    const text = torrent.files[0]!.text()
+    await vi.waitUntil(() => world.engines.length === 2)
+    one.tab.events.dispatchEvent(new Event('pageshow'))
+    expect(await text).toBe('a memo')
+    expect(await one.node.stats()).toMatchObject({ leader: false, torrents: 1 })
+    expect(await two.node.stats()).toMatchObject({ leader: true })
+  })
+})
+
+describe('the node', () => {
+  test('runs alone where a page wants that, or the browser cannot share', async () => {
+    const nodes = [page({ shareTabs: false }), page({ store: 'memory' }), page()]
+    vi.stubGlobal('navigator', {})
+    const node = new Starling()
+    await Promise.all([node.ready, ...nodes.map(({ node }) => node.ready)])
+    expect(world.engines).toHaveLength(4)
+    expect(await node.stats()).toMatchObject({ leader: true })
+    await node.destroy()
+  })
+
+  test('is destroyed once: its engine ends, its handles and calls fail', async () => {
+    const { node } = page()
+    const torrent = await node.add(hash('b'))
+    const streaming = code(new Response((await node.seed(memo(), { name: hash('a') })).files[0]!.stream()).text())
+    await Promise.all([node.destroy(), node.destroy()])
+    expect(world.engines[0]!.destroyed).toBe(true)
+    expect(world.find).toBeUndefined()
+    expect(await code(torrent.done)).toBe('removed')
+    expect(await code(node.add(hash('c')))).toBe('removed')
+    expect(await code(node.stats())).toBe('removed')
+    expect(node.torrents).toEqual([])
+    await streaming
+  })
+
+  test('destroyed at once starts no engine that stays', async () => {
+    for (const options of [{}, { shareTabs: false }]) {
+      const { node } = page(options)
+      await node.destroy()
+      expect(await code(node.ready)).toBe('removed')
+    }
+    expect(world.engines.every(({ destroyed }) => destroyed)).toBe(true)
+  })
+
+  test('says why it cannot run', async () => {
+    world.fail = new StarlingError('unsupported', 'This browser has no WebRTC.')
+    for (const options of [{}, { shareTabs: false }]) {
+      const { node } = page(options)
+      const errors: Error[] = []
+      node.on('error', (error) => errors.push(error))
+      expect(await code(node.ready)).toBe('unsupported')
+      expect(await code(node.add(hash('b')))).toBe('unsupported')
+      expect(errors).toEqual([world.fail])
+    }
+  })
+
+  test('tells of torrents that this page came to have', async () => {
+    const { node } = page()
+    const told: Torrent[] = []
+    node.once('torrent', (torrent) => told.push(torrent))
+    const torrent = await node.add(hash('b'))
+    expect(told).toEqual([torrent])
+  })
+})
