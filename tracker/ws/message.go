@@ -1,0 +1,295 @@
+package ws
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/starling-p2p/starling/tracker"
+)
+
+const (
+	// maxBad is the number of messages in a row that are no JSON at which a socket is closed.
+	maxBad = 3
+	// maxOfferID is the longest id of an offer, in bytes as sent: 20 code points are at most 122, escaped.
+	maxOfferID = 256
+)
+
+// message is a scanner with room for what one message leads to; used again for others.
+type message struct {
+	scanner
+	ids    [maxOffers]tracker.OfferID
+	picks  [maxOffers]tracker.Peer[Handle]
+	number [128]byte
+	files  []byte
+}
+
+// Where the client named no torrent, failures name this one: webtorrent.js stumbles over a message without an
+// info_hash, and libtorrent closes the connection.
+var noHash = []byte(`"\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000"`)
+
+func (s *Server) receive(k *socket, data []byte) {
+	s.counters.messages.Add(1)
+	m := s.messages.Get().(*message)
+	defer func() {
+		m.data = nil
+		s.messages.Put(m)
+	}()
+	if err := m.scan(data); err != nil {
+		s.counters.malformed.Add(1)
+		k.fail(m, err)
+		if k.bad++; k.bad == maxBad {
+			k.close(policy, "too many messages that are not JSON")
+		}
+		return
+	}
+	k.bad = 0
+	var err error
+	switch {
+	case m.says(m.action, "announce") && m.answer.kind > null:
+		err = s.answer(k, m)
+	case m.says(m.action, "announce"):
+		err = s.announce(k, m)
+	case m.says(m.action, "scrape"):
+		err = s.scrape(k, m)
+	default:
+		err = errAction
+	}
+	if err != nil {
+		k.fail(m, err)
+	}
+}
+
+var (
+	errAction   = errors.New("action is neither announce nor scrape")
+	errInfoHash = errors.New("info_hash is not 20 bytes, each a code point from U+0000 to U+00FF")
+	errPeerID   = errors.New("peer_id is not 20 bytes, each a code point from U+0000 to U+00FF")
+	errToPeerID = errors.New("to_peer_id is not 20 bytes, each a code point from U+0000 to U+00FF")
+	errOfferID  = errors.New("offer_id is not a string of at most 256 bytes")
+	errOffers   = errors.New("offers is not an array of objects, each with offer and offer_id")
+	errAnswer   = errors.New("answer is not an object")
+	errTooMany  = errors.New("too many torrents or peer_ids on one connection")
+	errAll      = errors.New("name the torrents to scrape: info_hash is a string or an array of at most 255")
+)
+
+// says compares a string's value, escapes resolved.
+func (m *message) says(v value, what string) bool {
+	if v.kind != text {
+		return false
+	}
+	body := m.data[v.start+1 : v.end-1]
+	if len(body) == len(what) {
+		return string(body) == what && !slices.Contains(body, '\\')
+	}
+	m.scratch = unescape(m.scratch[:0], body)
+	return string(m.scratch) == what
+}
+
+func (m *message) binary(v value) ([20]byte, bool) {
+	if v.kind != text {
+		return [20]byte{}, false
+	}
+	return binary(m.raw(v))
+}
+
+// offerID returns what the store calls an offer: two spellings of one id are the same.
+func (s *Server) offerID(m *message, v value) (tracker.OfferID, bool) {
+	if v.kind != text || v.end-v.start > maxOfferID {
+		return 0, false
+	}
+	m.scratch = unescape(m.scratch[:0], m.data[v.start+1:v.end-1])
+	return s.store.OfferID(m.scratch), true
+}
+
+func (s *Server) announce(k *socket, m *message) error {
+	hash, ok := m.binary(m.infoHash)
+	if !ok {
+		return errInfoHash
+	}
+	id, ok := m.binary(m.peerID)
+	if !ok {
+		return errPeerID
+	}
+	a := tracker.Announce[Handle]{InfoHash: hash, PeerID: id, Contact: k.handle, Event: m.happened(), Left: m.lacks()}
+	a.MayReplace = func(old Handle) bool { return s.mayReplace(k, old) }
+
+	offers := min(m.offerCount, maxOffers)
+	if m.offersValue.kind > null && m.offersValue.kind != array {
+		return errOffers
+	}
+	for i, o := range m.offers[:offers] {
+		if m.ids[i], ok = s.offerID(m, o.id); !ok || o.offer.kind != object {
+			return errOffers
+		}
+	}
+	if a.Event != tracker.Stopped && offers > 0 {
+		a.Want = k.spend(m.wanted(offers))
+		a.Offers = m.ids[:offers]
+	}
+
+	member, ok := k.member(hash, id)
+	if !ok && a.Event != tracker.Stopped {
+		return errTooMany
+	}
+	counts, picks, err := s.store.Announce(&a, m.picks[:0])
+	k.spent -= int32(a.Want - len(picks))
+	if err != nil {
+		return err
+	}
+	if a.Event == tracker.Stopped {
+		delete(k.members, member)
+	} else {
+		k.join(member)
+	}
+
+	hashBytes, idBytes := m.raw(m.infoHash), m.raw(m.peerID)
+	b := append(m.number[:0], `,"interval":`...)
+	b = strconv.AppendInt(b, s.interval(), 10)
+	b = appendCounts(append(b, ','), counts)
+	k.send(reply, opText, []byte(`{"action":"announce","info_hash":`), hashBytes, append(b, '}'))
+
+	for i, p := range picks {
+		if to := s.table.get(p.Contact); to != nil {
+			o := m.offers[i]
+			s.counters.offers.Add(1)
+			to.send(droppable, opText, []byte(`{"action":"announce","info_hash":`), hashBytes, []byte(`,"peer_id":`), idBytes,
+				[]byte(`,"offer_id":`), m.raw(o.id), []byte(`,"offer":`), m.raw(o.offer), []byte{'}'})
+		}
+	}
+	return nil
+}
+
+func appendCounts(b []byte, c tracker.Counts) []byte {
+	b = strconv.AppendInt(append(b, `"complete":`...), int64(c.Seeders), 10)
+	return strconv.AppendInt(append(b, `,"incomplete":`...), int64(c.Leechers), 10)
+}
+
+// answer passes an answer on to the maker of the offer, while that is outstanding. There is no reply.
+func (s *Server) answer(k *socket, m *message) error {
+	hash, ok := m.binary(m.infoHash)
+	if !ok {
+		return errInfoHash
+	}
+	id, ok := m.binary(m.peerID)
+	if !ok {
+		return errPeerID
+	}
+	maker, ok := m.binary(m.toPeerID)
+	if !ok {
+		return errToPeerID
+	}
+	offer, ok := s.offerID(m, m.offerID)
+	if !ok {
+		return errOfferID
+	}
+	if m.answer.kind != object {
+		return errAnswer
+	}
+	if !k.is(hash, id) {
+		return nil
+	}
+	contact, ok := s.store.Answer(hash, id, maker, offer)
+	if !ok {
+		return nil
+	}
+	if to := s.table.get(contact); to != nil {
+		s.counters.answers.Add(1)
+		to.send(relayed, opText, []byte(`{"action":"announce","info_hash":`), m.raw(m.infoHash), []byte(`,"peer_id":`), m.raw(m.peerID),
+			[]byte(`,"offer_id":`), m.raw(m.offerID), []byte(`,"answer":`), m.raw(m.answer), []byte{'}'})
+	}
+	return nil
+}
+
+func (s *Server) scrape(k *socket, m *message) error {
+	hashes := m.hashes[:min(m.hashCount, maxHashes)]
+	switch {
+	case m.infoHash.kind == text:
+		hashes = append(m.hashes[:0], m.infoHash)
+	case m.infoHash.kind != array, m.hashCount == 0, m.hashCount > maxHashes:
+		return errAll
+	}
+	b := append(m.files[:0], `{"action":"scrape","files":{`...)
+	for i, v := range hashes {
+		hash, ok := m.binary(v)
+		if !ok {
+			return errInfoHash
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		c := s.store.Counts(hash)
+		b = appendCounts(append(append(b, m.raw(v)...), ':', '{'), c)
+		b = append(strconv.AppendInt(append(b, `,"downloaded":`...), int64(c.Downloaded), 10), '}')
+	}
+	b = append(b, '}', '}')
+	m.files = b
+	k.send(reply, opText, b)
+	return nil
+}
+
+// fail tells the client why, always with an action and an info_hash: without them webtorrent.js gives the socket up
+// for all its torrents.
+func (k *socket) fail(m *message, err error) {
+	action, hash := "announce", noHash
+	if m.says(m.action, "scrape") {
+		action = "scrape"
+	}
+	if _, ok := m.binary(m.infoHash); ok {
+		hash = m.raw(m.infoHash)
+	}
+	k.send(reply, opText, []byte(`{"action":"`+action+`","info_hash":`), hash, []byte(`,"failure reason":`),
+		strconv.AppendQuote(nil, err.Error()), []byte{'}'})
+}
+
+func (m *message) happened() tracker.Event {
+	switch {
+	case m.says(m.event, "stopped"):
+		return tracker.Stopped
+	case m.says(m.event, "completed"):
+		return tracker.Completed
+	}
+	return tracker.None
+}
+
+// lacks reads left: null and negative numbers are what clients say that know only a magnet.
+func (m *message) lacks() tracker.Left {
+	if m.left.kind == absent {
+		return tracker.Unsaid
+	}
+	if n, err := strconv.ParseFloat(string(m.raw(m.left)), 64); m.left.kind == number && err == nil && n == 0 {
+		return tracker.Nothing
+	}
+	return tracker.Some
+}
+
+// wanted is how many offers are to be passed on: numwant where that is a number that makes sense.
+func (m *message) wanted(offers int) int {
+	if m.numWant.kind == number {
+		if n, err := strconv.Atoi(string(m.raw(m.numWant))); err == nil && n >= 0 {
+			return min(n, offers)
+		}
+	}
+	return offers
+}
+
+// mayReplace says whether a peer may move to the socket k from another one: where that is gone, or comes from the
+// same address. Otherwise the other one is asked for a sign of life, as its owner may have changed networks.
+func (s *Server) mayReplace(k *socket, old Handle) bool {
+	other := s.table.get(old)
+	if other == nil || other.address == k.address {
+		return true
+	}
+	other.suspected.Store(true)
+	return false
+}
+
+// interval is in seconds, up to a tenth more or less than asked for, so that peers spread out.
+func (s *Server) interval() int64 {
+	d := s.options.Interval
+	if spread := int64(d / 5); spread > 0 {
+		d += time.Duration(rand.Int64N(spread)) - time.Duration(spread/2)
+	}
+	return max(1, int64(d.Round(time.Second)/time.Second))
+}

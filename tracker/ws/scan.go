@@ -1,0 +1,442 @@
+package ws
+
+import (
+	"errors"
+	"hash/maphash"
+	"unicode/utf8"
+)
+
+const (
+	// maxDepth is how deep objects and arrays may lie in one another; a client's message needs four.
+	maxDepth = 16
+	// maxKeys is the most keys that the objects around any one place may have together.
+	maxKeys = 256
+	// maxHashes is the most infohashes in one scrape.
+	maxHashes = 255
+	// maxOffers is the most offers of one announce that are passed on.
+	maxOffers = 20
+)
+
+var (
+	errSyntax    = errors.New("this is not JSON")
+	errUTF8      = errors.New("this is not UTF-8")
+	errDuplicate = errors.New("a key comes twice in one object")
+	errDepth     = errors.New("this is nested too deeply, or has too many keys")
+	errObject    = errors.New("a message is a JSON object")
+)
+
+// kind is what a JSON value is.
+type kind uint8
+
+const (
+	absent kind = iota
+	null
+	boolean
+	number
+	text
+	array
+	object
+)
+
+// value is where a JSON value lies in the message: quotes, braces and all. What is passed on to another client is
+// these bytes, as they came.
+type value struct {
+	kind       kind
+	start, end int
+}
+
+// offer is one member of offers.
+type offer struct{ offer, id value }
+
+// scanner finds the values of a message in one pass, without allocating. It accepts exactly what RFC 8259 does,
+// except for invalid UTF-8, a key that comes twice in an object, and nesting beyond maxDepth: those bytes travel on
+// to other clients, whose parsers would disagree about them.
+type scanner struct {
+	data []byte
+	at   int
+	seed maphash.Seed
+	// keys holds hashes of the keys of all objects around the present place.
+	keys    [maxKeys]uint64
+	keyed   int
+	scratch []byte
+
+	action, infoHash, peerID, toPeerID, offerID value
+	event, left, numWant, offersValue, answer   value
+	// offers holds the first of them; offerCount counts all.
+	offers     [maxOffers]offer
+	offerCount int
+	// hashes holds the members of info_hash where that is an array; hashCount counts all.
+	hashes    [maxHashes]value
+	hashCount int
+}
+
+// scan reads a whole message. After an error, the values found before it are still there.
+func (s *scanner) scan(data []byte) error {
+	s.data, s.at, s.keyed = data, 0, 0
+	s.action, s.infoHash, s.peerID, s.toPeerID, s.offerID = value{}, value{}, value{}, value{}, value{}
+	s.event, s.left, s.numWant, s.offersValue, s.answer = value{}, value{}, value{}, value{}, value{}
+	s.offerCount, s.hashCount = 0, 0
+	s.space()
+	if s.peek() != '{' {
+		if _, err := s.value(0); err != nil {
+			return err
+		}
+		return errObject
+	}
+	if err := s.object(1, (*scanner).member); err != nil {
+		return err
+	}
+	s.space()
+	if s.at != len(s.data) {
+		return errSyntax
+	}
+	return nil
+}
+
+func (s *scanner) raw(v value) []byte { return s.data[v.start:v.end] }
+
+// member reads the value of a key of the message itself.
+func (s *scanner) member(key []byte, depth int) (err error) {
+	var to *value
+	switch string(key) {
+	case "action":
+		to = &s.action
+	case "info_hash":
+		if s.peek() == '[' {
+			s.infoHash.start = s.at
+			err = s.array(depth+1, (*scanner).hash)
+			s.infoHash.kind, s.infoHash.end = array, s.at
+			return err
+		}
+		to = &s.infoHash
+	case "peer_id":
+		to = &s.peerID
+	case "to_peer_id":
+		to = &s.toPeerID
+	case "offer_id":
+		to = &s.offerID
+	case "event":
+		to = &s.event
+	case "left":
+		to = &s.left
+	case "numwant":
+		to = &s.numWant
+	case "answer":
+		to = &s.answer
+	case "offers":
+		if s.peek() == '[' {
+			s.offersValue.start = s.at
+			err = s.array(depth+1, (*scanner).offer)
+			s.offersValue.kind, s.offersValue.end = array, s.at
+			return err
+		}
+		to = &s.offersValue
+	default:
+		_, err = s.value(depth)
+		return err
+	}
+	v, err := s.value(depth)
+	if err == nil {
+		*to = v
+	}
+	return err
+}
+
+func (s *scanner) hash(depth int) error {
+	v, err := s.value(depth)
+	if err != nil {
+		return err
+	}
+	if s.hashCount < maxHashes {
+		s.hashes[s.hashCount] = v
+	}
+	s.hashCount++
+	return nil
+}
+
+func (s *scanner) offer(depth int) error {
+	if s.offerCount >= maxOffers || s.peek() != '{' {
+		_, err := s.value(depth)
+		if s.offerCount < maxOffers {
+			s.offers[s.offerCount] = offer{}
+		}
+		s.offerCount++
+		return err
+	}
+	s.offers[s.offerCount] = offer{}
+	err := s.object(depth+1, (*scanner).offerMember)
+	s.offerCount++
+	return err
+}
+
+func (s *scanner) offerMember(key []byte, depth int) error {
+	var to *value
+	switch string(key) {
+	case "offer":
+		to = &s.offers[s.offerCount].offer
+	case "offer_id":
+		to = &s.offers[s.offerCount].id
+	default:
+		_, err := s.value(depth)
+		return err
+	}
+	v, err := s.value(depth)
+	if err == nil {
+		*to = v
+	}
+	return err
+}
+
+func (s *scanner) skipMember(_ []byte, depth int) error {
+	_, err := s.value(depth)
+	return err
+}
+
+func (s *scanner) skip(depth int) error {
+	_, err := s.value(depth)
+	return err
+}
+
+// peek returns 0 at the end; no JSON token begins with that.
+func (s *scanner) peek() byte {
+	if s.at < len(s.data) {
+		return s.data[s.at]
+	}
+	return 0
+}
+
+func (s *scanner) space() {
+	for s.at < len(s.data) {
+		switch s.data[s.at] {
+		case ' ', '\t', '\n', '\r':
+			s.at++
+		default:
+			return
+		}
+	}
+}
+
+// value reads any value; depth is the number of objects and arrays around it.
+func (s *scanner) value(depth int) (v value, err error) {
+	v.start = s.at
+	switch c := s.peek(); {
+	case c == '"':
+		v.kind = text
+		_, err = s.string(false)
+	case c == '{':
+		v.kind = object
+		err = s.object(depth+1, (*scanner).skipMember)
+	case c == '[':
+		v.kind = array
+		err = s.array(depth+1, (*scanner).skip)
+	case c == '-' || c >= '0' && c <= '9':
+		v.kind = number
+		err = s.number()
+	case c == 't':
+		v.kind = boolean
+		err = s.word("true")
+	case c == 'f':
+		v.kind = boolean
+		err = s.word("false")
+	case c == 'n':
+		v.kind = null
+		err = s.word("null")
+	default:
+		err = errSyntax
+	}
+	v.end = s.at
+	return v, err
+}
+
+func (s *scanner) word(w string) error {
+	if len(s.data)-s.at < len(w) || string(s.data[s.at:s.at+len(w)]) != w {
+		return errSyntax
+	}
+	s.at += len(w)
+	return nil
+}
+
+// object reads an object at the given depth and calls member at each value.
+func (s *scanner) object(depth int, member func(s *scanner, key []byte, depth int) error) error {
+	if depth > maxDepth {
+		return errDepth
+	}
+	s.at++
+	first := s.keyed
+	s.space()
+	if s.peek() == '}' {
+		s.at++
+		return nil
+	}
+	for {
+		if s.peek() != '"' {
+			return errSyntax
+		}
+		key, err := s.string(true)
+		if err != nil {
+			return err
+		}
+		if err := s.remember(key, first); err != nil {
+			return err
+		}
+		s.space()
+		if s.peek() != ':' {
+			return errSyntax
+		}
+		s.at++
+		s.space()
+		if err := member(s, key, depth); err != nil {
+			return err
+		}
+		s.space()
+		switch s.peek() {
+		case ',':
+			s.at++
+			s.space()
+		case '}':
+			s.at++
+			s.keyed = first
+			return nil
+		default:
+			return errSyntax
+		}
+	}
+}
+
+// remember notes a key of the object whose keys begin at first. Two different keys with one hash would make it refuse
+// a good message; the seed is random, so nobody can bring that about for others.
+func (s *scanner) remember(key []byte, first int) error {
+	h := maphash.Bytes(s.seed, key)
+	for _, other := range s.keys[first:s.keyed] {
+		if other == h {
+			return errDuplicate
+		}
+	}
+	if s.keyed == maxKeys {
+		return errDepth
+	}
+	s.keys[s.keyed] = h
+	s.keyed++
+	return nil
+}
+
+func (s *scanner) array(depth int, element func(s *scanner, depth int) error) error {
+	if depth > maxDepth {
+		return errDepth
+	}
+	s.at++
+	s.space()
+	if s.peek() == ']' {
+		s.at++
+		return nil
+	}
+	for {
+		if err := element(s, depth); err != nil {
+			return err
+		}
+		s.space()
+		switch s.peek() {
+		case ',':
+			s.at++
+			s.space()
+		case ']':
+			s.at++
+			return nil
+		default:
+			return errSyntax
+		}
+	}
+}
+
+func (s *scanner) number() error {
+	if s.peek() == '-' {
+		s.at++
+	}
+	if s.peek() == '0' {
+		s.at++
+	} else if !s.digits() {
+		return errSyntax
+	}
+	if s.peek() == '.' {
+		s.at++
+		if !s.digits() {
+			return errSyntax
+		}
+	}
+	if c := s.peek(); c == 'e' || c == 'E' {
+		s.at++
+		if c := s.peek(); c == '+' || c == '-' {
+			s.at++
+		}
+		if !s.digits() {
+			return errSyntax
+		}
+	}
+	return nil
+}
+
+func (s *scanner) digits() bool {
+	start := s.at
+	for s.at < len(s.data) && s.data[s.at]-'0' <= 9 {
+		s.at++
+	}
+	return s.at > start
+}
+
+// string reads a string. What it says, escapes resolved, is returned if wanted, and good until the next one is read.
+func (s *scanner) string(wanted bool) ([]byte, error) {
+	s.at++
+	start := s.at
+	plain := true
+	for s.at < len(s.data) {
+		switch c := s.data[s.at]; {
+		case c == '"':
+			body := s.data[start:s.at]
+			s.at++
+			if wanted && !plain {
+				s.scratch = unescape(s.scratch[:0], body)
+				body = s.scratch
+			}
+			return body, nil
+		case c == '\\':
+			plain = false
+			if err := s.escape(); err != nil {
+				return nil, err
+			}
+		case c < ' ':
+			return nil, errSyntax
+		case c < utf8.RuneSelf:
+			s.at++
+		default:
+			r, n := utf8.DecodeRune(s.data[s.at:])
+			if r == utf8.RuneError && n == 1 {
+				return nil, errUTF8
+			}
+			s.at += n
+		}
+	}
+	return nil, errSyntax
+}
+
+func (s *scanner) escape() error {
+	if s.at+1 >= len(s.data) {
+		return errSyntax
+	}
+	switch s.data[s.at+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		s.at += 2
+		return nil
+	case 'u':
+		if len(s.data)-s.at < 6 {
+			return errSyntax
+		}
+		for _, c := range s.data[s.at+2 : s.at+6] {
+			if _, ok := hex(c); !ok {
+				return errSyntax
+			}
+		}
+		s.at += 6
+		return nil
+	}
+	return errSyntax
+}

@@ -1,0 +1,54 @@
+package ws
+
+import "time"
+
+// In seconds, except for sweepEvery.
+const (
+	sweepEvery = 15 * time.Second
+	// quietFor is the silence after which a socket is pinged: at 60 to 75 s, given the sweep.
+	quietFor = 60
+	// pongWithin is how long an answer to that may take.
+	pongWithin = 20
+	// writeWithin is how long one write may take.
+	writeWithin = 20
+	// closeWithin is how long a socket may take to be closed.
+	closeWithin = 5
+	// messageWithin is how long a message longer than unfinishedBytes may take to arrive.
+	messageWithin   = 60
+	unfinishedBytes = 4 << 10
+)
+
+func (s *Server) sweeps() {
+	defer close(s.swept)
+	t := time.NewTicker(sweepEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-t.C:
+			now := s.now()
+			s.table.each(func(k *socket) { k.sweep(now) })
+		}
+	}
+}
+
+// sweep looks after one socket. Cutting it off unblocks whoever reads from it or writes to it.
+func (k *socket) sweep(now uint32) {
+	over := func(since, limit uint32) bool { return since != 0 && now > since+limit }
+	k.out.mu.Lock()
+	writing := k.out.since
+	k.out.mu.Unlock()
+	switch {
+	case over(k.closing.Load(), closeWithin), over(k.pinged.Load(), pongWithin):
+		_ = k.net.Close()
+	case over(writing, writeWithin):
+		k.server.counters.slow.Add(1)
+		_ = k.net.Close()
+	case k.unfinished.Load() > unfinishedBytes && over(k.spoke.Load(), messageWithin):
+		k.close(policy, "that message takes too long")
+	case k.pinged.Load() == 0 && (k.suspected.Swap(false) || over(k.heard.Load(), quietFor)):
+		k.pinged.Store(now)
+		k.send(reply, opPing)
+	}
+}
