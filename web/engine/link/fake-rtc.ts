@@ -145,12 +145,15 @@ export class FakeConnection {
   /** The other end went away: by its word (closed), or silently (failed, disconnected). */
   lost(state: RTCPeerConnectionState): void {
     if (this.connectionState === 'closed') return
-    this.connectionState = state
-    if (state === 'closed' && this.sctp) {
+    if (state === 'closed') {
+      for (const channel of this.channels) channel.gone()
+      if (!this.sctp) return
       this.sctp.transport.state = 'closed'
       this.sctp.transport.onstatechange?.()
-      for (const channel of this.channels) channel.gone()
-    } else this.onconnectionstatechange?.()
+    } else {
+      this.connectionState = state
+      this.onconnectionstatechange?.()
+    }
   }
 
   #join(): void {

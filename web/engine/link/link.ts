@@ -41,9 +41,9 @@ const maxUnsent = 4 << 20
 
 /** What the other side may cost at once, and per second: bytes of control messages, a bit for each, and channels. */
 const allowance = 2 << 20
-const refill = 128 << 10
+const refill = 512 << 10
 const messageCost = 256
-const channelCost = 1024
+const channelCost = 256
 
 /** One RTCPeerConnection whose other end is known: from the answer on. */
 export class Link implements LinkInfo {

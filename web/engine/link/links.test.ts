@@ -1,0 +1,478 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { concat, fromHex, toHex, type Bytes } from '../bytes.ts'
+import type { Channel } from './channel.ts'
+import { FakeConnection, fakeConnection, type FakeOptions } from './fake-rtc.ts'
+import type { LinkHost } from './host.ts'
+import { Links } from './links.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Turns of the event loop, WebCrypto's included, until it is so. */
+async function until(condition: () => boolean, turns = 20_000): Promise<void> {
+  for (let turn = 0; !condition(); turn++) {
+    if (turn > turns) throw new Error('it never came to be')
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+/** Until all that is under way without a timer has happened. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+const hash = (n: number) => n.toString(16).padStart(40, '0')
+
+interface Habits extends FakeOptions {
+  extension?: boolean
+  maxLinks?: number
+  /** What happens on a channel once both ends have shaken hands. */
+  met?: (node: Node, infoHash: string, channel: Channel) => void
+}
+
+/** A host that shakes hands as a wire would, and keeps what happened. */
+class Node implements LinkHost {
+  readonly links: Links
+  readonly id: string
+  readonly torrents = new Set<string>()
+  readonly lacks = new Set<string>()
+  /** Channels whose handshake came, by infohash. */
+  readonly met = new Map<string, Channel[]>()
+  readonly closed: string[] = []
+  readonly all: Channel[] = []
+  readonly failures: string[] = []
+  readonly made: FakeConnection[] = []
+  readonly #habits: Habits
+
+  constructor(digit: string, habits: Habits = {}) {
+    this.#habits = { extension: true, ...habits }
+    this.id = (this.#habits.extension ? '2d534c' : '2d5757') + digit.repeat(34)
+    this.links = new Links({
+      peerId: fromHex(this.id)!,
+      host: this,
+      iceServers: async () => [],
+      maxLinks: habits.maxLinks ?? 55,
+      connection: () => {
+        const pc = fakeConnection(habits)()
+        this.made.push(pc as unknown as FakeConnection)
+        return pc
+      },
+    })
+  }
+
+  seed(...infoHashes: string[]): this {
+    for (const infoHash of infoHashes) this.torrents.add(infoHash)
+    this.links.refresh()
+    return this
+  }
+
+  want(...infoHashes: string[]): this {
+    for (const infoHash of infoHashes) this.torrents.add(infoHash) && this.lacks.add(infoHash)
+    this.links.refresh()
+    return this
+  }
+
+  complete(infoHash: string): void {
+    this.lacks.delete(infoHash)
+    this.links.refresh()
+  }
+
+  known = () => this.torrents
+  lacking = () => this.lacks
+
+  failed(infoHash: string): void {
+    this.failures.push(infoHash)
+  }
+
+  channel(channel: Channel, infoHash?: string): void {
+    expect(channel.open).toBe(true)
+    this.all.push(channel)
+    if (infoHash) channel.send(this.#handshake(infoHash))
+    let name = infoHash
+    channel.onclose = () => this.closed.push(name ?? '')
+    channel.onmessage = (data) => {
+      if (data.length !== 68) return
+      const said = toHex(data.subarray(28, 48))
+      if (!this.torrents.has(said)) return channel.close()
+      if (!infoHash) channel.send(this.#handshake((name = said)))
+      this.met.set(said, [...(this.met.get(said) ?? []), channel])
+      if (data[27] && this.#habits.extension) channel.link.extended()
+      this.#habits.met?.(this, said, channel)
+    }
+  }
+
+  /** As long as BEP 3's; its last reserved byte stands for what BEP 10 would tell. */
+  #handshake(infoHash: string): Bytes {
+    const extension = Uint8Array.of(this.#habits.extension ? 1 : 0)
+    return concat([new Uint8Array(27), extension, fromHex(infoHash)!, new Uint8Array(20)])
+  }
+}
+
+/** What a tracker does: offers of one for the other, and the answers back. Returns how many were answered. */
+async function introduce(from: Node, to: Node, infoHash: string, count = 1): Promise<number> {
+  const offers = await from.links.offers(infoHash, count)
+  const answers = offers.map(async ({ id, sdp }) => {
+    const answer = await to.links.offered(infoHash, from.id, sdp)
+    if (answer) from.links.answered(infoHash, to.id, id, answer)
+    return answer
+  })
+  return (await Promise.all(answers)).filter((answer) => answer).length
+}
+
+const ready = (...nodes: Node[]) => until(() => nodes.every((node) => node.links.stats().links > 0 && node.met.size > 0))
+
+describe('a link', () => {
+  it('is exactly a WebTorrent connection towards strangers, and ends with its channel', async () => {
+    const ours = new Node('1').want(hash(1), hash(2))
+    const theirs = new Node('2', { extension: false }).seed(hash(1), hash(2))
+    await introduce(ours, theirs, hash(1))
+    await ready(ours, theirs)
+    await settle()
+    const pc = ours.made[0]!
+    expect(pc.channels.map(({ label, protocol }) => [/^[0-9a-f]{40}$/.test(label), protocol])).toEqual([[true, '']])
+    expect(ours.all[0]!.link).toMatchObject({ peerId: theirs.id, initiator: true, kind: 'direct' })
+    expect(theirs.all[0]).toMatchObject({ outgoing: false, open: true })
+    theirs.all[0]!.close()
+    await settle()
+    expect([ours.closed, theirs.closed]).toEqual([[hash(1)], [hash(1)]])
+    expect([ours.links.stats().links, theirs.links.stats().links]).toEqual([0, 0])
+    expect(ours.failures).toEqual([])
+  })
+
+  it('carries all torrents the two share, and only those', async () => {
+    const a = new Node('1').want(hash(1), hash(2), hash(3), hash(9))
+    const b = new Node('2').seed(hash(1), hash(2), hash(3), hash(8)).want(hash(4))
+    a.seed(hash(4))
+    await introduce(a, b, hash(1))
+    await until(() => a.met.size === 4 && b.met.size === 4)
+    expect([...a.met.keys()].sort()).toEqual([1, 2, 3, 4].map(hash))
+    b.seed(hash(9))
+    await until(() => a.met.has(hash(9)))
+    expect(a.links.stats()).toEqual({ links: 1, channels: 5, connectionsMade: 1, banned: 0 })
+    expect(b.links.stats()).toEqual({ links: 1, channels: 5, connectionsMade: 1, banned: 0 })
+    const wires = a.made[0]!.channels.filter(({ protocol }) => protocol === 'starling.wire.1')
+    expect(wires.every(({ label }) => label === 'wire')).toBe(true)
+    expect(a.made[0]!.channels[1]).toMatchObject({ label: 'starling', protocol: 'starling.link.1' })
+  })
+
+  it('carries thousands of torrents, thirty-two at a time', async () => {
+    let most = 0
+    const a = new Node('1', {
+      met: (node, infoHash, channel) => {
+        most = Math.max(most, node.links.stats().channels)
+        setImmediate(() => {
+          node.complete(infoHash)
+          channel.close()
+        })
+      },
+    })
+    const b = new Node('2')
+    for (let n = 0; n < 2000; n++) {
+      a.want(hash(n))
+      b.seed(hash(n))
+    }
+    // As rendezvous would: many torrents ask for offers before the first link is up.
+    const introductions = Array.from({ length: 20 }, (_, n) => introduce(a, b, hash(n), 5))
+    await until(() => a.lacks.size === 0)
+    await vi.advanceTimersByTimeAsync(20_000)
+    await Promise.all(introductions)
+    expect(a.met.size).toBe(2000)
+    expect(most).toBeLessThanOrEqual(32)
+    expect(a.links.stats()).toMatchObject({ links: 1, channels: 0 })
+    expect(a.links.stats().connectionsMade).toBe(5)
+    expect(b.links.stats().connectionsMade).toBe(1)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect([a.links.stats().links, b.links.stats().links]).toEqual([0, 0])
+  })
+
+  it('lets the channel of the side that made the offer stay when both open one', async () => {
+    const a = new Node('1').want(hash(1))
+    const b = new Node('2').want(hash(1))
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    a.want(hash(2), hash(3))
+    b.want(hash(3), hash(2))
+    await until(() => a.met.size === 3 && b.met.size === 3)
+    await settle()
+    for (const infoHash of [hash(2), hash(3)]) {
+      expect(a.met.get(infoHash)!.filter(({ open }) => open)).toMatchObject([{ outgoing: true }])
+      expect(b.met.get(infoHash)!.filter(({ open }) => open)).toMatchObject([{ outgoing: false }])
+    }
+    expect([a.links.stats().channels, b.links.stats().channels]).toEqual([3, 3])
+  })
+
+  it.each(['failed', 'closed', 'disconnected'] as const)('that dies (%s) closes its ten channels once each', async (how) => {
+    const hashes = Array.from({ length: 10 }, (_, n) => hash(n))
+    const a = new Node('1').want(...hashes)
+    const b = new Node('2').seed(...hashes)
+    await introduce(a, b, hash(0))
+    await until(() => a.met.size === 10)
+    a.made[0]!.lost(how)
+    if (how === 'disconnected') {
+      expect(a.closed).toEqual([])
+      await vi.advanceTimersByTimeAsync(10_000)
+    }
+    await settle()
+    expect([...a.closed].sort()).toEqual(hashes)
+    expect([...b.closed].sort()).toEqual(hashes)
+    expect(a.links.stats()).toMatchObject({ links: 0, channels: 0 })
+    expect(b.links.stats()).toMatchObject({ links: 0, channels: 0 })
+    expect(a.failures).toEqual([])
+  })
+
+  it('recovers from a short disconnection', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1))]
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    a.made[0]!.lost('disconnected')
+    a.made[0]!.lost('connected')
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(a.links.stats().links).toBe(1)
+  })
+
+  it('fails after a bounded time when nothing connects', async () => {
+    const a = new Node('1', { reachable: false }).want(hash(1))
+    const b = new Node('2', { reachable: false }).seed(hash(1))
+    await introduce(a, b, hash(1))
+    await vi.advanceTimersByTimeAsync(29_000)
+    expect(a.failures).toEqual([])
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect([a.failures, b.failures]).toEqual([[hash(1)], [hash(1)]])
+    expect(a.made[0]!.connectionState).toBe('closed')
+  })
+
+  it('opens a channel again that the peer closed, later and not for ever', async () => {
+    const opened: number[] = []
+    const a = new Node('1').want(hash(1), hash(2))
+    const b = new Node('2', {
+      met: (_, infoHash, channel) => {
+        if (infoHash !== hash(2)) return
+        opened.push(Date.now())
+        channel.close()
+      },
+    }).seed(hash(1), hash(2))
+    await introduce(a, b, hash(1))
+    await until(() => opened.length === 1)
+    expect(await a.links.offers(hash(2), 1)).toEqual([])
+    for (let i = 0; i < 30; i++) {
+      await vi.advanceTimersByTimeAsync(10_000)
+      await settle()
+    }
+    expect(opened.map((at) => at - opened[0]!)).toEqual([0, 10_000, 30_000, 60_000])
+    // Then others are looked for.
+    expect(await a.links.offers(hash(2), 1)).toHaveLength(1)
+  })
+})
+
+describe('a peer that lies about the extension', () => {
+  /** b names the extension; what it says on the control channel is up to the test. */
+  async function liar(say: (channel: FakeConnection['channels'][number]) => void): Promise<{ a: Node; b: Node }> {
+    const a = new Node('1').want(hash(1), hash(2))
+    const b = new Node('2', { extension: false }).seed(hash(1), hash(2))
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    a.all[0]!.link.extended()
+    await settle()
+    const channel = b.made[0]!.channels.find(({ protocol }) => protocol === 'starling.link.1')!
+    channel.readyState = 'open'
+    say(channel)
+    await settle()
+    return { a, b }
+  }
+
+  const hello = new Uint8Array(17)
+
+  it('by saying nothing is a stranger after ten seconds', async () => {
+    const { a } = await liar(() => undefined)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(a.links.stats()).toMatchObject({ links: 1, channels: 1, banned: 0 })
+    a.all[0]!.link.extended()
+    expect(a.links.stats().channels).toBe(1)
+    a.all[0]!.close()
+    await settle()
+    expect(a.links.stats().links).toBe(0)
+  })
+
+  it.each<[string, (channel: FakeConnection['channels'][number]) => void]>([
+    ['garbage', (channel) => channel.send(new Uint8Array(50))],
+    ['text', (channel) => channel.send('hello')],
+    ['no hello first', (channel) => channel.send(Uint8Array.of(1, ...new Uint8Array(16)))],
+    ['hello twice', (channel) => [hello, hello].forEach((message) => channel.send(message))],
+    ['an unknown message', (channel) => [hello, new Uint8Array(17).fill(9)].forEach((message) => channel.send(message))],
+    ['oversize', (channel) => [hello, new Uint8Array(1 + 16 * 4096).fill(1)].forEach((message) => channel.send(message))],
+    ['too many wants', (channel) => (channel.send(hello), wants(channel))],
+    ['a flood', (channel) => (channel.send(hello), flood(channel))],
+  ])('by %s is banned', async (_, say) => {
+    const { a, b } = await liar(say)
+    expect(a.links.stats()).toMatchObject({ links: 0, banned: 1 })
+    expect(a.closed).toEqual([hash(1)])
+    expect(await introduce(b, a, hash(1))).toBe(0)
+    const [offer] = await a.links.offers(hash(1), 1)
+    const answer = await b.links.offered(hash(1), a.id, offer!.sdp)
+    a.links.answered(hash(1), b.id, offer!.id, answer!)
+    await settle()
+    expect(a.links.stats().links).toBe(0)
+  })
+
+  function wants(channel: FakeConnection['channels'][number]): void {
+    for (let n = 0; n < 5; n++) {
+      const message = crypto.getRandomValues(new Uint8Array(1 + 16 * 3400))
+      message[0] = 1
+      channel.send(message)
+    }
+  }
+
+  function flood(channel: FakeConnection['channels'][number]): void {
+    for (let n = 0; n < 9000; n++) channel.send(Uint8Array.of(3))
+  }
+})
+
+describe('two sides that offer at once', () => {
+  it('have one link, when the answers cross', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2').want(hash(1))]
+    await Promise.all([introduce(a, b, hash(1)), introduce(b, a, hash(1))])
+    await ready(a, b)
+    await vi.advanceTimersByTimeAsync(40_000)
+    expect([a.links.stats().links, b.links.stats().links]).toEqual([1, 1])
+    expect(a.all.filter(({ open }) => open)).toMatchObject([{ outgoing: true }])
+    expect([...a.failures, ...b.failures]).toEqual([])
+  })
+
+  it('have one link for different torrents, which carries both', async () => {
+    const a = new Node('1').want(hash(1)).seed(hash(2))
+    const b = new Node('2').want(hash(2)).seed(hash(1))
+    await Promise.all([introduce(a, b, hash(1)), introduce(b, a, hash(2))])
+    await until(() => a.met.size === 2 && b.met.size === 2)
+    await vi.advanceTimersByTimeAsync(40_000)
+    expect([a.links.stats().links, b.links.stats().links]).toEqual([1, 1])
+    expect([...a.failures, ...b.failures]).toEqual([])
+  })
+
+  it('close the younger of two open links, and its torrents go on over the elder', async () => {
+    // Peers that do not look like ours are known by the extension only.
+    const a = new Node('1').want(hash(1))
+    const b = new Node('2').want(hash(2))
+    for (const node of [a, b]) node.seed(hash(1), hash(2))
+    const alias = (node: Node) => ({ links: node.links, id: node.id.replace('2d534c', '2d5757') }) as Node
+    await introduce(alias(a), b, hash(1))
+    await Promise.resolve()
+    const [first, second] = await Promise.all([a.links.offers(hash(1), 1), b.links.offers(hash(2), 1)])
+    const [toA, toB] = [
+      await a.links.offered(hash(2), alias(b).id, second[0]!.sdp),
+      await b.links.offered(hash(1), alias(a).id, first[0]!.sdp),
+    ]
+    a.links.answered(hash(1), alias(b).id, first[0]!.id, toB!)
+    b.links.answered(hash(2), alias(a).id, second[0]!.id, toA!)
+    await until(() => a.links.stats().links === 1 && b.links.stats().links === 1 && b.links.stats().channels === 2)
+    expect(a.links.stats().channels).toBe(2)
+  })
+
+  it('need no second link to a peer that is known already', async () => {
+    const [a, b] = [new Node('1').want(hash(1), hash(2)), new Node('2').seed(hash(1))]
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    expect(await introduce(a, b, hash(2))).toBe(0)
+    expect(b.links.stats().connectionsMade).toBe(1)
+  })
+
+  it('know one peer under two trackers', async () => {
+    const a = new Node('1', { extension: false }).want(hash(1))
+    const b = new Node('2', { extension: false }).seed(hash(1))
+    expect(await Promise.all([introduce(a, b, hash(1)), introduce(a, b, hash(1))])).toEqual([1, 0])
+  })
+})
+
+describe('offers', () => {
+  it('are made only as asked for, within the budget, and used again', async () => {
+    const a = new Node('1')
+    const first = await a.links.offers(hash(1), 3)
+    expect(first).toHaveLength(3)
+    expect(await a.links.offers(hash(2), 5)).toHaveLength(2)
+    expect(await a.links.offers(hash(3), 5)).toEqual([])
+    a.links.release(first.slice(1).map(({ id }) => id))
+    const again = await a.links.offers(hash(3), 5)
+    expect(again.map(({ sdp }) => sdp)).toEqual(first.slice(1).map(({ sdp }) => sdp))
+    expect(again.map(({ id }) => id)).not.toEqual(first.slice(1).map(({ id }) => id))
+    expect(again[0]!.id).toHaveLength(20)
+    expect(a.links.stats().connectionsMade).toBe(5)
+  })
+
+  it('expire when nobody answers, and in the pool when they are old', async () => {
+    const a = new Node('1')
+    const [one, two] = await a.links.offers(hash(1), 2)
+    a.links.release([two!.id])
+    await vi.advanceTimersByTimeAsync(50_000)
+    expect(a.made.map((pc) => pc.connectionState)).toEqual(['closed', 'new'])
+    a.links.answered(hash(1), new Node('2').id, one!.id, one!.sdp)
+    await vi.advanceTimersByTimeAsync(70_000)
+    expect(a.made.map((pc) => pc.connectionState)).toEqual(['closed', 'closed'])
+    expect(a.failures).toEqual([])
+  })
+
+  it('come back soon when a link brings their torrent', async () => {
+    const hashes = [1, 2, 3, 4, 5].map(hash)
+    const [a, b] = [new Node('1').want(...hashes), new Node('2').seed(...hashes)]
+    for (const infoHash of hashes.slice(1)) expect(await a.links.offers(infoHash, 1)).toHaveLength(1)
+    await introduce(a, b, hash(1))
+    await until(() => a.met.size === 5)
+    expect(await a.links.offers(hash(7), 5)).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(await a.links.offers(hash(8), 5)).toHaveLength(4)
+    expect(a.links.stats().connectionsMade).toBe(6)
+  })
+
+  it('count against the links there may be', async () => {
+    const a = new Node('1', { maxLinks: 2 }).want(hash(1))
+    expect(await a.links.offers(hash(1), 5)).toHaveLength(2)
+    const b = new Node('2', { maxLinks: 1 }).seed(hash(1))
+    expect(await introduce(new Node('3').want(hash(1)), b, hash(1))).toBe(1)
+    expect(await introduce(new Node('4').want(hash(1)), b, hash(1))).toBe(0)
+  })
+
+  it('and answers that make no sense reach no RTCPeerConnection', async () => {
+    const a = new Node('1').want(hash(1))
+    const media = 'v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n'
+    for (const sdp of ['', 'v=0\r\n', media, 'v=0\r\nm=application 9 UDP/DTLS/SCTP x\r\n' + 'a'.repeat(1 << 16)]) {
+      expect(await a.links.offered(hash(1), '33'.repeat(20), sdp)).toBeUndefined()
+    }
+    expect(a.made).toEqual([])
+    const [offer] = await a.links.offers(hash(1), 1)
+    a.links.answered(hash(1), '33'.repeat(20), offer!.id, media)
+    a.links.answered(hash(2), '33'.repeat(20), offer!.id, media)
+    expect(a.made[0]!.other).toBeUndefined()
+    expect(await a.links.offered(hash(1), a.id, offer!.sdp)).toBeUndefined()
+  })
+
+  it('go out when an address that strangers can reach is there, or after a bounded time', async () => {
+    const a = new Node('1', { gather: 'manual' })
+    let offers = a.links.offers(hash(1), 1)
+    await settle()
+    a.made[0]!.candidate('host')
+    a.made[0]!.candidate('srflx')
+    await vi.advanceTimersByTimeAsync(250)
+    expect(await offers).toHaveLength(1)
+    offers = a.links.offers(hash(1), 1)
+    await settle()
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(await offers).toHaveLength(1)
+  })
+
+  it('are closed with everything else', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1))]
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    await a.links.offers(hash(2), 2)
+    a.links.destroy()
+    a.links.destroy()
+    await settle()
+    expect(a.made.map((pc) => pc.connectionState)).toEqual(['closed', 'closed', 'closed'])
+    expect([a.closed, b.closed]).toEqual([[hash(1)], [hash(1)]])
+    expect(await a.links.offers(hash(1), 1)).toEqual([])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
