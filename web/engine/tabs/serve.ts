@@ -1,10 +1,6 @@
 import type { Engine } from '../engine.ts'
 import { StarlingError } from '../errors.ts'
-import type { SeedOptions } from '../types.ts'
 import { isCall, type Call, type Event, type EventName } from './messages.ts'
-
-/** Longest answer to a read, bytes. */
-const longest = 1 << 20
 
 interface Follower {
   outbox: BroadcastChannel
@@ -77,23 +73,9 @@ export function serve(engine: Engine, id: string, { hall, open, whenGone }: Hall
   }
 }
 
-/** Readers carry the tab's id, as each tab counts its own. */
-function run(engine: Engine, { from, name, args }: Call, readers: Map<string, string>, onHash: (bytes: number) => void) {
-  if (name === 'seed') {
-    const [files, options] = args as [Blob[], SeedOptions]
-    return engine.seed(files, options, onHash)
-  }
-  if (name === 'read') {
-    const [infoHash, file, start, end, name] = args as [string, number, number, number, string]
-    const reader = `${from}/${name}`
-    readers.set(reader, infoHash)
-    return engine.read(infoHash, file, start, Math.min(end, start + longest), reader)
-  }
-  if (name === 'release') {
-    const [infoHash, name] = args as [string, string]
-    const reader = `${from}/${name}`
-    readers.delete(reader)
-    return engine.release(infoHash, reader)
-  }
-  return (engine[name] as (...args: unknown[]) => Promise<unknown>).apply(engine, args)
+function run(engine: Engine, { name, args }: Call, readers: Follower['readers'], onHash: (bytes: number) => void) {
+  if (name === 'seed') args.push(onHash)
+  if (name === 'read') readers.set(args[4] as string, args[0] as string)
+  if (name === 'release') readers.delete(args[1] as string)
+  return (engine[name] as (...args: unknown[]) => unknown)(...args)
 }

@@ -95,13 +95,6 @@ describe('a follower', () => {
     expect(error).toMatchObject({ code: 'removed', message: 'There is no such torrent.' })
   })
 
-  test('reads at most 1 MiB at a time', async () => {
-    const [leader, { engine }] = await pair()
-    await engine!.seed([new Blob([new Uint8Array(3 << 20)])], { name: hash('e') })
-    expect(await engine!.read(hash('e'), 0, 7, 3 << 20, 'r')).toHaveLength(1 << 20)
-    expect(leader.own[0]!.reads[0]).toMatchObject({ start: 7, end: 7 + (1 << 20) })
-  })
-
   test.each(['crashes', 'leaves'])('that %s keeps no reading position in the leader', async (how) => {
     const [leader, follower] = await pair()
     await follower.engine!.add(hash('f'), {})

@@ -22,7 +22,7 @@
 import { random, toHex } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
 import type { Engine } from '../engine.ts'
-import { Remote } from './remote.ts'
+import { remote, type Remote } from './remote.ts'
 import { serve } from './serve.ts'
 
 /**
@@ -63,7 +63,7 @@ export function shareTabs(
     const abort = new AbortController()
     const leaving = new Deferred()
     const left = new Deferred()
-    let remote: Remote | undefined
+    let other: Remote | undefined
     let started: Promise<Engine> | undefined
     let unserve: (() => void) | undefined
 
@@ -80,29 +80,28 @@ export function shareTabs(
       void locks.request(`${hallName}/${tab}`, { signal: abort.signal, mode: 'shared' }, then).catch(() => {})
 
     const follow = (leader: string | undefined) => {
-      const old = remote
-      remote = leader ? new Remote(id, leader, open) : undefined
-      use(remote)
-      old?.destroy()
-      if (!remote) return
-      const current = remote
-      whenGone(remote.leader, () => {
-        if (remote !== current || abort.signal.aborted) return
+      const old = other
+      const current = (other = leader ? remote(id, leader, open) : undefined)
+      use(current)
+      void old?.destroy()
+      if (!leader) return
+      whenGone(leader, () => {
+        if (other !== current || abort.signal.aborted) return
         follow(undefined)
         hall.postMessage({ hello: true })
       })
     }
 
     hall.onmessage = ({ data }: MessageEvent<{ hello?: true; leader?: unknown } | null>) => {
-      if (typeof data?.leader === 'string' && !started && data.leader !== remote?.leader) follow(data.leader)
+      if (typeof data?.leader === 'string' && !started && data.leader !== other?.leader) follow(data.leader)
       else if (data?.hello && unserve) hall.postMessage({ leader: id })
-      else remote?.hear(data)
+      else other?.hear(data)
     }
 
     const elected = async () => {
       if (abort.signal.aborted) return
       started = start()
-      if (remote) follow(undefined)
+      if (other) follow(undefined)
       const engine = await started
       if (abort.signal.aborted) return
       use(engine)
@@ -115,7 +114,7 @@ export function shareTabs(
       abort.abort()
       leaving.resolve()
       use(undefined)
-      remote?.destroy()
+      void other?.destroy()
       unserve?.()
       hall.close()
       await started?.then((engine) => engine.destroy()).catch(() => {})
