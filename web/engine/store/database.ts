@@ -1,0 +1,129 @@
+import { StarlingError } from '../errors.ts'
+import { failure } from './failure.ts'
+
+/** Milliseconds to wait for other tabs that hold a database of another version. */
+const patience = 5000
+
+/** IndexedDB: opened when first needed, and again when the browser or another tab closed it. */
+export class Database {
+  readonly #name: string
+  readonly #tables: Record<string, IDBObjectStoreParameters>
+  #db: Promise<IDBDatabase> | undefined
+
+  /** tables: name to how its records are keyed. */
+  constructor(name: string, tables: Record<string, IDBObjectStoreParameters>) {
+    this.#name = name
+    this.#tables = tables
+  }
+
+  table(name: string): Table {
+    return new Table(this, name)
+  }
+
+  /** A transaction's work, done when it is on disk; the result of the request that work returns. */
+  async run<T>(table: string, mode: IDBTransactionMode, work: (table: IDBObjectStore) => IDBRequest<T> | void): Promise<T> {
+    try {
+      const transaction = await this.#transaction(table, mode)
+      return await new Promise<T>((resolve, reject) => {
+        const request = work(transaction.objectStore(table))
+        transaction.oncomplete = () => resolve(request?.result as T)
+        transaction.onabort = () => reject(transaction.error)
+      })
+    } catch (error) {
+      throw failure(error)
+    }
+  }
+
+  async close(): Promise<void> {
+    const db = this.#db
+    this.#db = undefined
+    await db?.then((db) => db.close(), () => undefined)
+  }
+
+  async #transaction(table: string, mode: IDBTransactionMode): Promise<IDBTransaction> {
+    for (let again = true; ; again = false) {
+      try {
+        return (await (this.#db ??= this.#open())).transaction(table, mode, { durability: 'strict' })
+      } catch (error) {
+        this.#db = undefined
+        if (!again) throw error
+      }
+    }
+  }
+
+  #open(): Promise<IDBDatabase> {
+    return new Promise((resolve, reject) => {
+      const request = indexedDB.open(this.#name, 1)
+      request.onupgradeneeded = () => {
+        for (const [name, key] of Object.entries(this.#tables)) request.result.createObjectStore(name, key)
+      }
+      request.onblocked = () => {
+        const words = 'Another tab holds an older version of this page’s data. Close the other tabs and reload.'
+        setTimeout(() => reject(new StarlingError('storage', words)), patience)
+      }
+      request.onerror = () => reject(request.error)
+      request.onsuccess = () => {
+        const db = request.result
+        db.onclose = () => (this.#db = undefined)
+        db.onversionchange = () => {
+          db.close()
+          this.#db = undefined
+        }
+        resolve(db)
+      }
+    })
+  }
+}
+
+interface Write {
+  work: (table: IDBObjectStore) => void
+  resolve: () => void
+  reject: (error: unknown) => void
+}
+
+export class Table {
+  readonly #database: Database
+  readonly #name: string
+  #writes: Write[] = []
+  #writing = false
+
+  constructor(database: Database, name: string) {
+    this.#database = database
+    this.#name = name
+  }
+
+  read<T>(work: (table: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+    return this.#database.run(this.#name, 'readonly', work)
+  }
+
+  /** In order, and on disk when it resolves; those that come while others are under way share one transaction. */
+  write(work: Write['work']): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#writes.push({ work, resolve, reject })
+      if (!this.#writing) void this.#write()
+    })
+  }
+
+  async #write(): Promise<void> {
+    this.#writing = true
+    while (this.#writes.length) {
+      const writes = this.#writes
+      this.#writes = []
+      try {
+        await this.#database.run(this.#name, 'readwrite', (table) => {
+          for (const { work, reject } of writes) {
+            try {
+              work(table)
+            } catch (error) {
+              reject(failure(error))
+            }
+          }
+        })
+        for (const { resolve } of writes) resolve()
+      } catch (error) {
+        for (const { reject } of writes) reject(error)
+      }
+    }
+    this.#writing = false
+  }
+}

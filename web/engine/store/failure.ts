@@ -1,0 +1,12 @@
+import { StarlingError } from '../errors.ts'
+
+export const full = 'QuotaExceededError'
+
+/** What a browser's storage threw, as one of our errors. */
+export function failure(cause: unknown): StarlingError {
+  if (cause instanceof StarlingError) return cause
+  const { name, message } = (cause ?? {}) as Partial<Error>
+  return name === full
+    ? new StarlingError('no-space', 'This browser has no room left. Nothing was lost: free some space, then try again.', { cause })
+    : new StarlingError('storage', `This browser’s storage failed (${message || name}). Reload the page to try again.`, { cause })
+}

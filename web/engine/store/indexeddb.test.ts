@@ -1,0 +1,58 @@
+import 'fake-indexeddb/auto'
+import { expect, test, vi } from 'vitest'
+import { DatabaseRegistry, indexedDBStores, openDatabase } from './indexeddb.ts'
+import type { Entry } from './store.ts'
+
+const entry = (infoHash: string): Entry => ({ infoHash, seeded: false, trackers: [], webSeeds: [], added: 1, pieces: Uint8Array.of(1) })
+
+test('opens again when the browser closed it', async () => {
+  const database = openDatabase()
+  const registry = new DatabaseRegistry(database.table('torrents'), 'opfs')
+  await registry.put(entry('a'))
+  const gone = indexedDB.deleteDatabase('starling')
+  await new Promise((resolve) => (gone.onsuccess = resolve))
+  expect(await registry.get('a')).toBeUndefined()
+  await registry.put(entry('b'))
+  expect((await registry.list()).map(({ infoHash }) => infoHash)).toEqual(['b'])
+  await registry.delete('b')
+  await database.close()
+})
+
+test('pieces count only for the kind of store that has them', async () => {
+  const database = openDatabase()
+  const [opfs, other] = ['opfs', 'indexeddb'].map((kind) => new DatabaseRegistry(database.table('torrents'), kind))
+  await opfs!.put(entry('a'))
+  await opfs!.put({ ...entry('b'), seeded: true })
+  expect((await other!.get('a'))?.pieces).toBeUndefined()
+  expect((await other!.get('b'))?.pieces).toBeDefined()
+  expect((await opfs!.get('a'))?.pieces).toBeDefined()
+  await Promise.all(['a', 'b'].map((infoHash) => opfs!.delete(infoHash)))
+  await database.close()
+})
+
+test('puts at once share transactions', async () => {
+  const database = openDatabase()
+  const registry = new DatabaseRegistry(database.table('torrents'), 'opfs')
+  const transactions = vi.spyOn(IDBDatabase.prototype, 'transaction')
+  await Promise.all(Array.from({ length: 500 }, (_, i) => registry.put(entry(`${i}`))))
+  expect(transactions.mock.calls.length).toBeLessThan(4)
+  transactions.mockRestore()
+  expect(await registry.list()).toHaveLength(500)
+  await database.close()
+})
+
+test('full: words, and what was there is still there', async () => {
+  const stores = await indexedDBStores()
+  const store = await stores.open('c', 8)
+  await store.write(0, Uint8Array.of(1, 2, 3, 4))
+  const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(() => {
+    throw new DOMException('full', 'QuotaExceededError')
+  })
+  await expect(store.write(4, Uint8Array.of(5, 6, 7, 8))).rejects.toMatchObject({ name: 'StarlingError', code: 'no-space' })
+  put.mockRestore()
+  expect(await store.read(0, 4)).toEqual(Uint8Array.of(1, 2, 3, 4))
+  await store.write(4, Uint8Array.of(5, 6, 7, 8))
+  expect(await store.read(0, 8)).toEqual(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8))
+  await stores.destroy('c')
+  await stores.close()
+})

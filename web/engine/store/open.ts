@@ -1,0 +1,27 @@
+/**
+ * Where torrents are kept. The swarm writes a piece once its hash was right, then puts into the registry that it is
+ * there; so the registry never promises what is not on disk:
+ *
+ *   swarm ── write(piece) ─► Store ─► OPFS, through the worker starling-store.js   (opfs.ts ─ messages.ts ─► disk.ts)
+ *     │                               else IndexedDB, a record per piece           (indexeddb.ts, chunks.ts)
+ *     │                               else Blobs in memory                         (memory.ts)
+ *     └──── put(entry) ────► Registry ─► IndexedDB, or memory
+ *
+ * What a page seeds is not copied: BlobSource (source.ts) is a Store that reads it where it lies.
+ */
+import { indexedDBStores } from './indexeddb.ts'
+import { memoryStores } from './memory.ts'
+import { opfsStores } from './opfs.ts'
+import type { Stores } from './store.ts'
+
+/** The best there is. What a browser has is found out by using it: pages cannot tell in any other way. */
+export async function openStores(mode: 'auto' | 'memory'): Promise<Stores> {
+  for (const open of mode === 'auto' ? [opfsStores, indexedDBStores] : []) {
+    try {
+      return await open()
+    } catch {
+      // Then the next.
+    }
+  }
+  return memoryStores()
+}

@@ -1,0 +1,115 @@
+import type { Bytes } from '../bytes.ts'
+import { failure } from './failure.ts'
+import { DatabaseRegistry, openDatabase } from './indexeddb.ts'
+import type { Answer, Request } from './messages.ts'
+import type { Store, Stores } from './store.ts'
+
+/** Milliseconds in which the worker must have started and proved that it works. */
+const patience = 10_000
+
+/** One file per torrent in the origin's private file system. Fails where it or the worker does not work. */
+export async function opfsStores(): Promise<Stores> {
+  const database = openDatabase()
+  const registry = new DatabaseRegistry(database.table('torrents'), 'opfs')
+  const desk = new Desk()
+  const close = async () => {
+    desk.close()
+    await database.close()
+  }
+  try {
+    await Promise.all([desk.ask({ op: 'probe' }, [], patience), registry.get('')])
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return {
+    kind: 'opfs',
+    registry,
+    open: async (infoHash, length) => new FileStore(desk, infoHash, length),
+    destroy: (infoHash) => desk.ask({ op: 'delete', file: infoHash }),
+    async close() {
+      await desk.ask({ op: 'close' }).catch(() => undefined)
+      await close()
+    },
+  }
+}
+
+class FileStore implements Store {
+  readonly #desk: Desk
+  readonly #file: string
+  readonly #length: number
+
+  constructor(desk: Desk, file: string, length: number) {
+    this.#desk = desk
+    this.#file = file
+    this.#length = length
+  }
+
+  read(start: number, end: number): Promise<Bytes> {
+    return this.#desk.ask({ op: 'read', file: this.#file, start, end })
+  }
+
+  write(start: number, data: Bytes): Promise<void> {
+    const whole = data.length === data.buffer.byteLength ? data : data.slice()
+    return this.#desk.ask({ op: 'write', file: this.#file, start, data: whole }, [whole.buffer])
+  }
+
+  async blob(): Promise<Blob | undefined> {
+    const file = this.#length ? await this.#desk.ask<Blob>({ op: 'blob', file: this.#file }) : new Blob()
+    return file.size === this.#length ? file : undefined
+  }
+
+  close(): Promise<void> {
+    return this.#desk.ask({ op: 'close', file: this.#file })
+  }
+}
+
+interface Pending {
+  resolve: (value: never) => void
+  reject: (error: unknown) => void
+}
+
+/** The worker, as something that answers. */
+class Desk {
+  readonly #worker: Worker
+  readonly #pending = new Map<number, Pending>()
+  #asked = 0
+  #closed = false
+
+  constructor() {
+    // Beside starling.js, wherever that is; the names keep bundlers from taking the worker into the bundle.
+    const [file, here] = ['./starling-store.js', import.meta.url]
+    this.#worker = new Worker(new URL(file, here), { type: 'module' })
+    this.#worker.onmessage = ({ data: { id, value, error } }: MessageEvent<Answer>) => {
+      const pending = this.#pending.get(id)
+      this.#pending.delete(id)
+      if (error) pending?.reject(failure(error))
+      else pending?.resolve(value as never)
+    }
+    this.#worker.onerror = (event) => {
+      event.preventDefault()
+      this.#fail(new Error(event.message || 'its worker does not start'))
+    }
+  }
+
+  ask<T>(request: Request, transfer: Transferable[] = [], patience?: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(failure(new Error('it is closed')))
+      const id = this.#asked++
+      this.#pending.set(id, { resolve, reject })
+      this.#worker.postMessage({ ...request, id }, transfer)
+      if (patience) setTimeout(() => this.#pending.has(id) && this.#fail(new Error('it does not answer')), patience)
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#worker.terminate()
+    this.#fail(new Error('it was closed'))
+  }
+
+  #fail(error: Error): void {
+    for (const { reject } of this.#pending.values()) reject(failure(error))
+    this.#pending.clear()
+  }
+}

@@ -1,0 +1,52 @@
+import { expect, test, vi } from 'vitest'
+import fc from 'fast-check'
+import { concat } from '../bytes.ts'
+import { BlobSource } from './source.ts'
+
+const big = Uint8Array.from({ length: 3 << 20 }, (_, i) => (i * 7 + (i >> 11)) & 0xff)
+
+test('reads blobs as if they were one', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 6 }), fc.nat(250), fc.nat(250), async (parts, a, b) => {
+      const all = concat(parts)
+      const source = new BlobSource(parts.map((part) => new Blob([Uint8Array.from(part)])))
+      expect(source.length).toBe(all.length)
+      const [start, end] = [Math.min(a, b, all.length), Math.min(Math.max(a, b), all.length)]
+      expect(await source.read(start, end)).toEqual(all.slice(start, end))
+      await source.close()
+    }),
+  )
+})
+
+test('small reads one after another cost one read of the Blob per MiB', async () => {
+  const source = new BlobSource([new Blob([big.subarray(0, 100)]), new Blob([big.subarray(100)])])
+  const read = vi.spyOn(Blob.prototype, 'arrayBuffer')
+  const step = 16384 + 1
+  for (let at = 0; at < big.length; at += step) {
+    const end = Math.min(at + step, big.length)
+    expect(Buffer.compare(await source.read(at, end), big.subarray(at, end))).toBe(0)
+  }
+  expect(read).toHaveBeenCalledTimes(3)
+  expect(Buffer.compare(await source.read(5, (2 << 20) + 9), big.subarray(5, (2 << 20) + 9))).toBe(0)
+  read.mockRestore()
+})
+
+test('what is read may be changed', async () => {
+  const source = new BlobSource([new Blob([big])])
+  ;(await source.read(0, 10)).fill(0)
+  expect(await source.read(0, 10)).toEqual(big.slice(0, 10))
+})
+
+test('a file that is gone', async () => {
+  const gone = vi.spyOn(Blob.prototype, 'arrayBuffer').mockRejectedValueOnce(new DOMException('gone', 'NotReadableError'))
+  const source = new BlobSource([new Blob([big])])
+  await expect(source.read(0, 10)).rejects.toMatchObject({ name: 'StarlingError', code: 'unreadable' })
+  gone.mockRestore()
+  expect(await source.read(0, 10)).toEqual(big.slice(0, 10))
+})
+
+test('past the end, and writing', async () => {
+  const source = new BlobSource([new Blob([big])])
+  await expect(source.read(big.length - 1, big.length + 1)).rejects.toMatchObject({ code: 'unreadable' })
+  await expect(source.write()).rejects.toMatchObject({ code: 'storage' })
+})

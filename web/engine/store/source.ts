@@ -1,0 +1,79 @@
+import type { Bytes } from '../bytes.ts'
+import { StarlingError } from '../errors.ts'
+import type { Store } from './store.ts'
+
+/** Reading a Blob takes about a millisecond whatever its length: so smaller reads take this many bytes at once. */
+const chunk = 1 << 20
+/** Chunks kept, of all sources together. */
+const maxKept = 8
+
+/** What is seeded, read where it lies. */
+export class BlobSource implements Store {
+  static readonly #kept = new Map<string, Promise<Bytes>>()
+  static #made = 0
+
+  readonly #id = BlobSource.#made++
+  readonly #whole: Blob
+
+  /** The blobs' bytes, one after another. */
+  constructor(blobs: readonly Blob[]) {
+    this.#whole = new Blob([...blobs])
+  }
+
+  get length(): number {
+    return this.#whole.size
+  }
+
+  async read(start: number, end: number): Promise<Bytes> {
+    if (end - start >= chunk) return this.#load(start, end)
+    const into = new Uint8Array(end - start)
+    for (let at = start; at < end; ) {
+      const first = at - (at % chunk)
+      const data = await this.#chunk(first)
+      const part = data.subarray(at - first, end - first)
+      if (!part.length) throw unreadable()
+      into.set(part, at - start)
+      at += part.length
+    }
+    return into
+  }
+
+  async write(): Promise<never> {
+    throw new StarlingError('storage', 'What is being seeded cannot be written to.')
+  }
+
+  async blob(): Promise<Blob> {
+    return this.#whole
+  }
+
+  async close(): Promise<void> {
+    for (const key of BlobSource.#kept.keys()) if (key.startsWith(`${this.#id}:`)) BlobSource.#kept.delete(key)
+  }
+
+  #chunk(start: number): Promise<Bytes> {
+    const kept = BlobSource.#kept
+    const key = `${this.#id}:${start}`
+    const data = kept.get(key) ?? this.#load(start, Math.min(start + chunk, this.length))
+    data.catch(() => kept.delete(key))
+    kept.delete(key)
+    kept.set(key, data)
+    const [oldest] = kept.keys()
+    if (oldest !== undefined && kept.size > maxKept) kept.delete(oldest)
+    return data
+  }
+
+  async #load(start: number, end: number): Promise<Bytes> {
+    try {
+      const data = await this.#whole.slice(start, end).arrayBuffer()
+      if (data.byteLength === end - start) return new Uint8Array(data)
+    } catch (cause) {
+      throw unreadable(cause)
+    }
+    throw unreadable()
+  }
+}
+
+function unreadable(cause?: unknown): StarlingError {
+  const words = 'A file that you share has changed, moved or been deleted. Put it back, or share it again.'
+  return new StarlingError('unreadable', words, { cause })
+}

@@ -1,0 +1,27 @@
+// starling-store.js: the store's worker. See messages.ts for what it is asked.
+import { Disk, type Directory } from './disk.ts'
+import type { Answer, Request } from './messages.ts'
+
+const disk = start()
+// Whoever asks is told; without a question, nobody needs to know.
+disk.catch(() => undefined)
+
+async function start(): Promise<Disk> {
+  const root = await navigator.storage.getDirectory()
+  const directory: unknown = await root.getDirectoryHandle('starling', { create: true })
+  return new Disk(directory as Directory)
+}
+
+async function answer({ id, ...request }: Request & { id: number }): Promise<Answer> {
+  try {
+    return { id, value: await (await disk).do(request) }
+  } catch (error) {
+    const { name, message } = error as Error
+    return { id, error: { name, message } }
+  }
+}
+
+onmessage = async ({ data }: MessageEvent<Request & { id: number }>) => {
+  const reply = await answer(data)
+  postMessage(reply, { transfer: reply.value instanceof Uint8Array ? [reply.value.buffer] : [] })
+}
