@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/starling-p2p/starling/internal/httpd"
+	"github.com/starling-p2p/starling/web"
+)
+
+type serve struct {
+	httpd.Config
+	File     kong.ConfigFlag `name:"config" placeholder:"FILE" help:"A JSON file of settings: {\"addr\": \":8080\", \"ice-server\": [\"stun:…\"]}."`
+	LogLevel slog.Level      `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
+}
+
+// Run serves until the context ends.
+func (c *serve) Run(ctx context.Context, s streams) error {
+	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	server, err := httpd.Listen(c.Config, web.Built(), log)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.err, "Starling is at", server.URL())
+	return server.Serve(ctx)
+}

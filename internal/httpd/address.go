@@ -1,0 +1,41 @@
+package httpd
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+func peer(r *http.Request) netip.Addr {
+	a, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return a.Addr().Unmap()
+}
+
+func (s *Server) trusted(a netip.Addr) bool {
+	for _, p := range s.settings.proxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// address tells who asks. X-Forwarded-For grows to the right as proxies add whom they saw, so it is read from there,
+// and only as far as trusted proxies wrote it.
+func (s *Server) address(r *http.Request) netip.Addr {
+	a := peer(r)
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && s.trusted(a); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		a = hop.Unmap()
+	}
+	return a
+}
+
+// local says whether a request was made on this very machine, rather than passed on by a proxy that runs on it.
+func local(r *http.Request) bool {
+	return peer(r).IsLoopback() && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
+}

@@ -1,0 +1,109 @@
+package httpd
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// DefaultAddr is where the server listens unless told otherwise.
+const DefaultAddr = "127.0.0.1:8080"
+
+// Config is all there is to configure. Flags, environment and file set it by the names in the tags
+// (docs/operations.md): Addr is --addr, STARLING_ADDR, and "addr" in the file.
+type Config struct {
+	Addr string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (default ${default}; with --domain :443)."`
+
+	Domain  string `placeholder:"NAME" help:"Serve HTTPS for this name, with a certificate from Let's Encrypt. Ports 80 and 443 must reach this program."`
+	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"Serve HTTPS with this certificate chain (PEM). Read again when it changes."`
+	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"The certificate's private key (PEM)."`
+	CertDir string `placeholder:"DIR" help:"Where the certificates of --domain are kept. Default: the user's data directory."`
+
+	IceServer    []string `sep:" " placeholder:"URL[,USER,PASSWORD]" help:"A STUN or TURN server for browsers, such as stun:stun.example.org:3478. May be given several times."`
+	AllowConnect []string `sep:" " placeholder:"ORIGIN" help:"Let pages connect to this origin too, such as wss://tracker.example.org. May be given several times."`
+
+	AnnounceInterval     time.Duration `default:"120s" placeholder:"DURATION" help:"How often peers announce; they are forgotten after twice this (default ${default})."`
+	MaxSocketsPerAddress int           `default:"1024" placeholder:"N" help:"Most tracker connections of one IPv4 address or IPv6 /64 (default ${default})."`
+	TrustedProxy         []string      `sep:" " placeholder:"CIDR" help:"Believe X-Forwarded-For from these addresses. May be given several times."`
+	MetricsPublic        bool          `help:"Show /metrics to everybody, not to this machine alone."`
+}
+
+// iceServer is an RTCIceServer of the WebRTC API.
+type iceServer struct {
+	URLs       string `json:"urls"`
+	Username   string `json:"username,omitempty"`
+	Credential string `json:"credential,omitempty"`
+}
+
+// settings are a Config, understood.
+type settings struct {
+	ice     []iceServer
+	connect []string
+	proxies []netip.Prefix
+}
+
+// An origin as a Content-Security-Policy has it; nothing in it can end the directive.
+var origin = regexp.MustCompile(`^(https?|wss?)://(\*\.)?[A-Za-z0-9.-]+(:[0-9]+)?$`)
+
+// Validate says what is wrong, and with which flag.
+func (c *Config) Validate() error {
+	_, err := c.settings()
+	return err
+}
+
+func (c *Config) settings() (s settings, err error) {
+	s.ice = []iceServer{} // JSON: [] rather than null
+	for _, v := range c.IceServer {
+		parts := strings.SplitN(v, ",", 3)
+		u, err := url.Parse(parts[0])
+		switch {
+		case err != nil || u.Opaque == "":
+			return s, fmt.Errorf("--ice-server %q is not a URL such as stun:host:3478 or turn:host:3478,user,password", v)
+		case u.Scheme == "stun" || u.Scheme == "stuns":
+			if len(parts) != 1 {
+				return s, fmt.Errorf("--ice-server %q: a STUN server takes no user", v)
+			}
+		case u.Scheme == "turn" || u.Scheme == "turns":
+			if len(parts) != 3 {
+				return s, fmt.Errorf("--ice-server %q: a TURN server needs user and password: turn:host:3478,user,password", parts[0])
+			}
+		default:
+			return s, fmt.Errorf("--ice-server %q does not begin with stun:, stuns:, turn: or turns:", parts[0])
+		}
+		ice := iceServer{URLs: parts[0]}
+		if len(parts) == 3 {
+			ice.Username, ice.Credential = parts[1], parts[2]
+		}
+		s.ice = append(s.ice, ice)
+	}
+	for _, v := range c.AllowConnect {
+		if !origin.MatchString(v) {
+			return s, fmt.Errorf("--allow-connect %q is not an origin such as wss://tracker.example.org (no path)", v)
+		}
+		s.connect = append(s.connect, v)
+	}
+	for _, v := range c.TrustedProxy {
+		p, err := netip.ParsePrefix(v)
+		if a, e := netip.ParseAddr(v); err != nil && e == nil {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			return s, fmt.Errorf("--trusted-proxy %q is not an address or a network such as 10.0.0.0/8", v)
+		}
+		s.proxies = append(s.proxies, p.Masked())
+	}
+	switch {
+	case c.AnnounceInterval < time.Second:
+		return s, fmt.Errorf("--announce-interval %s is too short: at least 1s", c.AnnounceInterval)
+	case c.MaxSocketsPerAddress < 1:
+		return s, fmt.Errorf("--max-sockets-per-address must be at least 1")
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return s, fmt.Errorf("--tls-cert and --tls-key go together: give both")
+	case c.Domain != "" && c.TLSCert != "":
+		return s, fmt.Errorf("--domain gets a certificate by itself: leave out --tls-cert and --tls-key, or --domain")
+	}
+	return s, nil
+}

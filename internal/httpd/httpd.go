@@ -1,0 +1,188 @@
+// Package httpd is the one HTTP server: the pages and the engine, which it carries embedded, the tracker's WebSocket,
+// and the little there is of an API.
+//
+//	/announce                       tracker/ws
+//	/  /memos  /m  /share           index.html
+//	/starling.js /starling-store.js the engine, for pages of any origin
+//	/assets/…  /sw.js  …            what else was built
+//	/api/ice                        STUN and TURN servers
+//	/healthz  /metrics              for those who run it
+//
+// A request passes the headers (headers.go), then goes by its path (routes.go). Everything that was built lies in
+// memory with its compressed variants and ETags (static.go). TLS is in tls.go, who asks behind a proxy in address.go.
+package httpd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/starling-p2p/starling/tracker"
+	"github.com/starling-p2p/starling/tracker/ws"
+)
+
+const (
+	headerTimeout = 10 * time.Second
+	readTimeout   = 30 * time.Second
+	// writeTimeout lets a slow phone have the largest file.
+	writeTimeout = 2 * time.Minute
+	idleTimeout  = 2 * time.Minute
+	maxHeader    = 16 << 10
+	// shutdownTimeout is what requests under way get to finish.
+	shutdownTimeout = 10 * time.Second
+)
+
+// Server is one listening server.
+type Server struct {
+	config   Config
+	settings settings
+	listener net.Listener
+	tls      *tls.Config
+	http     *http.Server
+	store    *tracker.Store[ws.Handle]
+	tracker  *ws.Server
+	log      *slog.Logger
+	acme     *acme // nil without a domain
+}
+
+// Listen checks the configuration and begins to listen. Errors say which flag to change. The files are those of the
+// package web.
+func Listen(config Config, files fs.FS, log *slog.Logger) (*Server, error) {
+	if config.Domain != "" && config.Addr == DefaultAddr {
+		config.Addr = ":443"
+	}
+	settings, err := config.settings()
+	if err != nil {
+		return nil, err
+	}
+	static, err := load(files)
+	if err != nil {
+		return nil, fmt.Errorf("reading the built pages: %w", err)
+	}
+	s := &Server{config: config, settings: settings, log: log}
+	if s.listener, err = listen(config.Addr); err != nil {
+		return nil, err
+	}
+	if err := s.prepareTLS(); err != nil {
+		_ = s.listener.Close()
+		return nil, err
+	}
+	s.store = tracker.New[ws.Handle](tracker.Options{Expiry: 2 * config.AnnounceInterval})
+	s.tracker = ws.New(s.store, ws.Options{
+		Interval:             config.AnnounceInterval,
+		MaxSocketsPerAddress: config.MaxSocketsPerAddress,
+		Address:              s.address,
+		Log:                  log,
+	})
+	s.http = s.newHTTP(s.routes(static))
+	s.http.TLSConfig = s.tls
+	return s, nil
+}
+
+func (s *Server) newHTTP(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          log.New(debugLog{s.log}, "", 0),
+	}
+}
+
+// debugLog takes what net/http has to say about strangers' broken connections.
+type debugLog struct{ log *slog.Logger }
+
+func (d debugLog) Write(p []byte) (int, error) {
+	d.log.Debug("http", "message", strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+func listen(addr string) (net.Listener, error) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return nil, fmt.Errorf("--addr %q is not HOST:PORT, such as 127.0.0.1:8080 or :8080", addr)
+	}
+	l, err := net.Listen("tcp", addr)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use by another program: stop that, or choose another port with --addr", addr)
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("%s may not be opened by this user: choose a port above 1023 with --addr, or allow it with `setcap cap_net_bind_service=+ep` on the program", addr)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%s is not an address of this machine: change --addr", addr)
+	}
+	return nil, fmt.Errorf("listening on --addr %s: %w", addr, err)
+}
+
+// URL is where a browser on this machine finds the server; with a domain, any browser.
+func (s *Server) URL() string {
+	scheme, standard := "http", "80"
+	if s.tls != nil {
+		scheme, standard = "https", "443"
+	}
+	a := s.listener.Addr().(*net.TCPAddr)
+	host, port := a.IP.String(), fmt.Sprint(a.Port)
+	switch {
+	case s.config.Domain != "":
+		host = s.config.Domain
+	case a.IP.IsLoopback() || a.IP.IsUnspecified():
+		host = "localhost"
+	}
+	if port == standard {
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		return scheme + "://" + host
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// Serve answers until the context ends, then closes sockets with 1001, lets requests finish, and returns nil.
+func (s *Server) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 2)
+	go s.store.Run(ctx)
+	go func() {
+		if s.tls != nil {
+			failed <- s.http.ServeTLS(s.listener, "", "")
+		} else {
+			failed <- s.http.Serve(s.listener)
+		}
+	}()
+	if s.acme != nil {
+		go func() { failed <- s.acme.serve(ctx, s.config.Domain) }()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	return errors.Join(err, s.shutdown())
+}
+
+func (s *Server) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- s.tracker.Close(ctx) }()
+	err := errors.Join(s.acme.close(), s.http.Shutdown(ctx), <-done)
+	if errors.Is(err, context.DeadlineExceeded) {
+		// Those that did not finish in time are cut off: that was asked for.
+		return s.http.Close()
+	}
+	return err
+}

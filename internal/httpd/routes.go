@@ -1,0 +1,88 @@
+package httpd
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+)
+
+const (
+	forever  = "public, max-age=31536000, immutable"
+	askAgain = "no-cache"
+	notBuilt = "The pages are not in this program, because it was built without them. Run `make build`, which builds both."
+	notFound = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Not found</title>` +
+		`<h1>There is nothing here</h1><p>The address may be mistyped or cut short. <a href="/">Open Starling</a>, or ask whoever sent it for the whole link.</p></html>` + "\n"
+)
+
+func (s *Server) routes(files static) http.Handler {
+	ice, err := json.Marshal(map[string]any{"iceServers": s.settings.ice})
+	if err != nil {
+		panic(err) // strings always become JSON
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/announce", s.tracker)
+	mux.Handle("/metrics", s.metrics())
+	mux.HandleFunc("/healthz", get(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+		h.Set("Cache-Control", "no-store")
+		_, _ = io.WriteString(w, "ok\n")
+	}))
+	mux.HandleFunc("/api/ice", get(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		anyOrigin(h)
+		h.Set("Content-Type", "application/json")
+		h.Set("Cache-Control", askAgain)
+		_, _ = w.Write(ice)
+	}))
+	for _, page := range []string{"/{$}", "/memos", "/m", "/share"} {
+		mux.HandleFunc(page, get(files.page))
+	}
+	mux.HandleFunc("/", get(files.other))
+	return s.headers(mux)
+}
+
+// get refuses what neither GET nor HEAD is.
+func get(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "Only GET and HEAD work here.", http.StatusMethodNotAllowed)
+			return
+		}
+		next(w, r)
+	}
+}
+
+func (files static) page(w http.ResponseWriter, r *http.Request) {
+	index := files["/index.html"]
+	if index == nil {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, notBuilt, http.StatusServiceUnavailable)
+		return
+	}
+	index.serve(w, r, askAgain)
+}
+
+func (files static) other(w http.ResponseWriter, r *http.Request) {
+	f := files[r.URL.Path]
+	// index.html has one address, and that is /.
+	if f == nil || r.URL.Path == "/index.html" {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, notFound)
+		return
+	}
+	cache := askAgain
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/assets/"):
+		cache = forever
+	case r.URL.Path == "/starling.js" || r.URL.Path == "/starling-store.js":
+		anyOrigin(w.Header())
+	case r.URL.Path == "/sw.js":
+		w.Header().Set("Service-Worker-Allowed", "/")
+	}
+	f.serve(w, r, cache)
+}
