@@ -27,7 +27,9 @@ export default defineConfig({
       configureServer(server) {
         server.middlewares.use((req, _res, next) => {
           const path = req.url?.split('?')[0] ?? ''
-          if (modules[path]) req.url = modules[path]
+          // Resolved against the module that starts it, which in development is a source file.
+          if (path.endsWith('/starling-store.js')) req.url = modules['/starling-store.js']
+          else if (modules[path]) req.url = modules[path]
           else if (pages.includes(path)) req.url = '/'
           next()
         })
