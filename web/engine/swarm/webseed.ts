@@ -93,7 +93,7 @@ export class WebSeed {
   #pause(hopeless: boolean): void {
     this.#failed ||= hopeless || ++this.#failures >= maxFailures
     const pause = Math.min(firstPause * 2 ** this.#failures, longestPause)
-    this.#retryAt = Date.now() + pause * (0.5 + Math.random() / 2)
+    this.#retryAt = Date.now() + Math.round(pause * (0.5 + Math.random() / 2))
   }
 
   async #run(
