@@ -1,0 +1,98 @@
+import { fromHex, toBinary, toHex, fromBinary } from '../bytes.ts'
+import type { Offer } from '../link/host.ts'
+import type { Announcing } from './types.ts'
+
+/**
+ * The WebTorrent tracker protocol: one JSON object per text frame. The 20 bytes of info_hash, peer_id and to_peer_id
+ * travel as 20 code points U+0000 to U+00FF; offer_id is opaque.
+ *
+ *   announce ▶  {action: "announce", info_hash, peer_id, uploaded, downloaded, left, event?, numwant, offers?}
+ *            ◀  {action: "announce", info_hash, interval, "min interval"?, complete, incomplete}   or "failure reason"
+ *   offer    ◀  {action: "announce", info_hash, peer_id, offer_id, offer: {type: "offer", sdp}}
+ *   answer   ▶  {action: "announce", info_hash, peer_id, to_peer_id, offer_id, answer: {type: "answer", sdp}}
+ *            ◀  {action: "announce", info_hash, peer_id, offer_id, answer}
+ */
+export type Message =
+  | { kind: 'offer' | 'answer'; infoHash: string; peerId: string; offerId: string; sdp: string }
+  | { kind: 'reply'; infoHash: string; interval?: number; floor?: number; seeders?: number; leechers?: number }
+  | { kind: 'failure'; infoHash: string; reason: string }
+
+const longest = 128 << 10
+const longestId = 64
+const longestReason = 200
+
+export function announce(torrent: Announcing, peerId: string, event: string | undefined, offers: readonly Offer[]): string {
+  const { infoHash, uploaded, downloaded, left = null } = torrent
+  return JSON.stringify({
+    action: 'announce',
+    info_hash: binary(infoHash),
+    peer_id: binary(peerId),
+    uploaded,
+    downloaded,
+    left,
+    event,
+    numwant: offers.length,
+    offers: offers.map(({ id, sdp }) => ({ offer: { type: 'offer', sdp }, offer_id: id })),
+  })
+}
+
+export function answer(infoHash: string, peerId: string, toPeerId: string, offerId: string, sdp: string): string {
+  return JSON.stringify({
+    action: 'announce',
+    info_hash: binary(infoHash),
+    peer_id: binary(peerId),
+    to_peer_id: binary(toPeerId),
+    offer_id: offerId,
+    answer: { type: 'answer', sdp },
+  })
+}
+
+/** Undefined for anything that is not a message about a torrent. */
+export function parse(data: unknown): Message | undefined {
+  if (typeof data !== 'string' || data.length > longest) return undefined
+  let message: unknown
+  try {
+    message = JSON.parse(data)
+  } catch {
+    return undefined
+  }
+  if (!isRecord(message)) return undefined
+  const infoHash = hex(message.info_hash)
+  if (!infoHash) return undefined
+  const reason = message['failure reason']
+  if (typeof reason === 'string') return { kind: 'failure', infoHash, reason: reason.slice(0, longestReason) }
+  if (message.action !== 'announce') return undefined
+  for (const kind of ['offer', 'answer'] as const) {
+    const description = message[kind]
+    if (description === undefined || description === null) continue
+    const peerId = hex(message.peer_id)
+    const offerId = message.offer_id
+    if (!peerId || typeof offerId !== 'string' || offerId.length > longestId) return undefined
+    if (!isRecord(description) || description.type !== kind || typeof description.sdp !== 'string') return undefined
+    return { kind, infoHash, peerId, offerId, sdp: description.sdp }
+  }
+  return {
+    kind: 'reply',
+    infoHash,
+    interval: count(message.interval),
+    floor: count(message['min interval']),
+    seeders: count(message.complete),
+    leechers: count(message.incomplete),
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 && Number.isFinite(value) ? value : undefined
+}
+
+function binary(id: string): string {
+  return toBinary(fromHex(id)!)
+}
+
+function hex(text: unknown): string | undefined {
+  return typeof text === 'string' && /^[\0-\xff]{20}$/.test(text) ? toHex(fromBinary(text)) : undefined
+}

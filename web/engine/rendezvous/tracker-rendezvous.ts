@@ -1,0 +1,92 @@
+import { toHex, type Bytes } from '../bytes.ts'
+import type { OfferDesk } from '../link/host.ts'
+import type { TrackerState } from '../types.ts'
+import { Tracker, type Socket } from './tracker.ts'
+import type { Announcing, Rendezvous } from './types.ts'
+
+/**
+ * Rendezvous: how peers find one another, by WebTorrent trackers.
+ *
+ *   Announcing ──add, wake──▶ TrackerRendezvous ──one per URL──▶ Tracker ◀──WebSocket──▶ tracker
+ *                                                                   │ messages.ts: JSON in and out
+ *                   OfferDesk ◀──offers, release, answered, offered─┘
+ *
+ * Who lacks data announces with offers from the desk; the tracker hands each to another peer, and the answer comes
+ * back. Who has all announces without, and answers. So a peer that finds nobody comes back often: a seeder that
+ * arrives later will not call.
+ */
+export interface TrackerRendezvousOptions {
+  peerId: Bytes
+  desk: OfferDesk
+  /** Makes a WebSocket; tests give their own. */
+  socket?: (url: string) => Socket
+}
+
+/** Trackers used of those that a torrent names. */
+const maxTrackers = 8
+/** Offers for a swarm of unknown size, over all its trackers. */
+const firstOffers = 5
+
+export class TrackerRendezvous implements Rendezvous {
+  onchange: ((infoHash: string) => void) | undefined
+  readonly #options: TrackerRendezvousOptions
+  readonly #trackers = new Map<string, Tracker>()
+  readonly #retry = () => {
+    if (globalThis.document?.visibilityState !== 'hidden') for (const tracker of this.#trackers.values()) tracker.retry()
+  }
+
+  constructor(options: TrackerRendezvousOptions) {
+    this.#options = options
+    globalThis.addEventListener?.('online', this.#retry)
+    globalThis.document?.addEventListener('visibilitychange', this.#retry)
+  }
+
+  add(torrent: Announcing): void {
+    const urls = torrent.trackers.filter((url) => /^wss?:\/\//i.test(url)).slice(0, maxTrackers)
+    for (const url of urls) {
+      const tracker = this.#trackers.get(url) ?? this.#tracker(url)
+      this.#trackers.set(url, tracker)
+      tracker.add(torrent, Math.ceil(firstOffers / urls.length))
+    }
+  }
+
+  completed(infoHash: string): void {
+    for (const tracker of this.#trackers.values()) tracker.completed(infoHash)
+  }
+
+  wake(infoHash: string): void {
+    for (const tracker of this.#trackers.values()) tracker.wake(infoHash)
+  }
+
+  remove(infoHash: string): void {
+    for (const [url, tracker] of this.#trackers) {
+      tracker.remove(infoHash)
+      if (!tracker.idle) continue
+      void tracker.close()
+      this.#trackers.delete(url)
+    }
+  }
+
+  trackers(infoHash: string): TrackerState[] {
+    const states = [...this.#trackers.values()].map((tracker) => tracker.state(infoHash))
+    return states.filter((state) => state !== undefined)
+  }
+
+  async destroy(): Promise<void> {
+    globalThis.removeEventListener?.('online', this.#retry)
+    globalThis.document?.removeEventListener('visibilitychange', this.#retry)
+    const closing = [...this.#trackers.values()].map((tracker) => tracker.close())
+    this.#trackers.clear()
+    await Promise.all(closing)
+  }
+
+  #tracker(url: string): Tracker {
+    return new Tracker({
+      url,
+      peerId: toHex(this.#options.peerId),
+      desk: this.#options.desk,
+      socket: this.#options.socket ?? ((address) => new WebSocket(address)),
+      onchange: (infoHash) => this.onchange?.(infoHash),
+    })
+  }
+}

@@ -1,0 +1,344 @@
+import { Bucket } from '../link/bucket.ts'
+import type { OfferDesk } from '../link/host.ts'
+import { Timers } from '../link/timers.ts'
+import type { TrackerState } from '../types.ts'
+import { announce, answer, parse, type Message } from './messages.ts'
+import type { Announcing } from './types.ts'
+
+/** What is used of a WebSocket. */
+export type Socket = Pick<WebSocket, 'readyState' | 'send' | 'close' | 'onopen' | 'onmessage' | 'onclose' | 'onerror'>
+
+export interface TrackerOptions {
+  url: string
+  /** 40 hex digits. */
+  peerId: string
+  desk: OfferDesk
+  socket: (url: string) => Socket
+  onchange: (infoHash: string) => void
+}
+
+/** One torrent at this tracker. Times are those of Date.now. */
+interface Entry {
+  readonly torrent: Announcing
+  readonly firstOffers: number
+  state: TrackerState
+  /** Other peers as of the last reply. */
+  others: number | undefined
+  /** Milliseconds. */
+  interval: number
+  floor: number
+  /** When it is announced next: because something happened, by the interval, or, if it is stalled, sooner. */
+  wakeDue: number
+  regularDue: number
+  stalledDue: number
+  /** How often it was announced while stalled. */
+  stalls: number
+  lastAt: number
+  started: boolean
+  completed: boolean
+  /** Waits for offers. */
+  busy: boolean
+  /** Waits for the reply. */
+  awaiting: boolean
+  /** Offers of the last announce, until its reply tells how many were relayed. */
+  offers: string[]
+  /** Offers of others being answered. */
+  answering: number
+}
+
+const open = 1
+const connectWithin = 15_000
+const replyWithin = 30_000
+const closeWithin = 1_000
+const firstRetry = 1_000
+const slowestRetry = 60_000
+const shortestInterval = 15_000
+const longestInterval = 30 * 60_000
+const usualInterval = 120_000
+/** A torrent the tracker refuses is not announced again before this, stalled or not. */
+const refusedFor = 60_000
+/** Between announces of a torrent that wants peers and has none. */
+const stalledAfter = [2_000, 5_000, 10_000]
+const slowestStalled = 15_000
+/** A torrent that asks to be announced again is not announced more often than this. */
+const wakeAfter = 2_000
+/** Announces at once, and per second; one for a stalled torrent counts as several. */
+const burst = 100
+const rate = 50
+const stalledCost = 5
+const maxAnswering = 64
+const maxAnsweringEach = 16
+
+/**
+ * One tracker: a socket for all torrents that name it, connected again when it breaks. What is due is sent from a
+ * timer that may be late; every message that comes sends it as well.
+ */
+export class Tracker {
+  readonly #options: TrackerOptions
+  readonly #entries = new Map<string, Entry>()
+  readonly #timers = new Timers()
+  readonly #bucket = new Bucket(burst, rate)
+  #socket: Socket | undefined
+  #retries = 0
+  #answering = 0
+
+  constructor(options: TrackerOptions) {
+    this.#options = options
+  }
+
+  get idle(): boolean {
+    return !this.#entries.size
+  }
+
+  state(infoHash: string): TrackerState | undefined {
+    return this.#entries.get(infoHash)?.state
+  }
+
+  /** firstOffers: how many to make for a swarm of unknown size. */
+  add(torrent: Announcing, firstOffers: number): void {
+    if (this.#entries.has(torrent.infoHash)) return
+    this.#entries.set(torrent.infoHash, {
+      torrent,
+      firstOffers,
+      state: { url: this.#options.url, status: 'connecting' },
+      others: undefined,
+      interval: usualInterval,
+      floor: 0,
+      wakeDue: Date.now(),
+      regularDue: Infinity,
+      stalledDue: 0,
+      stalls: 0,
+      lastAt: 0,
+      started: false,
+      completed: false,
+      busy: false,
+      awaiting: false,
+      offers: [],
+      answering: 0,
+    })
+    if (!this.#socket && !this.#timers.has('retry')) this.#connect()
+    this.#soon()
+  }
+
+  completed(infoHash: string): void {
+    const entry = this.#entries.get(infoHash)
+    if (!entry) return
+    entry.completed = true
+    entry.wakeDue = Date.now()
+    this.#soon()
+  }
+
+  wake(infoHash: string): void {
+    const entry = this.#entries.get(infoHash)
+    if (!entry) return
+    entry.wakeDue = Math.min(entry.wakeDue, Math.max(Date.now(), entry.lastAt + Math.max(wakeAfter, entry.floor)))
+    this.#soon()
+  }
+
+  remove(infoHash: string): void {
+    const entry = this.#entries.get(infoHash)
+    if (!entry) return
+    this.#stop(entry)
+    this.#entries.delete(infoHash)
+  }
+
+  /** The network or the page came back: no reason to wait any longer. */
+  retry(): void {
+    if (this.#timers.has('retry')) this.#connect()
+    else this.#tick()
+  }
+
+  close(): Promise<void> {
+    for (const entry of this.#entries.values()) this.#stop(entry)
+    this.#entries.clear()
+    this.#timers.close()
+    const socket = this.#socket
+    this.#socket = undefined
+    if (!socket) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, closeWithin)
+      socket.onmessage = null
+      socket.onclose = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      socket.close()
+    })
+  }
+
+  #connect(): void {
+    this.#timers.clear('retry')
+    let socket: Socket
+    try {
+      socket = this.#options.socket(this.#options.url)
+    } catch {
+      return this.#broken() // an address the browser refuses, such as ws: from a page over https
+    }
+    this.#socket = socket
+    this.#timers.set('connect', connectWithin, () => this.#broken())
+    socket.onopen = () => {
+      this.#timers.clear('connect')
+      this.#tick()
+    }
+    socket.onmessage = ({ data }) => this.#socket === socket && this.#receive(data)
+    socket.onclose = () => this.#socket === socket && this.#broken()
+    socket.onerror = () => undefined
+  }
+
+  #broken(): void {
+    const socket = this.#socket
+    this.#socket = undefined
+    socket?.close()
+    this.#timers.clear('connect')
+    this.#timers.clear('reply')
+    for (const entry of this.#entries.values()) {
+      entry.started = entry.awaiting = false
+      entry.wakeDue = 0
+      this.#release(entry, entry.offers)
+      this.#change(entry, { status: 'failed', error: 'The tracker cannot be reached. Trying again.' })
+    }
+    const ceiling = Math.min(slowestRetry, firstRetry * 2 ** this.#retries++)
+    this.#timers.set('retry', Math.max(firstRetry / 2, ceiling * Math.random()), () => this.#connect())
+  }
+
+  #due(entry: Entry): number {
+    return Math.min(entry.wakeDue, entry.regularDue, entry.torrent.stalled && entry.started ? entry.stalledDue : Infinity)
+  }
+
+  /** Announced only because it is stalled. */
+  #early(entry: Entry): boolean {
+    return Math.min(entry.wakeDue, entry.regularDue) > Date.now()
+  }
+
+  #soon(): void {
+    if (!this.#timers.has('soon')) this.#timers.set('soon', 0, () => this.#tick())
+  }
+
+  /** Announces what is due, oldest first, as fast as is allowed. */
+  #tick(): void {
+    if (this.#socket?.readyState !== open) return
+    const now = Date.now()
+    const due: { entry: Entry; at: number }[] = []
+    let next = Infinity
+    for (const entry of this.#entries.values()) {
+      const at = entry.busy ? Infinity : this.#due(entry)
+      if (at <= now) due.push({ entry, at })
+      else next = Math.min(next, at)
+    }
+    for (const { entry } of due.sort((a, b) => a.at - b.at)) {
+      const cost = this.#early(entry) ? stalledCost : 1
+      if (this.#bucket.take(cost)) void this.#announce(entry)
+      else {
+        next = now + this.#bucket.wait(cost)
+        break
+      }
+    }
+    if (next < Infinity) this.#timers.set('tick', next - now, () => this.#tick())
+  }
+
+  async #announce(entry: Entry): Promise<void> {
+    const { torrent, others } = entry
+    const socket = this.#socket
+    const early = this.#early(entry)
+    const event = entry.started ? (entry.completed ? 'completed' : undefined) : 'started'
+    // Counts lag: somebody may have come.
+    const most = others === undefined ? entry.firstOffers : others || +torrent.stalled
+    const count = event === 'completed' ? 0 : Math.min(torrent.wanted, most)
+    entry.busy = true
+    const offers = count > 0 ? await this.#options.desk.offers(torrent.infoHash, count) : []
+    entry.busy = false
+    if (this.#entries.get(torrent.infoHash) !== entry || this.#socket !== socket || socket?.readyState !== open) {
+      return this.#release(entry, offers.map(({ id }) => id))
+    }
+    const now = Date.now()
+    entry.stalledDue = now + Math.max(stalledAfter[entry.stalls] ?? slowestStalled, entry.floor)
+    if (!torrent.stalled) entry.stalls = 0
+    // All that a stalled torrent has to say more often is an offer.
+    if (!early || offers.length) {
+      if (torrent.stalled) entry.stalls++
+      entry.lastAt = now
+      entry.started = entry.awaiting = true
+      if (event === 'completed') entry.completed = false
+      entry.wakeDue = entry.completed ? now : Infinity
+      this.#plan(entry)
+      entry.offers = offers.map(({ id }) => id)
+      socket.send(announce(torrent, this.#options.peerId, event, offers))
+      if (!this.#timers.has('reply')) this.#timers.set('reply', replyWithin, () => this.#broken())
+    }
+    this.#soon()
+  }
+
+  #stop(entry: Entry): void {
+    if (!entry.started) return
+    this.#release(entry, entry.offers)
+    this.#send(announce(entry.torrent, this.#options.peerId, 'stopped', []))
+  }
+
+  #send(text: string): void {
+    if (this.#socket?.readyState === open) this.#socket.send(text)
+  }
+
+  #release(entry: Entry, offers: string[]): void {
+    if (offers.length) this.#options.desk.release(offers)
+    entry.offers = []
+  }
+
+  #receive(data: unknown): void {
+    const message = parse(data)
+    if (!message) return
+    this.#timers.clear('reply')
+    this.#retries = 0
+    const entry = this.#entries.get(message.infoHash)
+    if (!entry) return
+    if (message.kind === 'reply') this.#reply(entry, message)
+    else if (message.kind === 'failure') this.#failed(entry, message.reason)
+    else if (message.peerId === this.#options.peerId) return
+    else if (message.kind === 'offer') void this.#offered(entry, message)
+    else this.#options.desk.answered(message.infoHash, message.peerId, message.offerId, message.sdp)
+    this.#soon()
+  }
+
+  #reply(entry: Entry, { interval = usualInterval / 1000, floor = 0, seeders, leechers }: Message & { kind: 'reply' }): void {
+    entry.awaiting = false
+    entry.floor = Math.min(floor * 1000, longestInterval)
+    entry.interval = Math.min(Math.max(interval * 1000, shortestInterval, entry.floor), longestInterval)
+    this.#plan(entry)
+    entry.stalledDue = Math.max(entry.stalledDue, entry.lastAt + entry.floor)
+    if (seeders !== undefined && leechers !== undefined) {
+      entry.others = Math.max(0, seeders + leechers - 1)
+      // Trackers relay the first ones, one to each.
+      this.#release(entry, entry.offers.slice(entry.others))
+    }
+    this.#change(entry, { status: 'working', seeders, leechers })
+  }
+
+  #failed(entry: Entry, reason: string): void {
+    if (!entry.awaiting) return // about an answer that came too late
+    entry.awaiting = false
+    entry.floor = refusedFor
+    entry.stalledDue = Date.now() + refusedFor
+    this.#release(entry, entry.offers)
+    this.#change(entry, { status: 'failed', error: `The tracker refuses: ${reason}` })
+  }
+
+  async #offered(entry: Entry, { infoHash, peerId, offerId, sdp }: Message & { kind: 'offer' | 'answer' }): Promise<void> {
+    if (this.#answering >= maxAnswering || entry.answering >= maxAnsweringEach) return
+    this.#answering++
+    entry.answering++
+    const ours = await this.#options.desk.offered(infoHash, peerId, sdp)
+    this.#answering--
+    entry.answering--
+    if (ours && this.#entries.get(infoHash) === entry) this.#send(answer(infoHash, this.#options.peerId, peerId, offerId, ours))
+  }
+
+  /** With jitter, so that torrents that started together spread. */
+  #plan(entry: Entry): void {
+    entry.regularDue = entry.lastAt + entry.interval * (0.85 + 0.15 * Math.random())
+  }
+
+  #change(entry: Entry, change: Partial<TrackerState>): void {
+    const before = JSON.stringify(entry.state)
+    entry.state = { url: this.#options.url, status: 'connecting', ...change }
+    if (JSON.stringify(entry.state) !== before) this.#options.onchange(entry.torrent.infoHash)
+  }
+}
