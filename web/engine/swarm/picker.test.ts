@@ -15,6 +15,10 @@ class Peer implements Asked {
     this.have = have
   }
 
+  can(index: number): boolean {
+    return this.have.has(index)
+  }
+
   cancel(ask: Ask): void {
     this.cancelled.push(ask)
   }

@@ -35,6 +35,8 @@ export interface Asked {
   useful: number
   /** The picker's, to save a vain search. */
   dry: number
+  /** Whether it would send this piece now. */
+  can(index: number): boolean
   /** A block that was asked of it came from another. */
   cancel(ask: Ask): void
 }
@@ -149,7 +151,7 @@ export class Picker<A extends Asked> {
    * [first, end), or undefined.
    */
   run(asked: A, max: number, now: number): Window | undefined {
-    const from = this.#foremost() ?? (this.wantAll ? this.#buckets.find((bucket) => bucket.length)?.[0] : undefined)
+    const from = this.#foremost() ?? (this.wantAll ? this.#any() : undefined)
     if (from === undefined) return undefined
     let to = from
     for (let bytes = 0; bytes < max && to < this.had.size && this.#place[to]! >= 0; bytes += this.size(to++)) {
@@ -246,7 +248,7 @@ export class Picker<A extends Asked> {
       const near = window.from + Math.ceil(nearBytes / this.#pieceLength) + 1
       for (let i = window.from; i < window.to; i++) {
         if (this.had.has(i)) continue
-        if (asked.have.has(i)) {
+        if (asked.can(i)) {
           const piece = this.#going.get(i) ?? this.#start(i, now, first)
           if (!piece) break
           if (this.#may(piece, asked)) return this.#take(piece, asked, max, now)
@@ -255,6 +257,17 @@ export class Picker<A extends Asked> {
         }
         first = false
       }
+    }
+    return undefined
+  }
+
+  /** A free piece; when there is none, one that somebody left unfinished. */
+  #any(): number | undefined {
+    for (const bucket of this.#buckets) if (bucket.length) return bucket[0]
+    for (const piece of this.#open) {
+      if (piece.free < piece.missing) continue
+      this.#discard(piece)
+      return piece.index
     }
     return undefined
   }
@@ -269,7 +282,7 @@ export class Picker<A extends Asked> {
 
   #begun(asked: A, max: number, now: number): Ask | undefined {
     for (const piece of this.#open) {
-      if (asked.have.has(piece.index) && this.#may(piece, asked)) return this.#take(piece, asked, max, now)
+      if (asked.can(piece.index) && this.#may(piece, asked)) return this.#take(piece, asked, max, now)
     }
     return undefined
   }
@@ -278,7 +291,7 @@ export class Picker<A extends Asked> {
     if (asked.dry === this.#returned) return undefined
     for (let rarity = this.#seeds.has(asked) ? 0 : 1; rarity < this.#buckets.length; rarity++) {
       for (const i of this.#buckets[rarity]!) {
-        if (!asked.have.has(i)) continue
+        if (!asked.can(i)) continue
         const piece = this.#start(i, now)
         return piece && this.#take(piece, asked, max, now)
       }
@@ -290,7 +303,7 @@ export class Picker<A extends Asked> {
   #endgame(asked: A, max: number, now: number): Ask | undefined {
     if (this.#free || this.#open.size || asked.asks.size > 1) return undefined
     for (const piece of this.#going.values()) {
-      const ask = asked.have.has(piece.index) && this.#again(piece, asked, max, now, () => true)
+      const ask = asked.can(piece.index) && this.#again(piece, asked, max, now, () => true)
       if (ask) return ask
     }
     return undefined

@@ -76,7 +76,7 @@ export class WebSeed {
       })
     }
     signal.throwIfAborted()
-    if (this.#failed || Date.now() < this.#retryAt) throw new Error('the web seed is resting')
+    if (this.#failed || Date.now() < this.#retryAt) throw new Error('resting')
     this.#busy++
     try {
       await this.#run(first, count, onpiece, signal)
@@ -147,21 +147,23 @@ export class WebSeed {
     let timer: ReturnType<typeof setTimeout>
     const heard = (): void => {
       clearTimeout(timer)
-      timer = setTimeout(() => stop.abort(new Error('the web seed is silent')), patience)
+      timer = setTimeout(() => stop.abort(new Error('silent')), patience)
     }
     heard()
+    const leave = (): void => stop.abort(signal.reason)
+    signal.addEventListener('abort', leave)
     try {
       const response = await this.#fetch(url, {
         headers: { range: `bytes=${start}-${end - 1}` },
-        signal: AbortSignal.any([signal, stop.signal]),
+        signal: stop.signal,
         cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer',
       })
       const { status, body } = response
       // The header may be hidden from other origins.
       const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? []
       const other = status === 206 && from && (Number(from) !== start || (total !== '*' && Number(total) !== size))
-      if (other || final.includes(status)) throw new Hopeless(`the web seed does not have it (${status})`)
-      if ((status !== 200 && status !== 206) || !body) throw new Error(`the web seed answered ${status}`)
+      if (other || final.includes(status)) throw new Hopeless(`status ${status}`)
+      if ((status !== 200 && status !== 206) || !body) throw new Error(`status ${status}`)
 
       // 200 is the whole file: what comes before start is of no use.
       let skip = status === 200 ? start : 0
@@ -169,7 +171,7 @@ export class WebSeed {
       const reader = body.getReader()
       for (let left = end - start; left > 0; ) {
         const { done, value } = await reader.read()
-        if (done) throw new Error('the web seed sent too little')
+        if (done) throw new Error('too little')
         heard()
         const data = value.subarray(skip).subarray(0, left)
         skip = Math.max(0, skip - value.length)
@@ -178,6 +180,7 @@ export class WebSeed {
       }
     } finally {
       clearTimeout(timer!)
+      signal.removeEventListener('abort', leave)
       stop.abort()
     }
   }

@@ -1,0 +1,139 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { equal, type Bytes } from './bytes.ts'
+import { memoryStores } from './store/memory.ts'
+import { destroyAll, join, noise, testNode, type TestNode } from './swarm/testing.ts'
+import type { SeedOptions } from './types.ts'
+
+afterEach(destroyAll)
+
+const bytesOf = async (blob: Blob): Promise<Bytes> => new Uint8Array(await blob.arrayBuffer())
+const file = (name: string, data: Bytes | string, type = ''): File => new File([data], name, { type })
+
+async function shared(data: Bytes, options: SeedOptions = {}, seeder = testNode()) {
+  const { infoHash, link, magnetURI } = await seeder.node.seed([file('data.bin', data)], options)
+  return { seeder, infoHash, link, magnetURI }
+}
+
+async function fetched(to: TestNode, infoHash: string): Promise<Bytes> {
+  await to.until(infoHash, (state) => state.done)
+  return bytesOf(await to.node.blob(infoHash, 0))
+}
+
+describe('from node to node', () => {
+  test('a plain torrent, by magnet', async () => {
+    const data = noise(50_000)
+    const { seeder, infoHash, magnetURI } = await shared(data)
+    const leecher = testNode()
+    const state = await leecher.node.add(magnetURI, {})
+    expect(state).toMatchObject({ infoHash, ready: false, done: false, status: 'finding', progress: 0 })
+    join(leecher, seeder, infoHash)
+    expect(await fetched(leecher, infoHash)).toEqual(data)
+    const [after] = await leecher.node.states()
+    expect(after).toMatchObject({ name: 'data.bin', status: 'seeding', progress: 1, downloaded: 50_000, length: 50_000 })
+    expect(leecher.completed).toEqual([infoHash])
+  })
+
+  test('a private torrent of several files, by link', async () => {
+    const seeder = testNode()
+    const parts = [noise(100_000), new Uint8Array(), noise(300_001)]
+    const files = parts.map((part, i) => file(`${i}.webm`, part, 'audio/webm'))
+    const { link, infoHash } = await seeder.node.seed(files, { private: true, name: 'Three' })
+    const leecher = testNode()
+    await leecher.node.add(link, {})
+    join(seeder, leecher, infoHash)
+    const state = await leecher.until(infoHash, ({ done }) => done)
+    expect(state).toMatchObject({ name: 'Three', private: true, length: 400_001, link })
+    expect(state.files.map(({ size, type, progress }) => [size, type, progress])).toEqual(
+      [[100_000, 'audio/webm', 1], [0, 'audio/webm', 1], [300_001, 'audio/webm', 1]])
+    for (const [i, part] of parts.entries()) {
+      const blob = await leecher.node.blob(infoHash, i)
+      expect(blob.type).toBe('audio/webm')
+      expect(await bytesOf(blob)).toEqual(part)
+      expect(await bytesOf(await seeder.node.blob(infoHash, i))).toEqual(part)
+    }
+  })
+
+  test('larger, in many pieces and several at once', async () => {
+    const large = noise(24 << 20)
+    const { seeder, infoHash, magnetURI } = await shared(large)
+    const leecher = testNode()
+    await leecher.node.add(magnetURI, {})
+    join(leecher, seeder, infoHash)
+    expect(equal(await fetched(leecher, infoHash), large)).toBe(true)
+  })
+
+  test('an empty file', async () => {
+    const { seeder, infoHash, link } = await shared(new Uint8Array())
+    const leecher = testNode()
+    await leecher.node.add(link, {})
+    join(leecher, seeder, infoHash)
+    expect(await fetched(leecher, infoHash)).toEqual(new Uint8Array())
+  })
+
+  test('what one fetched, the next fetches from it', async () => {
+    const data = noise(200_000)
+    const { seeder, infoHash, link } = await shared(data, { private: true })
+    const [one, two] = [testNode(), testNode()]
+    await one.node.add(link, {})
+    await two.node.add(link, {})
+    join(one, seeder, infoHash)
+    join(two, one, infoHash)
+    expect(await fetched(two, infoHash)).toEqual(data)
+    const [state] = await one.node.states()
+    expect(state!.uploaded).toBeGreaterThanOrEqual(200_000)
+  })
+})
+
+describe('seeding', () => {
+  test('the same content twice is the same torrent', async () => {
+    const data = noise(100_000)
+    const { seeder, infoHash } = await shared(data)
+    const again = await seeder.node.seed([file('data.bin', data)], {})
+    expect(again.infoHash).toBe(infoHash)
+    expect(await seeder.node.states()).toHaveLength(1)
+  })
+
+  test('after a restart, known files keep key and link, and nothing is hashed', async () => {
+    const data = noise(100_000)
+    const stores = memoryStores()
+    for (const sealed of [true, false]) {
+      const first = await shared(data, { private: sealed, card: { title: 'one' } }, testNode({}, stores))
+      await first.seeder.node.remove(first.infoHash, {})
+      const hashed: number[] = []
+      const next = testNode({}, stores)
+      const options = { private: sealed, known: first.infoHash, card: { title: 'two' } }
+      const state = await next.node.seed([file('data.bin', data)], options, (bytes) => hashed.push(bytes))
+      expect(state).toMatchObject({ infoHash: first.infoHash, link: first.link, done: true, card: { title: 'two' } })
+      expect(hashed).toEqual([])
+      const leecher = testNode()
+      await leecher.node.add(state.link, {})
+      join(leecher, next, state.infoHash)
+      expect(await fetched(leecher, state.infoHash)).toEqual(data)
+    }
+  })
+
+  test('known files that are others are hashed', async () => {
+    const stores = memoryStores()
+    const first = await shared(noise(100_000), {}, testNode({}, stores))
+    await first.seeder.node.remove(first.infoHash, {})
+    const next = await shared(noise(100_001), { known: first.infoHash }, testNode({}, stores))
+    expect(next.infoHash).not.toBe(first.infoHash)
+  })
+
+  test('known files of the same size that changed are never sent', async () => {
+    const data = noise(100_000)
+    const stores = memoryStores()
+    const first = await shared(data, { private: true }, testNode({}, stores))
+    await first.seeder.node.remove(first.infoHash, {})
+    const { seeder, infoHash, link } = await shared(data.map((byte) => byte ^ 1), { private: true, known: first.infoHash }, testNode({}, stores))
+    expect(infoHash).toBe(first.infoHash)
+    const leecher = testNode()
+    await leecher.node.add(link, {})
+    const [channel] = join(leecher, seeder, infoHash)
+    const state = await seeder.until(infoHash, ({ status }) => status === 'failed')
+    expect(state.error!.code).toBe('unreadable')
+    await leecher.until(infoHash, ({ peers }) => !peers.length)
+    expect(channel.open).toBe(false)
+    expect((await leecher.node.states())[0]!.downloaded).toBe(0)
+  })
+})

@@ -1,0 +1,330 @@
+/**
+ * The node: what a tab that runs the engine has one of. It wires the rooms below together and keeps the torrents.
+ *
+ *   page ── seed, add, read … ──▶ Node ──▶ Swarm, one for each torrent ──▶ Stores
+ *                                  │  ▲ channels, by the infohash of their handshake
+ *             TrackerRendezvous ◀──┘  └── Links ◀── offers and answers ── TrackerRendezvous
+ *
+ * One timer, here, drives everything that has to happen by itself; a hidden tab may slow it to once a second.
+ */
+import { equal, random, toHex, utf8, type Bytes } from './bytes.ts'
+import type { Engine } from './engine.ts'
+import { StarlingError } from './errors.ts'
+import type { Channel } from './link/channel.ts'
+import type { LinkHost, OfferDesk } from './link/host.ts'
+import { Links } from './link/links.ts'
+import { TrackerRendezvous } from './rendezvous/tracker-rendezvous.ts'
+import type { Rendezvous } from './rendezvous/types.ts'
+import { openStores } from './store/open.ts'
+import type { Entry, Stores } from './store/store.ts'
+import { Budget, Limit } from './swarm/limit.ts'
+import { Peer } from './swarm/peer.ts'
+import { prepare, resume, type Prepared } from './swarm/seeding.ts'
+import { Shelf } from './swarm/shelf.ts'
+import { extend, Swarm, wrongKey, type SwarmHost } from './swarm/swarm.ts'
+import { parseId, type TorrentId } from './torrent/link.ts'
+import type { AddOptions, Card, NodeStats, SeedOptions, StarlingOptions, TorrentState } from './types.ts'
+
+export interface NodeOptions extends Omit<StarlingOptions, 'iceServers' | 'shareTabs'> {
+  trackers: string[]
+  iceServers: () => Promise<RTCIceServer[]>
+  linkBase: string
+}
+
+/** Bytes of pieces that are not yet on disk, and of what was read to be sent. */
+const memory = 24 << 20
+const shelf = 16 << 20
+const tickEvery = 250
+const maxBanned = 4096
+/** Channels whose torrent is not known yet. */
+const maxStrangers = 256
+
+export async function startNode(options: NodeOptions): Promise<Node> {
+  if (!globalThis.crypto?.subtle) {
+    throw new StarlingError('unsupported', 'Starling needs a secure page: open it over HTTPS or on localhost.')
+  }
+  return new Node(options, await openStores(options.store ?? 'auto'))
+}
+
+/** What a node asks of the network; tests bring their own. */
+export interface Network {
+  readonly links: Pick<Links, 'refresh' | 'stats' | 'destroy'>
+  readonly rendezvous: Rendezvous
+}
+
+export function network(peerId: Bytes, host: LinkHost, { iceServers, maxLinks = 55 }: NodeOptions, tried: (infoHash: string) => void): Network {
+  const links = new Links({ peerId, host, iceServers, maxLinks })
+  const desk: OfferDesk = {
+    offers: (infoHash, count) => links.offers(infoHash, count),
+    release: (offerIds) => links.release(offerIds),
+    answered(infoHash, from, offerId, sdp) {
+      tried(infoHash)
+      links.answered(infoHash, from, offerId, sdp)
+    },
+    async offered(infoHash, from, sdp) {
+      const answer = await links.offered(infoHash, from, sdp)
+      if (answer) tried(infoHash)
+      return answer
+    },
+  }
+  return { links, rendezvous: new TrackerRendezvous({ peerId, desk }) }
+}
+
+export class Node implements Engine, LinkHost {
+  onstate: Engine['onstate']
+  onpeer: Engine['onpeer']
+  onremove: Engine['onremove']
+
+  readonly #options: NodeOptions
+  readonly #stores: Stores
+  readonly #swarms = new Map<string, Swarm>()
+  /** Torrents that are being removed. */
+  readonly #closing = new Map<string, Promise<void>>()
+  readonly #network: Network
+  readonly #host: SwarmHost
+  readonly #banned = new Set<string>()
+  readonly #changed = new Set<Swarm>()
+  readonly #strangers = new Set<Peer>()
+  readonly #thirsty = new Set<Peer>()
+  readonly #timer: ReturnType<typeof setInterval>
+  #destroyed: Promise<void> | undefined
+
+  constructor(options: NodeOptions, stores: Stores, connect = network) {
+    const { trackers, linkBase, uploadLimit, downloadLimit } = options
+    this.#options = options
+    this.#stores = stores
+    const id = new Uint8Array([...utf8.encode('-SL0100-'), ...random(12)])
+    this.#network = connect(id, this, options, (infoHash) => this.#swarms.get(infoHash)?.linking())
+    const { links, rendezvous } = this.#network
+    rendezvous.onchange = (infoHash) => this.#swarms.get(infoHash)?.changed()
+    this.#host = {
+      peerId: toHex(id),
+      stores,
+      up: new Limit(uploadLimit),
+      down: new Limit(downloadLimit),
+      memory: new Budget(memory),
+      shelf: new Shelf(shelf),
+      thirsty: this.#thirsty,
+      linkBase,
+      trackers,
+      now: () => performance.now(),
+      banned: ({ id, channel }) => this.#banned.has(id) || this.#banned.has(channel.link.peerId),
+      ban: ({ id }) => this.#ban(id),
+      trackerStates: (infoHash) => rendezvous.trackers(infoHash),
+      changed: (swarm, now) => (now ? this.#tell(swarm) : this.#changed.add(swarm)),
+      peer: ({ infoHash }, peer) => this.onpeer?.(infoHash, peer.state),
+      needs: ({ infoHash }) => {
+        rendezvous.wake(infoHash)
+        links.refresh()
+      },
+      completed: ({ infoHash }) => {
+        rendezvous.completed(infoHash)
+        links.refresh()
+      },
+    }
+    this.#timer = setInterval(() => this.#tick(), tickEvery)
+  }
+
+  // Engine
+
+  async seed(files: readonly Blob[], options: SeedOptions, onHash?: (bytes: number) => void): Promise<TorrentState> {
+    const given = { ...options, trackers: options.trackers ?? [...this.#options.trackers], onHash: onHash ?? options.onHash }
+    const { known, card } = options
+    const before = known ? (this.#swarms.get(known)?.entry ?? (await this.#stores.registry.get(known))) : undefined
+    const prepared = (before && (await resume(before, files, options.private))) ?? (await prepare(files, given))
+    prepared.entry.trackers = given.trackers
+    const swarm = await this.#enter(prepared)
+    if (card && JSON.stringify(card) !== JSON.stringify(swarm.entry.card?.value)) await swarm.setCard(card)
+    return swarm.state
+  }
+
+  async add(id: string | Bytes, { trackers = [], onDemand = false }: AddOptions): Promise<TorrentState> {
+    const parsed = await parseId(id)
+    const { infoHash, key } = parsed
+    parsed.trackers = [...parsed.trackers, ...trackers, ...this.#options.trackers]
+    let swarm = this.#swarms.get(infoHash)
+    // With another key it is begun anew, unless it is open already.
+    if (swarm && key && !equal(key, swarm.entry.key ?? new Uint8Array())) {
+      if (swarm.opened) throw wrongKey()
+      await this.#leave(swarm)
+    }
+    await this.#closing.get(infoHash)
+    const before = await this.#stores.registry.get(infoHash)
+    swarm = this.#swarms.get(infoHash)
+    if (swarm) {
+      await swarm.merge(parsed, onDemand)
+      this.#network.rendezvous.add(swarm.announcing)
+    } else swarm = this.#begin(new Swarm(this.#host, entered(parsed, before), { onDemand }))
+    return swarm.state
+  }
+
+  async read(infoHash: string, file: number, start: number, end: number, reader: string): Promise<Bytes> {
+    return this.#get(infoHash).read(file, start, end, reader)
+  }
+
+  release(infoHash: string, reader: string): void {
+    this.#swarms.get(infoHash)?.release(reader)
+  }
+
+  async blob(infoHash: string, file: number): Promise<Blob> {
+    return this.#get(infoHash).blob(file)
+  }
+
+  async torrentFile(infoHash: string): Promise<Bytes> {
+    return this.#get(infoHash).torrentFile()
+  }
+
+  async setCard(infoHash: string, card: Card): Promise<void> {
+    return this.#get(infoHash).setCard(card)
+  }
+
+  async remove(infoHash: string, { destroyStore = false }: { destroyStore?: boolean }): Promise<void> {
+    const swarm = this.#get(infoHash)
+    await this.#leave(swarm, destroyStore)
+    this.onremove?.(infoHash)
+  }
+
+  async states(): Promise<TorrentState[]> {
+    return [...this.#swarms.values()].map((swarm) => swarm.state)
+  }
+
+  async stats(): Promise<NodeStats> {
+    const stats = { downloadSpeed: 0, uploadSpeed: 0 }
+    for (const { speeds } of this.#swarms.values()) {
+      stats.downloadSpeed += speeds.downloadSpeed
+      stats.uploadSpeed += speeds.uploadSpeed
+    }
+    return {
+      leader: true, torrents: this.#swarms.size, ...this.#network.links.stats(), banned: this.#banned.size, ...stats,
+      store: this.#stores.kind,
+    }
+  }
+
+  destroy(): Promise<void> {
+    this.#destroyed ??= (async () => {
+      clearInterval(this.#timer)
+      const { links, rendezvous } = this.#network
+      await Promise.all([rendezvous.destroy(), ...[...this.#swarms.values()].map((swarm) => swarm.close())])
+      this.#swarms.clear()
+      for (const peer of this.#strangers) peer.close()
+      links.destroy()
+      await this.#stores.close()
+    })()
+    return this.#destroyed
+  }
+
+  // LinkHost
+
+  *known(): Iterable<string> {
+    for (const { infoHash, alive } of this.#swarms.values()) if (alive) yield infoHash
+  }
+
+  *lacking(): Iterable<string> {
+    const lacking = [...this.#swarms.values()].filter((swarm) => swarm.lacking || swarm.spreading)
+    for (const urgent of [true, false]) for (const swarm of lacking) if (swarm.urgent === urgent) yield swarm.infoHash
+  }
+
+  channel(channel: Channel, infoHash?: string): void {
+    if (this.#destroyed || (!infoHash && this.#strangers.size >= maxStrangers)) return channel.close()
+    const find = (infoHash: string): Swarm | undefined => this.#swarms.get(infoHash)
+    this.#strangers.add(new Peer(channel, this.#host.now, find, infoHash))
+  }
+
+  failed(infoHash: string): void {
+    this.#swarms.get(infoHash)?.linking(true)
+  }
+
+  #get(infoHash: string): Swarm {
+    const swarm = this.#swarms.get(infoHash)
+    if (swarm) return swarm
+    throw new StarlingError('removed', 'This torrent was removed.')
+  }
+
+  /** Seeds what was prepared, in place of what there is of the same torrent. */
+  async #enter({ entry, options }: Prepared): Promise<Swarm> {
+    const { infoHash } = entry
+    const { registry } = this.#stores
+    await this.#closing.get(infoHash)
+    let there = this.#swarms.get(infoHash)
+    if (there && !there.done) {
+      await this.#leave(there)
+      there = undefined
+    }
+    const before = there?.entry ?? (await registry.get(infoHash))
+    there = this.#swarms.get(infoHash)
+    if (there) return there
+    const swarm = new Swarm(this.#host, { ...before, ...entry }, options)
+    await registry.put(swarm.entry)
+    this.#begin(swarm)
+    await swarm.start()
+    return swarm
+  }
+
+  #begin(swarm: Swarm): Swarm {
+    const { infoHash } = swarm
+    this.#swarms.set(infoHash, swarm)
+    void swarm.start()
+    this.#network.rendezvous.add(swarm.announcing)
+    this.#network.links.refresh()
+    return swarm
+  }
+
+  async #leave(swarm: Swarm, destroyStore = false): Promise<void> {
+    const { infoHash } = swarm
+    this.#swarms.delete(infoHash)
+    this.#changed.delete(swarm)
+    this.#network.rendezvous.remove(infoHash)
+    this.#network.links.refresh()
+    const closing = (async () => {
+      await swarm.close()
+      if (!destroyStore) return
+      await this.#stores.registry.delete(infoHash)
+      await this.#stores.destroy(infoHash)
+    })()
+    this.#closing.set(infoHash, closing)
+    await closing.finally(() => this.#closing.delete(infoHash))
+  }
+
+  #tell(swarm: Swarm): void {
+    this.#changed.delete(swarm)
+    if (this.#swarms.get(swarm.infoHash) === swarm) this.onstate?.(swarm.state)
+  }
+
+  #ban(id: string): void {
+    this.#banned.add(id)
+    const [oldest] = this.#banned
+    if (this.#banned.size > maxBanned) this.#banned.delete(oldest!)
+  }
+
+  #tick(): void {
+    const { now } = this.#host
+    for (const swarm of this.#swarms.values()) swarm.tick(now())
+    for (const peer of this.#strangers) {
+      peer.tick(now())
+      if (peer.ready || peer.closed) this.#strangers.delete(peer)
+    }
+    // In turns, a block each, while the upload limit allows.
+    for (let sent = true; sent && this.#thirsty.size; ) {
+      sent = false
+      for (const peer of [...this.#thirsty]) {
+        this.#thirsty.delete(peer)
+        if (peer.serve(1)) {
+          this.#thirsty.add(peer)
+          sent = true
+        }
+      }
+    }
+    for (const swarm of [...this.#changed]) this.#tell(swarm)
+  }
+}
+
+/** What is to be fetched, and what is left of it from before. */
+function entered({ infoHash, key, torrent, trackers, webSeeds }: TorrentId, before?: Entry): Entry {
+  if (key && before?.seal && before.key && !equal(key, before.key)) throw wrongKey()
+  const entry: Entry = { added: Date.now(), ...before, infoHash, trackers: [], webSeeds: [], seeded: false }
+  // What was seeded lay where this node cannot read it any more.
+  if (before?.seeded) delete entry.pieces
+  if (key) entry.key = key
+  entry.info ??= torrent?.infoBytes
+  return extend(entry, [...trackers, ...(before?.trackers ?? [])], [...webSeeds, ...(before?.webSeeds ?? [])])
+}

@@ -1,0 +1,77 @@
+import type { Bytes } from '../bytes.ts'
+import type { Opened } from '../seal/opened.ts'
+import type { Store } from '../store/store.ts'
+import type { Info } from '../torrent/metainfo.ts'
+
+export interface ContentFile {
+  path: string
+  name: string
+  size: number
+  /** MIME type, or ''. */
+  type: string
+  /** Where it begins among the files' bytes. */
+  offset: number
+}
+
+/** The files of a torrent whose metadata is known, plain or opened. */
+export interface Content {
+  readonly name: string
+  readonly files: readonly ContentFile[]
+  /** Who may sign cards. */
+  readonly author?: Bytes
+  /** Of a private torrent. */
+  readonly salt?: Bytes
+  /** Bytes [start, end) of the files, as if they were one; all that covers them must be there. */
+  read(start: number, end: number): Promise<Bytes>
+  /** Bytes of the torrent that must be there for that. */
+  covering(start: number, end: number): readonly [start: number, end: number]
+  /** The files' bytes as one Blob, where that is no copy in memory. */
+  blob?(): Promise<Blob | undefined>
+}
+
+const types: Record<string, string> = {
+  aac: 'audio/aac', avif: 'image/avif', css: 'text/css', csv: 'text/csv', flac: 'audio/flac', gif: 'image/gif',
+  htm: 'text/html', html: 'text/html', jpeg: 'image/jpeg', jpg: 'image/jpeg', js: 'text/javascript',
+  json: 'application/json', m4a: 'audio/mp4', m4v: 'video/mp4', md: 'text/markdown', mkv: 'video/x-matroska',
+  mov: 'video/quicktime', mp3: 'audio/mpeg', mp4: 'video/mp4', oga: 'audio/ogg', ogg: 'audio/ogg', ogv: 'video/ogg',
+  opus: 'audio/ogg', pdf: 'application/pdf', png: 'image/png', svg: 'image/svg+xml', txt: 'text/plain',
+  vtt: 'text/vtt', wav: 'audio/wav', weba: 'audio/webm', webm: 'video/webm', webp: 'image/webp', zip: 'application/zip',
+}
+
+export function typeOf(name: string): string {
+  return types[name.slice(name.lastIndexOf('.') + 1).toLowerCase()] ?? ''
+}
+
+export function plain({ name, files, author }: Info, store: Pick<Store, 'read' | 'blob'>): Content {
+  return {
+    name,
+    author,
+    files: files.map(({ path, name, size, offset }) => ({ path, name, size, offset, type: typeOf(name) })),
+    read: (start, end) => store.read(start, end),
+    covering: (start, end) => [start, end],
+    blob: async () => store.blob?.(),
+  }
+}
+
+export function opened(seal: Opened): Content {
+  const { name, files, author } = seal.header
+  return {
+    name,
+    author,
+    files,
+    salt: seal.salt,
+    read: (start, end) => seal.read(start, end),
+    covering: (start, end) => seal.covering(start, end),
+  }
+}
+
+/** The most of [start, end) that can be read when the torrent's bytes are there up to limit; at least one byte is. */
+export function readable(content: Content, start: number, end: number, limit: number): number {
+  let low = start + 1
+  while (low < end) {
+    const middle = Math.ceil((low + end) / 2)
+    if (content.covering(start, middle)[1] <= limit) low = middle
+    else end = middle - 1
+  }
+  return low
+}

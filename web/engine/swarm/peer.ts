@@ -1,0 +1,465 @@
+import type { Bytes } from '../bytes.ts'
+import { highWater, type Channel } from '../link/channel.ts'
+import type { Info } from '../torrent/metainfo.ts'
+import type { PeerState } from '../types.ts'
+import type { MetadataExchange } from '../wire/metadata.ts'
+import { Wire, type ExtendedHandshake, type Extension, type Handshake, type WireHandler } from '../wire/wire.ts'
+import { Bitfield } from './bitfield.ts'
+import type { Chokable } from './choker.ts'
+import type { Limit } from './limit.ts'
+import { unit, type Ask, type Asked, type Picker } from './picker.ts'
+import { Speed } from './speed.ts'
+
+export const version = '0.1'
+
+/** Anybody that pieces come from. */
+export interface Source extends Asked {
+  /** What it sent was wrong: nothing more of it is taken. */
+  ban(): void
+}
+
+/** What a peer asks of the torrent it belongs to. */
+export interface PeerHost {
+  readonly infoHash: string
+  readonly peerId: string
+  readonly info: Info | undefined
+  readonly had: Bitfield
+  readonly picker: Picker<Source> | undefined
+  readonly metadata: MetadataExchange
+  /** Of this node. */
+  readonly up: Limit
+  readonly down: Limit
+  /** As it travels. */
+  readonly packedCard: Bytes | undefined
+  /** All data is here. */
+  readonly done: boolean
+  /** Peers to serve as soon as the upload limit allows. */
+  readonly thirsty: Set<Peer>
+  now(): number
+  /** Its handshake came. False where it is not welcome. */
+  joined(peer: Peer): boolean
+  gone(peer: Peer): void
+  ban(peer: Peer): void
+  /** Whether something it has is wanted. */
+  wants(peer: Peer): boolean
+  /** It became interested, or no longer is. */
+  choke(): void
+  /** What it owed may be asked of others. */
+  refill(): void
+  /** Verified bytes to send; undefined while they are read, then resume() is called. */
+  block(peer: Peer, ask: Wanted): Bytes | undefined
+  card(peer: Peer, packed: Bytes): void
+  received(bytes: number): void
+  sent(bytes: number): void
+  changed(): void
+}
+
+export interface Wanted {
+  readonly piece: number
+  readonly begin: number
+  readonly length: number
+}
+
+const handshakeTime = 15_000
+const silence = 240_000
+const keepAlive = 110_000
+const snubAfter = 20_000
+/** Requests a peer may have with us. */
+const reqq = 512
+/** Most bytes asked of one peer at once, and how many seconds' worth. */
+const maxAhead = 8 << 20
+const ahead = 1.25
+const leastAsks = 4
+/** Bytes nobody asked for before a peer is closed. */
+const patience = 1 << 20
+const maxHaves = 1 << 16
+
+/**
+ * One peer of one torrent: what it has, wants and owes, over one wire on one channel. A channel that the other side
+ * opened learns from the handshake for which torrent it is.
+ */
+export class Peer implements WireHandler, Source, Chokable {
+  readonly channel: Channel
+  readonly wire: Wire
+  /** 40 hex digits; '' until the handshake. */
+  id = ''
+  have = new Bitfield(0)
+  readonly asks = new Map<number, Ask>()
+  useful = 0
+  dry = -1
+  interested = false
+  choking = true
+  readonly downloaded = new Speed()
+  readonly uploaded = new Speed()
+  readonly #find: (infoHash: string) => PeerHost | undefined
+  #host: PeerHost | undefined
+  #client = ''
+  #closed = false
+  readonly #now: () => number
+  #born: number | undefined
+  #heard = 0
+  #sent = 0
+
+  #extended = false
+  #choked = true
+  #wanting = false
+  readonly #allowed = new Set<number>()
+  #block = unit
+  #reqq = 250
+  #asksLeft = leastAsks
+  #starting = true
+  #fed = 0
+  #snubbed = false
+  #unasked = 0
+  #queue: Wanted[] = []
+
+  /** What it said it has before that could be understood. */
+  #told: Bytes | boolean | undefined
+  #haves: number[] = []
+
+  /** find: the torrent of an infohash. infoHash: where this side knows it, and so handshakes first. */
+  constructor(channel: Channel, now: () => number, find: (infoHash: string) => PeerHost | undefined, infoHash?: string) {
+    this.channel = channel
+    this.#now = now
+    this.#find = find
+    this.#heard = this.#sent = now()
+    this.wire = new Wire(
+      {
+        send: (data) => {
+          this.#sent = now()
+          try {
+            channel.send(data)
+          } catch {
+            this.close()
+          }
+        },
+        get bufferedAmount() {
+          return channel.bufferedAmount
+        },
+      },
+      this,
+    )
+    channel.onclose = () => this.close()
+    channel.ondrain = this.resume
+    channel.onmessage = (data) => {
+      this.#heard = now()
+      this.wire.receive(data)
+    }
+    const start = (): void => {
+      this.#born = now()
+      this.#host = infoHash ? find(infoHash) : undefined
+      if (this.#host) this.wire.handshake(infoHash!, this.#host.peerId)
+      else if (infoHash) this.close()
+    }
+    if (channel.open) start()
+    else channel.onopen = start
+  }
+
+  /** Its handshake came and was welcome. */
+  get ready(): boolean {
+    return !!this.id
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  get state(): PeerState {
+    const now = this.#now()
+    return {
+      id: this.id,
+      client: this.#client,
+      kind: this.channel.link.kind,
+      downloadSpeed: this.downloaded.at(now),
+      uploadSpeed: this.uploaded.at(now),
+      progress: this.have.size ? this.have.count / this.have.size : 0,
+    }
+  }
+
+  can(index: number): boolean {
+    return this.have.has(index) && (!this.#choked || this.#allowed.has(index))
+  }
+
+  cancel({ piece, begin, length }: Ask): void {
+    this.#unasked -= length
+    this.wire.cancel(piece, begin, length)
+  }
+
+  score(now: number): number {
+    return this.#host?.done ? this.uploaded.at(now) : this.downloaded.at(now)
+  }
+
+  ban(): void {
+    this.#host?.ban(this)
+    this.channel.link.close({ ban: true })
+    this.close()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.wire.close()
+    const { channel } = this
+    channel.onopen = channel.onmessage = channel.ondrain = channel.onclose = undefined
+    channel.close()
+    this.#queue = []
+    this.#host?.thirsty.delete(this)
+    this.#host?.gone(this)
+  }
+
+  /** Tells what this side speaks; again when it has the metadata, which the peer may be waiting for. */
+  greet(): void {
+    if (this.#extended) this.wire.extendedHandshake({ version, reqq, metadataSize: this.#host!.metadata.info?.length })
+  }
+
+  /** The metadata is known. */
+  learn(): void {
+    const { info, picker } = this.#host!
+    if (!info || !picker) return
+    this.wire.info = info
+    const told = this.#told
+    try {
+      this.have = new Bitfield(info.pieces, told instanceof Uint8Array ? told : undefined)
+    } catch {
+      return this.ban()
+    }
+    if (told === true) this.have.fill()
+    for (const index of this.#haves) if (index < info.pieces) this.have.set(index)
+    this.#haves = []
+    picker.join(this)
+    this.update()
+  }
+
+  /** All data is here: it is told, and a peer that has all as well is of no use. */
+  completed(): void {
+    if (this.have.full) return this.close()
+    this.update()
+  }
+
+  /** What is wanted of it may have changed. */
+  update(): void {
+    const host = this.#host!
+    const want = host.wants(this)
+    if (want !== this.#wanting) {
+      this.#wanting = want
+      if (want) this.wire.interested()
+      else this.wire.notInterested()
+    }
+    this.request()
+  }
+
+  /** Asks for as much as keeps it busy. */
+  request(): void {
+    const host = this.#host
+    const { picker } = host ?? {}
+    if (!host || !picker || !this.#wanting || this.#closed || (this.#choked && !this.#allowed.size)) return
+    const now = host.now()
+    const most = this.#snubbed ? 1 : this.#most(now)
+    while (this.asks.size < most) {
+      if (!host.down.take(this.#block, now)) return
+      const ask = picker.pick(this, this.#block, now)
+      host.down.give(this.#block - (ask?.length ?? 0))
+      if (!ask) return
+      if (this.asks.size === 1) this.#fed = now
+      this.wire.request(ask.piece, ask.begin, ask.length)
+    }
+  }
+
+  /** What it asked for was read. */
+  readonly resume = (): void => void this.serve()
+
+  /** Sends what it asked for while there is room; at most so many blocks. */
+  serve(blocks = Infinity): boolean {
+    const host = this.#host
+    let sent = false
+    if (!host) return sent
+    while (blocks-- > 0 && this.#queue.length && this.channel.bufferedAmount < highWater && !this.#closed) {
+      const next = this.#queue[0]!
+      // What comes about a mebibyte later is read meanwhile.
+      const later = Math.min(this.#queue.length - 1, Math.ceil((1 << 20) / next.length))
+      const data = host.block(this, next)
+      if (later) host.block(this, this.#queue[later]!)
+      if (!data) return sent
+      const now = host.now()
+      if (!host.up.take(data.length, now)) {
+        host.thirsty.add(this)
+        return sent
+      }
+      this.#queue.shift()
+      this.wire.piece(next.piece, next.begin, data)
+      this.uploaded.add(data.length, now)
+      host.sent(data.length)
+      sent = true
+    }
+    return sent
+  }
+
+  choke(on: boolean): void {
+    this.choking = on
+    if (!on) return this.wire.unchoke()
+    this.wire.choke()
+    for (const { piece, begin, length } of this.#queue.splice(0)) this.wire.reject(piece, begin, length)
+  }
+
+  /** Several times a second, if the browser likes. */
+  tick(now: number): void {
+    if (this.#born === undefined) return
+    if (!this.ready) return now - this.#born > handshakeTime ? this.close() : undefined
+    if (now - this.#heard > silence) return this.close()
+    if (now - this.#sent > keepAlive) this.wire.keepAlive()
+    const host = this.#host!
+    // A little later than at once, so that cards have passed.
+    if (now - this.#born > 3000 && host.done && this.have.full) return this.close()
+    if (this.asks.size && !this.#snubbed && now - this.#fed > snubAfter) {
+      this.#snubbed = true
+      host.picker?.lose(this)
+      host.refill()
+    }
+    this.request()
+  }
+
+  onhandshake(handshake: Handshake): void {
+    const host = this.#host ?? this.#find(handshake.infoHash)
+    const { infoHash, peerId } = handshake
+    if (!host || infoHash !== host.infoHash || peerId === host.peerId) return this.close()
+    const first = !this.#host
+    this.#host = host
+    this.id = peerId
+    if (!host.joined(this)) return this.close()
+    if (first) this.wire.handshake(infoHash, host.peerId)
+    const { info, had } = host
+    this.#extended = handshake.extended
+    this.greet()
+    this.wire.bitfield(had.bytes, had.count, info?.pieces ?? 0)
+    this.learn()
+  }
+
+  onextendedhandshake({ client, metadataSize, block, reqq }: ExtendedHandshake): void {
+    const host = this.#host!
+    this.#client = client
+    this.#block = block
+    this.#reqq = reqq
+    host.metadata.add(this.wire, metadataSize)
+    if (this.wire.supports('sl_link')) this.channel.link.extended()
+    if (host.packedCard) this.wire.extended('sl_card', host.packedCard)
+    host.changed()
+  }
+
+  onextended(name: Extension, payload: Bytes): void {
+    if (name === 'ut_metadata') this.#host!.metadata.receive(this.wire, payload)
+    else if (name === 'sl_card') this.#host!.card(this, payload)
+  }
+
+  onchoke(): void {
+    this.#choked = true
+    // With BEP 6 each request is answered; without, they are forgotten.
+    if (this.wire.fast) return
+    for (const ask of this.asks.values()) this.#unasked -= ask.length
+    this.#host!.picker?.release(this)
+    this.#host!.refill()
+  }
+
+  onunchoke(): void {
+    this.#choked = false
+    this.dry = -1
+    this.request()
+  }
+
+  oninterested(): void {
+    this.interested = true
+    this.#host!.choke()
+  }
+
+  onnotinterested(): void {
+    this.interested = false
+    this.#host!.choke()
+  }
+
+  onhave(index: number): void {
+    const { picker } = this.#host!
+    if (picker) {
+      picker.gained(this, index)
+      if (this.useful) this.update()
+    } else if (this.#haves.length < maxHaves) this.#haves.push(index)
+  }
+
+  onbitfield(bits: Bytes): void {
+    this.#has(bits)
+  }
+
+  onhaveall(): void {
+    this.#has(true)
+  }
+
+  onhavenone(): void {
+    this.#has(false)
+  }
+
+  onrequest(piece: number, begin: number, length: number): void {
+    if (this.choking || this.#queue.length >= reqq || !this.#host!.had.has(piece)) {
+      // Who asks on without reading what it gets is not worth the memory.
+      if (this.channel.bufferedAmount > 2 * highWater) return this.close()
+      return this.wire.reject(piece, begin, length)
+    }
+    this.#queue.push({ piece, begin, length })
+    this.serve()
+  }
+
+  oncancel(piece: number, begin: number, length: number): void {
+    const at = this.#queue.findIndex((one) => one.piece === piece && one.begin === begin && one.length === length)
+    if (at < 0) return
+    this.#queue.splice(at, 1)
+    this.wire.reject(piece, begin, length)
+  }
+
+  onpiece(piece: number, begin: number, data: Bytes): void {
+    const host = this.#host!
+    const now = host.now()
+    if (!host.picker?.receive(this, piece, begin, data, now)) {
+      if ((this.#unasked += data.length) > patience) this.ban()
+      return
+    }
+    this.#fed = now
+    this.#snubbed = false
+    this.#asksLeft++
+    this.downloaded.add(data.length, now)
+    host.received(data.length)
+    this.request()
+  }
+
+  onreject(piece: number, begin: number, length: number): void {
+    for (const ask of this.asks.values()) {
+      if (ask.piece !== piece || ask.begin !== begin || ask.length !== length) continue
+      this.#host!.down.give(length)
+      return this.#host!.picker?.drop(this, ask)
+    }
+  }
+
+  onallowedfast(index: number): void {
+    if (this.#allowed.size >= 64) return
+    this.#allowed.add(index)
+    this.dry = -1
+    this.request()
+  }
+
+  onviolation(): void {
+    this.ban()
+  }
+
+  #has(told: Bytes | boolean): void {
+    if (this.#told !== undefined) return
+    this.#told = told
+    const { picker } = this.#host!
+    if (!picker) return
+    picker.leave(this)
+    this.learn()
+  }
+
+  /** How many blocks may be asked for: doubles with each round trip until more brings nothing. */
+  #most(now: number): number {
+    const most = Math.min(this.#reqq, maxAhead / this.#block)
+    const enough = Math.ceil((this.downloaded.at(now) * ahead) / this.#block) + leastAsks
+    if (this.#starting && this.#asksLeft > 4 * leastAsks && this.#asksLeft > 2 * enough) this.#starting = false
+    return Math.min(most, this.#starting ? this.#asksLeft : enough)
+  }
+}

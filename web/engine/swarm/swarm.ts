@@ -1,0 +1,787 @@
+/**
+ * One torrent at work.
+ *
+ *   channel ─ wire messages ─▶ Peer ──── blocks ────▶ Picker ── whole pieces ──▶ #verify: SHA-1 ─▶ Store ─▶ had, "have"
+ *                               ▲ ◀─ what to ask for ───┘                           │ wrong: Blame ─▶ ban
+ *                               └─ what was asked for ◀── Shelf ◀── Store           ▼
+ *                                  (Choker: of whom)             page ◀── Content ◀── Readers (windows, waits)
+ *
+ * What is in `had` was verified and is on disk; nothing else is sent or read. Nothing here has a timer: the node calls
+ * tick a few times a second, and all else follows from what peers send.
+ */
+import { concat, equal, type Bytes } from '../bytes.ts'
+import { Deferred } from '../deferred.ts'
+import { StarlingError } from '../errors.ts'
+import type { Announcing } from '../rendezvous/types.ts'
+import { cardRev, maxPacked, packCard, readCard, type CardSeal } from '../seal/card.ts'
+import { Opened } from '../seal/opened.ts'
+import type { Entry, Store, Stores } from '../store/store.ts'
+import { makeLink, type TorrentId } from '../torrent/link.ts'
+import { makeMagnet } from '../torrent/magnet.ts'
+import { makeTorrent, parseInfo, type Info } from '../torrent/metainfo.ts'
+import type { Card, FileState, TorrentState, TorrentStatus, TrackerState } from '../types.ts'
+import { MetadataExchange } from '../wire/metadata.ts'
+import type { Wire } from '../wire/wire.ts'
+import { Bitfield } from './bitfield.ts'
+import { Blame } from './blame.ts'
+import { Choker } from './choker.ts'
+import { opened, plain, readable, type Content, type ContentFile } from './content.ts'
+import type { Budget, Limit } from './limit.ts'
+import type { Peer, PeerHost, Source, Wanted } from './peer.ts'
+import { Picker, type Piece } from './picker.ts'
+import { Readers } from './readers.ts'
+import type { Shelf } from './shelf.ts'
+import { Speed } from './speed.ts'
+import { WebSource } from './web-source.ts'
+
+/** What a torrent asks of its node. */
+export interface SwarmHost {
+  readonly peerId: string
+  readonly stores: Stores
+  readonly up: Limit
+  readonly down: Limit
+  readonly memory: Budget
+  readonly shelf: Shelf
+  readonly thirsty: Set<Peer>
+  readonly linkBase: string
+  /** The node's own trackers, which links need not name. */
+  readonly trackers: readonly string[]
+  now(): number
+  banned(peer: Peer): boolean
+  ban(peer: Peer): void
+  trackerStates(infoHash: string): TrackerState[]
+  /** Its state changed; now: what pages must hear at once. */
+  changed(swarm: Swarm, now?: boolean): void
+  peer(swarm: Swarm, peer: Peer): void
+  /** It wants peers, or no longer does. */
+  needs(swarm: Swarm): void
+  completed(swarm: Swarm): void
+}
+
+/** What is sent is read in chunks of at most this many bytes. */
+const chunk = 1 << 20
+/** Longest answer to a page's read. */
+const longestRead = 1 << 20
+/** Peers it looks for, and takes. */
+const desired = 10
+const maxPeers = 60
+const chokeEvery = 10_000
+const rotateEvery = 5_000
+const saveEvery = 3_000
+/** A link that did not come about by then will not. */
+const attemptTime = 30_000
+const maxUrls = 32
+/** How long links are asked to carry a torrent that is whole, for the sake of its card. */
+const spreadTime = 60_000
+/** '-SL' in hex. */
+const starling = '2d534c'
+/** The reader of a private torrent's header. */
+const headerReader = '\0'
+
+export interface SwarmOptions {
+  onDemand?: boolean
+  /** Of a torrent that is seeded from what lies elsewhere. */
+  source?: Pick<Store, 'read'> & Partial<Store>
+  /** Its files, where they need not be opened. */
+  content?: Content
+  /** It was not hashed now: each piece is verified before it is first sent. */
+  unproven?: boolean
+}
+
+/** Where a file lies in the torrent. */
+interface Extent {
+  readonly start: number
+  readonly end: number
+  /** Bytes of it that are here. */
+  here: number
+  state: FileState | undefined
+}
+
+export class Swarm implements PeerHost {
+  readonly infoHash: string
+  readonly entry: Entry
+  readonly metadata: MetadataExchange
+  info: Info | undefined
+  had = new Bitfield(0)
+  picker: Picker<Source> | undefined
+  /** For rendezvous. */
+  readonly announcing: Announcing
+  readonly #host: SwarmHost
+  readonly #options: SwarmOptions
+  readonly #peers = new Set<Peer>()
+  #webs: WebSource[] = []
+  readonly #choker = new Choker<Peer>()
+  readonly #blame = new Blame<Source>()
+  readonly #ready = new Deferred()
+  readonly #downSpeed = new Speed()
+  readonly #upSpeed = new Speed()
+  #received = 0
+  #sent = 0
+  /** Verified bytes here. */
+  #have = 0
+  #store: SwarmOptions['source']
+  #unproven: Bitfield | undefined
+  readonly #proofs = new Map<number, Promise<void>>()
+  #readers: Readers | undefined
+  #content: Content | undefined
+  #extents: Extent[] = []
+  #onDemand: boolean
+  #error: StarlingError | undefined
+  #closed = false
+  #learned: Promise<void> | undefined
+  readonly #cards = new Map<Peer, Bytes>()
+  #reading = false
+  #spread = 0
+  #unsaved = false
+  #saving: Promise<void> = Promise.resolve()
+  #savedAt = 0
+  #chokedAt = 0
+  #rotatedAt = 0
+  #moving = false
+  #tried = 0
+  #failed = 0
+  /** Attempts at links under way, and when the last began. */
+  #attempts = 0
+  #attemptAt = 0
+
+  constructor(host: SwarmHost, entry: Entry, options: SwarmOptions = {}) {
+    this.#host = host
+    this.#options = options
+    this.#onDemand = !!options.onDemand
+    this.entry = entry
+    this.infoHash = entry.infoHash
+    this.metadata = new MetadataExchange(this, entry.info)
+    this.announcing = announcing(this)
+  }
+
+  // What peers ask
+
+  get peerId(): string {
+    return this.#host.peerId
+  }
+  get up(): Limit {
+    return this.#host.up
+  }
+  get down(): Limit {
+    return this.#host.down
+  }
+  get thirsty(): Set<Peer> {
+    return this.#host.thirsty
+  }
+  get packedCard(): Bytes | undefined {
+    return this.entry.card?.packed
+  }
+  get done(): boolean {
+    return !!this.#content && this.had.full
+  }
+  /** Whether more is to be fetched. */
+  get fetching(): boolean {
+    return !this.#error && !this.#closed && !(this.info && this.had.full)
+  }
+
+  now(): number {
+    return this.#host.now()
+  }
+
+  joined(peer: Peer): boolean {
+    if (!this.alive || this.#peers.size >= maxPeers || this.#host.banned(peer)) return false
+    for (const { id, channel } of this.#peers) {
+      // Links of our own peers are sorted out by links; strangers come twice by mistake.
+      if (id === peer.id && channel.link !== peer.channel.link && !id.startsWith(starling)) return false
+    }
+    this.#peers.add(peer)
+    this.#attempts = Math.max(0, this.#attempts - 1)
+    this.#host.peer(this, peer)
+    this.changed()
+    return true
+  }
+
+  gone(peer: Peer): void {
+    if (!this.#peers.delete(peer)) return
+    this.picker?.leave(peer)
+    this.metadata.remove(peer.wire)
+    this.#cards.delete(peer)
+    this.choke()
+    this.refill()
+    this.changed()
+    if (this.fetching) this.#host.needs(this)
+  }
+
+  ban(peer: Peer): void {
+    this.#host.ban(peer)
+  }
+
+  wants(peer: Peer): boolean {
+    return this.fetching && peer.useful > 0 && (!this.#onDemand || this.urgent)
+  }
+
+  choke(): void {
+    this.#choker.fill(this.#peers)
+  }
+
+  refill(): void {
+    for (const peer of this.#peers) peer.request()
+  }
+
+  received(bytes: number): void {
+    this.#received += bytes
+    this.#downSpeed.add(bytes, this.now())
+    this.#moving = true
+  }
+
+  sent(bytes: number): void {
+    this.#sent += bytes
+    this.#upSpeed.add(bytes, this.now())
+    this.#moving = true
+  }
+
+  changed(): void {
+    this.#host.changed(this)
+  }
+
+  block(peer: Peer, { piece, begin, length }: Wanted): Bytes | undefined {
+    const parts: Bytes[] = []
+    const size = Math.min(chunk, this.info!.pieceLength)
+    for (let at = begin; at < begin + length; ) {
+      const first = at - (at % size)
+      const load = (): Promise<Bytes> => this.#load(piece, first, size)
+      const data = this.#host.shelf.get(`${this.infoHash} ${piece} ${first}`, load, peer.resume)
+      if (!data) return undefined
+      const part = data.subarray(at - first, begin + length - first)
+      parts.push(part)
+      at += part.length
+    }
+    return parts.length === 1 ? parts[0] : concat(parts)
+  }
+
+  card(peer: Peer, packed: Bytes): void {
+    if (packed.length > maxPacked) return peer.ban()
+    if (cardRev(packed) <= this.#rev) return
+    this.#cards.set(peer, packed.slice())
+    void this.#readCards()
+  }
+
+  // What the metadata exchange asks
+
+  onmetadata(info: Bytes): void {
+    this.entry.info = info
+    void this.learn(info)
+  }
+
+  onliar(wire: Wire): void {
+    for (const peer of this.#peers) if (peer.wire === wire) peer.ban()
+  }
+
+  // What the node asks
+
+  /** Whether channels are welcome. */
+  get alive(): boolean {
+    return !this.#closed && (!this.#error || /no-space|storage|wrong-key/.test(this.#error.code))
+  }
+  /** Its card is new, and peers that need no data of it are told as well. */
+  get spreading(): boolean {
+    return this.#spread > this.now()
+  }
+  /** Somebody waits for data. */
+  get urgent(): boolean {
+    return !!this.#readers?.any
+  }
+  get peers(): number {
+    return this.#peers.size
+  }
+  /** Its files are known; only its key, where it has one, opens them. */
+  get opened(): boolean {
+    return !!this.#content
+  }
+  /** It would take another peer. */
+  get lacking(): boolean {
+    return this.fetching && this.#peers.size < desired
+  }
+  /** Peers it would take now, of as many as its trackers know of. */
+  get wanted(): number {
+    const { size } = this.#peers
+    if (!this.lacking || !size) return this.lacking ? desired : 0
+    const others = this.#host.trackerStates(this.infoHash).map(({ seeders, leechers }) => (seeders ?? desired) + (leechers ?? 1) - 1)
+    return Math.min(desired, Math.max(0, ...others)) - size > 0 ? desired - size : 0
+  }
+  get speeds(): { downloadSpeed: number; uploadSpeed: number } {
+    const now = this.now()
+    return { downloadSpeed: this.#downSpeed.at(now), uploadSpeed: this.#upSpeed.at(now) }
+  }
+  /** Bytes since it began here. */
+  get receivedBytes(): number {
+    return this.#received
+  }
+  get sentBytes(): number {
+    return this.#sent
+  }
+  get left(): number | undefined {
+    return this.info && this.info.length - this.#have
+  }
+
+  get state(): TorrentState {
+    const { infoHash, entry, info, done } = this
+    const { key, trackers, webSeeds, card } = entry
+    const content = this.#content
+    const error = this.#error
+    const name = content?.name ?? ''
+    const own = this.#host.trackers
+    return {
+      infoHash,
+      name,
+      private: !!key,
+      status: this.#status(),
+      ready: !!content,
+      done,
+      length: content ? content.files.reduce((sum, { size }) => sum + size, 0) : 0,
+      files: this.#extents.map((extent, i) => (extent.state ??= fileState(content!.files[i]!, extent))),
+      progress: info?.length ? this.#have / info.length : done ? 1 : 0,
+      downloaded: this.#have,
+      uploaded: this.#sent,
+      ...this.speeds,
+      peers: [...this.#peers, ...this.#webs.filter((web) => web.alive)].map((source) => source.state),
+      trackers: this.#host.trackerStates(infoHash),
+      linksTried: this.#tried,
+      linksFailed: this.#failed,
+      magnetURI: makeMagnet({ infoHash, name: info?.name ?? '', trackers, webSeeds }),
+      link: makeLink(this.#host.linkBase, {
+        infoHash, key, trackers: trackers.filter((url) => !own.includes(url)), webSeeds,
+      }),
+      ...(card && { card: card.value }),
+      ...(error && { error: { code: error.code, message: error.message } }),
+    }
+  }
+
+  /** A link for this torrent is being made, or has failed. */
+  linking(failed = false): void {
+    if (failed) this.#failed++
+    else this.#tried++
+    this.#attempts = Math.max(0, this.#attempts + (failed ? -1 : 1))
+    this.#attemptAt = this.now()
+    this.changed()
+  }
+
+  /** Resumes from what is known; resolves when what lies on disk is open. */
+  async start(): Promise<void> {
+    if (this.entry.info) await this.learn(this.entry.info)
+  }
+
+  /** The info dictionary, verified. */
+  learn(infoBytes: Bytes): Promise<void> {
+    this.metadata.info ??= infoBytes
+    this.entry.info = infoBytes
+    this.#learned ??= this.#learn(infoBytes).catch((error) => this.#fail(error))
+    return this.#learned
+  }
+
+  /** The same torrent was added again, and this much more is known of it. */
+  async merge({ torrent, trackers, webSeeds }: TorrentId, onDemand: boolean): Promise<void> {
+    extend(this.entry, trackers, webSeeds)
+    this.#unsaved = true
+    if (!onDemand && this.#onDemand) {
+      this.#onDemand = false
+      if (this.picker) this.picker.wantAll = true
+      for (const peer of this.#peers) peer.update()
+    }
+    if (torrent) await this.learn(torrent.infoBytes)
+    this.#join()
+    this.changed()
+  }
+
+  tick(now: number): void {
+    for (const peer of this.#peers) peer.tick(now)
+    for (const web of this.#webs) web.tick(now)
+    if (this.#host.memory.full) this.picker?.prune(now)
+    if (!this.info && now - this.#rotatedAt > rotateEvery) {
+      this.#rotatedAt = now
+      this.metadata.rotate()
+    }
+    if (this.#peers.size && now - this.#chokedAt > chokeEvery) {
+      this.#chokedAt = now
+      this.#choker.round(this.#peers, now)
+    }
+    if (this.#unsaved && now - this.#savedAt > saveEvery) this.save().catch(() => {})
+    if (this.#attempts && now - this.#attemptAt > attemptTime) {
+      this.#attempts = 0
+      this.changed()
+    }
+    if (!this.#moving) return
+    const { downloadSpeed, uploadSpeed } = this.speeds
+    this.#moving = downloadSpeed + uploadSpeed > 0
+    this.changed()
+  }
+
+  /** As Engine.read. */
+  async read(file: number, start: number, end: number, reader: string): Promise<Bytes> {
+    await this.#ready.promise
+    const content = this.#content!
+    const readers = this.#readers!
+    const { offset, size } = this.#file(file)
+    const from = offset + Math.max(0, start)
+    const to = Math.min(offset + size, offset + end, from + longestRead)
+    if (!(from < to)) return new Uint8Array()
+    const [first, needed] = this.#covering(from, from + 1)
+    const last = this.#covering(from, to)[1]
+    readers.place(reader, first, this.#covering(from, offset + size)[1])
+    this.#aim()
+    await readers.wait(reader, first, needed)
+    return this.#guard(content.read(from, readable(content, from, to, this.had.full ? Infinity : readers.reach(first, last))))
+  }
+
+  release(reader: string): void {
+    this.#readers?.release(reader)
+    this.#aim()
+  }
+
+  async blob(file: number): Promise<Blob> {
+    await this.#ready.promise
+    const content = this.#content!
+    const { offset, size, type } = this.#file(file)
+    const [first, last] = this.#covering(offset, offset + size)
+    if (size) {
+      const reader = `${headerReader}${file}`
+      if (this.#onDemand) {
+        this.#readers!.place(reader, first, last, Infinity)
+        this.#aim()
+      }
+      await this.#readers!.wait(reader, first, last)
+      this.release(reader)
+    }
+    const whole = await content.blob?.()
+    if (whole) return whole.slice(offset, offset + size, type)
+    const parts: Blob[] = []
+    for (let at = offset; at < offset + size; at += longestRead) {
+      parts.push(new Blob([await this.#guard(content.read(at, Math.min(offset + size, at + longestRead)))]))
+    }
+    return new Blob(parts, { type })
+  }
+
+  async torrentFile(): Promise<Bytes> {
+    await this.#ready.promise
+    return makeTorrent(this.entry.info!, this.entry.trackers, this.entry.webSeeds)
+  }
+
+  async setCard(card: Card): Promise<void> {
+    await this.#ready.promise
+    const { entry, infoHash } = this
+    if (!entry.cardKey) throw new StarlingError('unsupported', 'Only who shared this first, with a card, can change it.')
+    const rev = Math.max(Date.now(), this.#rev + 1)
+    const packed = await packCard(card, { infoHash, privateKey: entry.cardKey, rev, seal: this.#seal })
+    await this.#keepCard(packed, card)
+  }
+
+  /** Puts what must survive a reload where it does. */
+  save(): Promise<void> {
+    this.#unsaved = false
+    this.#savedAt = this.now()
+    if (this.info && !this.entry.seeded) this.entry.pieces = this.had.bytes.slice()
+    // One after another, so that the last one stays.
+    this.#saving = this.#saving.catch(() => {}).then(() => this.#host.stores.registry.put(this.entry))
+    return this.#saving
+  }
+
+  /** Safe to call twice. Data stays. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const error = new StarlingError('removed', 'This torrent was removed.')
+    this.#ready.reject(error)
+    this.#readers?.fail(error)
+    for (const source of [...this.#peers, ...this.#webs]) source.close()
+    this.picker?.close()
+    await this.#learned
+    await this.save().catch(() => {})
+    await this.#store?.close?.()
+  }
+
+  async #learn(infoBytes: Bytes): Promise<void> {
+    const { entry, infoHash } = this
+    const { key } = entry
+    const { source, content, unproven } = this.#options
+    const info = parseInfo(infoBytes)
+    if (key && (info.files.length > 1 || info.name !== 'sealed')) {
+      throw wrongKey()
+    }
+    const store = source ?? (await this.#host.stores.open(infoHash, info.length))
+    this.#store = store
+    if (this.#closed) return
+    this.info = info
+    this.had = source ? new Bitfield(info.pieces).fill() : resumed(info.pieces, entry.pieces)
+    if (unproven) this.#unproven = new Bitfield(info.pieces).fill()
+    this.#readers = new Readers(info.pieceLength, this.had)
+    const complete = (piece: Piece<Source>): void => void this.#verify(piece)
+    this.picker = new Picker(info.length, info.pieceLength, this.had, this.#host.memory, complete)
+    this.picker.wantAll = !this.#onDemand
+    for (let i = 0; i < info.pieces; i++) if (this.had.has(i)) this.#have += this.picker.size(i)
+    if (!source) this.save().catch(() => {})
+    for (const peer of this.#peers) {
+      peer.greet()
+      peer.learn()
+      for (let i = 0; i < info.pieces; i++) if (this.had.has(i)) peer.wire.have(i)
+    }
+    if (content) this.#begin(content)
+    else if (key) void this.#open(key)
+    else this.#begin(plain(info, store))
+    this.#join()
+    this.#host.needs(this)
+  }
+
+  /** Web seeds have what is not sealed. */
+  #join(): void {
+    if (this.entry.key || !this.info) return
+    for (const url of this.entry.webSeeds) {
+      if (this.fetching && !this.#webs.some((web) => web.url === url)) this.#webs.push(new WebSource(url, this))
+    }
+  }
+
+  async #open(key: Bytes): Promise<void> {
+    const readers = this.#readers!
+    try {
+      const seal = await Opened.open(key, this.info!.length, async (start, end) => {
+        if (!this.#content) {
+          readers.place(headerReader, start, end)
+          this.#aim()
+        }
+        await readers.wait(headerReader, start, end)
+        return this.#store!.read(start, end)
+      })
+      this.#begin(opened(seal))
+    } catch (error) {
+      this.#fail(error)
+    }
+    this.release(headerReader)
+  }
+
+  /** Name and files are known. */
+  #begin(content: Content): void {
+    if (this.#closed) return
+    this.#content = content
+    this.#extents = content.files.map(({ offset, size }) => {
+      const [start, end] = this.#covering(offset, offset + size)
+      return { start, end, here: 0, state: undefined }
+    })
+    for (let i = 0; i < this.had.size; i++) if (this.had.has(i)) this.#tally(i)
+    this.#ready.resolve()
+    void this.#readCards()
+    this.#host.changed(this, true)
+  }
+
+  async #verify(piece: Piece<Source>): Promise<void> {
+    const { info, picker } = this
+    const { index, data } = piece
+    try {
+      const hash = new Uint8Array(await crypto.subtle.digest('SHA-1', data!))
+      if (!equal(hash, info!.hashAt(index))) {
+        const liars = await this.#blame.wrong(piece)
+        picker!.failed(piece, true)
+        this.#punish(liars)
+        return this.refill()
+      }
+      this.#punish(await this.#blame.right(piece))
+      if (this.#closed) return
+      await this.#store!.write!(index * info!.pieceLength, data!)
+    } catch (error) {
+      picker!.failed(piece, false)
+      return this.#fail(error)
+    }
+    if (this.#closed) return
+    picker!.done(index)
+    this.#have += piece.length
+    this.#tally(index)
+    this.#unsaved = true
+    this.#readers!.check()
+    const whole = this.had.full
+    if (whole) this.#completed()
+    for (const peer of [...this.#peers]) {
+      peer.wire.have(index)
+      if (whole) peer.completed()
+      else peer.update()
+    }
+  }
+
+  #completed(): void {
+    this.save().catch(() => {})
+    this.picker!.windows = []
+    for (const web of this.#webs.splice(0)) web.close()
+    this.#host.completed(this)
+    this.#host.changed(this, true)
+  }
+
+  #punish(liars: readonly Source[]): void {
+    for (const liar of new Set(liars)) liar.ban()
+  }
+
+  /** What is sent: verified at its first reading, where it was not hashed since the node began. */
+  async #load(piece: number, first: number, size: number): Promise<Bytes> {
+    const start = piece * this.info!.pieceLength
+    const length = this.picker!.size(piece)
+    return this.#guard((async () => {
+      if (this.#unproven?.has(piece)) await this.#prove(piece, start, start + length)
+      return this.#store!.read(start + first, start + Math.min(length, first + size))
+    })())
+  }
+
+  #prove(piece: number, start: number, end: number): Promise<void> {
+    const proof = this.#proofs.get(piece) ?? (async () => {
+      const hash = await crypto.subtle.digest('SHA-1', await this.#store!.read(start, end))
+      if (!equal(new Uint8Array(hash), this.info!.hashAt(piece))) {
+        throw new StarlingError('unreadable', 'A file that you share has changed. Share it again.')
+      }
+      this.#unproven!.unset(piece)
+      this.#proofs.delete(piece)
+    })()
+    this.#proofs.set(piece, proof)
+    return proof
+  }
+
+  /** What cannot be read any more is not promised any longer. */
+  async #guard(read: Promise<Bytes>): Promise<Bytes> {
+    try {
+      return await read
+    } catch (error) {
+      this.#fail(error)
+      throw error
+    }
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#error || this.#closed) return
+    const error = cause instanceof StarlingError ? cause : new StarlingError('storage', String(cause), { cause })
+    this.#error = error
+    this.#ready.reject(error)
+    this.#readers?.fail(error)
+    this.picker?.close()
+    for (const web of this.#webs.splice(0)) web.close()
+    for (const peer of [...this.#peers]) {
+      if (this.alive) peer.update()
+      else peer.close()
+    }
+    this.#host.needs(this)
+    this.#host.changed(this, true)
+  }
+
+  #status(): TorrentStatus {
+    if (this.#error) return 'failed'
+    if (this.info && this.had.full) return this.done ? 'seeding' : 'downloading'
+    if (this.#peers.size || this.#webs.some((web) => web.alive)) return 'downloading'
+    return this.#attempts ? 'connecting' : 'finding'
+  }
+
+  #file(file: number): ContentFile {
+    const found = this.#content!.files[file]
+    if (!found) throw new StarlingError('bad-torrent', 'There is no such file in this torrent.')
+    return found
+  }
+
+  /** Bytes of the torrent, none beyond its end. */
+  #covering(start: number, end: number): [number, number] {
+    const [first, last] = this.#content!.covering(start, end)
+    return [first, Math.min(last, this.info!.length)]
+  }
+
+  /** Who reads where has changed. */
+  #aim(): void {
+    if (!this.picker || !this.fetching) return
+    this.picker.windows = this.#readers!.windows
+    for (const peer of this.#peers) peer.update()
+    for (const web of this.#webs) web.tick(this.now())
+  }
+
+  /** Adds a piece to what is here of the files that it is part of. */
+  #tally(index: number): void {
+    const from = index * this.info!.pieceLength
+    const to = from + this.picker!.size(index)
+    let low = 0
+    for (let high = this.#extents.length; low < high; ) {
+      const middle = (low + high) >> 1
+      if (this.#extents[middle]!.end <= from) low = middle + 1
+      else high = middle
+    }
+    for (let extent; (extent = this.#extents[low]) && extent.start < to; low++) {
+      extent.here += Math.max(0, Math.min(to, extent.end) - Math.max(from, extent.start))
+      extent.state = undefined
+    }
+  }
+
+  // Cards
+
+  get #rev(): number {
+    return cardRev(this.packedCard ?? new Uint8Array())
+  }
+
+  get #seal(): CardSeal | undefined {
+    const { key } = this.entry
+    const salt = this.#content?.salt
+    return key && salt && { key, salt }
+  }
+
+  /** One at a time, and of each peer only the last: signatures cost time. */
+  async #readCards(): Promise<void> {
+    const author = this.#content?.author
+    if (!author || this.#reading) return
+    this.#reading = true
+    for (const [peer, packed] of this.#cards) {
+      this.#cards.delete(peer)
+      if (cardRev(packed) <= this.#rev) continue
+      const read = await readCard(packed, { infoHash: this.infoHash, author, seal: this.#seal })
+      if (read && read.rev > this.#rev && !this.#closed) await this.#keepCard(packed, read.card, peer).catch(() => {})
+    }
+    this.#reading = false
+  }
+
+  async #keepCard(packed: Bytes, value: Card, from?: Peer): Promise<void> {
+    this.entry.card = { packed, value }
+    this.#spread = this.now() + spreadTime
+    this.#host.needs(this)
+    for (const peer of this.#peers) if (peer !== from) peer.wire.extended('sl_card', packed)
+    this.#host.changed(this, true)
+    await this.save()
+  }
+}
+
+/** What rendezvous may know of it. */
+function announcing(swarm: Swarm): Announcing {
+  return {
+    infoHash: swarm.infoHash,
+    get trackers() {
+      return swarm.entry.trackers
+    },
+    get uploaded() {
+      return swarm.sentBytes
+    },
+    get downloaded() {
+      return swarm.receivedBytes
+    },
+    get left() {
+      return swarm.left
+    },
+    get wanted() {
+      return swarm.wanted
+    },
+    get stalled() {
+      return swarm.fetching && !swarm.peers
+    },
+  }
+}
+
+export const wrongKey = (): StarlingError =>
+  new StarlingError('wrong-key', 'The key in this link does not fit. Ask for the link again.')
+
+/** Adds where else it can be found. */
+export function extend(entry: Entry, trackers: readonly string[], webSeeds: readonly string[]): Entry {
+  entry.trackers = [...new Set([...entry.trackers, ...trackers])].slice(0, maxUrls)
+  entry.webSeeds = [...new Set([...entry.webSeeds, ...webSeeds])].slice(0, maxUrls)
+  return entry
+}
+
+function resumed(pieces: number, bytes?: Bytes): Bitfield {
+  try {
+    return new Bitfield(pieces, bytes)
+  } catch {
+    return new Bitfield(pieces)
+  }
+}
+
+function fileState({ name, path, size, type }: ContentFile, { start, end, here }: Extent): FileState {
+  return { name, path, size, type, progress: size ? here / (end - start) : 1 }
+}

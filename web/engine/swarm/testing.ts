@@ -1,0 +1,272 @@
+/** For tests: nodes that are joined by channels in memory, without WebRTC and trackers; and peers that follow a script. */
+import { Deferred } from '../deferred.ts'
+import { random, toHex, type Bytes } from '../bytes.ts'
+import { lowWater, type Channel, type LinkInfo } from '../link/channel.ts'
+import { Node, type NodeOptions } from '../node.ts'
+import type { Announcing } from '../rendezvous/types.ts'
+import { memoryStores } from '../store/memory.ts'
+import type { Stores } from '../store/store.ts'
+import type { TorrentState, TrackerState } from '../types.ts'
+import { Wire, type ExtendedHandshake, type Extension, type Handshake, type WireHandler } from '../wire/wire.ts'
+
+export class MemoryLink implements LinkInfo {
+  readonly peerId: string
+  readonly initiator: boolean
+  readonly kind = 'direct'
+  readonly channels = new Set<MemoryChannel>()
+  banned = false
+  named = false
+
+  constructor(peerId: string, initiator: boolean) {
+    this.peerId = peerId
+    this.initiator = initiator
+  }
+
+  close({ ban }: { ban?: boolean } = {}): void {
+    this.banned ||= !!ban
+    for (const channel of this.channels) channel.close()
+  }
+
+  extended(): void {
+    this.named = true
+  }
+}
+
+export class MemoryChannel implements Channel {
+  readonly outgoing: boolean
+  readonly link: MemoryLink
+  readonly maxMessage = 256 << 10
+  open = true
+  bufferedAmount = 0
+  other!: MemoryChannel
+  onopen: (() => void) | undefined
+  onmessage: ((data: Bytes) => void) | undefined
+  ondrain: (() => void) | undefined
+  onclose: (() => void) | undefined
+  #sent: Bytes[] = []
+  #running = false
+
+  constructor(link: MemoryLink, outgoing: boolean) {
+    this.link = link
+    this.outgoing = outgoing
+    link.channels.add(this)
+  }
+
+  send(data: Bytes): void {
+    if (!this.open) throw new Error('closed')
+    this.#sent.push(data.slice())
+    this.bufferedAmount += data.length
+    if (this.#running) return
+    this.#running = true
+    setImmediate(() => this.#run())
+  }
+
+  close(): void {
+    for (const end of [this, this.other]) {
+      if (!end.open) continue
+      end.open = false
+      setImmediate(() => end.onclose?.())
+    }
+  }
+
+  #run(): void {
+    for (const data of this.#sent.splice(0, 16)) {
+      const full = this.bufferedAmount > lowWater
+      this.bufferedAmount -= data.length
+      if (this.other.open) this.other.onmessage?.(data)
+      if (full && this.bufferedAmount <= lowWater) this.ondrain?.()
+    }
+    this.#running = this.#sent.length > 0
+    if (this.#running) setImmediate(() => this.#run())
+  }
+}
+
+/** Bytes that no two pieces have alike. */
+export function noise(length: number): Bytes {
+  const data = new Uint8Array(length)
+  for (let at = 0; at < length; at += 1 << 16) crypto.getRandomValues(data.subarray(at, at + (1 << 16)))
+  return data
+}
+
+/** The two ends of a link's channel; the first is the one that was opened. */
+export function channels(from: string, to: string): [MemoryChannel, MemoryChannel] {
+  const one = new MemoryChannel(new MemoryLink(to, true), true)
+  const two = new MemoryChannel(new MemoryLink(from, false), false)
+  one.other = two
+  two.other = one
+  return [one, two]
+}
+
+export interface TestNode {
+  node: Node
+  /** 40 hex digits. */
+  id: string
+  stores: Stores
+  announced: Map<string, Announcing>
+  completed: string[]
+  trackers: TrackerState[]
+  /** Resolves with the first state of the torrent of which it is true. */
+  until(infoHash: string, when: (state: TorrentState) => boolean): Promise<TorrentState>
+}
+
+const nodes = new Set<Node>()
+
+export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStores()): TestNode {
+  const announced = new Map<string, Announcing>()
+  const completed: string[] = []
+  const trackers: TrackerState[] = []
+  let id = ''
+  const waits = new Set<{ infoHash: string; when: (state: TorrentState) => boolean; met: Deferred<TorrentState> }>()
+  const node = new Node(
+    { trackers: ['wss://tracker.test/'], iceServers: async () => [], linkBase: 'https://host.test/m', ...options },
+    stores,
+    (peerId) => {
+      id = toHex(peerId)
+      return {
+        links: { refresh() {}, destroy() {}, stats: () => ({ links: 0, channels: 0, connectionsMade: 0, banned: 0 }) },
+        rendezvous: {
+          add: (torrent) => void announced.set(torrent.infoHash, torrent),
+          completed: (infoHash) => void completed.push(infoHash),
+          wake() {},
+          remove: (infoHash) => void announced.delete(infoHash),
+          trackers: () => trackers,
+          onchange: undefined,
+          destroy: async () => {},
+        },
+      }
+    },
+  )
+  node.onstate = (state) => {
+    for (const wait of waits) {
+      if (wait.infoHash !== state.infoHash || !wait.when(state)) continue
+      waits.delete(wait)
+      wait.met.resolve(state)
+    }
+  }
+  nodes.add(node)
+  return {
+    node, id, stores, announced, completed, trackers,
+    async until(infoHash, when) {
+      const now = (await node.states()).find((state) => state.infoHash === infoHash)
+      if (now && when(now)) return now
+      const met = new Deferred<TorrentState>()
+      waits.add({ infoHash, when, met })
+      return met.promise
+    },
+  }
+}
+
+export async function destroyAll(): Promise<void> {
+  await Promise.all([...nodes].map((node) => node.destroy()))
+  nodes.clear()
+}
+
+/** Joins two nodes for a torrent; from opened the channel. */
+export function join(from: TestNode, to: TestNode, infoHash: string): [MemoryChannel, MemoryChannel] {
+  const [one, two] = channels(from.id, to.id)
+  from.node.channel(one, infoHash)
+  to.node.channel(two)
+  return [one, two]
+}
+
+/** A peer that does what its handlers say; by default nothing but the handshake, and being wise to all that comes. */
+export class Stranger implements WireHandler {
+  readonly id: string
+  readonly wire: Wire
+  readonly channel: MemoryChannel
+  readonly heard: string[] = []
+  readonly closed = new Deferred()
+  readonly met = new Deferred<Handshake>()
+  handshake: Handshake | undefined
+  extendedHandshake: ExtendedHandshake | undefined
+  #seen: { test: (heard: string) => boolean; met: Deferred }[] = []
+  request: (index: number, begin: number, length: number) => void = () => {}
+  piece: (index: number, begin: number, data: Bytes) => void = () => {}
+  extension: (name: Extension, payload: Bytes) => void = () => {}
+  shake: (handshake: ExtendedHandshake) => void = () => {}
+
+  /** It opens a channel to the node. */
+  constructor(to: TestNode, infoHash: string, id = toHex(random(20))) {
+    this.id = id
+    const [one, two] = channels(id, to.id)
+    this.channel = one
+    this.wire = new Wire(one, this)
+    one.onmessage = (data) => this.wire.receive(data)
+    one.onclose = () => this.closed.resolve()
+    to.node.channel(two)
+    if (infoHash) this.wire.handshake(infoHash, id)
+  }
+
+  /** Whether the node banned it. */
+  get banned(): boolean {
+    return this.channel.other.link.banned
+  }
+
+  /** Resolves when such a message came, or has come. */
+  async hears(test: RegExp): Promise<void> {
+    if (this.heard.some((heard) => test.test(heard))) return
+    const met = new Deferred()
+    this.#seen.push({ test: (heard) => test.test(heard), met })
+    return met.promise
+  }
+
+  #hear(heard: string): void {
+    this.heard.push(heard)
+    for (const one of this.#seen) if (one.test(heard)) one.met.resolve()
+  }
+
+  onhandshake(handshake: Handshake): void {
+    this.handshake = handshake
+    this.met.resolve(handshake)
+  }
+  onchoke(): void {
+    this.#hear('choke')
+  }
+  onunchoke(): void {
+    this.#hear('unchoke')
+  }
+  oninterested(): void {
+    this.#hear('interested')
+  }
+  onnotinterested(): void {
+    this.#hear('not interested')
+  }
+  onhave(index: number): void {
+    this.#hear(`have ${index}`)
+  }
+  onbitfield(bits: Bytes): void {
+    this.#hear(`bitfield ${toHex(bits)}`)
+  }
+  onhaveall(): void {
+    this.#hear('have all')
+  }
+  onhavenone(): void {
+    this.#hear('have none')
+  }
+  onrequest(index: number, begin: number, length: number): void {
+    this.#hear(`request ${index} ${begin} ${length}`)
+    this.request(index, begin, length)
+  }
+  onpiece(index: number, begin: number, data: Bytes): void {
+    this.#hear(`piece ${index} ${begin} ${data.length}`)
+    this.piece(index, begin, data)
+  }
+  oncancel(index: number, begin: number, length: number): void {
+    this.#hear(`cancel ${index} ${begin} ${length}`)
+  }
+  onreject(index: number, begin: number, length: number): void {
+    this.#hear(`reject ${index} ${begin} ${length}`)
+  }
+  onextendedhandshake(handshake: ExtendedHandshake): void {
+    this.extendedHandshake = handshake
+    this.#hear('extended handshake')
+    this.shake(handshake)
+  }
+  onextended(name: Extension, payload: Bytes): void {
+    this.#hear(`extended ${name}`)
+    this.extension(name, payload)
+  }
+  onviolation(reason: string): void {
+    this.#hear(`violation: ${reason}`)
+  }
+}

@@ -1,0 +1,104 @@
+import type { Info } from '../torrent/metainfo.ts'
+import type { PeerState } from '../types.ts'
+import { Bitfield } from './bitfield.ts'
+import type { Limit } from './limit.ts'
+import type { Source } from './peer.ts'
+import type { Ask, Picker } from './picker.ts'
+import { Speed } from './speed.ts'
+import { WebSeed } from './webseed.ts'
+
+/** What a web seed asks of its torrent. */
+export interface WebHost {
+  readonly info: Info | undefined
+  readonly picker: Picker<Source> | undefined
+  readonly down: Limit
+  readonly fetching: boolean
+  now(): number
+  received(bytes: number): void
+}
+
+/** Runs of pieces at once, and bytes of each. */
+const runs = 2
+const runBytes = 4 << 20
+
+/** A web seed (BEP 19) as a source of whole pieces, several in a row. */
+export class WebSource implements Source {
+  readonly have: Bitfield
+  readonly asks = new Map<number, Ask>()
+  useful = 0
+  dry = -1
+  readonly #host: WebHost
+  readonly #seed: WebSeed
+  readonly #abort = new AbortController()
+  readonly #speed = new Speed()
+  #runs = 0
+
+  constructor(url: string, host: WebHost) {
+    this.#host = host
+    this.#seed = new WebSeed({ url, info: host.info! })
+    this.have = new Bitfield(host.info!.pieces).fill()
+    host.picker!.join(this)
+  }
+
+  get url(): string {
+    return this.#seed.url
+  }
+
+  get state(): PeerState {
+    const downloadSpeed = this.#speed.at(this.#host.now())
+    return { id: '', client: new URL(this.#seed.url).host, kind: 'webseed', downloadSpeed, uploadSpeed: 0, progress: 1 }
+  }
+
+  /** Whether anything can be hoped for from it. */
+  get alive(): boolean {
+    return !this.#seed.failed
+  }
+
+  can(): boolean {
+    return this.alive
+  }
+
+  cancel(): void {
+    // A request for a whole run goes on: what is left of it is of use.
+  }
+
+  ban(): void {
+    this.#seed.giveUp()
+    this.close()
+  }
+
+  close(): void {
+    this.#abort.abort()
+    this.#host.picker?.leave(this)
+  }
+
+  tick(now: number): void {
+    const { down, picker, fetching } = this.#host
+    while (fetching && picker && this.alive && this.#runs < runs && Date.now() >= this.#seed.retryAt) {
+      if (!down.take(1, now)) return
+      const run = picker.run(this, runBytes, now)
+      if (!run) return
+      void this.#fetch(run.from, run.to)
+    }
+  }
+
+  async #fetch(from: number, to: number): Promise<void> {
+    const { down, picker } = this.#host
+    const take = (index: number, data: Uint8Array): void => {
+      const now = this.#host.now()
+      down.take(data.length, now)
+      this.#speed.add(data.length, now)
+      this.#host.received(data.length)
+      picker!.receive(this, index, 0, data, now)
+    }
+    this.#runs++
+    try {
+      await this.#seed.fetchPieces(from, to - from, take, this.#abort.signal)
+    } catch {
+      // It rests, or is given up; others may have what it owed.
+    }
+    this.#runs--
+    for (const ask of [...this.asks.values()]) if (ask.piece >= from && ask.piece < to) picker!.drop(this, ask)
+    if (!this.#abort.signal.aborted) this.tick(this.#host.now())
+  }
+}
