@@ -1,6 +1,7 @@
 import { concat, fromHex, random, utf8, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
 import type { Card } from '../types.ts'
+import { parseJson } from './header.ts'
 import { derive, importAes } from './rfc8188.ts'
 
 /** As it travels. */
@@ -68,7 +69,7 @@ export async function readCard(packed: Bytes, options: {
       const params = { name: 'AES-GCM', iv: body.subarray(0, 12) }
       body = new Uint8Array(await crypto.subtle.decrypt(params, await sealKey(seal), body.subarray(12)))
     }
-    const card: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    const card = parseJson(body)
     return card && typeof card === 'object' && !Array.isArray(card) ? { rev, card: card as Card } : undefined
   } catch {
     return undefined

@@ -1,6 +1,7 @@
 import { fromBase64url, toBase64url, utf8, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
 import { sizeOf } from '../torrent/bencode.ts'
+import { authorOf } from '../torrent/metainfo.ts'
 import { cleanPaths, cleanText } from '../torrent/names.ts'
 
 /** What a container says of its files. */
@@ -40,19 +41,23 @@ export function makeHeader(header: {
     author: author && toBase64url(author),
   }))
   if (json.length > maxHeader || files.length > maxFiles) {
-    throw new StarlingError('too-large', 'These are too many files for one private link. Share fewer at once.')
+    throw new StarlingError('too-large', 'These are too many files for one private link. Share fewer.')
   }
   return json
 }
 
-/** A stranger's header, made clean; undefined where it cannot be used. size: bytes that all files must have. */
-export function parseHeader(json: Bytes, size: number): Header | undefined {
-  let value: { v?: unknown; name?: unknown; files?: unknown; author?: unknown } | null
+/** Undefined where it is no JSON, or not UTF-8. */
+export function parseJson(bytes: Bytes): unknown {
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json)) as typeof value
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch {
     return undefined
   }
+}
+
+/** A stranger's header, made clean; undefined where it cannot be used. size: bytes that all files must have. */
+export function parseHeader(json: Bytes, size: number): Header | undefined {
+  const value = parseJson(json) as { v?: unknown; name?: unknown; files?: unknown; author?: unknown } | null | undefined
   if (value?.v !== 1 || !Array.isArray(value.files) || !value.files.length || value.files.length > maxFiles) return
   const list = value.files as ({ path?: unknown; size?: unknown; type?: unknown } | null)[]
   let offset = 0
@@ -68,9 +73,8 @@ export function parseHeader(json: Bytes, size: number): Header | undefined {
   for (const [i, path] of cleanPaths(files.map((file) => file.path.split('/'))).entries()) {
     Object.assign(files[i]!, { path, name: path.slice(path.lastIndexOf('/') + 1) })
   }
-  const author = typeof value.author === 'string' ? fromBase64url(value.author) : undefined
   return {
     name: (typeof value.name === 'string' && cleanText(value.name, 200)) || files[0]!.name, files,
-    ...(author?.length === 65 && author[0] === 4 && { author }),
+    author: authorOf(typeof value.author === 'string' ? fromBase64url(value.author) : undefined),
   }
 }

@@ -1,12 +1,11 @@
 import type { Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
+import { damaged } from '../torrent/bencode.ts'
 import { maxHeader, parseHeader, type Header } from './header.ts'
 import { Records } from './records.ts'
 import { Cipher, headLength, overhead, parseHead } from './rfc8188.ts'
 import { dataSize, recordSize, type Read } from './sealed.ts'
 
-const damaged = (): StarlingError =>
-  new StarlingError('bad-torrent', 'What was shared is damaged. Ask for it to be shared again.')
 
 const wrongKey = (): StarlingError =>
   new StarlingError('wrong-key', 'The key in this link does not fit. Ask for the link again.')

@@ -143,6 +143,7 @@ export class WebSeed {
     url: string, start: number, end: number, size: number,
     take: (size: number, data: Uint8Array) => void, signal: AbortSignal,
   ): Promise<void> {
+    signal.throwIfAborted()
     const stop = new AbortController()
     let timer: ReturnType<typeof setTimeout>
     const heard = (): void => {

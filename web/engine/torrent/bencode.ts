@@ -23,7 +23,8 @@ const maxDepth = 64
 const maxValues = 1 << 20
 const maxKey = 4096
 
-const bad = (what: string): StarlingError => new StarlingError('bad-torrent', `This torrent is damaged: ${what}.`)
+export const damaged = (): StarlingError =>
+  new StarlingError('bad-torrent', 'This torrent is damaged. Ask for it again where you got it.')
 
 /** Canonical: keys sorted as bytes. Throws a TypeError on a number that is no safe integer. */
 export function encode(value: Encodable): Bytes {
@@ -60,7 +61,7 @@ export function encode(value: Encodable): Bytes {
 /** One value and nothing after it. Throws 'bad-torrent'. */
 export function decode(bytes: Bytes): Value {
   const [value, length] = decodePrefix(bytes)
-  if (length < bytes.length) throw bad('there is something after its end')
+  if (length < bytes.length) throw damaged()
   return value
 }
 
@@ -79,22 +80,22 @@ export function decodePrefix(
     const from = at
     const limit = at + 20
     while (bytes[at] !== end) {
-      if (at >= bytes.length || at > limit) throw bad('a number has no end')
+      if (at >= bytes.length || at > limit) throw damaged()
       at++
     }
     const text = toBinary(bytes.subarray(from, at++))
-    if (!form.test(text)) throw bad('a number is malformed')
+    if (!form.test(text)) throw damaged()
     return Number(text)
   }
 
   const string = (): Bytes => {
     const length = number(0x3a, /^(0|[1-9]\d*)$/)
-    if (length > bytes.length - at) throw bad('it ends too early')
+    if (length > bytes.length - at) throw damaged()
     return bytes.subarray(at, (at += length))
   }
 
   const value = (depth: number): Value => {
-    if (depth > maxDepth || ++values > maxValues) throw bad('it is nested too deeply or has too many parts')
+    if (depth > maxDepth || ++values > maxValues) throw damaged()
     const kind = bytes[at]
     if (kind === 0x69) {
       at++
@@ -111,7 +112,7 @@ export function decodePrefix(
       for (at++; bytes[at] !== 0x65; ) {
         const raw = string()
         const key = raw.length > maxKey ? '' : toBinary(raw)
-        if (key.length !== raw.length || dict.has(key)) throw bad('a name is too long or is there twice')
+        if (key.length !== raw.length || dict.has(key)) throw damaged()
         const start = at
         dict.set(key, value(depth + 1))
         if (!depth) ontop?.(key, start, at)

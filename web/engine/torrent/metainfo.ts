@@ -1,6 +1,6 @@
 import { concat, toHex, utf8, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
-import { bytesOf, decode, decodePrefix, dictOf, encode, listOf, sizeOf, textOf, type Value } from './bencode.ts'
+import { bytesOf, damaged, decode, decodePrefix, dictOf, encode, listOf, sizeOf, textOf, type Value } from './bencode.ts'
 import { cleanName, cleanPaths } from './names.ts'
 
 /** BEP 9 metadata, and so info dictionaries, are at most this long. */
@@ -41,37 +41,37 @@ export interface Info {
   author?: Bytes
 }
 
-const bad = (what: string): StarlingError => new StarlingError('bad-torrent', `This torrent cannot be used: ${what}.`)
+const unusable = (): StarlingError =>
+  new StarlingError('bad-torrent', 'This torrent is of a kind that Starling cannot fetch. Ask for another one.')
 
 /** Throws 'bad-torrent'. */
 export function parseInfo(infoBytes: Bytes): Info {
-  if (infoBytes.length > maxInfo) throw bad('its description is too long')
+  if (infoBytes.length > maxInfo) throw unusable()
   const dict = dictOf(decode(infoBytes))
   const hashes = bytesOf(dict?.get('pieces'))
   const pieceLength = sizeOf(dict?.get('piece length'))
-  if (!dict || !hashes) throw bad('it is of a kind that browsers cannot fetch (only version 1 and hybrid torrents are)')
-  if (!pieceLength || pieceLength % blockSize || pieceLength > maxPieceLength) throw bad('its piece size is unusual')
+  if (!dict) throw damaged()
+  // Without hashes it is for BEP 52 alone.
+  if (!hashes || !pieceLength || pieceLength % blockSize || pieceLength > maxPieceLength) throw unusable()
 
   const rawName = textOf(dict.get('name.utf-8') ?? dict.get('name')) ?? ''
   const name = cleanName(rawName)
   const list = dict.get('files')
   const entries = list === undefined ? [dict] : listOf(list).map(dictOf)
 
-  if (entries.length > maxFiles) throw bad('it has too many files')
+  if (entries.length > maxFiles) throw unusable()
 
   let length = 0
   const kept: { parts: string[]; offset: number; size: number }[] = []
   for (const entry of entries) {
     const size = sizeOf(entry?.get('length'))
     const parts = list === undefined ? [rawName] : partsOf(entry?.get('path.utf-8') ?? entry?.get('path'))
-    if (!entry || size === undefined || !parts) throw bad('its list of files is malformed')
+    if (!entry || size === undefined || !parts) throw damaged()
     if (!/[pl]/.test(textOf(entry.get('attr')) ?? '')) kept.push({ parts, offset: length, size })
     length += size
   }
-  if (!kept.length) throw bad('it has no files')
-  if (!Number.isSafeInteger(length)) throw bad('its size is absurd')
   const pieces = Math.ceil(length / pieceLength)
-  if (hashes.length !== 20 * pieces) throw bad('its size and its number of pieces do not fit')
+  if (!kept.length || hashes.length !== 20 * pieces) throw damaged()
 
   const paths = cleanPaths(kept.map(({ parts }) => parts))
   const files = kept.map(({ parts, offset, size }, i) => {
@@ -79,13 +79,16 @@ export function parseInfo(infoBytes: Bytes): Info {
     const url = (list === undefined ? parts : [rawName, ...parts]).map(urlPart).join('/')
     return { path, name: path.slice(path.lastIndexOf('/') + 1), offset, size, url }
   })
-  const author = bytesOf(dict.get('author'))
   return {
     name, pieceLength, length, pieces, files,
     hashAt: (index) => hashes.subarray(20 * index, 20 * index + 20),
-    ...(author?.length === 65 && author[0] === 4 && { author }),
+    author: authorOf(bytesOf(dict.get('author'))),
   }
 }
+
+/** An uncompressed P-256 point, or nothing. */
+export const authorOf = (point: Bytes | undefined): Bytes | undefined =>
+  point?.length === 65 && point[0] === 4 ? point : undefined
 
 function partsOf(path: Value | undefined): string[] | undefined {
   const parts = listOf(path).map(textOf)
@@ -112,7 +115,7 @@ export function parseTorrent(bytes: Bytes): TorrentFile {
     if (key === 'info') infoBytes = bytes.slice(start, end)
   })
   const dict = dictOf(value)
-  if (!dict || !infoBytes || length < bytes.length) throw bad('it is not a torrent file')
+  if (!dict || !infoBytes || length < bytes.length) throw damaged()
   const seeds = dict.get('url-list')
   return {
     infoBytes,

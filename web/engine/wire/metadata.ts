@@ -115,7 +115,7 @@ export class MetadataExchange {
     }
     const type = sizeOf(dict?.get('msg_type'))
     const part = sizeOf(dict?.get('piece'))
-    if (type === undefined || part === undefined) return this.#liar(peer, 'a metadata message is malformed')
+    if (type === undefined || part === undefined) return this.#liar(peer, 'bad metadata message')
     if (type === 0) this.#serve(peer, part)
     else if (type === 1) this.#take(peer, part, payload.subarray(length), sizeOf(dict!.get('total_size')))
     else if (type === 2) peer.alive = false
@@ -154,8 +154,8 @@ export class MetadataExchange {
     if (this.#info || !peer.size) return
     const { size, parts } = peer
     const fits = data.length === Math.min(partSize, size - part * partSize) && (total ?? size) === size
-    if (!fits) return this.#liar(peer, 'its metadata is not of the size it said')
-    if (++peer.taken > repeats * Math.ceil(size / partSize)) return this.#liar(peer, 'its metadata has no end')
+    if (!fits) return this.#liar(peer, 'metadata of another size')
+    if (++peer.taken > repeats * Math.ceil(size / partSize)) return this.#liar(peer, 'endless metadata')
     if (parts[part]) return
     peer.alive = true
     parts[part] = data.slice()
@@ -166,7 +166,7 @@ export class MetadataExchange {
   async #verify(peer: Peer, info: Bytes): Promise<void> {
     const hash = await infoHashOf(info)
     if (this.#info) return
-    if (hash !== this.#host.infoHash) return this.#liar(peer, 'its metadata is wrong')
+    if (hash !== this.#host.infoHash) return this.#liar(peer, 'wrong metadata')
     this.info = info
     this.#host.onmetadata(info)
   }

@@ -167,7 +167,7 @@ export class Wire {
   }
 
   #protocol(bytes: Bytes): void {
-    if (!equal(bytes, msg.protocol)) return this.#violation('it does not speak BitTorrent')
+    if (!equal(bytes, msg.protocol)) return this.#violation('no BitTorrent')
     this.#expect(48, this.#handshake)
   }
 
@@ -182,7 +182,7 @@ export class Wire {
 
   #length(bytes: Bytes): void {
     const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
-    if (length > maxMessage) this.#violation('a message is too long')
+    if (length > maxMessage) this.#violation('message too long')
     else if (length) this.#expect(length, this.#message)
   }
 
@@ -192,7 +192,7 @@ export class Wire {
     const id = bytes[0]!
     const body = bytes.subarray(1)
     const view = new DataView(body.buffer, body.byteOffset, body.length)
-    const wrong = (): void => this.#violation(`a message of kind ${id} is malformed`)
+    const wrong = (): void => this.#violation(`bad message ${id}`)
 
     // Payload lengths by id; undefined is any.
     const size = [0, 0, 0, 0, 4, , 12, , 12, , , , , 4, 0, 0, 12, 4][id]
@@ -239,7 +239,7 @@ export class Wire {
     } catch {
       // As if it were no dictionary.
     }
-    if (!dict) return this.#violation('its extended handshake is malformed')
+    if (!dict) return this.#violation('bad extended handshake')
     const ids = dictOf(dict.get('m'))
     for (const name of names) {
       const theirs = sizeOf(ids?.get(name))
