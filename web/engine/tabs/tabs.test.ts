@@ -170,6 +170,18 @@ describe('the lead', () => {
     await vi.waitUntil(() => second.leads)
   })
 
+  test('does not wait for a frozen page, which may never get to let go', async () => {
+    const browser = new FakeBrowser()
+    const stuck = new FakeEngine()
+    stuck.destroy = () => new Promise(() => {})
+    const first = new Seat(browser, async () => stuck)
+    await vi.waitUntil(() => first.engine)
+    const second = new Seat(browser)
+    await vi.waitUntil(() => second.follows)
+    first.tab.events.dispatchEvent(new Event('pagehide'))
+    await vi.waitUntil(() => second.leads)
+  })
+
   test('goes to the next where the engine cannot start, which the page is told', async () => {
     const browser = new FakeBrowser()
     const error = new StarlingError('unsupported', 'No WebRTC here.')

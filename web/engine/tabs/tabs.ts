@@ -54,7 +54,8 @@ export function shareTabs(
   failed: (error: unknown) => void,
   { locks, events, BroadcastChannel }: TabHost,
 ): Tabs {
-  let leave: (() => Promise<void>) | undefined
+  /** frozen: nothing of this page may run from here on. */
+  let leave: ((frozen?: boolean) => Promise<void>) | undefined
 
   const visit = () => {
     const id = toHex(random(8))
@@ -109,10 +110,11 @@ export function shareTabs(
       hall.postMessage({ leader: id })
     }
 
-    leave = async () => {
+    leave = async (frozen) => {
       leave = undefined
       abort.abort()
       leaving.resolve()
+      if (frozen) left.resolve()
       use(undefined)
       void other?.destroy()
       unserve?.()
@@ -136,7 +138,7 @@ export function shareTabs(
   const come = () => {
     if (!leave) visit()
   }
-  const go = () => void leave?.()
+  const go = () => void leave?.(true)
   const listen = (method: 'addEventListener' | 'removeEventListener') => {
     for (const name of ['pagehide', 'freeze']) events[method](name, go)
     for (const name of ['pageshow', 'resume']) events[method](name, come)

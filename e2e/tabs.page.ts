@@ -1,0 +1,52 @@
+import { Starling } from 'starling'
+
+let node: Starling
+
+export function start(tracker: string, downloadLimit?: number): void {
+  node = new Starling({ trackers: [tracker], downloadLimit })
+}
+
+export const leads = async (): Promise<boolean> => (await node.stats()).leader
+
+export const torrents = async (): Promise<number> => (await node.stats()).torrents
+
+/** Bytes that any page can make again. */
+function bytes(size: number): Uint8Array<ArrayBuffer> {
+  let state = size
+  return new Uint8Array(size).map(() => (state = (state * 1103515245 + 12345) & 0x7fffffff) >> 16)
+}
+
+async function digest(data: ArrayBuffer): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', data))
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** What a fetched file of this size must be. */
+export const expected = (size: number): Promise<string> => digest(bytes(size).buffer)
+
+/** A private link to a file of this size. */
+export async function seed(size: number): Promise<string> {
+  const torrent = await node.seed(new File([bytes(size)], 'data.bin'), { private: true })
+  return torrent.link
+}
+
+/** Its infohash. */
+export async function add(link: string): Promise<string> {
+  return (await node.add(link)).infoHash
+}
+
+export const progress = (infoHash: string): number => node.get(infoHash)?.progress ?? 0
+
+/** Waits for the whole. */
+export async function fetched(infoHash: string): Promise<string> {
+  const torrent = node.get(infoHash)!
+  await torrent.done
+  return digest(await torrent.files[0]!.arrayBuffer())
+}
+
+/** Reads it as a player would, from first byte to last. */
+export async function streamed(infoHash: string): Promise<string> {
+  const torrent = node.get(infoHash)!
+  await torrent.ready
+  return digest(await new Response(torrent.files[0]!.stream()).arrayBuffer())
+}

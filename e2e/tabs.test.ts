@@ -1,0 +1,87 @@
+import type { Page } from 'puppeteer-core'
+import { describe, expect, test } from 'vitest'
+import { enter, harness, until, type Lab } from './harness/index.ts'
+
+declare const lab: typeof import('./tabs.page.ts')
+const entry = new URL('./tabs.page.ts', import.meta.url)
+
+describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
+  const kit = harness()
+
+  async function start(page: Page, place: Lab, tracker: string): Promise<boolean> {
+    await enter(page, place)
+    await page.evaluate((tracker) => lab.start(tracker), tracker)
+    return page.evaluate(() => lab.leads())
+  }
+  const leads = (page: Page) => page.evaluate(() => lab.leads())
+  const add = (page: Page, link: string) => page.evaluate((link) => lab.add(link), link)
+  const fetched = (page: Page, infoHash: string) => page.evaluate((hash) => lab.fetched(hash), infoHash)
+
+  test('one tab works for all; when it is closed, another goes on with what they share', async () => {
+    const server = await kit.serve({ pages: false })
+    const place = await kit.lab(entry)
+    const [ann, bob, carol] = [await kit.person(kind), await kit.person(kind), await kit.person(kind)]
+    expect(await start(ann.page, place, server.tracker)).toBe(true)
+    const [second, third] = [await ann.tab(), await ann.tab()]
+    expect(await start(second, place, server.tracker)).toBe(false)
+    expect(await start(third, place, server.tracker)).toBe(false)
+    const links = await Promise.all([200_000, 300_000].map((size, i) => (i ? second : third).evaluate((n) => lab.seed(n), size)))
+    expect(await ann.page.evaluate(() => lab.torrents())).toBe(2)
+
+    await start(bob.page, place, server.tracker)
+    expect(await fetched(bob.page, await add(bob.page, links[0]!))).toBe(await bob.page.evaluate(() => lab.expected(200_000)))
+
+    await bob.page.close()
+    await ann.page.close()
+    await until('another tab to lead', async () => (await leads(second)) || (await leads(third)))
+    await until('its torrents to be shared again', async () => (await second.evaluate(() => lab.torrents())) === 2)
+    await start(carol.page, place, server.tracker)
+    for (const [i, size] of [200_000, 300_000].entries()) {
+      const got = await fetched(carol.page, await add(carol.page, links[i]!))
+      expect(got).toBe(await carol.page.evaluate((size) => lab.expected(size), size))
+    }
+  })
+
+  test('a download goes on in another tab where it was', async () => {
+    const server = await kit.serve({ pages: false })
+    const place = await kit.lab(entry)
+    const [ann, bob] = [await kit.person(kind), await kit.person(kind)]
+    await start(ann.page, place, server.tracker)
+    const link = await ann.page.evaluate((size) => lab.seed(size), 8 << 20)
+    await enter(bob.page, place)
+    await bob.page.evaluate((tracker) => lab.start(tracker, 1 << 20), server.tracker)
+    const other = await bob.tab()
+    expect(await start(other, place, server.tracker)).toBe(false)
+    const infoHash = await add(other, link)
+    const streamed = other.evaluate((hash) => lab.streamed(hash), infoHash)
+    const before = await until('a good part', async () => {
+      const progress = await other.evaluate((hash) => lab.progress(hash), infoHash)
+      return progress > 0.2 && progress
+    })
+    expect(before).toBeLessThan(1)
+    await bob.page.close()
+    const expected = await ann.page.evaluate((size) => lab.expected(size), 8 << 20)
+    expect(await streamed).toBe(expected)
+    expect(await fetched(other, infoHash)).toBe(expected)
+    expect(await leads(other)).toBe(true)
+  })
+
+  test('a page that is left, and come back to, holds nobody up', async () => {
+    const server = await kit.serve({ pages: false })
+    const place = await kit.lab(entry)
+    const ann = await kit.person(kind)
+    await start(ann.page, place, server.tracker)
+    const other = await ann.tab()
+    await start(other, place, server.tracker)
+    await other.evaluate(() => lab.seed(1000))
+    await ann.page.goto(`${place.origin}/lab.js`)
+    await until('the other tab to lead', () => leads(other))
+    await until('its torrent to be shared again', async () => (await other.evaluate(() => lab.torrents())) === 1)
+    await ann.page.goBack()
+    // Where the browser kept the page, it is as it was left; where not, it begins anew.
+    await until('the page', () => ann.page.evaluate(() => 'lab' in globalThis))
+    const kept = await ann.page.evaluate(() => lab.leads().then(() => true, () => false))
+    if (kept) expect(await leads(ann.page)).toBe(false)
+    expect(await leads(other)).toBe(true)
+  })
+})
