@@ -56,16 +56,19 @@ func get(next http.HandlerFunc) http.HandlerFunc {
 }
 
 func (files static) page(w http.ResponseWriter, r *http.Request) {
-	index := files["/index.html"]
-	if index == nil {
-		w.Header().Set("Cache-Control", "no-store")
-		http.Error(w, notBuilt, http.StatusServiceUnavailable)
+	if index := files["/index.html"]; index != nil {
+		index.serve(w, r, askAgain)
 		return
 	}
-	index.serve(w, r, askAgain)
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, notBuilt, http.StatusServiceUnavailable)
 }
 
 func (files static) other(w http.ResponseWriter, r *http.Request) {
+	if len(files) == 0 {
+		files.page(w, r)
+		return
+	}
 	f := files[r.URL.Path]
 	// index.html has one address, and that is /.
 	if f == nil || r.URL.Path == "/index.html" {

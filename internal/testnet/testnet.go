@@ -1,0 +1,3 @@
+// Package testnet is what Go tests share: a whole server on a free port (server.go), a network of pipes for tests whose
+// clock is testing/synctest's (pipes.go), and a WebSocket client that can also misbehave (socket.go).
+package testnet
