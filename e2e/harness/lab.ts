@@ -70,9 +70,12 @@ export class Lab {
 
   /** entry: a TypeScript module, as new URL('./x.page.ts', import.meta.url). */
   static async start(entry: URL, { headers = {}, routes = {} }: LabOptions = {}): Promise<Lab> {
+    // What cannot be built fails here, and not as a page that never runs.
+    const code = await bundle(fileURLToPath(entry))
+    if (code.includes('/starling.js')) await bundle(engine)
     const scripts: Record<string, () => Promise<string | Buffer>> = {
       '/lab.js': async () => `import * as lab from '/entry.js'\nglobalThis.lab = lab\n`,
-      '/entry.js': () => bundle(fileURLToPath(entry)),
+      '/entry.js': async () => code,
       '/starling.js': () => bundle(engine),
       '/starling-store.js': () => bundle(join(root, 'web/engine/store/worker.ts')),
       '/sw.js': () => bundle(join(root, 'web/sw/index.ts')),

@@ -30,7 +30,7 @@ export class Server {
     return server
   }
 
-  /** http://127.0.0.1:port, without a slash at its end. */
+  /** http://localhost:port, without a slash at its end. */
   get origin(): string {
     return this.#origin
   }
@@ -52,7 +52,7 @@ export class Server {
   /** Runs again, on the same port and knowing nothing of before. */
   async restart(): Promise<void> {
     await this.stop()
-    await this.#spawn(new URL(this.#origin).host)
+    await this.#spawn(`127.0.0.1:${new URL(this.#origin).port}`)
   }
 
   close(): Promise<void> {
