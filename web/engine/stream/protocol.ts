@@ -1,0 +1,72 @@
+/**
+ * What pages and the service worker say to each other: the one file of the engine that the service worker knows.
+ *
+ * A file of a torrent has a URL on the page's origin, and the service worker answers requests for it with bytes that
+ * it has from a tab, over a MessageChannel made for that one request:
+ *
+ *   player            service worker                                     tab (serve.ts)
+ *     GET /~/…  ──►     { type: 'starling:range', infoHash, file } + port ──►  looks for the file
+ *                                                            'looking' ◄──     at once
+ *                                           { name, type, size } or null ◄──     when it knows
+ *      ◄── 206          { start, end } ──►                                     reads, waiting for peers
+ *      ◄── bytes                                      bytes, or an Error ◄──     from start on, as many as there are
+ *                       { start, end } ──►                                     once the player took those
+ *                       …
+ *                       'release' ──►                                          forgets this reader
+ *
+ * The service worker keeps nothing: browsers end it when they like, and what is lost is the answer at hand.
+ */
+
+/** Service worker to tab, with a port. */
+export interface Ask {
+  type: 'starling:range'
+  /** 40 hex digits, lower case. */
+  infoHash: string
+  file: number
+}
+
+/** Tab to service worker over the port, first: somebody is there. */
+export const looking = 'looking'
+
+/** Tab to service worker over the port: the file, or null where the tab does not have the torrent. */
+export type Found = { name: string; type: string; size: number } | null
+
+/** Service worker to tab over the port: send me from start on, at most up to end. Answered by bytes or an Error. */
+export interface Pull {
+  start: number
+  end: number
+}
+
+/** Service worker to tab over the port: nothing more is needed. */
+export const release = 'release'
+
+/** Page to service worker. */
+export type Word =
+  /** With a port: are you Starling's? Answered over the port by anything; the page is in its charge from then on. */
+  | { type: 'starling:hello' }
+  /** To one that waits: take over now. */
+  | { type: 'starling:update' }
+
+/** Service worker to pages when it has taken over: the app is here for offline use, newly or in a new version. */
+export interface Ready {
+  type: 'starling:ready'
+  updated: boolean
+}
+
+const form = /^\/~\/([0-9a-f]{40})\/(\d{1,7})(?:\/|$)/
+
+/** The path of a file. Its name is there for whoever saves it. */
+export function filePath(infoHash: string, file: number, name: string): string {
+  return `/~/${infoHash}/${file}/${encodeName(name)}`
+}
+
+export function parseFilePath(path: string): { infoHash: string; file: number } | undefined {
+  const [, infoHash, file] = form.exec(path) ?? []
+  return infoHash && file ? { infoHash, file: Number(file) } : undefined
+}
+
+/** Percent-encoded for a path and for RFC 8187 alike. */
+export function encodeName(name: string): string {
+  // A lone surrogate cannot be encoded.
+  return encodeURIComponent(name.replace(/\p{Surrogate}/gu, '\ufffd')).replace(/['()*]/g, (c) => '%' + c.charCodeAt(0).toString(16))
+}

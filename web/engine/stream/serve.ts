@@ -1,0 +1,52 @@
+/**
+ * Files of torrents as streams: for pages (stream.ts), and for players through the service worker (url.ts gives the
+ * URL, serve.ts answers; protocol.ts draws the way). All is pulled: nothing is read before somebody wants it, so a
+ * paused player stops the reading, and the swarm learns from each read where the player is.
+ */
+import { random, toHex } from '../bytes.ts'
+import { looking, release, type Ask, type Found, type Pull } from './protocol.ts'
+import type { FindSource, RangeSource } from './source.ts'
+
+/** Most bytes read at once: little enough that a player gets the first of them soon. */
+const most = 256 << 10
+/** Milliseconds after which a reader that asks for nothing is forgotten: it is paused, or its service worker was ended. */
+const patience = 30_000
+
+/** Answers the service worker's requests out of what find finds; the returned function ends that. */
+export function serveRanges(find: FindSource): () => void {
+  const container = globalThis.navigator?.serviceWorker
+  const listener = ({ data, ports: [port] }: MessageEvent<Ask | undefined>) => {
+    if (data?.type === 'starling:range' && port) void answer(port, find, data)
+  }
+  container?.addEventListener('message', listener)
+  container?.startMessages()
+  return () => container?.removeEventListener('message', listener)
+}
+
+async function answer(port: MessagePort, find: FindSource, { infoHash, file }: Ask): Promise<void> {
+  port.postMessage(looking)
+  const source = await find(infoHash, file).catch(() => undefined)
+  if (source) serve(port, source)
+  port.postMessage((source ? { name: source.name, type: source.type, size: source.size } : null) satisfies Found)
+}
+
+function serve(port: MessagePort, source: RangeSource): void {
+  const reader = `range ${toHex(random(8))}`
+  const forget = () => source.release(reader)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  port.onmessage = async ({ data }: MessageEvent<Pull | typeof release>) => {
+    clearTimeout(timer)
+    if (data === release) {
+      port.close()
+      return forget()
+    }
+    try {
+      // A copy: what is read may be part of a buffer that others use.
+      const bytes = (await source.read(data.start, Math.min(data.end, data.start + most), reader)).slice()
+      port.postMessage(bytes, [bytes.buffer])
+    } catch (error) {
+      port.postMessage(new Error(String(error)))
+    }
+    timer = setTimeout(forget, patience)
+  }
+}

@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+
+const infoHash = 'c'.repeat(40)
+
+/** What of navigator.serviceWorker a page uses, with a worker that greets back or not. */
+class Container extends EventTarget {
+  controller: unknown
+  ready: Promise<unknown> = new Promise(() => undefined)
+  greeted = 0
+
+  worker(answers: boolean, claim = () => undefined as unknown) {
+    return {
+      postMessage: (message: unknown, [port]: MessagePort[]) => {
+        expect(message).toEqual({ type: 'starling:hello' })
+        this.greeted++
+        claim()
+        if (answers) port!.postMessage('yes')
+      },
+    }
+  }
+}
+
+let container: Container
+let fileURL: typeof import('./url.ts').fileURL
+beforeEach(async () => {
+  vi.resetModules()
+  ;({ fileURL } = await import('./url.ts'))
+  container = new Container()
+  vi.stubGlobal('navigator', { serviceWorker: container })
+  vi.stubGlobal('location', { origin: 'https://starling.test' })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
+
+const url = `https://starling.test/~/${infoHash}/3/a%20b.webm`
+
+test('a path of this origin, when our service worker is in charge; asked once', async () => {
+  container.controller = container.worker(true)
+  expect(await Promise.all([fileURL(infoHash, 3, 'a b.webm'), fileURL(infoHash, 3, 'a b.webm')])).toEqual([url, url])
+  expect(await fileURL(infoHash, 3, 'a b.webm')).toBe(url)
+  expect(container.greeted).toBe(1)
+})
+
+test('waits for a first one to take charge', async () => {
+  container.ready = Promise.resolve({
+    active: container.worker(true, () => {
+      setImmediate(() => {
+        container.controller = {}
+        container.dispatchEvent(new Event('controllerchange'))
+      })
+    }),
+  })
+  expect(await fileURL(infoHash, 3, 'a b.webm')).toBe(url)
+})
+
+test('none: undefined after a while, then at once, until there is one', async () => {
+  const first = fileURL(infoHash, 3, 'a b.webm')
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(await first).toBeUndefined()
+  const second = fileURL(infoHash, 3, 'a b.webm')
+  await vi.advanceTimersByTimeAsync(0)
+  expect(await second).toBeUndefined()
+  container.controller = container.worker(true)
+  expect(await fileURL(infoHash, 3, 'a b.webm')).toBe(url)
+})
+
+test("somebody else's", async () => {
+  container.controller = container.worker(false)
+  const got = fileURL(infoHash, 3, 'a b.webm')
+  await vi.advanceTimersByTimeAsync(3000)
+  expect(await got).toBeUndefined()
+})
+
+test('no service workers here', async () => {
+  vi.stubGlobal('navigator', {})
+  expect(await fileURL(infoHash, 3, 'a b.webm')).toBeUndefined()
+})

@@ -1,0 +1,45 @@
+import { filePath, type Word } from './protocol.ts'
+
+/** Milliseconds for a first visit's service worker to install; spent once, as a page may have none. */
+let patience = 5000
+/** Milliseconds for it to answer when it is in charge; a browser may have to start it. */
+const answerTime = 3000
+
+/** Found out once, and again where there was none: an app may register its service worker late. */
+let ours: Promise<boolean> | undefined
+
+/**
+ * The URL under which players get a file, seek in it, and wait for its bytes. Undefined where no service worker of
+ * Starling is in charge of the page.
+ */
+export async function fileURL(infoHash: string, file: number, name: string): Promise<string | undefined> {
+  const asked = (ours ??= inCharge())
+  if (await asked) return new URL(filePath(infoHash, file, name), location.origin).href
+  if (ours === asked) ours = undefined
+  return undefined
+}
+
+async function inCharge(): Promise<boolean> {
+  const container = globalThis.navigator?.serviceWorker
+  if (!container) return false
+  const worker = container.controller ?? (await within(patience, container.ready))?.active
+  patience = 0
+  if (!worker || !(await within(answerTime, greet(worker)))) return false
+  // A page that was loaded past its service worker (Shift + Reload) is in its charge when the claim has come through.
+  return !!container.controller || !!(await within(answerTime, once(container, 'controllerchange')))
+}
+
+function greet(worker: ServiceWorker): Promise<unknown> {
+  const { port1, port2 } = new MessageChannel()
+  worker.postMessage({ type: 'starling:hello' } satisfies Word, [port2])
+  port1.start()
+  return once(port1, 'message').finally(() => port1.close())
+}
+
+function once(target: EventTarget, name: string): Promise<Event> {
+  return new Promise((resolve) => target.addEventListener(name, resolve, { once: true }))
+}
+
+function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
+  return Promise.race([promise, new Promise<undefined>((resolve) => setTimeout(resolve, milliseconds))])
+}
