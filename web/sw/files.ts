@@ -1,0 +1,86 @@
+import { encodeName, parseFilePath } from '../engine/stream/protocol.ts'
+import { parseRange, type Range } from './range.ts'
+import type { Clients, FetchEvent } from './scope.ts'
+import { findSupplier, type File, type Supplier } from './tabs.ts'
+
+/**
+ * Most bytes of an answer to "from here to the end": a player asks again when it has played them. So an answer that
+ * breaks, as the browser may end this service worker at any time, costs little.
+ */
+const most = 4 << 20
+
+/** Whoever fetches a file; not scripts, workers, styles, frames or plug-ins, as its bytes are a stranger's. */
+const destinations = /^(|audio|video|image|track|document)$/
+
+/** Answers a request for a file of a torrent. */
+export async function answerFile(clients: Clients, event: FetchEvent): Promise<Response> {
+  const { request, clientId } = event
+  const { pathname } = new URL(request.url)
+  const path = parseFilePath(pathname)
+  if (!path) return refuse(404, 'There is no such file.')
+  if (!/^(GET|HEAD)$/.test(request.method)) return refuse(405, 'Files can only be read.', { Allow: 'GET, HEAD' })
+  if (!destinations.test(request.destination)) return refuse(403, 'Files of torrents are not run.')
+  const supplier = await findSupplier(clients, clientId, path.infoHash, path.file)
+  if (!supplier) return refuse(404, 'No open tab has this file.')
+
+  const { file } = supplier
+  const tag = `"${path.infoHash}-${path.file}"`
+  const condition = request.headers.get('If-Range')
+  const range = condition && condition !== tag ? undefined : parseRange(request.headers.get('Range'), file.size)
+  if (range === 'unsatisfiable') {
+    supplier.close()
+    return refuse(416, 'The file is shorter.', { 'Content-Range': `bytes */${file.size}` })
+  }
+  const { start, end } = limit(range) ?? { start: 0, end: file.size }
+  const headers = describe(file, { start, end })
+  headers.set('ETag', tag)
+  if (range) headers.set('Content-Range', `bytes ${start}-${end - 1}/${file.size}`)
+  const empty = request.method === 'HEAD' || !file.size
+  if (empty) supplier.close()
+  return new Response(empty ? null : body(supplier, { start, end }), { status: range ? 206 : 200, headers })
+}
+
+function limit(range: (Range & { open: boolean }) | undefined): Range | undefined {
+  return range?.open ? { ...range, end: Math.min(range.end, range.start + most) } : range
+}
+
+/** Nothing that a stranger says about a file, or puts into it, runs as a page of ours. */
+function describe({ name, type, size }: File, { start, end }: Range): Headers {
+  const [essence = ''] = type.toLowerCase().split(';')
+  const plays = /^(audio|video|image)\/[\w.-]+$/.test(essence)
+  return new Headers({
+    'Content-Type': plays ? essence : 'application/octet-stream',
+    'Content-Disposition': `${plays ? 'inline' : 'attachment'}; filename*=UTF-8''${encodeName(name)}`,
+    'Content-Length': String(size && end - start),
+    'Content-Security-Policy': "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'",
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'X-Content-Type-Options': 'nosniff',
+    'Accept-Ranges': 'bytes',
+  })
+}
+
+function body(supplier: Supplier, { start, end }: Range): ReadableStream<Uint8Array> {
+  let at = start
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const bytes = await supplier.read(at, end)
+          at += bytes.length
+          controller.enqueue(bytes)
+          if (at < end) return
+          controller.close()
+        } catch (error) {
+          controller.error(error)
+        }
+        supplier.close()
+      },
+      cancel: () => supplier.close(),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+function refuse(status: number, words: string, headers: Record<string, string> = {}): Response {
+  return new Response(words, { status, headers: { 'Content-Type': 'text/plain', 'X-Content-Type-Options': 'nosniff', ...headers } })
+}

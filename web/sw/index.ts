@@ -1,0 +1,48 @@
+/**
+ * The service worker, with two tasks that know nothing of each other:
+ *
+ *   the app offline                       precache.ts: what web/build.mjs listed, under one version
+ *   files of torrents for <audio>, …      files.ts: GET /~/<infohash>/<file>/<name> ─► tabs.ts ─► a tab (engine/stream)
+ *
+ * A new version waits until a page says 'starling:update' (the user agreed), then takes over and tells all pages.
+ * It keeps no state: browsers end it whenever they like.
+ */
+import type { Ready, Word } from '../engine/stream/protocol.ts'
+import { answerFile } from './files.ts'
+import { Precache } from './precache.ts'
+import { scope } from './scope.ts'
+
+declare const __PRECACHE__: [path: string, revision: string][]
+declare const __VERSION__: string
+
+const precache = new Precache(__VERSION__, __PRECACHE__)
+/** Paths of the one page. */
+const pages = /^\/(memos|m|share)?$/
+
+scope.addEventListener('install', (event) => event.waitUntil(precache.install()))
+
+scope.addEventListener('activate', (event) => event.waitUntil(activate()))
+
+async function activate(): Promise<void> {
+  const updated = await precache.activate()
+  await scope.clients.claim()
+  for (const client of await scope.clients.matchAll({ type: 'window' })) {
+    client.postMessage({ type: 'starling:ready', updated } satisfies Ready)
+  }
+}
+
+scope.addEventListener('message', (event) => {
+  const { type } = (event.data ?? {}) as Partial<Word>
+  if (type === 'starling:update') event.waitUntil(scope.skipWaiting())
+  if (type === 'starling:hello') event.waitUntil(scope.clients.claim().then(() => event.ports[0]?.postMessage(type)))
+})
+
+scope.addEventListener('fetch', (event) => {
+  const { request } = event
+  const { origin, pathname } = new URL(request.url)
+  if (origin !== scope.location.origin) return
+  if (pathname.startsWith('/~/')) return event.respondWith(answerFile(scope.clients, event))
+  if (request.method !== 'GET') return
+  const path = request.mode === 'navigate' && pages.test(pathname) ? '/' : pathname
+  if (precache.has(path)) event.respondWith(precache.answer(path, request))
+})

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Precache } from './precache.ts'
+
+const revision = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16)
+const server = new Map<string, string>()
+const stored = new Map<string, Map<string, Response>>()
+let fetched: [string, string | undefined][] = []
+
+beforeEach(() => {
+  server.clear()
+  stored.clear()
+  fetched = []
+  vi.stubGlobal('fetch', async (path: string, options?: RequestInit) => {
+    fetched.push([path, options?.cache])
+    const text = server.get(path)
+    return text === undefined ? new Response('', { status: 404 }) : new Response(text)
+  })
+  vi.stubGlobal('caches', {
+    async open(name: string) {
+      const files = stored.get(name) ?? new Map<string, Response>()
+      stored.set(name, files)
+      return { put: async (path: string, response: Response) => files.set(path, response), match: async (path: string) => files.get(path)?.clone() }
+    },
+    keys: async () => [...stored.keys()],
+    delete: async (name: string) => stored.delete(name),
+  })
+})
+afterEach(() => vi.unstubAllGlobals())
+
+test('keeps the files of its version, and nothing of an older one', async () => {
+  server.set('/', 'one').set('/assets/x-1.js', 'x')
+  const one = new Precache('1', [['/', revision('one')], ['/assets/x-1.js', '']])
+  await one.install()
+  expect(await one.activate()).toBe(false)
+  expect(fetched).toEqual([['/', 'reload'], ['/assets/x-1.js', 'default']])
+  server.set('/', 'two')
+  expect(await (await one.answer('/', new Request('http://starling.test/memos'))).text()).toBe('one')
+
+  stored.set('of the app', new Map())
+  const two = new Precache('2', [['/', revision('two')]])
+  await two.install()
+  expect(await two.activate()).toBe(true)
+  expect([...stored.keys()]).toEqual(['of the app', 'starling-2'])
+  expect(two.has('/')).toBe(true)
+  expect(two.has('/announce')).toBe(false)
+})
+
+test.each([
+  ['one is missing', () => server.delete('/b')],
+  ['one is of another version', () => server.set('/b', 'newer')],
+])('all or nothing: %s', async (_, change) => {
+  server.set('/', 'a').set('/b', 'b')
+  change()
+  await expect(new Precache('1', [['/', revision('a')], ['/b', revision('b')]]).install()).rejects.toThrow('/b is not what was built')
+  expect(stored.size).toBe(0)
+})
+
+test('asks the network where the browser threw the cache away', async () => {
+  server.set('/', 'a')
+  const precache = new Precache('1', [['/', revision('a')]])
+  await precache.install()
+  stored.clear()
+  expect(await (await precache.answer('/', '/' as unknown as Request)).text()).toBe('a')
+})

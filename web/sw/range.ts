@@ -1,0 +1,24 @@
+/** Of a file's bytes: [start, end). */
+export interface Range {
+  start: number
+  end: number
+}
+
+/**
+ * The Range header (RFC 9110, section 14) of a request for something of that many bytes: the first of its ranges,
+ * undefined for the whole (no header, or one that is to be ignored), or 'unsatisfiable'.
+ */
+export function parseRange(header: string | null, size: number): (Range & { open: boolean }) | undefined | 'unsatisfiable' {
+  const specs = /^\s*bytes\s*=(.*)$/i.exec(header ?? '')?.[1]?.split(',').map((spec) => /^\s*(\d*)\s*-\s*(\d*)\s*$/.exec(spec))
+  const first = specs?.[0]
+  if (!first || !specs.every(valid)) return undefined
+  const [, from = '', to = ''] = first
+  const start = from ? Number(from) : Math.max(0, size - Number(to))
+  const end = from && to ? Math.min(size, Number(to) + 1) : size
+  return start < end ? { start, end, open: !!from && !to } : 'unsatisfiable'
+}
+
+function valid(spec: RegExpExecArray | null): boolean {
+  const [, from, to] = spec ?? []
+  return !!(from || to) && !(from && to && Number(to) < Number(from))
+}

@@ -1,0 +1,97 @@
+import { looking, release, type Ask, type Found, type Pull } from '../engine/stream/protocol.ts'
+import type { Client, Clients } from './scope.ts'
+
+/** Milliseconds in which a tab must show that it is there: frozen ones and those of other pages do not. */
+const signTime = 3000
+/** Milliseconds in which a tab that looks must know: it may have to wait for metadata. */
+const lookTime = 20_000
+/** Milliseconds for which the tab that asked is the only one to be asked. */
+const headStart = 1000
+/** How often, in milliseconds, it is seen whether a tab from which bytes are awaited is still there. */
+const checkTime = 5000
+
+export type File = NonNullable<Found>
+
+/** A tab that has the file. */
+export class Supplier {
+  readonly file: File
+  readonly #client: Client
+  readonly #clients: Clients
+  readonly #port: MessagePort
+
+  constructor(clients: Clients, client: Client, port: MessagePort, file: File) {
+    this.#clients = clients
+    this.#client = client
+    this.#port = port
+    this.file = file
+  }
+
+  /** Bytes from start on, at most up to end. One call at a time. */
+  read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    return new Promise((resolve, reject) => {
+      const done = () => clearInterval(timer)
+      const timer = setInterval(async () => {
+        if (await this.#clients.get(this.#client.id)) return
+        done()
+        reject(new Error('the tab was closed'))
+      }, checkTime)
+      this.#port.onmessage = ({ data }: MessageEvent<Uint8Array<ArrayBuffer> | Error>) => {
+        done()
+        if (data instanceof Error) reject(data)
+        else resolve(data)
+      }
+      this.#port.postMessage({ start, end } satisfies Pull)
+    })
+  }
+
+  close(): void {
+    this.#port.postMessage(release)
+    this.#port.close()
+  }
+}
+
+/**
+ * The tab that has the file: the one that asked when it has it, else the first of the others that does. Undefined
+ * when all say no or nothing.
+ */
+export async function findSupplier(clients: Clients, clientId: string, infoHash: string, file: number): Promise<Supplier | undefined> {
+  const all = await clients.matchAll({ type: 'window', includeUncontrolled: true })
+  const asker = all.find(({ id }) => id === clientId)
+  const own = asker && ask(clients, asker, infoHash, file)
+  const early = await Promise.race([own, new Promise<undefined>((resolve) => setTimeout(resolve, own ? headStart : 0))])
+  if (early) return early
+  const others = all.filter((client) => client !== asker).map((client) => ask(clients, client, infoHash, file))
+  return first(own ? [own, ...others] : others)
+}
+
+/** The first that is there; those that come after it are closed. */
+async function first(answers: Promise<Supplier | undefined>[]): Promise<Supplier | undefined> {
+  let found: Supplier | undefined
+  const arrivals = answers.map(async (answer) => {
+    const supplier = await answer
+    if (found) supplier?.close()
+    else found = supplier
+    if (!found) throw new Error('not here')
+  })
+  await Promise.any(arrivals).catch(() => undefined)
+  return found
+}
+
+function ask(clients: Clients, client: Client, infoHash: string, file: number): Promise<Supplier | undefined> {
+  const { port1, port2 } = new MessageChannel()
+  return new Promise((resolve) => {
+    const refuse = () => {
+      port1.postMessage(release)
+      port1.close()
+      resolve(undefined)
+    }
+    let timer = setTimeout(refuse, signTime)
+    port1.onmessage = ({ data }: MessageEvent<Found | typeof looking>) => {
+      clearTimeout(timer)
+      if (data === looking) timer = setTimeout(refuse, lookTime)
+      else if (data) resolve(new Supplier(clients, client, port1, data))
+      else refuse()
+    }
+    client.postMessage({ type: 'starling:range', infoHash, file } satisfies Ask, [port2])
+  })
+}
