@@ -21,6 +21,16 @@ export function random(length: number): Bytes {
   return crypto.getRandomValues(new Uint8Array(length))
 }
 
+/** Four bytes, big-endian, of a number below 2^32. */
+export function fromUint32(value: number): Bytes {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
+}
+
+/** The number in four bytes, big-endian. */
+export function toUint32(bytes: Uint8Array, at: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(at)
+}
+
 export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
