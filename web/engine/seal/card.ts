@@ -1,4 +1,4 @@
-import { concat, fromHex, random, utf8, type Bytes } from '../bytes.ts'
+import { concat, fromHex, fromUint32, random, toUint32, utf8, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
 import type { Card } from '../types.ts'
 import { parseJson } from './header.ts'
@@ -38,16 +38,14 @@ export async function packCard(card: Card, options: {
     const iv = random(12)
     body = concat([iv, new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await sealKey(seal), json))])
   }
-  const revBytes = new Uint8Array(8)
-  new DataView(revBytes.buffer).setBigUint64(0, BigInt(rev))
-  const signed = concat([revBytes, body])
+  const signed = concat([fromUint32(rev / 2 ** 32), fromUint32(rev), body])
   const signature = await crypto.subtle.sign(curve, privateKey, toSign(infoHash, signed))
   return concat([new Uint8Array(signature), signed])
 }
 
 /** When a packed card was written, by its own word. */
 export function cardRev(packed: Bytes): number {
-  return packed.length < 72 ? 0 : Number(new DataView(packed.buffer, packed.byteOffset).getBigUint64(64))
+  return packed.length < 72 ? 0 : toUint32(packed, 64) * 2 ** 32 + toUint32(packed, 68)
 }
 
 /** The card, or undefined where it is not by author, does not open, or is from the future. Throws nothing. */

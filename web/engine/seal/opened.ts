@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes.ts'
+import { toUint32, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
 import { damaged } from '../torrent/bencode.ts'
 import { maxHeader, parseHeader, type Header } from './header.ts'
@@ -6,9 +6,6 @@ import { Records } from './records.ts'
 import { Cipher, headLength, overhead, parseHead } from './rfc8188.ts'
 import { dataSize, recordSize, type Read } from './sealed.ts'
 
-
-const wrongKey = (): StarlingError =>
-  new StarlingError('wrong-key', 'The key in this link does not fit. Ask for the link again.')
 
 /** A container, opened as it is read. */
 export class Opened {
@@ -47,7 +44,7 @@ export class Opened {
         const sequence = first + i
         const record = sealed.subarray(i * recordSize, (i + 1) * recordSize)
         const data = await cipher.open(sequence, record, sequence === count - 1).catch(() => {
-          throw sequence ? damaged() : wrongKey()
+          throw sequence ? damaged() : new StarlingError('wrong-key', 'The key in this link does not fit. Ask for the link again.')
         })
         // Padding would move all that follows.
         if (data?.length !== record.length - overhead) throw damaged()
@@ -57,7 +54,7 @@ export class Opened {
 
     const first = await records.read(0, Math.min(plain, dataSize))
     if (first.length < 4) throw damaged()
-    const front = 4 + new DataView(first.buffer).getUint32(0)
+    const front = 4 + toUint32(first, 0)
     if (front > Math.min(plain, 4 + maxHeader)) throw damaged()
     const header = parseHeader(await records.read(4, front), plain - front)
     if (!header) throw damaged()

@@ -12,7 +12,7 @@
  *   +-----------+-----------------+-----------+---------------+
  *   record: AES-128-GCM(data ‖ delimiter: 2 in the last record, else 1 ‖ zeros), its tag of 16 bytes included
  */
-import { concat, utf8, type Bytes } from '../bytes.ts'
+import { concat, fromUint32, toUint32, utf8, type Bytes } from '../bytes.ts'
 
 /** Bytes that a record has more than its data: delimiter and tag. */
 export const overhead = 17
@@ -28,16 +28,14 @@ export interface Head {
 }
 
 export function makeHead(salt: Bytes, recordSize: number): Bytes {
-  const head = concat([salt, new Uint8Array(5)])
-  new DataView(head.buffer).setUint32(16, recordSize)
-  return head
+  return concat([salt, fromUint32(recordSize), new Uint8Array(1)])
 }
 
 /** Undefined where body is no header, or too short for it. */
 export function parseHead(body: Bytes): Head | undefined {
   const length = headLength + (body[20] ?? 0)
   if (body.length < length) return undefined
-  const recordSize = new DataView(body.buffer, body.byteOffset).getUint32(16)
+  const recordSize = toUint32(body, 16)
   return recordSize > overhead
     ? { salt: body.slice(0, 16), recordSize, keyId: body.slice(headLength, length), length }
     : undefined
@@ -91,10 +89,7 @@ export class Cipher {
 
   /** The nonce is that of the body XOR the sequence number, as 96 bits (RFC 8188, section 2.3). */
   #params(sequence: number): AesGcmParams {
-    const iv = this.#nonce.slice()
-    const view = new DataView(iv.buffer)
-    view.setUint32(8, view.getUint32(8) ^ sequence)
-    view.setUint32(4, view.getUint32(4) ^ (sequence / 2 ** 32))
-    return { name: 'AES-GCM', iv }
+    const number = [fromUint32(0), fromUint32(sequence / 2 ** 32), fromUint32(sequence)]
+    return { name: 'AES-GCM', iv: concat(number).map((byte, i) => byte ^ this.#nonce[i]!) }
   }
 }

@@ -1,4 +1,4 @@
-import { concat, type Bytes } from '../bytes.ts'
+import { concat, fromUint32, type Bytes } from '../bytes.ts'
 import { Records } from './records.ts'
 import { Cipher, headLength, makeHead, overhead } from './rfc8188.ts'
 
@@ -45,16 +45,15 @@ export class SealedSource {
 
   static async create({ key, salt, header, size, read }: SealInput): Promise<SealedSource> {
     const cipher = await Cipher.derive(key, salt)
-    const front = concat([new Uint8Array(4), header])
-    new DataView(front.buffer).setUint32(0, header.length)
+    const front = concat([fromUint32(header.length), header])
     const plain = front.length + size
     const count = Math.ceil(plain / dataSize)
 
     const records = new Records(recordSize, count, readAhead, async (first, end) => {
       const from = first * dataSize
       const to = Math.min(end * dataSize, plain)
-      const files = to > front.length ? await read(Math.max(0, from - front.length), to - front.length) : undefined
-      const data = files && from >= front.length ? files : concat([front.subarray(from, to), ...(files ? [files] : [])])
+      const files = to > front.length ? await read(Math.max(0, from - front.length), to - front.length) : new Uint8Array()
+      const data = from < front.length ? concat([front.subarray(from, to), files]) : files
       return Array.from({ length: end - first }, (_, i) =>
         cipher.seal(first + i, data.subarray(i * dataSize, (i + 1) * dataSize), first + i === count - 1))
     })

@@ -66,7 +66,7 @@ describe('a file', () => {
     expect(await fetched(seed, 1, 3)).toEqual([1, 2, 3])
     expect(await fetched(seed, 5, 9)).toEqual([5])
     expect(asked).toEqual([`/f.bin bytes=65536-262143`, `/f.bin bytes=327680-328679`])
-    expect(seed).toMatchObject({ failed: false, retryAt: 0, ranges: true })
+    expect(seed).toMatchObject({ failed: false, retryAt: 0 })
   })
 
   test("in a folder: the torrent's name is appended", async () => {
@@ -93,9 +93,7 @@ describe('a file', () => {
     answer = (_request, response, content) => response.writeHead(200).end(content)
     const seed = new WebSeed({ url: `${base}/f.bin`, info: single })
     expect(await fetched(seed, 0, 6)).toEqual([0, 1, 2, 3, 4, 5])
-    expect(seed.ranges).toBe(true)
     expect(await fetched(seed, 2, 2)).toEqual([2, 3])
-    expect(seed.ranges).toBe(false)
   })
 
   test('elsewhere', async () => {
@@ -164,7 +162,7 @@ describe('what goes wrong', () => {
   })
 
   test.each<[string, Answer]>([
-    ['500', status(500)], ['503', status(503)], ['204', status(204)],
+    ['500', status(500)], ['503', status(503)], ['429', status(429)], ['204', status(204)],
     ['a body too short', (_request, response) => void response.writeHead(206).end(data.subarray(65_536, 70_000))],
     ['a whole file too short', (_request, response) => void response.writeHead(200).end(data.subarray(0, 70_000))],
     ['a connection cut', (_request, response) => void response.writeHead(206).write('x', () => response.destroy())],
@@ -223,6 +221,17 @@ describe('what goes wrong', () => {
     expect(seed.retryAt).toBeGreaterThan(Date.now())
   })
 
+  test('a large file on a server without ranges: not read over and over', async () => {
+    const size = 100 << 20
+    const large = parseInfo(makeInfo({
+      name: 'a', files: [{ path: 'a', size }], pieceLength: 1 << 20, hashes: new Uint8Array(2000),
+    }))
+    answer = (_request, response) => void response.writeHead(200).write('x')
+    const seed = new WebSeed({ url: `${base}/f.bin`, info: large })
+    await expect(fetched(seed, 50, 1)).rejects.toThrow()
+    expect(seed.failed).toBe(true)
+  })
+
   test('a piece of it was wrong', async () => {
     const seed = new WebSeed({ url: `${base}/f.bin`, info: single })
     seed.giveUp()
@@ -247,32 +256,6 @@ describe('abort', () => {
     await expect(fetched(seed, 0, 1, data, stop.signal)).rejects.toThrow()
     answer = ranges
     expect(await fetched(seed, 0, 1)).toEqual([0])
-  })
-
-  test('two requests at once; who waits can leave, and does not hold up the next', async () => {
-    let most = 0
-    let now = 0
-    const held: (() => void)[] = []
-    let two!: () => void
-    const busy = new Promise<void>((resolve) => (two = resolve))
-    answer = (request, response, content) => {
-      most = Math.max(most, ++now)
-      if (now === 2) two()
-      held.push(() => (now--, ranges(request, response, content)))
-    }
-    const seed = new WebSeed({ url: `${base}/f.bin`, info: single })
-    const stop = new AbortController()
-    const running = [fetched(seed, 0, 1), fetched(seed, 1, 1)]
-    const leaving = expect(fetched(seed, 2, 1, data, stop.signal)).rejects.toThrow()
-    const waiting = fetched(seed, 3, 1)
-    await busy
-    stop.abort()
-    await leaving
-    expect(asked).toHaveLength(2)
-    answer = ranges
-    held.forEach((release) => release())
-    expect(await Promise.all([...running, waiting])).toEqual([[0], [1], [3]])
-    expect(most).toBe(2)
   })
 })
 

@@ -1,15 +1,14 @@
 import type { Bytes } from '../bytes.ts'
 import type { Info } from '../torrent/metainfo.ts'
 
-const maxRequests = 2
 /** Milliseconds without a byte after which a request has failed. */
 const patience = 20_000
 const firstPause = 1_000
 const longestPause = 5 * 60_000
 /** Failures in a row after which it is given up. */
 const maxFailures = 8
-/** What will not be otherwise next time. */
-const final = [401, 403, 404, 410, 416]
+/** Most bytes to pass over at a server that has no ranges. */
+const maxSkip = 32 << 20
 
 export interface WebSeedOptions {
   /** http: or https:. */
@@ -17,8 +16,6 @@ export interface WebSeedOptions {
   info: Info
   fetch?: typeof fetch
 }
-
-class Hopeless extends Error {}
 
 /**
  * A web seed (BEP 19): an ordinary HTTP server that has the torrent's files. A run of pieces is one range request per
@@ -31,9 +28,6 @@ export class WebSeed {
   #failed = false
   #failures = 0
   #retryAt = 0
-  #ranges = true
-  #busy = 0
-  #waiting: (() => void)[] = []
 
   constructor({ url, info, fetch: by = (...args) => fetch(...args) }: WebSeedOptions) {
     this.url = url
@@ -51,49 +45,31 @@ export class WebSeed {
     return this.#retryAt
   }
 
-  /** False where the server sends whole files whatever is asked: then long runs of pieces cost the least. */
-  get ranges(): boolean {
-    return this.#ranges
-  }
-
-  /** A piece of it was wrong. */
+  /** What it has is of no use. */
   giveUp(): void {
     this.#failed = true
   }
 
   /**
    * Fetches pieces [first, first + count), each given to onpiece once it is whole; nobody has verified it, and its
-   * buffer is the receiver's. Waits while two calls are under way. Rejects when the server fails (see failed and
-   * retryAt) and when signal aborts; pieces given until then are good.
+   * buffer is the receiver's. Rejects when the server fails (see failed and retryAt) and when signal aborts; pieces given
+   * until then are good. The caller sees to it that not too many run at once.
    */
   async fetchPieces(
     first: number, count: number, onpiece: (index: number, data: Bytes) => void, signal: AbortSignal,
   ): Promise<void> {
-    while (this.#busy >= maxRequests && !signal.aborted) {
-      await new Promise<void>((wake) => {
-        this.#waiting.push(wake)
-        signal.addEventListener('abort', () => wake(), { once: true })
-      })
-    }
-    signal.throwIfAborted()
     if (this.#failed || Date.now() < this.#retryAt) throw new Error('resting')
-    this.#busy++
     try {
       await this.#run(first, count, onpiece, signal)
       this.#failures = 0
     } catch (error) {
-      if (!signal.aborted) this.#pause(error instanceof Hopeless)
+      if (!signal.aborted) {
+        this.#failed ||= ++this.#failures >= maxFailures
+        const pause = Math.min(firstPause * 2 ** this.#failures, longestPause)
+        this.#retryAt = Date.now() + Math.round(pause * (0.5 + Math.random() / 2))
+      }
       throw error
-    } finally {
-      this.#busy--
-      for (const wake of this.#waiting.splice(0)) wake()
     }
-  }
-
-  #pause(hopeless: boolean): void {
-    this.#failed ||= hopeless || ++this.#failures >= maxFailures
-    const pause = Math.min(firstPause * 2 ** this.#failures, longestPause)
-    this.#retryAt = Date.now() + Math.round(pause * (0.5 + Math.random() / 2))
   }
 
   async #run(
@@ -163,12 +139,11 @@ export class WebSeed {
       // The header may be hidden from other origins.
       const [, from, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? []
       const other = status === 206 && from && (Number(from) !== start || (total !== '*' && Number(total) !== size))
-      if (other || final.includes(status)) throw new Hopeless(`status ${status}`)
-      if ((status !== 200 && status !== 206) || !body) throw new Error(`status ${status}`)
-
       // 200 is the whole file: what comes before start is of no use.
       let skip = status === 200 ? start : 0
-      if (status === 200 && end - start < size) this.#ranges = false
+      if (other || (status > 399 && status < 429) || skip > maxSkip) this.giveUp()
+      if (this.#failed || (status !== 200 && status !== 206) || !body) throw new Error(`status ${status}`)
+
       const reader = body.getReader()
       for (let left = end - start; left > 0; ) {
         const { done, value } = await reader.read()

@@ -1,4 +1,4 @@
-import { fromHex, utf8, type Bytes } from '../bytes.ts'
+import { concat, fromHex, fromUint32, utf8, type Bytes } from '../bytes.ts'
 
 export const choke = 0
 export const unchoke = 1
@@ -18,35 +18,18 @@ export const extended = 20
 
 export const protocol = utf8.encode('\x13BitTorrent protocol')
 
-/** The first 68 bytes of a wire. Both are 40 hex digits. */
+/** The first 68 bytes of a wire, with BEP 6 and 10. Both are 40 hex digits. */
 export function handshake(infoHash: string, peerId: string): Bytes {
-  const bytes = new Uint8Array(68)
-  bytes.set(protocol)
-  bytes[25] = 0x10 // BEP 10
-  bytes[27] = 0x04 // BEP 6
-  bytes.set(fromHex(infoHash)!, 28)
-  bytes.set(fromHex(peerId)!, 48)
-  return bytes
+  return concat([protocol, fromHex('0000000000100004' + infoHash + peerId)!])
 }
 
-/** One message in one buffer; payload is copied once. */
-export function message(id: number, numbers: readonly number[] = [], payload: Uint8Array = new Uint8Array()): Bytes {
-  const start = 5 + 4 * numbers.length
-  const bytes = new Uint8Array(start + payload.length)
-  const view = new DataView(bytes.buffer)
-  view.setUint32(0, bytes.length - 4)
-  bytes[4] = id
-  numbers.forEach((number, i) => view.setUint32(5 + 4 * i, number))
-  bytes.set(payload, start)
-  return bytes
+/** One message in one buffer; payloads are copied once. */
+export function message(id: number, numbers: readonly number[] = [], ...payloads: Uint8Array[]): Bytes {
+  const parts = [Uint8Array.of(id), ...numbers.map(fromUint32), ...payloads]
+  return concat([fromUint32(parts.reduce((sum, part) => sum + part.length, 0)), ...parts])
 }
 
 /** BEP 10: id 0 is its handshake, others are what the receiver named in its own. */
 export function extension(id: number, payload: Uint8Array): Bytes {
-  const bytes = new Uint8Array(6 + payload.length)
-  new DataView(bytes.buffer).setUint32(0, 2 + payload.length)
-  bytes[4] = extended
-  bytes[5] = id
-  bytes.set(payload, 6)
-  return bytes
+  return message(extended, [], Uint8Array.of(id), payload)
 }

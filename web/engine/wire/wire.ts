@@ -19,7 +19,7 @@
  *
  * A peer that breaks a rule is reported once, by onviolation, and nothing more of it is read.
  */
-import { equal, toHex, type Bytes } from '../bytes.ts'
+import { equal, toHex, toUint32, type Bytes } from '../bytes.ts'
 import { decode, dictOf, encode, sizeOf, textOf, type Dict } from '../torrent/bencode.ts'
 import { blockSize, maxInfo, type Info } from '../torrent/metainfo.ts'
 import { cleanText } from '../torrent/names.ts'
@@ -181,7 +181,7 @@ export class Wire {
   }
 
   #length(bytes: Bytes): void {
-    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+    const length = toUint32(bytes, 0)
     if (length > maxMessage) this.#violation('message too long')
     else if (length) this.#expect(length, this.#message)
   }
@@ -191,16 +191,15 @@ export class Wire {
     const { handler, info } = this
     const id = bytes[0]!
     const body = bytes.subarray(1)
-    const view = new DataView(body.buffer, body.byteOffset, body.length)
     const wrong = (): void => this.#violation(`bad message ${id}`)
 
     // Payload lengths by id; undefined is any.
     const size = [0, 0, 0, 0, 4, , 12, , 12, , , , , 4, 0, 0, 12, 4][id]
     if (size !== undefined && body.length !== size) return wrong()
-    const index = size === 4 || size === 12 || id === msg.piece ? body.length >= 4 ? view.getUint32(0) : Infinity : 0
-    if (index === Infinity || (info && index && index >= info.pieces)) return wrong()
-    const begin = size === 12 ? view.getUint32(4) : 0
-    const length = size === 12 ? view.getUint32(8) : 0
+    if (id === msg.piece && (body.length < 9 || body.length - 8 > this.#asked)) return wrong()
+    const number = (at: number): number => (id === msg.piece || size! > at ? toUint32(body, at) : 0)
+    const index = number(0)
+    if (info && index && index >= info.pieces) return wrong()
 
     switch (id) {
       case msg.choke: return handler.onchoke()
@@ -210,19 +209,20 @@ export class Wire {
       case msg.have: return handler.onhave(index)
       case msg.bitfield:
         return info && !fits(body, info.pieces) ? wrong() : handler.onbitfield(body)
-      case msg.request:
+      case msg.request: {
+        const length = number(8)
         if (!length || length > maxBlock) return wrong()
         if (!info) return
-        if (begin + length > Math.min(info.pieceLength, info.length - index * info.pieceLength)) return wrong()
-        return handler.onrequest(index, begin, length)
+        if (number(4) + length > Math.min(info.pieceLength, info.length - index * info.pieceLength)) return wrong()
+        return handler.onrequest(index, number(4), length)
+      }
       case msg.piece:
-        if (body.length < 9 || body.length - 8 > this.#asked) return wrong()
-        return handler.onpiece(index, view.getUint32(4), body.subarray(8))
-      case msg.cancel: return handler.oncancel(index, begin, length)
+        return handler.onpiece(index, number(4), body.subarray(8))
+      case msg.cancel: return handler.oncancel(index, number(4), number(8))
       case msg.suggest: return handler.onsuggest?.(index)
       case msg.haveAll: return handler.onhaveall()
       case msg.haveNone: return handler.onhavenone()
-      case msg.reject: return handler.onreject(index, begin, length)
+      case msg.reject: return handler.onreject(index, number(4), number(8))
       case msg.allowedFast: return handler.onallowedfast?.(index)
       case msg.extended: return body.length ? this.#extended(body[0]!, body.subarray(1)) : wrong()
     }
