@@ -1,16 +1,12 @@
 import type { Bytes } from '../bytes.ts'
 import type { Engine } from '../engine.ts'
 import type { RangeSource } from '../stream/source.ts'
+import { readable } from '../stream/stream.ts'
 import { fileURL } from '../stream/url.ts'
 import type { FileState } from '../types.ts'
 import type { Torrent } from './torrent-handle.ts'
 
 export type EngineCall = <T>(work: (engine: Engine) => Promise<T>) => Promise<T>
-
-/** What one read of the engine may return at most, bytes. */
-const chunk = 1 << 20
-
-let readers = 0
 
 export interface StreamOptions {
   /** First byte. Default 0. */
@@ -35,7 +31,10 @@ export let source: (file: TorrentFile) => RangeSource
 /** One file of a torrent. Whatever reads it waits for the bytes it needs, which are fetched before others. */
 export class TorrentFile {
   static {
-    source = (file) => ({ name: file.name, type: file.type, size: file.size, ...file.#ranges })
+    source = (file) => {
+      const { name, type, size } = file
+      return { name, type, size, ...ranges(file.#call, file.#torrent.infoHash, file.#index) }
+    }
     revoke = (file) => {
       file.#revoked = true
       void file.#url?.then((url) => URL.revokeObjectURL(url)).catch(() => {})
@@ -45,7 +44,6 @@ export class TorrentFile {
   readonly #torrent: Torrent
   readonly #index: number
   readonly #call: EngineCall
-  readonly #ranges: Pick<RangeSource, 'read' | 'release'>
   #url: Promise<string> | undefined
   #revoked = false
 
@@ -53,7 +51,6 @@ export class TorrentFile {
     this.#torrent = torrent
     this.#index = index
     this.#call = call
-    this.#ranges = ranges(call, torrent.infoHash, index)
   }
 
   get #state(): FileState {
@@ -93,27 +90,8 @@ export class TorrentFile {
   }
 
   /** The bytes in order, read no faster than they are taken. Cancel it when you need no more. */
-  stream({ start = 0, end = this.size - 1 }: StreamOptions = {}): ReadableStream<Bytes> {
-    const reader = `stream-${readers++}`
-    const stop = Math.min(end + 1, this.size)
-    let at = Math.max(0, start)
-    const release = () => this.#ranges.release(reader)
-    return new ReadableStream<Bytes>(
-      {
-        pull: async (controller) => {
-          if (at < stop) {
-            const bytes = await this.#ranges.read(at, Math.min(stop, at + chunk), reader)
-            at += bytes.length
-            controller.enqueue(bytes)
-          }
-          if (at < stop) return
-          controller.close()
-          release()
-        },
-        cancel: release,
-      },
-      { highWaterMark: 0 },
-    )
+  stream({ start, end = this.size - 1 }: StreamOptions = {}): ReadableStream<Bytes> {
+    return readable(source(this), { start, end: end + 1 })
   }
 
   /**
