@@ -1,0 +1,84 @@
+/** Links and rendezvous in real browsers, against the real tracker. */
+import type { Page } from 'puppeteer-core'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { enter, harness, until, type Kind, type Lab, type Server } from './harness/index.ts'
+
+const kit = harness()
+declare const lab: typeof import('./link.page.ts')
+let server: Server
+let place: Lab
+
+beforeAll(async () => {
+  server = await kit.serve({ pages: false })
+  place = await kit.lab(new URL('./link.page.ts', import.meta.url))
+})
+
+async function open(kind: Kind): Promise<Page> {
+  const { page } = await kit.person(kind)
+  await enter(page, place)
+  return page
+}
+
+const join = (page: Page, from: number, to: number, whole: boolean, brief = false) =>
+  page.evaluate((tracker, from, to, whole, brief) => lab.join(tracker, from, to, whole, { brief }), server.tracker, from, to, whole, brief)
+const state = (page: Page) => page.evaluate(() => lab.state())
+
+describe.each<[Kind, Kind]>([
+  ['chromium', 'chromium'],
+  ['chromium', 'firefox'],
+  ['firefox', 'chromium'],
+])('%s seeds, %s lacks', (kind, otherKind) => {
+  test('ten torrents over one link, which dies with its page', async () => {
+    const [seeder, leecher] = [await open(kind), await open(otherKind)]
+    await join(seeder, 0, 10, true)
+    await join(leecher, 0, 10, false)
+    await until('ten channels', async () => (await state(leecher)).met === 10)
+    await until('the way to be known', async () => (await state(leecher)).kinds[0] === 'direct')
+    expect(await state(leecher)).toMatchObject({ links: 1, channels: 10, closed: 0, failed: 0 })
+    expect((await state(leecher)).connectionsMade).toBeLessThanOrEqual(6)
+    await seeder.evaluate(() => lab.pour(3_000_000))
+    await until('all bytes', async () => (await state(leecher)).received === 10 * 3_000_001)
+    await seeder.goto('about:blank')
+    await until('all channels to close', async () => (await state(leecher)).closed === 10)
+    expect(await state(leecher)).toMatchObject({ links: 0, channels: 0, failed: 0 })
+  })
+
+  test('more torrents than a link has channel ids, one after another', async () => {
+    const [seeder, leecher] = [await open(kind), await open(otherKind)]
+    await join(seeder, 0, 1_100, true)
+    await join(leecher, 0, 1_100, false, true)
+    await until('all torrents', async () => (await state(leecher)).lacking === 0, { within: 50_000 })
+    for (const page of [seeder, leecher]) {
+      const { links, connectionsMade } = await state(page)
+      expect(links).toBe(1)
+      expect(connectionsMade).toBeLessThanOrEqual(6)
+    }
+  })
+
+  test('both lack what the other has, and call at once', async () => {
+    const [one, other] = [await open(kind), await open(otherKind)]
+    await Promise.all([
+      join(one, 0, 5, true).then(() => join(one, 5, 10, false)),
+      join(other, 5, 10, true).then(() => join(other, 0, 5, false)),
+    ])
+    for (const page of [one, other]) {
+      await until('all to meet on one link', async () => {
+        const { links, channels } = await state(page)
+        return links === 1 && channels === 10
+      })
+      expect((await state(page)).connectionsMade).toBeLessThanOrEqual(6)
+    }
+  })
+})
+
+test('who comes first is found by a seeder that comes later, and the tracker may restart', async () => {
+  const [leecher, seeder] = [await open('chromium'), await open('chromium')]
+  await join(leecher, 0, 1, false)
+  await until('the tracker', async () => (await state(leecher)).trackers[0]?.status === 'working')
+  await server.restart()
+  await join(seeder, 0, 1, true)
+  await until('a channel', async () => (await state(leecher)).met === 1)
+  await seeder.evaluate(() => lab.leave())
+  await until('the link to end', async () => (await state(leecher)).links === 0)
+  await until('the tracker to know', async () => (await state(leecher)).trackers[0]?.seeders === 0)
+})
