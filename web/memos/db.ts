@@ -7,7 +7,7 @@
  *   chunks   what a take has so far, in order
  *   bundles  links to several memos that were given out
  */
-import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from 'idb'
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
 import type { Memo } from './memo.ts'
 
 export interface Take {
@@ -43,14 +43,11 @@ interface Schema extends DBSchema {
 type Tables = ('memos' | 'audio' | 'takes' | 'chunks' | 'bundles')[]
 
 export class MemoDb {
-  readonly #db: IDBPDatabase<Schema>
+  readonly #db: Promise<IDBPDatabase<Schema>>
 
-  private constructor(db: IDBPDatabase<Schema>) {
-    this.#db = db
-  }
-
-  static async open(name = 'memos'): Promise<MemoDb> {
-    const db = await openDB<Schema>(name, 1, {
+  /** Every call rejects where the browser gives the page no storage. */
+  constructor(name = 'memos') {
+    this.#db = openDB<Schema>(name, 1, {
       upgrade(db) {
         db.createObjectStore('memos', { keyPath: 'id' })
         db.createObjectStore('audio')
@@ -61,31 +58,27 @@ export class MemoDb {
       // A newer version of the app in another tab must not wait for this one.
       blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
     })
-    return new MemoDb(db)
+    this.#db.catch(() => {})
   }
 
-  static destroy(name = 'memos'): Promise<void> {
-    return deleteDB(name)
+  async close(): Promise<void> {
+    ;(await this.#db).close()
   }
 
-  close(): void {
-    this.#db.close()
+  async memos(): Promise<Memo[]> {
+    return (await this.#db).getAll('memos')
   }
 
-  memos(): Promise<Memo[]> {
-    return this.#db.getAll('memos')
+  async memo(id: string): Promise<Memo | undefined> {
+    return (await this.#db).get('memos', id)
   }
 
-  memo(id: string): Promise<Memo | undefined> {
-    return this.#db.get('memos', id)
-  }
-
-  audio(id: string): Promise<Blob | undefined> {
-    return this.#db.get('audio', id)
+  async audio(id: string): Promise<Blob | undefined> {
+    return (await this.#db).get('audio', id)
   }
 
   async add(memo: Memo, audio?: Blob): Promise<void> {
-    const tx = this.#write(['memos', 'audio'])
+    const tx = await this.#write(['memos', 'audio'])
     if (audio) void tx.objectStore('audio').put(audio, memo.id).catch(ignore)
     void tx.objectStore('memos').put(memo).catch(ignore)
     await tx.done
@@ -93,7 +86,7 @@ export class MemoDb {
 
   /** What change makes of the row as it is now; undefined when there is none. */
   async update(id: string, change: (memo: Memo) => Partial<Memo>): Promise<Memo | undefined> {
-    const tx = this.#write(['memos'])
+    const tx = await this.#write(['memos'])
     const store = tx.objectStore('memos')
     const memo = await store.get(id)
     const changed = memo && { ...memo, ...change(memo), id }
@@ -103,36 +96,36 @@ export class MemoDb {
   }
 
   async delete(id: string): Promise<void> {
-    const tx = this.#write(['memos', 'audio'])
+    const tx = await this.#write(['memos', 'audio'])
     void tx.objectStore('audio').delete(id).catch(ignore)
     void tx.objectStore('memos').delete(id).catch(ignore)
     await tx.done
   }
 
-  takes(): Promise<Take[]> {
-    return this.#db.getAll('takes')
+  async takes(): Promise<Take[]> {
+    return (await this.#db).getAll('takes')
   }
 
   async beginTake(take: Take): Promise<void> {
-    const tx = this.#write(['takes'])
+    const tx = await this.#write(['takes'])
     void tx.objectStore('takes').put(take).catch(ignore)
     await tx.done
   }
 
   async addChunk(take: string, index: number, chunk: Chunk): Promise<void> {
-    const tx = this.#write(['chunks'])
+    const tx = await this.#write(['chunks'])
     void tx.objectStore('chunks').put(chunk, [take, index]).catch(ignore)
     await tx.done
   }
 
   /** From the chunk with that index on, at most count. */
-  chunks(take: string, from: number, count: number): Promise<Chunk[]> {
-    return this.#db.getAll('chunks', chunksOf(take, from), count)
+  async chunks(take: string, from: number, count: number): Promise<Chunk[]> {
+    return (await this.#db).getAll('chunks', chunksOf(take, from), count)
   }
 
   /** The take becomes a memo, or nothing where none is given: both or neither, in one transaction. */
   async endTake(take: string, memo?: Memo, audio?: Blob): Promise<void> {
-    const tx = this.#write(['memos', 'audio', 'takes', 'chunks'])
+    const tx = await this.#write(['memos', 'audio', 'takes', 'chunks'])
     if (memo && audio) {
       void tx.objectStore('audio').put(audio, memo.id).catch(ignore)
       void tx.objectStore('memos').put(memo).catch(ignore)
@@ -142,18 +135,18 @@ export class MemoDb {
     await tx.done
   }
 
-  bundles(): Promise<Bundle[]> {
-    return this.#db.getAll('bundles')
+  async bundles(): Promise<Bundle[]> {
+    return (await this.#db).getAll('bundles')
   }
 
   async addBundle(bundle: Bundle): Promise<void> {
-    const tx = this.#write(['bundles'])
+    const tx = await this.#write(['bundles'])
     void tx.objectStore('bundles').put(bundle).catch(ignore)
     await tx.done
   }
 
-  #write<T extends Tables>(tables: T) {
-    return this.#db.transaction(tables, 'readwrite', { durability: 'strict' })
+  async #write<T extends Tables>(tables: T) {
+    return (await this.#db).transaction(tables, 'readwrite', { durability: 'strict' })
   }
 }
 

@@ -9,7 +9,7 @@ const make = (id: string, created: number, more: Partial<Memo> = {}): Memo => ({
 })
 
 async function open(name: string): Promise<Library> {
-  return new Library(await MemoDb.open(name))
+  return new Library(new MemoDb(name))
 }
 
 it('lists memos newest first, two of the same moment included', async () => {
@@ -46,7 +46,7 @@ it('changes one thing without undoing what changed meanwhile', async () => {
 })
 
 it('shows in one tab what another changed', async () => {
-  const db = await MemoDb.open('tabs')
+  const db = new MemoDb('tabs')
   const [here, there] = [new Library(db, new BroadcastChannel('memos')), new Library(db, new BroadcastChannel('memos'))]
   await there.reload()
   const seen = new Promise<void>((resolve) => there.on('change', resolve))

@@ -7,12 +7,19 @@ export interface Track {
   title: string
   /** Seconds, as the memo says: MediaRecorder's files do not always know. */
   duration: number
-  /** Where the sound is. The player lets go of object URLs itself. */
-  open(): Promise<string>
+  open(): Promise<Sound>
+}
+
+export interface Sound {
+  url: string
+  /** The player needs the URL no longer. */
+  release?(): void
 }
 
 export interface PlayerEvents {
   change: void
+  /** While it plays, at every frame that is drawn. */
+  time: void
   /** The sound could not be played. */
   failed: { id: string; error: unknown }
 }
@@ -23,9 +30,10 @@ export class Player extends Emitter<PlayerEvents> {
   readonly #audio: HTMLAudioElement
   readonly #session: MediaSession | undefined
   #track: Track | undefined
-  #url: string | undefined
+  #sound: Sound | undefined
   #opening = 0
   #rate = 1
+  #frame = 0
 
   constructor(audio: HTMLAudioElement, session?: MediaSession) {
     super()
@@ -88,14 +96,14 @@ export class Player extends Emitter<PlayerEvents> {
       this.#track = track
       this.#changed()
       try {
-        const url = await track.open()
-        if (opening !== this.#opening) return release(url)
-        this.#url = url
+        const sound = await track.open()
+        if (opening !== this.#opening) return sound.release?.()
+        this.#sound = sound
+        this.#audio.src = sound.url
       } catch (error) {
         if (opening === this.#opening) this.#fail(error)
         return
       }
-      this.#audio.src = this.#url
       this.#audio.defaultPlaybackRate = this.#audio.playbackRate = this.#rate
     }
     if (from !== undefined) this.#audio.currentTime = from
@@ -104,7 +112,7 @@ export class Player extends Emitter<PlayerEvents> {
   }
 
   async resume(): Promise<void> {
-    if (this.#url) await this.#audio.play().catch((error: Error) => error.name === 'AbortError' || this.#fail(error))
+    if (this.#sound) await this.#audio.play().catch((error: Error) => error.name === 'AbortError' || this.#fail(error))
   }
 
   pause(): void {
@@ -112,7 +120,7 @@ export class Player extends Emitter<PlayerEvents> {
   }
 
   seek(seconds: number): void {
-    if (!this.#url) return
+    if (!this.#sound) return
     this.#audio.currentTime = Math.min(Math.max(0, seconds), this.duration)
     this.#changed()
   }
@@ -122,12 +130,12 @@ export class Player extends Emitter<PlayerEvents> {
     this.#opening++
     this.#track = undefined
     this.#audio.pause()
-    if (this.#url) {
-      release(this.#url)
+    if (this.#sound) {
+      this.#sound.release?.()
       this.#audio.removeAttribute('src')
       this.#audio.load()
     }
-    this.#url = undefined
+    this.#sound = undefined
     this.#changed()
   }
 
@@ -147,9 +155,14 @@ export class Player extends Emitter<PlayerEvents> {
       }
     }
     this.emit('change', undefined)
+    if (this.playing && !this.#frame) this.#tick()
   }
-}
 
-function release(url: string): void {
-  if (url.startsWith('blob:')) URL.revokeObjectURL(url)
+  #tick(): void {
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0
+      this.emit('time', undefined)
+      if (this.playing) this.#tick()
+    })
+  }
 }

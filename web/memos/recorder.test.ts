@@ -70,7 +70,7 @@ let outcomes: Outcome[]
 let count = 0
 
 beforeEach(async () => {
-  db = await MemoDb.open(`recorder-${count++}`)
+  db = new MemoDb(`recorder-${count++}`)
   ;[time, streams, prompts, outcomes, FakeMediaRecorder.made] = [0, [], [], [], []]
   const browser = {
     getUserMedia: () =>

@@ -44,11 +44,11 @@ export function ago(then: number, now: number): string {
   return new Intl.RelativeTimeFormat('en', { numeric: 'auto' }).format(Math.trunc(seconds / step[1]), step[0])
 }
 
-/** "Tuesday 4 March 2025, 14:05" */
+/** "4 March 2025, 14:05" */
 export function longDate(date: Date, locale?: string): string {
-  const part = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat('en-GB', options).format(date)
+  const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric' })
   const time = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' })
-  return `${part({ weekday: 'long' })} ${part({ day: 'numeric', month: 'long', year: 'numeric' })}, ${time.format(date)}`
+  return `${day.format(date)}, ${time.format(date)}`
 }
 
 /** 1234567 → "1.2 MB" */

@@ -1,0 +1,94 @@
+import { html, nothing, type TemplateResult } from 'lit'
+import { PageElement } from '../ui/element.ts'
+import { icons } from '../ui/icons.ts'
+import { mark } from '../ui/mark.ts'
+import { notFound } from '../ui/parts.ts'
+import type { Host, Section } from '../ui/section.ts'
+import type { Toasts } from '../ui/toasts.ts'
+import '../ui/toasts.ts'
+import { about } from './about.ts'
+import { NodeHost } from './node.ts'
+import { Router, type Visit } from './router.ts'
+import { sections } from './sections.ts'
+import { register } from './updates.ts'
+
+/** The shell: navigation, the section whose address it is, and toasts. */
+class App extends PageElement {
+  readonly #router = new Router((visit) => void this.#visit(visit))
+  readonly #nodes = new NodeHost()
+  readonly #started = new Set<Section>()
+  #section: Section | undefined
+  #view: TemplateResult | undefined
+  #path = ''
+
+  readonly #host: Host = {
+    node: () => this.#nodes.get(),
+    navigate: (path, options) => this.#router.navigate(path, options),
+    back: (path) => this.#router.back(path),
+    toast: (toast) => void this.updateComplete.then(() => this.querySelector<Toasts>('ui-toasts')!.show(toast)),
+    title: (text) => {
+      const title = `${text} · Starling`
+      if (document.title !== title) document.title = title
+    },
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.#router.start()
+    const registering = () => void register(this.#host.toast).catch(reportError)
+    if (document.readyState === 'complete') registering()
+    else addEventListener('load', registering, { once: true })
+  }
+
+  async #visit({ url, first, scroll }: Visit): Promise<void> {
+    if (url.pathname === '/') return this.#router.navigate(sections[0]!.path, { replace: true })
+    this.#path = url.pathname
+    const section = sections.find((section) => section.owns(url))
+    if (this.#section && this.#section !== section) this.#section.leave()
+    this.#section = section
+    if (section && !this.#started.has(section)) {
+      this.#started.add(section)
+      section.start(this.#host)
+    }
+    this.#view = section?.view(url) ?? this.#own(url)
+    this.requestUpdate()
+    if (first) return
+    await this.updateComplete
+    // The views' own parts are drawn in turns of their own.
+    await new Promise(requestAnimationFrame)
+    if (!this.contains(document.activeElement) || !isField(document.activeElement)) {
+      this.querySelector<HTMLElement>('[data-focus]')?.focus({ preventScroll: true })
+    }
+    scrollTo(0, scroll)
+  }
+
+  #own({ pathname }: URL): TemplateResult {
+    if (pathname === '/about') {
+      this.#host.title('What leaves this device')
+      return about()
+    }
+    this.#host.title('Nothing is here')
+    return notFound('This address leads nowhere. It may be mistyped, or cut short.')
+  }
+
+  protected override render() {
+    return html`
+      <a class="skip" href="#main">Skip to content</a>
+      <header class="shell-bar ${sections.length > 1 ? 'many' : ''}">
+        <a class="brand" href="/" aria-label="Starling">${mark()}<span class="brand-name">Starling</span></a>
+        <nav aria-label="Sections">
+          ${sections.map(
+            (section) => html`<a href=${section.path} aria-current=${section === this.#section ? 'true' : nothing}>${section.icon}<span>${section.title}</span></a>`,
+          )}
+        </nav>
+        <a class="button icon-only quiet about-link" href="/about" aria-label="What leaves this device" aria-current=${this.#path === '/about' ? 'page' : nothing}>${icons.info}</a>
+      </header>
+      <main id="main" tabindex="-1">${this.#view}</main>
+      <ui-toasts></ui-toasts>
+    `
+  }
+}
+
+const isField = (element: Element | null): boolean => !!element?.matches('input, textarea, select')
+
+customElements.define('starling-app', App)

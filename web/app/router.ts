@@ -1,0 +1,73 @@
+/**
+ * Addresses: links are real links; those to this app change the address without a new page. Keeps where each entry of
+ * the history was scrolled to.
+ */
+interface Entry {
+  /** Names the entry, for its scroll position. */
+  key: string
+  /** The path of the entry before it, where that is this app's. */
+  from?: string
+}
+
+export interface Visit {
+  url: URL
+  /** The page was just opened. */
+  first: boolean
+  /** Where the entry had been scrolled to; 0 for a new one. */
+  scroll: number
+}
+
+export class Router {
+  readonly #visit: (visit: Visit) => void
+  readonly #scrolls = new Map<string, number>()
+  #entry: Entry
+
+  constructor(visit: (visit: Visit) => void) {
+    this.#visit = visit
+    this.#entry = (history.state as Entry | null)?.key ? (history.state as Entry) : { key: crypto.randomUUID() }
+  }
+
+  start(): void {
+    history.scrollRestoration = 'manual'
+    history.replaceState(this.#entry, '')
+    document.addEventListener('click', (event) => this.#click(event))
+    // Also when only what is behind the # changed: another link was pasted over this one.
+    addEventListener('popstate', () => {
+      this.#scrolls.set(this.#entry.key, scrollY)
+      const entry = history.state as Entry | null
+      if (!entry?.key) history.replaceState({ key: crypto.randomUUID() } satisfies Entry, '')
+      this.#entry = history.state as Entry
+      this.#tell(false)
+    })
+    this.#tell(true)
+  }
+
+  navigate(path: string, { replace = false } = {}): void {
+    const url = new URL(path, location.href)
+    const again = replace || url.href === location.href
+    this.#scrolls.set(this.#entry.key, scrollY)
+    this.#entry = { key: crypto.randomUUID(), from: again ? this.#entry.from : location.pathname }
+    if (again) history.replaceState(this.#entry, '', url)
+    else history.pushState(this.#entry, '', url)
+    this.#tell(false)
+  }
+
+  /** To that path: by going back where it lies just before, so that the history does not grow. */
+  back(path: string): void {
+    if (this.#entry.from === path) history.back()
+    else this.navigate(path, { replace: true })
+  }
+
+  #tell(first: boolean): void {
+    this.#visit({ url: new URL(location.href), first, scroll: this.#scrolls.get(this.#entry.key) ?? 0 })
+  }
+
+  #click(event: MouseEvent): void {
+    if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    const link = event.composedPath().find((node): node is HTMLAnchorElement => node instanceof HTMLAnchorElement && !!node.href)
+    if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return
+    if (link.hash && link.pathname === location.pathname && document.getElementById(link.hash.slice(1))) return
+    event.preventDefault()
+    this.navigate(link.href)
+  }
+}

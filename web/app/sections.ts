@@ -1,0 +1,5 @@
+import { section as memos } from '../memos/index.ts'
+import type { Section } from '../ui/section.ts'
+
+/** In the order of the navigation. `/` leads to the first. */
+export const sections: readonly Section[] = [memos]

@@ -1,0 +1,36 @@
+/** The service worker's life, as the user sees it: ready to work offline; a newer version is there. */
+import type { Ready, Word } from '../engine/stream/protocol.ts'
+import type { Toast } from '../ui/toasts.ts'
+
+export async function register(toast: (toast: Toast) => void): Promise<void> {
+  const { serviceWorker } = navigator
+  if (!serviceWorker) return
+  let agreed = false
+  const reload = { label: 'Reload', run: () => location.reload() }
+  serviceWorker.addEventListener('message', ({ data }: MessageEvent<Ready | undefined>) => {
+    if (data?.type !== 'starling:ready') return
+    if (!data.updated) toast({ text: 'App ready for offline use' })
+    else if (agreed) location.reload()
+    else toast({ text: 'App updated', time: Infinity, action: reload })
+  })
+
+  /** It waits until the user agrees, so that no page loses its own version while it works. */
+  const offer = (worker: ServiceWorker) => {
+    const run = () => {
+      agreed = true
+      worker.postMessage({ type: 'starling:update' } satisfies Word)
+    }
+    toast({ text: 'App updated', time: Infinity, action: { label: 'Reload', run } })
+  }
+  const registration = await serviceWorker.register('/sw.js', { type: 'module' })
+  if (registration.waiting && serviceWorker.controller) offer(registration.waiting)
+  registration.addEventListener('updatefound', () => {
+    const worker = registration.installing
+    worker?.addEventListener('statechange', () => {
+      if (worker.state === 'installed' && serviceWorker.controller) offer(worker)
+    })
+  })
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') void registration.update().catch(() => undefined)
+  })
+}

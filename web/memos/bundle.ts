@@ -1,0 +1,24 @@
+/** Several memos in one link: a small file that lists their links (docs/protocol.md, "Several things in one link"). */
+export const bundleType = 'application/vnd.starling.links+json'
+
+/** Longest such file that is read, bytes. */
+export const maxBundle = 256 * 1024
+const maxLinks = 1000
+
+/** link is a URL with everything that matters behind its #. */
+export const partOf = (link: string): string => link.slice(link.indexOf('#') + 1)
+
+export const makeBundle = (links: readonly string[]): File =>
+  new File([JSON.stringify({ links })], 'memos.json', { type: bundleType })
+
+/** The links in it that are links, each once; never throws. */
+export function parseBundle(text: string): string[] {
+  try {
+    const { links } = JSON.parse(text) as { links?: unknown }
+    if (!Array.isArray(links)) return []
+    const good = links.filter((link): link is string => typeof link === 'string' && /^[0-9a-f]{40}(\.[\w-]{22})?$/.test(link))
+    return [...new Set(good)].slice(0, maxLinks)
+  } catch {
+    return []
+  }
+}

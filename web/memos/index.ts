@@ -1,0 +1,34 @@
+/** The section as the shell sees it. */
+import { html } from 'lit'
+import { icons } from '../ui/icons.ts'
+import type { Section } from '../ui/section.ts'
+import { Memos, paths } from './memos.ts'
+import './pages/screens.ts'
+import type { Route } from './pages/screens.ts'
+
+let memos: Memos
+
+function routeOf({ pathname, hash, search, href }: URL): Route {
+  if (pathname === paths.list) return { page: 'list' }
+  if (pathname === paths.record) return { page: 'record' }
+  if (pathname === '/m') return { page: 'receive', links: hash.length > 1 ? [href] : [] }
+  if (pathname === '/share') return { page: 'receive', links: new URLSearchParams(search).getAll('seeds').slice(0, 100) }
+  return { page: 'memo', id: pathname.slice('/memos/'.length) }
+}
+
+export const section: Section = {
+  id: 'memos',
+  title: 'Memos',
+  icon: icons.wave,
+  path: paths.list,
+  owns: ({ pathname }) => pathname === paths.list || pathname === '/m' || pathname === '/share' || /^\/memos\/[\w-]+$/.test(pathname),
+  start: (host) => {
+    memos = new Memos(host)
+  },
+  view: (url) => {
+    const route = routeOf(url)
+    if (route.page !== 'record') memos.leaveRecording()
+    return html`<memos-screens .memos=${memos} .route=${route}></memos-screens>`
+  },
+  leave: () => memos.leaveRecording(),
+}

@@ -1,0 +1,176 @@
+/** The section at work: what its screens share, and what happens whichever of them is shown. */
+import type { Host } from '../ui/section.ts'
+import { partOf } from './bundle.ts'
+import { isFull, MemoDb, type Take } from './db.ts'
+import { Library, undoTime } from './library.ts'
+import { badge, type Memo } from './memo.ts'
+import { chosenMicrophone, explain, type Trouble } from './microphone.ts'
+import { Player, type Track } from './player.ts'
+import { Receiving } from './receiving.ts'
+import { Recorder, thisBrowser, type Outcome } from './recorder.ts'
+import { Sharing } from './sharing.ts'
+import { fileName } from './titles.ts'
+import { guard } from './vigil.ts'
+import { seekable } from './webm.ts'
+
+export const paths = {
+  list: '/memos',
+  record: '/memos/new',
+  memo: (id: string) => `/memos/${id}`,
+  /** Where the transfer of what a link leads to is shown. */
+  receive: (link: string) => (link.startsWith('magnet:') ? `/share?${new URLSearchParams({ seeds: link })}` : `/m#${partOf(link)}`),
+}
+
+export class Memos {
+  readonly host: Host
+  readonly library = new Library(new MemoDb(), new BroadcastChannel('memos'))
+  readonly recorder = new Recorder(this.library.db, thisBrowser())
+  readonly player = new Player(new Audio(), navigator.mediaSession)
+  readonly receiving: Receiving
+  readonly sharing: Sharing
+  /** Why the microphone could not be had, the last time it was asked for. */
+  trouble: Trouble | undefined
+  /** The browser gives this page no storage. */
+  homeless: unknown
+  /** The memo whose title is to be written now: it was just recorded. */
+  fresh: string | undefined
+
+  constructor(host: Host) {
+    this.host = host
+    this.receiving = new Receiving(() => host.node(), this.library)
+    this.sharing = new Sharing(() => host.node(), this.library, this.receiving)
+    this.recorder.on('ended', (outcome) => void this.#ended(outcome))
+    this.library.on('purged', (memo) => {
+      if (badge(memo)) void this.sharing.forget(memo).catch(reportError)
+    })
+    this.player.on('failed', () => host.toast({ text: 'This memo cannot be played here.' }))
+    guard(this)
+    void this.#begin()
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      await this.library.reload()
+      await this.library.findInterrupted(navigator.locks)
+      await this.library.purge()
+    } catch (error) {
+      this.homeless = error
+      this.library.emit('change', undefined)
+      return
+    }
+    const bundles = await this.library.db.bundles()
+    if (!bundles.length && !this.library.memos.some(badge)) return
+    const resume = () => this.sharing.resume().catch(reportError)
+    // One tab seeds all; when it closes, another one does.
+    if (navigator.locks) void navigator.locks.request('memos-sharing', () => resume().then(() => new Promise(() => {})))
+    else void resume()
+  }
+
+  async record(): Promise<void> {
+    this.trouble = undefined
+    this.player.stop()
+    try {
+      await this.recorder.start(chosenMicrophone())
+    } catch (error) {
+      this.trouble = isFull(error)
+        ? { title: 'This device is full', steps: ['Make some room, for example by deleting memos.', 'Then press Record again.'] }
+        : explain(error, { userAgent: navigator.userAgent, secure: isSecureContext })
+      this.recorder.emit('change', undefined)
+    }
+  }
+
+  /** The user went elsewhere: what was being recorded is saved. */
+  leaveRecording(): void {
+    if (this.recorder.state === 'idle' || this.recorder.state === 'saving') return
+    void this.recorder.stop().then((memo) => {
+      if (memo) this.host.toast({ text: `Saved “${memo.title}”`, action: { label: 'Open', run: () => this.host.navigate(paths.memo(memo.id)) } })
+    })
+  }
+
+  async #ended({ reason, memo, error }: Outcome): Promise<void> {
+    await this.library.changed()
+    const words: Record<string, string> = {
+      unplugged: 'The microphone was unplugged.',
+      full: 'This device is full.',
+      failed: 'The recording broke off.',
+    }
+    if (reason === 'cancelled' && memo) this.offerUndo([memo], 'Recording discarded')
+    if (words[reason]) {
+      const rest = memo ? ' What was recorded up to then is saved.' : reason === 'full' ? ' What was recorded is safe: make some room, then press Keep.' : ''
+      if (error) reportError(error)
+      this.host.toast({ text: words[reason] + rest, time: Infinity })
+      if (memo && location.pathname === paths.record) this.host.navigate(paths.memo(memo.id), { replace: true })
+      if (!memo) await this.library.findInterrupted(navigator.locks)
+    }
+    if (memo) void navigator.storage?.persist?.().catch(() => false)
+  }
+
+  async recover(take: Take, discard: boolean): Promise<void> {
+    try {
+      const memo = await this.library.recover(take, discard)
+      if (!memo) return
+      if (discard) this.offerUndo([memo], 'Recording discarded')
+      else this.host.navigate(paths.memo(memo.id))
+    } catch (error) {
+      const full = isFull(error)
+      if (!full) reportError(error)
+      this.host.toast({ text: full ? 'This device is full. Make some room, then try again: the recording is safe.' : 'That did not work. The recording is still there: try again.' })
+    }
+  }
+
+  async delete(memos: readonly Memo[]): Promise<void> {
+    if (memos.some((memo) => memo.id === this.player.id)) this.player.stop()
+    await this.library.remove(memos.map((memo) => memo.id))
+    this.offerUndo(memos, memos.length === 1 ? 'Memo deleted' : `${memos.length} memos deleted`)
+  }
+
+  offerUndo(memos: readonly Memo[], text: string): void {
+    const ids = memos.map((memo) => memo.id)
+    this.host.toast({
+      text,
+      time: undoTime,
+      action: { label: 'Undo', run: () => void this.library.restore(ids) },
+      closed: () => void this.library.purge(ids),
+    })
+  }
+
+  track(memo: Memo): Track {
+    return {
+      id: memo.id,
+      title: memo.title,
+      duration: memo.duration,
+      open: async () => {
+        if (memo.from) return { url: await (await this.receiving.file(memo)).url() }
+        const url = URL.createObjectURL(await this.sharing.audio(memo))
+        return { url, release: () => URL.revokeObjectURL(url) }
+      },
+    }
+  }
+
+  /** Plays it, or pauses it where it plays. */
+  toggle(memo: Memo): void {
+    if (this.player.id === memo.id && this.player.playing) this.player.pause()
+    else void this.player.play(this.track(memo))
+  }
+
+  /** As a file, with its title in it where the format has a place for that. */
+  async download(memo: Memo): Promise<void> {
+    try {
+      const audio = await this.sharing.audio(memo)
+      const titled = memo.type.includes('webm') ? await seekable(audio, memo.title) : undefined
+      const url = URL.createObjectURL(titled?.blob ?? audio)
+      const link = Object.assign(document.createElement('a'), { href: url, download: fileName(memo.title, memo.type) })
+      link.click()
+      setTimeout(() => URL.revokeObjectURL(url), 60_000)
+    } catch (error) {
+      reportError(error)
+      this.host.toast({ text: 'This memo could not be saved as a file.' })
+    }
+  }
+
+  /** Words that the user wrote; those who have the memo get them too, once they are done. */
+  async rewrite(id: string, words: { title?: string; description?: string }, done: boolean): Promise<void> {
+    const memo = await this.library.update(id, (memo) => ({ ...words, ...(memo.from ? { edited: true } : {}) }))
+    if (done && memo?.shares) await this.sharing.rename(memo).catch(reportError)
+  }
+}

@@ -1,0 +1,125 @@
+import { html, nothing } from 'lit'
+import { PageElement } from '../../ui/element.ts'
+import { icons } from '../../ui/icons.ts'
+import { bar, notFound } from '../../ui/parts.ts'
+import { cleanDescription } from '../card.ts'
+import { badge, maxDescription, maxTitle, type Memo } from '../memo.ts'
+import { paths, type Memos } from '../memos.ts'
+import type { Arrival } from '../receiving.ts'
+import { bytes, cleanTitle, formatName, longDate } from '../titles.ts'
+import './player.ts'
+import { ShareSheet } from './share-sheet.ts'
+
+/** One memo: hear it, name it, share it. */
+class MemoPage extends PageElement {
+  static override properties = { memos: { attribute: false }, memo: { attribute: false } }
+  declare memos: Memos
+  /** Its id. */
+  declare memo: string
+  /** Where not all of it is here yet. */
+  #arrival: Arrival | undefined
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.watch(this.memos.library, 'change')
+    const width = new ResizeObserver(() => this.#fields().forEach(grow))
+    width.observe(this)
+    this.onLeave(() => width.disconnect())
+  }
+
+  get #memo(): Memo | undefined {
+    return this.memos.library.get(this.memo)
+  }
+
+  #fields(): HTMLTextAreaElement[] {
+    return [...this.querySelectorAll<HTMLTextAreaElement>('textarea')]
+  }
+
+  protected override willUpdate(): void {
+    const memo = this.#memo
+    const arrival = memo?.from && !memo.from.done ? this.memos.receiving.open(memo.from.link) : undefined
+    if (arrival && arrival !== this.#arrival) this.watch(arrival, 'change')
+    this.#arrival = arrival
+  }
+
+  protected override updated(): void {
+    const memo = this.#memo
+    if (!memo) {
+      if (this.memos.library.loaded) this.memos.host.title('Nothing is here')
+      return
+    }
+    this.memos.host.title(memo.title)
+    for (const field of this.#fields()) {
+      // What is being written is the user's, whatever happens to the memo meanwhile.
+      const text = field.name === 'title' ? memo.title : memo.description
+      if (field === document.activeElement && field.dataset.memo === memo.id) continue
+      field.dataset.memo = memo.id
+      if (field.value !== text) field.value = text
+      grow(field)
+    }
+    if (this.memos.fresh === memo.id) {
+      this.memos.fresh = undefined
+      this.#fields()[0]!.focus()
+      this.#fields()[0]!.select()
+    }
+  }
+
+  /** Every letter is kept as it is written; those who have the memo get the words when they are done. */
+  readonly #write = ({ type, target }: Event): void => {
+    const field = target as HTMLTextAreaElement
+    const id = field.dataset.memo!
+    const words = field.name === 'title' ? { title: cleanTitle(field.value) } : { description: cleanDescription(field.value) }
+    if (type === 'change' && words.title) field.value = words.title
+    grow(field)
+    void this.memos.rewrite(id, words, type === 'change')
+  }
+
+  readonly #delete = (): void => {
+    const memo = this.#memo
+    if (!memo) return
+    void this.memos.delete([memo])
+    this.memos.host.back(paths.list)
+  }
+
+  protected override render() {
+    const memo = this.#memo
+    if (!memo) return this.memos.library.loaded ? notFound('This memo is not on this device: it was deleted, or it was recorded on another one.') : nothing
+    const arrived = this.#arrival ? (this.#arrival.torrent?.progress ?? 0) : 1
+    const label = badge(memo)
+    return html`<article class="memo">
+      <div class="memo-tools">
+        <a class="button quiet memo-back" href=${paths.list}>${icons.back}Memos</a>
+        <button class="button icon-only quiet" aria-label="Download" @click=${() => this.memos.download(memo)}>${icons.download}</button>
+        <button class="button icon-only quiet" aria-label="Delete" @click=${this.#delete}>${icons.trash}</button>
+        <button class="button primary" @click=${() => this.querySelector<ShareSheet>(ShareSheet.tag)!.open([memo])}>${icons.share}Share</button>
+      </div>
+      <h1 class="visually-hidden" tabindex="-1" data-focus>${memo.title}</h1>
+      <textarea name="title" class="memo-title" rows="1" aria-label="Title" maxlength=${maxTitle} autocomplete="off" enterkeyhint="done"
+        @keydown=${blurOnEnter} @input=${this.#write} @change=${this.#write}></textarea>
+      <p class="memo-facts">
+        <time datetime=${new Date(memo.created).toISOString()}>${longDate(new Date(memo.created))}</time>
+        <span>${[formatName(memo.type), bytes(memo.size)].filter(Boolean).join(', ')}</span>
+        ${label ? html`<span class="badge ${label.toLowerCase()}">${label}</span>` : nothing}
+      </p>
+      ${this.#arrival ? html`<div class="memo-arriving">${bar('Received', arrived)}<a href=${paths.receive(memo.from!.link)}>See where it stands</a></div>` : nothing}
+      <memos-player .memos=${this.memos} .memo=${memo} .loaded=${arrived}></memos-player>
+      <textarea name="description" class="memo-words" rows="2" aria-label="Description" placeholder="Add a description" maxlength=${maxDescription}
+        @input=${this.#write} @change=${this.#write}></textarea>
+      <memos-share-sheet .memos=${this.memos}></memos-share-sheet>
+    </article>`
+  }
+}
+
+function blurOnEnter(event: KeyboardEvent): void {
+  if (event.key !== 'Enter' || event.isComposing) return
+  event.preventDefault()
+  ;(event.target as HTMLElement).blur()
+}
+
+/** As tall as what is written in it. */
+function grow(area: HTMLTextAreaElement): void {
+  area.style.setProperty('height', 'auto')
+  area.style.setProperty('height', `${area.scrollHeight}px`)
+}
+
+customElements.define('memos-memo', MemoPage)

@@ -1,0 +1,129 @@
+import type { Torrent } from 'starling'
+import { html, nothing, type TemplateResult } from 'lit'
+import { copy } from '../../ui/clipboard.ts'
+import { icons } from '../../ui/icons.ts'
+import { qr } from '../../ui/parts.ts'
+import { Sheet } from '../../ui/sheet.ts'
+import type { Memo } from '../memo.ts'
+import type { Memos } from '../memos.ts'
+import type { Kind } from '../sharing.ts'
+import { failure } from '../standing.ts'
+
+/** A link to one memo or several, and what has become of it. */
+export class ShareSheet extends Sheet {
+  static readonly tag = 'memos-share-sheet'
+  static override properties = { ...Sheet.properties, memos: { attribute: false }, kind: { state: true }, torrent: { state: true }, error: { state: true }, copied: { state: true } }
+  declare memos: Memos
+  declare kind: Kind
+  declare torrent: Torrent | undefined
+  declare error: unknown
+  /** What was put on the clipboard, or could not be. */
+  declare copied: { text: string; done: boolean } | undefined
+  #what: readonly Memo[] = []
+
+  constructor() {
+    super()
+    this.kind = 'private'
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.watch(this.memos.sharing, 'change')
+  }
+
+  async open(what: readonly Memo[]): Promise<void> {
+    this.#what = what
+    await this.show()
+    await this.#make('private')
+  }
+
+  async #make(kind: Kind): Promise<void> {
+    const what = this.#what
+    this.kind = kind
+    this.torrent = this.error = this.copied = undefined
+    try {
+      const { sharing } = this.memos
+      const torrent = what.length === 1 ? await sharing.share(what[0]!, kind) : await sharing.bundle(what)
+      if (this.kind === kind && this.#what === what) this.torrent = torrent
+    } catch (error) {
+      if (this.kind === kind) this.error = error
+    }
+  }
+
+  async #copy(text: string): Promise<void> {
+    const done = await copy(text)
+    this.copied = { text, done }
+    if (!done) {
+      const field = [...this.querySelectorAll<HTMLInputElement>('input[readonly]')].find((input) => input.value === text)
+      field?.focus()
+      field?.select()
+    }
+  }
+
+  readonly #send = (): void => {
+    const { link } = this.torrent!
+    void navigator.share({ title: this.#title, url: link }).catch(() => undefined)
+  }
+
+  get #title(): string {
+    return this.#what.length === 1 ? this.#what[0]!.title : `${this.#what.length} memos`
+  }
+
+  protected override heading(): string {
+    return this.#what.length === 1 ? `Share “${this.#title}”` : `Share ${this.#title}`
+  }
+
+  protected override content(): TemplateResult {
+    const { torrent, error } = this
+    return html`
+      ${this.#what.length === 1
+        ? html`<fieldset class="choice-of-link">
+            <legend class="visually-hidden">Who can listen</legend>
+            ${this.#choice('private', 'Private link', icons.lock)}${this.#choice('public', 'Public link', icons.globe)}
+          </fieldset>`
+        : nothing}
+      <p class="sheet-words">
+        ${this.kind === 'private'
+          ? 'Anyone with this link can listen. It is encrypted, and the key is only in the link.'
+          : 'Anyone at all can listen, with any WebTorrent program. It is not encrypted.'}
+      </p>
+      ${error ? this.#failed(error) : torrent ? this.#links(torrent) : html`<div class="sheet-wait" role="status">Making the link…</div>`}
+    `
+  }
+
+  #choice(kind: Kind, text: string, icon: TemplateResult) {
+    return html`<label><input type="radio" name="kind" value=${kind} .checked=${this.kind === kind} @change=${() => this.#make(kind)} /><span>${icon}${text}</span></label>`
+  }
+
+  #failed(error: unknown) {
+    const { title, text } = failure(error)
+    return html`<div class="cause" role="alert"><strong>${title}</strong><p>${text}</p>
+      <button class="button" @click=${() => this.#make(this.kind)}>Try again</button></div>`
+  }
+
+  #links(torrent: Torrent) {
+    const { text, safe } = this.memos.sharing.status(torrent)
+    return html`
+      <div class="share-grid">
+        ${qr(torrent.link, 'The link as a QR code')}
+        <div class="share-links">
+          ${this.#link('Link', 'Copy link', torrent.link)}
+          ${this.kind === 'public' ? this.#link('Magnet', 'Copy magnet', torrent.magnetURI) : nothing}
+          ${'share' in navigator ? html`<button class="button" @click=${this.#send}>${icons.share}Send with…</button>` : nothing}
+        </div>
+      </div>
+      <p class="delivery ${safe ? 'safe' : ''}" role="status">${safe ? icons.check : html`<span class="pulse" aria-hidden="true"></span>`}<span>${text}</span></p>
+    `
+  }
+
+  #link(label: string, action: string, text: string) {
+    const copied = this.copied?.text === text ? this.copied : undefined
+    return html`<div class="link">
+      <input readonly aria-label=${label} .value=${text} @focus=${(event: Event) => (event.target as HTMLInputElement).select()} />
+      <button class="button primary" aria-label=${action} @click=${() => this.#copy(text)}>${copied?.done ? icons.check : icons.link}${copied?.done ? 'Copied' : action}</button>
+      <span class="link-note" role="status">${!copied ? '' : copied.done ? html`<span class="visually-hidden">${label} copied</span>` : 'The browser does not let the page copy. The link is selected: copy it yourself.'}</span>
+    </div>`
+  }
+}
+
+customElements.define(ShareSheet.tag, ShareSheet)

@@ -1,0 +1,216 @@
+/** Memos that come from others: from a link to rows of the library, and where each arrival stands on its way. */
+import type { Starling, Torrent } from 'starling'
+import { Emitter } from '../engine/emitter.ts'
+import { maxBundle, parseBundle, bundleType } from './bundle.ts'
+import { readCard } from './card.ts'
+import type { Library } from './library.ts'
+import { newId, type Memo } from './memo.ts'
+import { maxPeaks, peaksOf } from './peaks.ts'
+import { cleanTitle } from './titles.ts'
+
+/** Files of one torrent that become memos, at most. */
+const maxFiles = 200
+/** Largest file that is decoded for its drawing, bytes. */
+const maxDecoded = 32 << 20
+
+export class Arrival extends Emitter<{ change: void }> {
+  /** As it was given. */
+  readonly link: string
+  torrent: Torrent | undefined
+  /** What went wrong for good. */
+  error: unknown
+  /** The rows it became, once its metadata was here. */
+  memos: readonly string[] = []
+  /** The arrivals it led to, when it is a link to several memos. */
+  bundle: readonly Arrival[] | undefined
+  /** All of it is here and kept. */
+  saved = false
+  /** There is no sound in it. */
+  silent = false
+  /** When something last moved, milliseconds since 1970. */
+  moved = Date.now()
+
+  constructor(link: string) {
+    super()
+    this.link = link
+  }
+}
+
+export class Receiving {
+  readonly #node: () => Promise<Starling>
+  readonly #library: Library
+  readonly #arrivals = new Map<string, Arrival>()
+
+  constructor(node: () => Promise<Starling>, library: Library) {
+    this.#node = node
+    this.#library = library
+  }
+
+  /** Begins to fetch, or finds the arrival that already does. nested: it is part of a bundle, and cannot be one. */
+  open(link: string, nested = false): Arrival {
+    const key = infoHashOf(link) ?? link
+    const known = this.#arrivals.get(key)
+    if (known && !known.error) return known
+    const arrival = new Arrival(link)
+    this.#arrivals.set(key, arrival)
+    void this.#begin(arrival, nested)
+    return arrival
+  }
+
+  /** From the beginning, with the data that is here already. */
+  async retry(arrival: Arrival): Promise<Arrival> {
+    await arrival.torrent?.remove()
+    this.#arrivals.delete(infoHashOf(arrival.link) ?? arrival.link)
+    return this.open(arrival.link)
+  }
+
+  /** The memo that a link already led to here; a deleted one is taken back. */
+  async find(link: string): Promise<Memo | undefined> {
+    const infoHash = infoHashOf(link)
+    if (!infoHash) return undefined
+    const own = (await this.#library.db.memos()).find(({ shares }) => shares?.private === infoHash || shares?.public === infoHash)
+    const found = own ?? (await this.#library.from(infoHash))[0]
+    if (!found || (found.from && !found.from.done)) return undefined
+    if (found.deleted) await this.#library.restore([found.id])
+    return found
+  }
+
+  /** Where the sound of a received memo is; works before all of it is here. */
+  async file(memo: Memo) {
+    const arrival = this.open(memo.from!.link)
+    if (arrival.error) throw arrival.error
+    const torrent = arrival.torrent ?? (await (await this.#node()).add(memo.from!.link))
+    await torrent.ready
+    return torrent.files[memo.from!.file]!
+  }
+
+  /** The memo was deleted for good. */
+  async forget(memo: Memo): Promise<void> {
+    const { infoHash } = memo.from!
+    this.#arrivals.delete(infoHash)
+    if ((await this.#library.from(infoHash)).length) return
+    await forget(await this.#node(), infoHash)
+  }
+
+  async #begin(arrival: Arrival, nested: boolean): Promise<void> {
+    const move = () => {
+      arrival.moved = Date.now()
+      arrival.emit('change', undefined)
+    }
+    const fail = (error: unknown) => {
+      arrival.error ??= error
+      arrival.emit('change', undefined)
+    }
+    try {
+      const torrent = (arrival.torrent = await (await this.#node()).add(arrival.link))
+      let [last, peers] = [-1, 0]
+      torrent.on('progress', ({ downloaded, peers: { length } }) => {
+        if (downloaded === last && length === peers) return arrival.emit('change', undefined)
+        ;[last, peers] = [downloaded, length]
+        move()
+      })
+      torrent.on('error', fail)
+      torrent.on('card', () => void this.#recard(arrival))
+      move()
+      await torrent.ready
+      move()
+      if (!nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType) return await this.#openBundle(arrival, torrent)
+      await this.#makeRows(arrival, torrent)
+      await torrent.done
+      for (const id of arrival.memos) await this.#complete(id, torrent)
+      arrival.saved = true
+      move()
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  async #makeRows(arrival: Arrival, torrent: Torrent): Promise<void> {
+    const before = await this.#library.from(torrent.infoHash)
+    const sounds = torrent.files.map((file, index) => ({ file, index })).filter(({ file }) => isSound(file)).slice(0, maxFiles)
+    arrival.silent = !sounds.length
+    const ids = []
+    for (const { file, index } of sounds) {
+      const known = before.find((memo) => memo.from!.file === index)
+      const memo: Memo = known ?? {
+        id: newId(),
+        title: cleanTitle(sounds.length > 1 || !torrent.name || torrent.name === 'sealed' ? stem(file.name) : stem(torrent.name)),
+        description: '',
+        created: Date.now(),
+        duration: 0,
+        type: file.type,
+        size: file.size,
+        peaks: new Uint8Array(0),
+        from: { infoHash: torrent.infoHash, file: index, link: torrent.state.private ? torrent.link : arrival.link, done: false },
+      }
+      if (!known) await this.#library.add(memo)
+      else if (known.deleted) await this.#library.restore([known.id])
+      ids.push(memo.id)
+    }
+    arrival.memos = ids
+    await this.#recard(arrival)
+    arrival.emit('change', undefined)
+  }
+
+  /** What the sender says of it; what the user wrote over it stays. */
+  async #recard(arrival: Arrival): Promise<void> {
+    if (arrival.memos.length !== 1) return
+    const { title, description, ...rest } = readCard(arrival.torrent?.state.card)
+    await this.#library.update(arrival.memos[0]!, (memo) => ({
+      ...(memo.edited || title === undefined ? {} : { title }),
+      ...(memo.edited || description === undefined ? {} : { description }),
+      ...rest,
+    }))
+  }
+
+  async #complete(id: string, torrent: Torrent): Promise<void> {
+    const memo = this.#library.get(id)
+    if (!memo) return
+    const drawn = memo.peaks.length && memo.duration ? {} : await decode(await torrent.files[memo.from!.file]!.blob())
+    if (memo.from!.done && !('peaks' in drawn)) return
+    await this.#library.update(id, (now) => ({ ...drawn, from: { ...now.from!, done: true } }))
+  }
+
+  async #openBundle(arrival: Arrival, torrent: Torrent): Promise<void> {
+    if (torrent.files[0]!.size > maxBundle) throw new Error('This link leads to more than can be opened.')
+    await torrent.done
+    const links = parseBundle(await torrent.files[0]!.text())
+    if (!links.length) arrival.silent = true
+    arrival.bundle = links.map((link) => this.open(link, true))
+    for (const one of arrival.bundle) {
+      one.on('change', () => {
+        arrival.saved = arrival.bundle!.every((other) => other.saved)
+        arrival.emit('change', undefined)
+      })
+    }
+    arrival.saved = arrival.bundle.every((other) => other.saved)
+    arrival.emit('change', undefined)
+  }
+}
+
+/** Takes a torrent out of the engine, its data with it. */
+export async function forget(node: Starling, infoHash: string): Promise<void> {
+  const torrent = node.get(infoHash) ?? (await node.add(infoHash, { onDemand: true }))
+  await torrent.remove({ destroyStore: true })
+}
+
+/** Lower case; undefined where a link shows none (a magnet in base32, say): the engine tells it then. */
+export function infoHashOf(link: string): string | undefined {
+  return /(?:^|[#/:])([0-9a-f]{40})(?![0-9a-z])/i.exec(link)?.[1]!.toLowerCase()
+}
+
+const isSound = ({ name, type }: { name: string; type: string }): boolean =>
+  /^(audio\/|video\/webm)/.test(type) || /\.(webm|m4a|mp3|ogg|oga|opus|wav|flac|aac)$/i.test(name)
+
+const stem = (name: string): string => name.replace(/\.\w{2,5}$/, '')
+
+/** Duration and drawing of a sound, as far as this browser can decode it. */
+async function decode(blob: Blob): Promise<{ duration?: number; peaks?: Uint8Array }> {
+  if (blob.size > maxDecoded) return {}
+  try {
+    const sound = await new OfflineAudioContext(1, 1, 8000).decodeAudioData(await blob.arrayBuffer())
+    return { duration: sound.duration, peaks: peaksOf(sound.getChannelData(0)).slice(0, maxPeaks) }
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,123 @@
+/** Memos that go to others: the engine seeds their bytes where they lie, and their links outlive renames and reloads. */
+import type { Starling, Torrent } from 'starling'
+import { Emitter } from '../engine/emitter.ts'
+import { makeBundle, partOf } from './bundle.ts'
+import { makeCard } from './card.ts'
+import type { Library } from './library.ts'
+import type { Memo, Shares } from './memo.ts'
+import { forget, type Receiving } from './receiving.ts'
+import { sending } from './standing.ts'
+import { fileName } from './titles.ts'
+
+export type Kind = keyof Shares
+
+export class Sharing extends Emitter<{ change: void }> {
+  readonly #node: () => Promise<Starling>
+  readonly #library: Library
+  readonly #receiving: Receiving
+  /** By infohash: the peers that were seen to have all of it. */
+  readonly #had = new Map<string, Set<string>>()
+  readonly #watched = new WeakSet<Torrent>()
+  readonly #torrents = new Set<Torrent>()
+  readonly #making = new Map<string, Promise<Torrent>>()
+
+  constructor(node: () => Promise<Starling>, library: Library, receiving: Receiving) {
+    super()
+    this.#node = node
+    this.#library = library
+    this.#receiving = receiving
+  }
+
+  /** The memo's torrent of that kind: made now, or the one that was made before, with the same link. */
+  share(memo: Memo, kind: Kind): Promise<Torrent> {
+    const key = `${kind} ${memo.id}`
+    const making = this.#making.get(key) ?? this.#share(memo, kind).finally(() => this.#making.delete(key))
+    this.#making.set(key, making)
+    return making
+  }
+
+  /** One link to several memos. */
+  async bundle(memos: readonly Memo[]): Promise<Torrent> {
+    const links: string[] = []
+    for (const memo of memos) links.push(partOf((await this.share(memo, 'private')).link))
+    const before = (await this.#library.db.bundles()).find((bundle) => bundle.links.join() === links.join())
+    return this.#seedBundle(links, before?.infoHash)
+  }
+
+  /** Writes the memo's words to those who have it. */
+  async rename(memo: Memo): Promise<void> {
+    for (const kind of kindsOf(memo)) await (await this.share(memo, kind)).setCard(makeCard(memo))
+  }
+
+  /** All that was shared, again: after a reload. */
+  async resume(): Promise<void> {
+    for (const memo of this.#library.memos) {
+      for (const kind of kindsOf(memo)) await this.share(memo, kind).catch(reportError)
+      if (memo.from) this.#receiving.open(memo.from.link)
+    }
+    for (const bundle of await this.#library.db.bundles()) await this.#seedBundle(bundle.links, bundle.infoHash).catch(reportError)
+  }
+
+  /** The memo was deleted for good. */
+  async forget(memo: Memo): Promise<void> {
+    for (const kind of kindsOf(memo)) await forget(await this.#node(), memo.shares![kind]!)
+    if (memo.from) await this.#receiving.forget(memo)
+  }
+
+  status(torrent: Torrent): { text: string; safe: boolean } {
+    return sending(torrent.state, this.#had.get(torrent.infoHash)?.size ?? 0)
+  }
+
+  /** Somebody is fetching something that nobody else has. */
+  get busy(): boolean {
+    return [...this.#torrents].some((torrent) => torrent.state.peers.some((peer) => peer.progress < 1) && !this.status(torrent).safe)
+  }
+
+  /** The sound itself. */
+  async audio(memo: Memo): Promise<Blob> {
+    const stored = await this.#library.db.audio(memo.id)
+    if (stored) return stored
+    if (memo.from) return (await this.#receiving.file(memo)).blob()
+    throw new Error('The sound of this memo is not on this device.')
+  }
+
+  async #share(memo: Memo, kind: Kind): Promise<Torrent> {
+    const node = await this.#node()
+    if (memo.from && kind === 'private') return this.#watch(await node.add(memo.from.link))
+    const known = memo.shares?.[kind]
+    const running = known && node.get(known)
+    if (running) return this.#watch(running)
+    const name = fileName(memo.title, memo.type)
+    const file = new File([await this.audio(memo)], name, { type: memo.type })
+    const torrent = await node.seed(file, { name, private: kind === 'private', card: makeCard(memo), known })
+    if (torrent.infoHash !== known) {
+      await this.#library.update(memo.id, ({ shares }) => ({ shares: { ...shares, [kind]: torrent.infoHash } }))
+    }
+    return this.#watch(torrent)
+  }
+
+  async #seedBundle(links: readonly string[], known?: string): Promise<Torrent> {
+    const node = await this.#node()
+    const title = `${links.length} memos`
+    const torrent = await node.seed(makeBundle(links), { name: title, private: true, known, card: { kind: 'memos', title } })
+    await this.#library.db.addBundle({ infoHash: torrent.infoHash, links: [...links] })
+    return this.#watch(torrent)
+  }
+
+  #watch(torrent: Torrent): Torrent {
+    if (this.#watched.has(torrent)) return torrent
+    this.#watched.add(torrent)
+    this.#torrents.add(torrent)
+    torrent.on('progress', ({ peers }) => {
+      for (const peer of peers) {
+        if (peer.progress < 1 || peer.kind === 'webseed') continue
+        const had = this.#had.get(torrent.infoHash) ?? new Set()
+        this.#had.set(torrent.infoHash, had.add(peer.id))
+      }
+      this.emit('change', undefined)
+    })
+    return torrent
+  }
+}
+
+const kindsOf = ({ shares }: Memo): Kind[] => (['private', 'public'] as const).filter((kind) => shares?.[kind])

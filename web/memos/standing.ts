@@ -1,0 +1,97 @@
+/** Where a transfer stands, in words: made of the engine's state alone. */
+import type { TorrentState } from '../engine/types.ts'
+import { bytes } from './titles.ts'
+
+export interface Standing {
+  /** One or two words: "Finding", "Connecting", "43 %", "Saved". */
+  phase: string
+  /** What is going on. */
+  text: string
+  /** 0 to 1; undefined while it is unknown. */
+  share: number | undefined
+  /** Nothing has moved for a while: why, and what can be done. */
+  cause?: { title: string; text: string }
+}
+
+/** Milliseconds without progress after which the cause is told. */
+export const patience = 15_000
+
+/** idle: milliseconds since something moved. */
+export function receiving(state: TorrentState | undefined, idle: number, online: boolean): Standing {
+  if (state?.done) return { phase: 'Saved', text: 'It is kept on this device.', share: 1 }
+  const cause = idle >= patience ? causeOf(state, online) : undefined
+  if (state?.ready && (state.progress > 0 || state.status === 'downloading')) {
+    const left = Math.max(0, state.length - state.downloaded)
+    const speed = state.downloadSpeed > 0 ? `, ${bytes(state.downloadSpeed)} per second` : ''
+    return { phase: `${Math.floor(state.progress * 100)} %`, text: `${bytes(left)} to go${speed}`, share: state.progress, cause }
+  }
+  if (state?.status === 'connecting' || state?.status === 'downloading') {
+    return { phase: 'Connecting', text: 'The sender was found; a direct connection is being made.', share: undefined, cause }
+  }
+  return { phase: 'Finding', text: 'Looking for somebody who has it.', share: undefined, cause }
+}
+
+function causeOf(state: TorrentState | undefined, online: boolean): { title: string; text: string } {
+  if (!online) return { title: 'You are offline', text: 'It goes on by itself once you are connected again.' }
+  const { trackers = [], peers = [], linksTried = 0, linksFailed = 0 } = state ?? {}
+  if (!peers.length && trackers.length && trackers.every((tracker) => tracker.status === 'failed')) {
+    return {
+      title: 'The server that introduces peers cannot be reached',
+      text: 'It may be down, or your network may block it. It is tried again by itself.',
+    }
+  }
+  if (!peers.length && linksFailed > 0 && linksFailed >= linksTried) {
+    return {
+      title: 'Your network or theirs blocks the direct connection',
+      text: 'Try another network on either side: a phone’s hotspot instead of the office Wi-Fi, or without a VPN.',
+    }
+  }
+  if (!peers.length) {
+    return {
+      title: 'The sender’s page is closed or offline',
+      text: 'Ask them to open it. Keep this page open: it goes on by itself.',
+    }
+  }
+  return {
+    title: 'The connection stands, but nothing comes',
+    text: 'The sender’s page may be asleep: ask them to bring it to the front. Keep this page open.',
+  }
+}
+
+/** What an error of the engine means for somebody who opened a link. */
+export function failure(error: unknown): { title: string; text: string } {
+  const code = (error as { code?: unknown } | undefined)?.code
+  const message = error instanceof Error ? error.message : ''
+  switch (code) {
+    case 'bad-link':
+      return { title: 'This link is not complete', text: 'A part of it was lost on the way. Ask for it again, and copy all of it.' }
+    case 'wrong-key':
+      return { title: 'The key in this link is wrong', text: 'The memo is there, but this link does not open it. Ask for the link again, and copy all of it.' }
+    case 'no-space':
+      return { title: 'This device is full', text: 'Make some room and try again. What is already here stays.' }
+    case 'unsupported':
+      return { title: 'This browser cannot receive it', text: message || 'Use a current Chrome, Edge, Firefox or Safari, over https://.' }
+    case 'removed':
+      return { title: 'This was removed', text: 'It was deleted here, perhaps in another tab. Try again to fetch it anew.' }
+    default:
+      return { title: 'This could not be received', text: message || 'Try again.' }
+  }
+}
+
+/** What the one who shares sees: who has it, who is fetching. had: others that were seen to have all of it. */
+export function sending(state: TorrentState, had: number): { text: string; safe: boolean } {
+  const fetching = state.peers.filter((peer) => peer.progress < 1 && peer.kind !== 'webseed')
+  const seeders = Math.max(0, ...state.trackers.map((tracker) => tracker.seeders ?? 0)) - 1
+  const have = Math.max(had, state.peers.length - fetching.length, seeders)
+  const people = (count: number, one: string, many: string) => (count === 1 ? `1 other ${one}` : `${count} others ${many}`)
+  if (fetching.length) {
+    const far = Math.floor(Math.max(...fetching.map((peer) => peer.progress)) * 100)
+    const speed = state.uploadSpeed > 0 ? `, ${bytes(state.uploadSpeed)} per second` : ''
+    const now = `${people(fetching.length, 'is', 'are')} fetching it: ${far} %${speed}.`
+    return have > 0 ? { text: `${people(have, 'has', 'have')} it. ${now}`, safe: true } : { text: `${now} Keep this page open.`, safe: false }
+  }
+  if (have > 0) return { text: `${people(have, 'has', 'have')} all of it. You may close this page.`, safe: true }
+  const unreachable = state.trackers.length && state.trackers.every((tracker) => tracker.status === 'failed')
+  if (unreachable) return { text: 'The server that introduces peers cannot be reached, so nobody can find this yet. It is tried again by itself.', safe: false }
+  return { text: 'Nobody has it yet. Keep this page open until somebody does: nothing is stored in between.', safe: false }
+}

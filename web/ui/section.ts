@@ -1,0 +1,41 @@
+/**
+ * What the sections of the app share: the contract between a section and the shell, components, tokens.
+ *
+ * A section says which paths are its own and draws them; the shell (app/) has the one router, the one engine and the
+ * one place for toasts, and lends them to the sections. Components draw into the page itself, without shadow roots:
+ * app.css holds the styles of all, from the tokens in tokens.css.
+ *
+ * This file is the contract.
+ */
+import type { Starling } from 'starling'
+import type { TemplateResult } from 'lit'
+import type { Toast } from './toasts.ts'
+
+/** What the shell lends to sections. */
+export interface Host {
+  /** The page's one engine, started when it is first asked for. */
+  node(): Promise<Starling>
+  navigate(path: string, options?: { replace?: boolean }): void
+  /** To that path, by going back in the history where the user came from there. */
+  back(path: string): void
+  toast(toast: Toast): void
+  /** What the window is called. */
+  title(text: string): void
+}
+
+export interface Section {
+  id: string
+  /** In the navigation. */
+  title: string
+  icon: TemplateResult
+  /** Where the navigation leads. */
+  path: string
+  /** Whether this section draws that address. */
+  owns(url: URL): boolean
+  /** Once, before the first view. */
+  start(host: Host): void
+  /** What to show at an address it owns; called at every change of the address. */
+  view(url: URL): TemplateResult
+  /** The address is another section's now. */
+  leave(): void
+}

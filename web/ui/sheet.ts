@@ -1,0 +1,55 @@
+import { html, nothing, type TemplateResult } from 'lit'
+import { PageElement } from './element.ts'
+import { icons } from './icons.ts'
+
+/** A dialog: from below on a phone, in the middle elsewhere. Subclasses say what is on it. */
+export abstract class Sheet extends PageElement {
+  static override properties = { shown: { state: true } }
+  declare shown: boolean
+
+  constructor() {
+    super()
+    this.shown = false
+  }
+
+  async show(): Promise<void> {
+    this.shown = true
+    await this.updateComplete
+    this.#dialog?.showModal()
+  }
+
+  close(): void {
+    this.#dialog?.close()
+  }
+
+  get #dialog(): HTMLDialogElement | null {
+    return this.querySelector('dialog')
+  }
+
+  protected abstract heading(): string
+  protected abstract content(): TemplateResult
+  protected closed(): void {}
+
+  readonly #closed = (): void => {
+    this.shown = false
+    this.closed()
+  }
+
+  /** Outside of what is on it. */
+  readonly #click = (event: MouseEvent): void => {
+    if (event.target === this.#dialog) this.close()
+  }
+
+  protected override render() {
+    if (!this.shown) return nothing
+    return html`<dialog class="sheet" aria-labelledby="sheet-heading" @close=${this.#closed} @click=${this.#click}>
+      <div class="sheet-body">
+        <header class="sheet-head">
+          <h2 id="sheet-heading" tabindex="-1" autofocus>${this.heading()}</h2>
+          <button class="button icon-only quiet" aria-label="Close" @click=${() => this.close()}>${icons.close}</button>
+        </header>
+        ${this.content()}
+      </div>
+    </dialog>`
+  }
+}

@@ -1,0 +1,83 @@
+import { html, nothing } from 'lit'
+import { PageElement } from './element.ts'
+import { icons } from './icons.ts'
+
+export interface Toast {
+  text: string
+  action?: { label: string; run: () => void }
+  /** Milliseconds; Infinity stays until closed. Default 5,000. The clock stops while it is pointed at or has the focus. */
+  time?: number
+  /** It is gone, and its action was not taken. */
+  closed?: () => void
+}
+
+interface Shown extends Toast {
+  key: number
+  left: number
+  timer?: ReturnType<typeof setTimeout>
+  since?: number
+}
+
+/** Short messages at the foot of the page, at most three, newest below; read aloud as they come. */
+export class Toasts extends PageElement {
+  #shown: Shown[] = []
+  #key = 0
+
+  show(toast: Toast): void {
+    const shown: Shown = { ...toast, key: this.#key++, left: toast.time ?? 5000 }
+    this.#shown = [...this.#shown, shown]
+    if (this.#shown.length > 3) this.#close(this.#shown[0]!)
+    this.#run(shown)
+    this.requestUpdate()
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.addEventListener('pointerenter', this.#hold)
+    this.addEventListener('focusin', this.#hold)
+    this.addEventListener('pointerleave', this.#release)
+    this.addEventListener('focusout', this.#release)
+  }
+
+  readonly #hold = (): void => {
+    for (const toast of this.#shown) {
+      if (toast.since === undefined) continue
+      clearTimeout(toast.timer)
+      toast.left -= performance.now() - toast.since
+      toast.since = undefined
+    }
+  }
+
+  readonly #release = (): void => {
+    for (const toast of this.#shown) this.#run(toast)
+  }
+
+  #run(toast: Shown): void {
+    if (toast.since !== undefined || toast.left === Infinity) return
+    toast.since = performance.now()
+    toast.timer = setTimeout(() => this.#close(toast), Math.max(1000, toast.left))
+  }
+
+  #close(toast: Shown, taken = false): void {
+    if (!this.#shown.includes(toast)) return
+    clearTimeout(toast.timer)
+    this.#shown = this.#shown.filter((other) => other !== toast)
+    if (taken) toast.action?.run()
+    else toast.closed?.()
+    this.requestUpdate()
+  }
+
+  protected override render() {
+    return html`<div class="toasts" role="status" aria-live="polite">
+      ${this.#shown.map(
+        (toast) => html`<div class="toast">
+          <span>${toast.text}</span>
+          ${toast.action ? html`<button class="toast-action" @click=${() => this.#close(toast, true)}>${toast.action.label}</button>` : nothing}
+          <button class="toast-close" aria-label="Close this message" @click=${() => this.#close(toast)}>${icons.close}</button>
+        </div>`,
+      )}
+    </div>`
+  }
+}
+
+customElements.define('ui-toasts', Toasts)
