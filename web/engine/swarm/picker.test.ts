@@ -201,7 +201,7 @@ describe('picker', () => {
       }
     }
     expect(picker.had.full).toBe(true)
-  })
+  }, 60_000)
 
   test('whatever happens, all that somebody has is fetched, from those who have it', () => {
     const step = fc.record({
@@ -268,9 +268,9 @@ describe('picker', () => {
           expect(memory.take(8 * units * unit)).toBe(true)
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
-  })
+  }, 60_000)
 
   test('outside of the end game nothing is asked for twice', () => {
     fc.assert(

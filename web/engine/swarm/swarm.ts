@@ -200,7 +200,6 @@ export class Swarm implements PeerHost {
     if (!this.#peers.delete(peer)) return
     this.picker?.leave(peer)
     this.metadata.remove(peer.wire)
-    this.#cards.delete(peer)
     this.choke()
     this.refill()
     this.changed()
@@ -257,7 +256,8 @@ export class Swarm implements PeerHost {
   card(peer: Peer, packed: Bytes): void {
     if (packed.length > maxPacked) return peer.ban()
     if (cardRev(packed) <= this.#rev) return
-    this.#cards.set(peer, packed.slice())
+    // They wait until it is known whose signature they need; by then who sent them may be gone.
+    if (this.#cards.size < maxPeers) this.#cards.set(peer, packed.slice())
     void this.#readCards()
   }
 
@@ -734,8 +734,8 @@ export class Swarm implements PeerHost {
     this.#spread = this.now() + spreadTime
     this.#host.needs(this)
     for (const peer of this.#peers) if (peer !== from) peer.wire.extended('sl_card', packed)
-    this.#host.changed(this, true)
     await this.save()
+    this.#host.changed(this, true)
   }
 }
 

@@ -43,7 +43,7 @@ export class MemoryChannel implements Channel {
   onmessage: ((data: Bytes) => void) | undefined
   ondrain: (() => void) | undefined
   onclose: (() => void) | undefined
-  #sent: Bytes[] = []
+  readonly #sent: (Bytes | undefined)[] = []
   #running = false
 
   constructor(link: MemoryLink, outgoing: boolean) {
@@ -54,27 +54,37 @@ export class MemoryChannel implements Channel {
 
   send(data: Bytes): void {
     if (!this.open) throw new Error('closed')
-    this.#sent.push(data.slice())
     this.bufferedAmount += data.length
+    this.#push(data.slice())
+  }
+
+  /** What was sent before still arrives. */
+  close(): void {
+    if (!this.open) return
+    this.open = false
+    this.#push(undefined)
+  }
+
+  /** Bytes, or the end. */
+  #push(message: Bytes | undefined): void {
+    this.#sent.push(message)
     if (this.#running) return
     this.#running = true
     setImmediate(() => this.#run())
   }
 
-  close(): void {
-    for (const end of [this, this.other]) {
-      if (!end.open) continue
-      end.open = false
-      setImmediate(() => end.onclose?.())
-    }
-  }
-
   #run(): void {
-    for (const data of this.#sent.splice(0, 16)) {
+    for (const message of this.#sent.splice(0, 16)) {
+      if (!message) {
+        this.other.open = false
+        this.onclose?.()
+        this.other.onclose?.()
+        return
+      }
       const full = this.bufferedAmount > lowWater
-      this.bufferedAmount -= data.length
-      if (this.other.open) this.other.onmessage?.(data)
-      if (full && this.bufferedAmount <= lowWater) this.ondrain?.()
+      this.bufferedAmount -= message.length
+      if (this.other.open) this.other.onmessage?.(message)
+      if (full && this.bufferedAmount <= lowWater && this.open) this.ondrain?.()
     }
     this.#running = this.#sent.length > 0
     if (this.#running) setImmediate(() => this.#run())
@@ -105,6 +115,8 @@ export interface TestNode {
   announced: Map<string, Announcing>
   completed: string[]
   trackers: TrackerState[]
+  /** A link for this torrent is being made. */
+  tried(infoHash: string): void
   /** Resolves with the first state of the torrent of which it is true. */
   until(infoHash: string, when: (state: TorrentState) => boolean): Promise<TorrentState>
 }
@@ -116,12 +128,14 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
   const completed: string[] = []
   const trackers: TrackerState[] = []
   let id = ''
+  let tried: (infoHash: string) => void
   const waits = new Set<{ infoHash: string; when: (state: TorrentState) => boolean; met: Deferred<TorrentState> }>()
   const node = new Node(
     { trackers: ['wss://tracker.test/'], iceServers: async () => [], linkBase: 'https://host.test/m', ...options },
     stores,
-    (peerId) => {
+    (peerId, _host, _options, attempt) => {
       id = toHex(peerId)
+      tried = attempt
       return {
         links: { refresh() {}, destroy() {}, stats: () => ({ links: 0, channels: 0, connectionsMade: 0, banned: 0 }) },
         rendezvous: {
@@ -146,6 +160,7 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
   nodes.add(node)
   return {
     node, id, stores, announced, completed, trackers,
+    tried: (infoHash) => tried(infoHash),
     async until(infoHash, when) {
       const now = (await node.states()).find((state) => state.infoHash === infoHash)
       if (now && when(now)) return now

@@ -51,7 +51,8 @@ afterEach(() => {
 const never = new AbortController().signal
 
 /** Fetches, and gives the indices that came, having checked their bytes. */
-async function fetched(seed: WebSeed, first: number, count: number, whole: Uint8Array = data, signal = never): Promise<number[]> {
+async function fetched(seed: WebSeed, first: number, count: number, whole: Uint8Array = data,
+  signal = never): Promise<number[]> {
   const indices: number[] = []
   await seed.fetchPieces(first, count, (index, piece) => {
     expect(Buffer.compare(piece, whole.subarray(index * pieceLength, (index + 1) * pieceLength))).toBe(0)
@@ -109,7 +110,8 @@ describe('a file', () => {
 })
 
 describe('several files', () => {
-  const parts: [string, number][] = [['one', 100_000], ['none', 0], ['sub/zwei ü', 50_000], ['three', data.length - 150_000]]
+  const parts: [string, number][] = [['one', 100_000], ['none', 0], ['sub/zwei ü', 50_000],
+    ['three', data.length - 150_000]]
   const info = parseInfo(makeInfo({
     name: 'my dir', files: parts.map(([path, size]) => ({ path, size })), pieceLength, hashes: new Uint8Array(120),
   }))
@@ -124,7 +126,8 @@ describe('several files', () => {
     const seed = new WebSeed({ url: base + path, info })
     expect(await fetched(seed, 1, 2)).toEqual([1, 2])
     expect(asked).toEqual([
-      '/t/my%20dir/one bytes=65536-99999', '/t/my%20dir/sub/zwei%20%C3%BC bytes=0-49999', '/t/my%20dir/three bytes=0-46607',
+      '/t/my%20dir/one bytes=65536-99999', '/t/my%20dir/sub/zwei%20%C3%BC bytes=0-49999',
+        '/t/my%20dir/three bytes=0-46607',
     ])
     expect(await fetched(seed, 0, 6)).toEqual([0, 1, 2, 3, 4, 5])
   })
@@ -150,8 +153,10 @@ describe('what goes wrong', () => {
 
   test.each<[string, Answer]>([
     ['404', status(404)], ['403', status(403)], ['416', status(416)],
-    ['another range than asked', (_request, response) => void response.writeHead(206, { 'content-range': `bytes 0-9/${data.length}` }).end('0123456789')],
-    ['another size of file', (_request, response) => void response.writeHead(206, { 'content-range': 'bytes 65536-131071/131072' }).end(data.subarray(65_536, 131_072))],
+    ['another range than asked', (_request, response) => void response.writeHead(206,
+      { 'content-range': `bytes 0-9/${data.length}` }).end('0123456789')],
+    ['another size of file', (_request, response) => void response.writeHead(206,
+      { 'content-range': 'bytes 65536-131071/131072' }).end(data.subarray(65_536, 131_072))],
   ])('%s: given up', async (_, given) => {
     answer = given
     const seed = new WebSeed({ url: `${base}/f.bin`, info: single })
@@ -260,7 +265,8 @@ describe('abort', () => {
 })
 
 test('a fetch of its own', async () => {
-  const own = vi.fn<typeof fetch>(() => Promise.resolve(new Response(data.slice(0, pieceLength) as Bytes, { status: 206 })))
+  const own = vi.fn<typeof fetch>(() => Promise.resolve(new Response(data.slice(0, pieceLength) as Bytes,
+    { status: 206 })))
   expect(await fetched(new WebSeed({ url: 'https://seed.example/x', info: single, fetch: own }), 0, 1)).toEqual([0])
   expect(own).toHaveBeenCalledWith('https://seed.example/x', expect.objectContaining({ credentials: 'omit' }))
 })
