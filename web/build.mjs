@@ -4,7 +4,8 @@
 //   sw.js                            the service worker, with the list of what it precaches
 //   *.br, *.gz                       each of these precompressed
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -12,7 +13,10 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 import { build } from 'vite'
 
 const web = dirname(fileURLToPath(import.meta.url))
-const out = join(web, 'built')
+const built = join(web, 'built')
+/** Built beside it and then put in its place, so that nobody ever finds half a build. */
+const out = await mkdtemp(join(web, 'built-'))
+process.once('exit', () => rmSync(out, { recursive: true, force: true }))
 const common = { configFile: false, root: web, logLevel: 'warn', publicDir: false }
 const target = ['chrome111', 'firefox115', 'safari16.4']
 
@@ -28,7 +32,8 @@ function single(entry, name, define = {}) {
       sourcemap: false,
       lib: { entry: join(web, entry), formats: ['es'], fileName: () => name },
       minify: true,
-      rolldownOptions: { output: { codeSplitting: false } },
+      // For a library Vite leaves white space and long names of ES modules; nobody bundles this one again.
+      rolldownOptions: { output: { codeSplitting: false, minify: { compress: true, mangle: true, codegen: { removeWhitespace: true } } } },
     },
   })
 }
@@ -67,9 +72,6 @@ async function compress(file) {
   for (const [suffix, body] of variants) if (body.length < data.length) await writeFile(file + suffix, body)
 }
 
-await mkdir(out, { recursive: true })
-for (const name of await readdir(out)) if (name !== '.keep') await rm(join(out, name), { recursive: true })
-
 await single('engine/index.ts', 'starling.js')
 await single('engine/store/worker.ts', 'starling-store.js')
 await build({
@@ -83,3 +85,6 @@ const precache = await precacheList()
 const version = createHash('sha256').update(JSON.stringify(precache)).digest('hex').slice(0, 12)
 await single('sw/index.ts', 'sw.js', { __PRECACHE__: JSON.stringify(precache), __VERSION__: JSON.stringify(version) })
 for (const file of await files(out)) if (/\.(js|css|html|svg|webmanifest|json)$/.test(file)) await compress(file)
+
+for (const name of await readdir(built)) if (name !== '.keep') await rm(join(built, name), { recursive: true, force: true })
+for (const name of await readdir(out)) await rename(join(out, name), join(built, name))
