@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/alecthomas/kong"
 
@@ -17,8 +19,15 @@ type serve struct {
 	LogLevel slog.Level      `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
 }
 
+// gcPercent is half of Go's default. Nearly all memory is what idle connections need, and little is allocated while
+// they are idle, so collecting twice as often costs next to nothing. GOGC in the environment goes first.
+const gcPercent = 50
+
 // Run serves until the context ends.
 func (c *serve) Run(ctx context.Context, s streams) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
 	server, err := httpd.Listen(c.Config, web.Built(), log)
 	if err != nil {

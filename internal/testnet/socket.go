@@ -38,13 +38,14 @@ type Socket struct {
 	conn     net.Conn
 	Response *http.Response
 
-	mu     sync.Mutex
-	came   *sync.Cond
-	mute   bool
-	held   chan struct{}
-	frames []Frame
-	code   uint16
-	ended  bool
+	mu      sync.Mutex
+	came    *sync.Cond
+	mute    bool
+	discard bool
+	held    chan struct{}
+	frames  []Frame
+	code    uint16
+	ended   bool
 }
 
 // Connect does the handshake; extra are lines for its header. Without a WebSocket at the end of it, only Response and
@@ -89,7 +90,7 @@ func (s *Socket) read(r *bufio.Reader) {
 			s.ended = true
 		case f.Opcode == CloseFrame && len(f.Payload) >= 2:
 			s.code = binary.BigEndian.Uint16(f.Payload)
-		default:
+		case !s.discard:
 			s.frames = append(s.frames, f)
 		}
 		answer := err == nil && f.Opcode == Ping && !s.mute
@@ -179,6 +180,13 @@ func (s *Socket) Mute() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mute = true
+}
+
+// Discard keeps nothing that comes from now on.
+func (s *Socket) Discard() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.discard = true
 }
 
 // Frames takes what has come so far.

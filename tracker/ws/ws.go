@@ -35,7 +35,7 @@ const (
 	// maxMessage is the longest message, in bytes.
 	maxMessage = 128 << 10
 	// readBuffer is small, for most sockets are silent most of the time; longer reads go past it.
-	readBuffer = 512
+	readBuffer = 256
 )
 
 // Close codes of RFC 6455, section 7.4.1.
