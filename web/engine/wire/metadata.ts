@@ -151,11 +151,11 @@ export class MetadataExchange {
   }
 
   #take(peer: Peer, part: number, data: Bytes, total: number | undefined): void {
-    if (this.#info || !peer.size) return
     const { size, parts } = peer
+    if (++peer.taken > repeats * Math.ceil(size / partSize)) return this.#liar(peer, 'endless metadata')
+    if (this.#info) return
     const fits = data.length === Math.min(partSize, size - part * partSize) && (total ?? size) === size
     if (!fits) return this.#liar(peer, 'metadata of another size')
-    if (++peer.taken > repeats * Math.ceil(size / partSize)) return this.#liar(peer, 'endless metadata')
     if (parts[part]) return
     peer.alive = true
     parts[part] = data.slice()
