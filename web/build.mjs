@@ -72,12 +72,20 @@ async function compress(file) {
   for (const [suffix, body] of variants) if (body.length < data.length) await writeFile(file + suffix, body)
 }
 
+/** What the app calls itself: a hash of the sources, the same wherever they are built. */
+async function versionOf(...dirs) {
+  const hash = createHash('sha256')
+  for (const dir of dirs) for (const file of (await files(join(web, dir))).sort()) hash.update(relative(web, file)).update(await readFile(file))
+  return JSON.stringify(hash.digest('hex').slice(0, 8))
+}
+
 await single('engine/index.ts', 'starling.js')
 await single('engine/store/worker.ts', 'starling-store.js')
 await build({
   ...common,
   root: join(web, 'app'),
   publicDir: join(web, 'app/public'),
+  define: { __VERSION__: await versionOf('app', 'memos', 'ui', 'engine', 'sw') },
   plugins: [engineIsExternal],
   build: { outDir: out, emptyOutDir: false, target, assetsDir: 'assets', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
 })

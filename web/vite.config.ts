@@ -3,7 +3,7 @@ import { defineConfig } from 'vite'
 import { fileURLToPath } from 'node:url'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const pages = ['/memos', '/m', '/share']
+const pages = /^\/(memos(\/[\w-]+)?|about|m|share)$/
 const modules: Record<string, string> = {
   '/starling.js': '/@fs' + at('./engine/index.ts'),
   '/starling-store.js': '/@fs' + at('./engine/store/worker.ts'),
@@ -30,7 +30,7 @@ export default defineConfig({
           // Resolved against the module that starts it, which in development is a source file.
           if (path.endsWith('/starling-store.js')) req.url = modules['/starling-store.js']
           else if (modules[path]) req.url = modules[path]
-          else if (pages.includes(path)) req.url = '/'
+          else if (pages.test(path)) req.url = '/'
           next()
         })
       },

@@ -2,7 +2,7 @@
 // and the little there is of an API.
 //
 //	/announce                       tracker/ws
-//	/  /memos  /m  /share           index.html
+//	/  /memos/…  /about  /m  /share index.html
 //	/starling.js /starling-store.js the engine, for pages of any origin
 //	/assets/…  /sw.js  …            what else was built
 //	/api/ice                        STUN and TURN servers

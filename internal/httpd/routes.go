@@ -36,7 +36,7 @@ func (s *Server) routes(files static) http.Handler {
 		h.Set("Cache-Control", askAgain)
 		_, _ = w.Write(ice)
 	}))
-	for _, page := range []string{"/{$}", "/memos", "/m", "/share"} {
+	for _, page := range []string{"/{$}", "/memos", "/memos/{id}", "/about", "/m", "/share"} {
 		mux.HandleFunc(page, get(files.page))
 	}
 	mux.HandleFunc("/", get(files.other))

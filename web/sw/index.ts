@@ -17,7 +17,7 @@ declare const __VERSION__: string
 
 const precache = new Precache(__VERSION__, __PRECACHE__)
 /** Paths of the one page. */
-const pages = /^\/(memos|m|share)?$/
+const pages = /^\/(memos(\/[\w-]+)?|about|m|share)?$/
 
 scope.addEventListener('install', (event) => event.waitUntil(precache.install()))
 
