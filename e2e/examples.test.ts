@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { root } from './harness/build.ts'
+import { harness, until, type Kit } from './harness/index.ts'
+
+/** examples/ on a static server of another origin than the Starling server, whose address is written into them. */
+async function hosted(kit: Kit, starling: string): Promise<string> {
+  const http = createServer((request, response) => {
+    const [, name] = /^\/(\w+\.html)$/.exec(request.url ?? '') ?? []
+    if (!name) return response.writeHead(204).end()
+    readFile(join(root, 'examples', name), 'utf8').then(
+      (page) => response.setHeader('Content-Type', 'text/html').end(page.replace('http://localhost:8080', starling)),
+      () => response.writeHead(404).end(),
+    )
+  })
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+  kit.defer(async () => {
+    http.closeAllConnections()
+    await new Promise((resolve) => http.close(resolve))
+  })
+  return `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+}
+
+/** In the page: chooses a video of a second, made there, as a person would by the file input. */
+async function chooseVideo(): Promise<void> {
+  const canvas = document.createElement('canvas')
+  const context = canvas.getContext('2d')!
+  let hue = 0
+  const draw = () => {
+    context.fillStyle = `hsl(${(hue += 9)} 90% 50%)`
+    context.fillRect(0, 0, canvas.width, canvas.height)
+  }
+  draw()
+  const recorder = new MediaRecorder(canvas.captureStream(20), { mimeType: 'video/webm' })
+  const parts: Blob[] = []
+  recorder.ondataavailable = ({ data }) => parts.push(data)
+  const stopped = new Promise((resolve) => (recorder.onstop = resolve))
+  recorder.start()
+  const drawing = setInterval(draw, 50)
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  clearInterval(drawing)
+  recorder.stop()
+  await stopped
+  const chosen = new DataTransfer()
+  chosen.items.add(new File(parts, 'film.webm', { type: 'video/webm' }))
+  const input = document.querySelector('input')!
+  input.files = chosen.files
+  input.dispatchEvent(new Event('change'))
+}
+
+/** Firefox reports that it refuses the store's worker of another origin, whereupon the engine uses IndexedDB. */
+const allow = [/may not load data from .*starling-store\.js/]
+
+describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
+  const kit = harness()
+
+  test('a video that one example shares plays in the other', async () => {
+    const server = await kit.serve()
+    const pages = await hosted(kit, server.origin)
+    const [ann, bob] = [await kit.person(kind, { allow }), await kit.person(kind, { allow })]
+    await ann.page.goto(`${pages}/share.html`)
+    await ann.page.evaluate(chooseVideo)
+    const link = await until('a link', () => ann.page.evaluate(() => document.querySelector('a')?.href))
+    expect(link).toMatch(/\/watch\.html#[0-9a-f]{40}\.[\w-]{22}/)
+    await bob.page.goto(link)
+    await until('a picture', () => bob.page.evaluate(() => document.querySelector('video')!.readyState >= 2))
+    await bob.page.evaluate(() => {
+      const video = document.querySelector('video')!
+      video.muted = true
+      return video.play()
+    })
+    await until('the film to run', () => bob.page.evaluate(() => document.querySelector('video')!.currentTime > 0.2))
+    expect(await bob.page.evaluate(() => document.querySelector('output')!.textContent)).toContain('film.webm')
+  })
+
+  test('a link that is cut short says so', async () => {
+    const server = await kit.serve()
+    const pages = await hosted(kit, server.origin)
+    const bob = await kit.person(kind, { allow })
+    await bob.page.goto(`${pages}/watch.html#${'a'.repeat(39)}`)
+    const output = () => bob.page.evaluate(() => document.querySelector('output')!.textContent)
+    await until('words', async () => (await output())?.includes('cut short'))
+  })
+})
