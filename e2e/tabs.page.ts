@@ -50,3 +50,21 @@ export async function streamed(infoHash: string): Promise<string> {
   await torrent.ready
   return digest(await new Response(torrent.files[0]!.stream()).arrayBuffer())
 }
+
+/** Starling's service worker takes charge of this page and the origin's others. */
+export async function work(): Promise<void> {
+  await navigator.serviceWorker.register('/sw.js')
+  await navigator.serviceWorker.ready
+}
+
+/** Bytes first to last, included, of its file's URL; as a player would ask for them. */
+export async function range(infoHash: string, first: number, last: number): Promise<[status: number, bytes: number[]]> {
+  const torrent = node.get(infoHash)!
+  await torrent.ready
+  const url = await torrent.files[0]!.url()
+  const response = await fetch(url, { headers: { Range: `bytes=${first}-${last}` } })
+  return [response.status, [...new Uint8Array(await response.arrayBuffer())]]
+}
+
+/** What range must give. */
+export const expectedRange = (size: number, first: number, last: number): number[] => [...bytes(size).slice(first, last + 1)]

@@ -25,11 +25,13 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     const [second, third] = [await ann.tab(), await ann.tab()]
     expect(await start(second, place, server.tracker)).toBe(false)
     expect(await start(third, place, server.tracker)).toBe(false)
-    const links = await Promise.all([200_000, 300_000].map((size, i) => (i ? second : third).evaluate((n) => lab.seed(n), size)))
+    const seed = (page: Page, size: number) => page.evaluate((size) => lab.seed(size), size)
+    const links = await Promise.all([seed(third, 200_000), seed(second, 300_000)])
     expect(await ann.page.evaluate(() => lab.torrents())).toBe(2)
 
     await start(bob.page, place, server.tracker)
-    expect(await fetched(bob.page, await add(bob.page, links[0]!))).toBe(await bob.page.evaluate(() => lab.expected(200_000)))
+    const got = await fetched(bob.page, await add(bob.page, links[0]))
+    expect(got).toBe(await bob.page.evaluate(() => lab.expected(200_000)))
 
     await bob.page.close()
     await ann.page.close()
@@ -64,6 +66,21 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     expect(await streamed).toBe(expected)
     expect(await fetched(other, infoHash)).toBe(expected)
     expect(await leads(other)).toBe(true)
+  })
+
+  test('files have URLs in a tab that does not run the engine', async () => {
+    const server = await kit.serve({ pages: false })
+    const place = await kit.lab(entry)
+    const [ann, bob] = [await kit.person(kind), await kit.person(kind)]
+    await start(ann.page, place, server.tracker)
+    const link = await ann.page.evaluate(() => lab.seed(3_000_000))
+    await start(bob.page, place, server.tracker)
+    const other = await bob.tab()
+    expect(await start(other, place, server.tracker)).toBe(false)
+    await other.evaluate(() => lab.work())
+    const infoHash = await add(other, link)
+    const got = await other.evaluate((hash) => lab.range(hash, 2_500_000, 2_500_009), infoHash)
+    expect(got).toEqual([206, await other.evaluate(() => lab.expectedRange(3_000_000, 2_500_000, 2_500_009))])
   })
 
   test('a page that is left, and come back to, holds nobody up', async () => {

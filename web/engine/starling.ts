@@ -9,7 +9,8 @@ import { Emitter } from './emitter.ts'
 import type { Engine } from './engine.ts'
 import { StarlingError } from './errors.ts'
 import { ranges, source } from './handles/file-handle.ts'
-import { end, plain, rejoin, setOrigin, Torrent, update, type Origin, type TorrentHost } from './handles/torrent-handle.ts'
+import { end, plain, rejoin, setOrigin, Torrent, update } from './handles/torrent-handle.ts'
+import type { Origin, TorrentHost } from './handles/torrent-handle.ts'
 import { homeIce, homeLinks, homeTrackers } from './home.ts'
 import { startNode } from './node.ts'
 import { serveRanges } from './stream/serve.ts'
@@ -117,7 +118,8 @@ export class Starling extends Emitter<StarlingEvents> {
 
   /** Has this tab run the engine, or find the one that does; returns how to stop. */
   #enter(): () => Promise<void> {
-    const { trackers = homeTrackers, iceServers, linkBase = homeLinks, shareTabs: share = true, ...rest } = this.#options
+    const { trackers = homeTrackers, iceServers, linkBase = homeLinks, shareTabs: share = true, ...rest } =
+      this.#options
     const ice = iceServers ? async () => iceServers : homeIce()
     void ice()
     const start = () => startNode({ ...rest, trackers, iceServers: ice, linkBase })
