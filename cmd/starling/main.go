@@ -2,17 +2,9 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/starling-p2p/starling/internal/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal does what it does to any program: end it at once.
-	context.AfterFunc(ctx, stop)
-	os.Exit(cli.Main(ctx))
-}
+func main() { os.Exit(cli.Main()) }

@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -73,5 +75,9 @@ func Run(ctx context.Context, args []string, out, stderr io.Writer) (code int) {
 	return 0
 }
 
-// Main is Run for the process itself.
-func Main(ctx context.Context) int { return Run(ctx, os.Args[1:], os.Stdout, os.Stderr) }
+// Main is Run for the process itself: SIGINT and SIGTERM end the context, and a second one the process.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+}

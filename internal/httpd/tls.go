@@ -17,10 +17,11 @@ import (
 )
 
 // prepareTLS sets up whichever way to a certificate was chosen, if any. It runs before anything is served.
-func (s *Server) prepareTLS() (err error) {
+func (s *Server) prepareTLS() error {
 	switch {
 	case s.config.Domain != "":
-		s.acme, s.tls, err = newACME(&s.config, s.log, s.newHTTP)
+		s.acme = newACME(&s.config, s.log, s.newHTTP)
+		s.tls = s.acme.magic.TLSConfig()
 	case s.config.TLSCert != "":
 		pair := &keyPair{certFile: s.config.TLSCert, keyFile: s.config.TLSKey, log: s.log}
 		if err := pair.load(); err != nil {
@@ -32,7 +33,7 @@ func (s *Server) prepareTLS() (err error) {
 		s.tls.MinVersion = tls.VersionTLS12
 		s.tls.NextProtos = append([]string{"h2", "http/1.1"}, s.tls.NextProtos...)
 	}
-	return err
+	return nil
 }
 
 // keyPair is a certificate from files, read again when they change, for something else renews them.
@@ -85,14 +86,14 @@ func (p *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 
 // acme gets certificates for a domain and renews them. What it keeps running ends with close.
 type acme struct {
-	magic  *certmagic.Config
-	cache  *certmagic.Cache
-	plain  *http.Server // on port 80: the authority's challenges; all else is sent to HTTPS
-	port80 net.Listener // nil when the port is taken: the authority then asks on 443
+	magic *certmagic.Config
+	cache *certmagic.Cache
+	plain *http.Server // on port 80: the authority's challenges; all else is sent to HTTPS
+	log   *slog.Logger
 }
 
-func newACME(c *Config, log *slog.Logger, server func(http.Handler) *http.Server) (*acme, *tls.Config, error) {
-	a := &acme{}
+func newACME(c *Config, log *slog.Logger, server func(http.Handler) *http.Server) *acme {
+	a := &acme{log: log}
 	quiet := zap.NewNop() // what matters comes as events
 	a.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return a.magic, nil },
@@ -116,23 +117,22 @@ func newACME(c *Config, log *slog.Logger, server func(http.Handler) *http.Server
 	a.plain = server(issuer.HTTPChallengeHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://"+c.Domain+r.URL.RequestURI(), http.StatusMovedPermanently)
 	})))
-	var err error
-	if a.port80, err = net.Listen("tcp", ":80"); err != nil {
-		log.Warn("port 80 cannot be opened: plain http:// will not lead here", "error", err)
-	}
-	return a, a.magic.TLSConfig(), nil
+	return a
 }
 
-// serve returns nil only when it has nothing to report.
+// serve returns nil only when it was closed.
 func (a *acme) serve(ctx context.Context, domain string) error {
 	if err := a.magic.ManageAsync(ctx, []string{domain}); err != nil {
 		return fmt.Errorf("getting a certificate for --domain %s: %w", domain, err)
 	}
-	if a.port80 == nil {
+	port80, err := net.Listen("tcp", ":80")
+	if err != nil {
+		// The authority can ask on port 443 as well.
+		a.log.Warn("port 80 cannot be opened: http:// will not lead here", "error", err)
 		<-ctx.Done()
 		return nil
 	}
-	if err := a.plain.Serve(a.port80); !errors.Is(err, http.ErrServerClosed) {
+	if err := a.plain.Serve(port80); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving on port 80: %w", err)
 	}
 	return nil

@@ -1,0 +1,399 @@
+package httpd_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/starling-p2p/starling/internal/httpd"
+	"github.com/starling-p2p/starling/internal/testnet"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// ask makes one request on a connection of its own; headers come in pairs.
+func ask(t *testing.T, method, url string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			r.Host = headers[i+1]
+		}
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true, ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	response, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+func TestRoutes(t *testing.T) {
+	config := testnet.Config()
+	config.IceServer = []string{"stun:stun.example.org:3478", "turn:turn.example.org:3478?transport=udp,me,a,secret"}
+	url := testnet.Serve(t, config, testnet.Files())
+	const index = "<!doctype html><title>Starling</title>"
+	for _, c := range []struct {
+		path, want string
+		status     int
+		header     map[string]string
+	}{
+		{"/", index, 200, map[string]string{"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"}},
+		{"/memos", index, 200, nil},
+		{"/m", index, 200, nil},
+		{"/share?seeds=x", index, 200, nil},
+		{"/index.html", "There is nothing here", 404, map[string]string{"Content-Type": "text/html; charset=utf-8"}},
+		{"/memos/x", index, 200, nil},
+		{"/about", index, 200, nil},
+		{"/memos/x/y", "There is nothing here", 404, nil},
+		{"/.keep", "There is nothing here", 404, nil},
+		{"/index.html.br", "There is nothing here", 404, nil},
+		{"/starling.js", "export const engine", 200, map[string]string{
+			"Content-Type": "text/javascript; charset=utf-8", "Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin", "Cache-Control": "no-cache"}},
+		{"/starling-store.js", "onmessage", 200, map[string]string{"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}},
+		{"/sw.js", "onfetch", 200, map[string]string{"Service-Worker-Allowed": "/", "Cache-Control": "no-cache", "Access-Control-Allow-Origin": ""}},
+		{"/assets/app-1a2.js", "import", 200, map[string]string{"Cache-Control": "public, max-age=31536000, immutable", "Cross-Origin-Resource-Policy": "same-origin"}},
+		{"/manifest.webmanifest", "{}", 200, map[string]string{"Content-Type": "application/manifest+json"}},
+		{"/api/ice", `{"iceServers":[{"urls":"stun:stun.example.org:3478"},{"urls":"turn:turn.example.org:3478?transport=udp","username":"me","credential":"a,secret"}]}`, 200,
+			map[string]string{"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}},
+		{"/healthz", "ok", 200, nil},
+		{"/metrics", "starling_tracker_sockets 0", 200, nil},
+		{"/announce", "WebSocket", 426, map[string]string{"Upgrade": "websocket"}},
+	} {
+		response, body := ask(t, "GET", url+c.path)
+		if response.StatusCode != c.status || !strings.Contains(body, c.want) {
+			t.Errorf("%s: %d %.80q, want %d %q", c.path, response.StatusCode, body, c.status, c.want)
+		}
+		for name, want := range c.header {
+			if got := response.Header.Get(name); got != want {
+				t.Errorf("%s: %s: %q, want %q", c.path, name, got, want)
+			}
+		}
+		head, body := ask(t, "HEAD", url+c.path)
+		if head.StatusCode != response.StatusCode || body != "" {
+			t.Errorf("HEAD %s: %d %q", c.path, head.StatusCode, body)
+		}
+		if c.path != "/announce" {
+			if response, _ := ask(t, "POST", url+c.path); c.status == 200 && response.StatusCode != 405 {
+				t.Errorf("POST %s: %d", c.path, response.StatusCode)
+			}
+		}
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	config := testnet.Config()
+	config.AllowConnect = []string{"wss://tracker.example.org", "https://*.example.net:8443"}
+	url := testnet.Serve(t, config, testnet.Files())
+	host := strings.TrimPrefix(url, "http://")
+	const others = " wss://tracker.example.org https://*.example.net:8443; "
+	for _, path := range []string{"/", "/m", "/starling.js", "/nothing", "/api/ice", "/announce"} {
+		h, _ := ask(t, "GET", url+path)
+		csp := h.Header.Get("Content-Security-Policy")
+		if want := "connect-src 'self' ws://" + host + " wss://" + host + others; !strings.Contains(csp, want) {
+			t.Errorf("%s: the policy %q lacks %q", path, csp, want)
+		}
+		if strings.Contains(csp, "unsafe") || !strings.HasPrefix(csp, "default-src 'none'; script-src 'self'; ") {
+			t.Errorf("%s: policy %q", path, csp)
+		}
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin", "Strict-Transport-Security": "",
+		} {
+			if got := h.Header.Get(name); got != want {
+				t.Errorf("%s: %s: %q, want %q", path, name, got, want)
+			}
+		}
+		for _, want := range []string{"microphone=(self)", "camera=(self)", "screen-wake-lock=(self)", "autoplay=(self)", "geolocation=()"} {
+			if !strings.Contains(h.Header.Get("Permissions-Policy"), want) {
+				t.Errorf("%s: Permissions-Policy lacks %s", path, want)
+			}
+		}
+	}
+	for _, evil := range []string{"x; script-src *", "x,y", "a b"} {
+		conn, err := net.Dial("tcp", strings.Replace(host, "localhost", "127.0.0.1", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", evil)
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if csp := response.Header.Get("Content-Security-Policy"); strings.Contains(csp, evil) {
+			t.Errorf("Host %q came into the policy %q", evil, csp)
+		}
+		_ = conn.Close()
+	}
+}
+
+func TestCompression(t *testing.T) {
+	url := testnet.Serve(t, testnet.Config(), testnet.Files())
+	for _, c := range []struct{ path, accept, encoding, body string }{
+		{"/", "gzip, deflate, br, zstd", "br", "index, brotli"},
+		{"/", "gzip;q=1.0, br;q=0", "gzip", "index, gzip"},
+		{"/", "GZIP", "gzip", "index, gzip"},
+		{"/", "*", "br", "index, brotli"},
+		{"/", "*;q=0", "", "<!doctype"},
+		{"/", "identity", "", "<!doctype"},
+		{"/", "brotli, xgzip", "", "<!doctype"},
+		{"/", "br;q=what", "", "<!doctype"},
+		{"/sw.js", "br, gzip", "gzip", "sw, gzip"},
+		{"/assets/app-1a2.js", "br, gzip", "", "import"},
+	} {
+		response, body := ask(t, "GET", url+c.path, "Accept-Encoding", c.accept)
+		if got := response.Header.Get("Content-Encoding"); got != c.encoding || !strings.HasPrefix(body, c.body) {
+			t.Errorf("%s, %s: %q %q, want %q %q", c.path, c.accept, got, body, c.encoding, c.body)
+		}
+		if vary := response.Header.Get("Vary"); (vary == "Accept-Encoding") != (c.path != "/assets/app-1a2.js") {
+			t.Errorf("%s: Vary %q", c.path, vary)
+		}
+		etag := response.Header.Get("ETag")
+		for _, match := range []string{etag, "W/" + etag, `"other", ` + etag, "*"} {
+			again, body := ask(t, "GET", url+c.path, "Accept-Encoding", c.accept, "If-None-Match", match)
+			if again.StatusCode != 304 || body != "" || again.Header.Get("ETag") != etag {
+				t.Errorf("%s, If-None-Match %s: %d %q", c.path, match, again.StatusCode, body)
+			}
+		}
+		if again, _ := ask(t, "GET", url+c.path, "If-None-Match", etag, "Accept-Encoding", "identity"); c.encoding != "" && again.StatusCode != 200 {
+			t.Errorf("%s: one ETag for two encodings", c.path)
+		}
+	}
+}
+
+func TestNotBuilt(t *testing.T) {
+	url := testnet.Serve(t, testnet.Config(), fstest.MapFS{".keep": {}})
+	for _, path := range []string{"/", "/m", "/starling.js"} {
+		response, body := ask(t, "GET", url+path)
+		if response.StatusCode != 503 || !strings.Contains(body, "make build") {
+			t.Errorf("%s: %d %q", path, response.StatusCode, body)
+		}
+	}
+	if response, _ := ask(t, "GET", url+"/healthz"); response.StatusCode != 200 {
+		t.Errorf("/healthz: %d", response.StatusCode)
+	}
+}
+
+func TestMetricsAreLocal(t *testing.T) {
+	config := testnet.Config()
+	url := testnet.Serve(t, config, testnet.Files())
+	if response, body := ask(t, "GET", url+"/metrics", "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 403 || strings.Contains(body, "starling_") {
+		t.Errorf("by a proxy on this machine: %d %.80q", response.StatusCode, body)
+	}
+	config.MetricsPublic = true
+	if response, _ := ask(t, "GET", testnet.Serve(t, config, testnet.Files())+"/metrics", "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 200 {
+		t.Errorf("public: %d", response.StatusCode)
+	}
+}
+
+// The addresses that X-Forwarded-For names show in how many sockets each may have.
+func TestForwardedFor(t *testing.T) {
+	config := testnet.Config()
+	config.MaxSocketsPerAddress = 1
+	config.TrustedProxy = []string{"127.0.0.0/8", "198.51.100.7"}
+	trusting := testnet.Serve(t, config, testnet.Files())
+	config.TrustedProxy = nil
+	trustless := testnet.Serve(t, config, testnet.Files())
+	status := func(url, forwarded string) int {
+		conn, err := net.Dial("tcp", strings.Replace(strings.TrimPrefix(url, "http://"), "localhost", "127.0.0.1", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return testnet.Connect(t, conn, "X-Forwarded-For: "+forwarded).Response.StatusCode
+	}
+	for _, c := range []struct {
+		url, forwarded string
+		want           int
+	}{
+		{trusting, "203.0.113.1", 101},
+		{trusting, "203.0.113.1", 429},
+		{trusting, "10.9.8.7, 203.0.113.1", 429},     // what the client itself wrote does not count
+		{trusting, "203.0.113.1, 198.51.100.7", 429}, // through two trusted proxies
+		{trusting, "203.0.113.1, 203.0.113.2", 101},  // the last one that is not trusted counts
+		{trusting, "nonsense", 101},                  // then it is the proxy, on loopback
+		{trusting, "nonsense", 101},
+		{trustless, "203.0.113.1", 101},
+		{trustless, "203.0.113.1", 101},
+	} {
+		if got := status(c.url, c.forwarded); got != c.want {
+			t.Errorf("%q: %d, want %d", c.forwarded, got, c.want)
+		}
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	garbage := filepath.Join(t.TempDir(), "garbage.pem")
+	if err := os.WriteFile(garbage, []byte("garbage"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		change func(*httpd.Config)
+		want   string
+	}{
+		{func(c *httpd.Config) { c.Addr = busy.Addr().String() }, "in use by another program: stop that, or choose another port with --addr"},
+		{func(c *httpd.Config) { c.Addr = "8080" }, "--addr \"8080\" is not HOST:PORT"},
+		{func(c *httpd.Config) { c.Addr = "192.0.2.1:8080" }, "not an address of this machine: change --addr"},
+		{func(c *httpd.Config) { c.Addr = "127.0.0.1:99999" }, "--addr 127.0.0.1:99999"},
+		{func(c *httpd.Config) { c.TLSCert = "missing.pem" }, "--tls-cert and --tls-key go together"},
+		{func(c *httpd.Config) { c.TLSCert, c.TLSKey = "missing.pem", garbage }, "--tls-cert cannot be read: open missing.pem"},
+		{func(c *httpd.Config) { c.TLSCert, c.TLSKey = garbage, "missing.pem" }, "--tls-key cannot be read: open missing.pem"},
+		{func(c *httpd.Config) { c.TLSCert, c.TLSKey = garbage, garbage }, "are not a certificate and its key in PEM"},
+		{func(c *httpd.Config) { c.Domain, c.TLSCert, c.TLSKey = "example.org", garbage, garbage }, "leave out"},
+		{func(c *httpd.Config) { c.IceServer = []string{"stun.example.org"} }, "--ice-server \"stun.example.org\" is not a URL"},
+		{func(c *httpd.Config) { c.IceServer = []string{"http:x"} }, "does not begin with stun:"},
+		{func(c *httpd.Config) { c.IceServer = []string{"turn:x"} }, "needs user and password"},
+		{func(c *httpd.Config) { c.IceServer = []string{"stun:x,me"} }, "takes no user"},
+		{func(c *httpd.Config) { c.AllowConnect = []string{"wss://x/announce"} }, "is not an origin"},
+		{func(c *httpd.Config) { c.AllowConnect = []string{"wss://x; script-src *"} }, "is not an origin"},
+		{func(c *httpd.Config) { c.TrustedProxy = []string{"proxy"} }, "--trusted-proxy \"proxy\" is not an address"},
+		{func(c *httpd.Config) { c.AnnounceInterval = time.Millisecond }, "--announce-interval 1ms is too short"},
+		{func(c *httpd.Config) { c.MaxSocketsPerAddress = 0 }, "--max-sockets-per-address"},
+	} {
+		config := testnet.Config()
+		c.change(&config)
+		if _, err := httpd.Listen(config, testnet.Files(), slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %q", err, c.want)
+		}
+	}
+}
+
+// certificate writes a new self-signed one, with a serial number by which to tell it, and a modification time.
+func certificate(t *testing.T, certFile, keyFile string, serial int64, modified time.Time) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(name, modified, modified); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestTLS(t *testing.T) {
+	config := testnet.Config()
+	config.TLSCert, config.TLSKey = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	certificate(t, config.TLSCert, config.TLSKey, 1, time.Now().Add(-time.Hour))
+	url := testnet.Serve(t, config, testnet.Files())
+	if !strings.HasPrefix(url, "https://localhost:") {
+		t.Fatalf("the URL is %s", url)
+	}
+	// The file has changed before the first handshake looks at it.
+	certificate(t, config.TLSCert, config.TLSKey, 2, time.Now())
+	response, _ := ask(t, "GET", url+"/")
+	if response.ProtoMajor != 2 || response.Header.Get("Strict-Transport-Security") == "" {
+		t.Errorf("%s, Strict-Transport-Security %q", response.Proto, response.Header.Get("Strict-Transport-Security"))
+	}
+	if serial := response.TLS.PeerCertificates[0].SerialNumber.Int64(); serial != 2 {
+		t.Errorf("the certificate is number %d, want the new one", serial)
+	}
+
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(url, "https://"), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := testnet.Connect(t, conn)
+	socket.Send(`{"action":"announce","info_hash":"aaaaaaaaaaaaaaaaaaaa","peer_id":"bbbbbbbbbbbbbbbbbbbb"}`)
+	if m := socket.Next(); m["incomplete"] != 1.0 {
+		t.Errorf("announce over TLS: %v", m)
+	}
+}
+
+func TestShutdown(t *testing.T) {
+	server, err := httpd.Listen(testnet.Config(), testnet.Files(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx) }()
+	address := strings.Replace(strings.TrimPrefix(server.URL(), "http://"), "localhost", "127.0.0.1", 1)
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := testnet.Connect(t, conn)
+	stop()
+	if code := socket.WaitEnd(); code != 1001 {
+		t.Errorf("the socket was closed with %d, want 1001", code)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if _, err := net.Dial("tcp", address); err == nil {
+		t.Error("it still listens")
+	}
+}
+
+func TestLogs(t *testing.T) {
+	var log bytes.Buffer
+	config := testnet.Config()
+	server, err := httpd.Listen(config, testnet.Files(), slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx) }()
+	conn, err := net.Dial("tcp", strings.Replace(strings.TrimPrefix(server.URL(), "http://"), "localhost", "127.0.0.1", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(conn, "nonsense\r\n\r\n")
+	_, _ = io.Copy(io.Discard, conn)
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if log.Len() > 0 {
+		t.Errorf("a stranger's nonsense is in the log: %s", log.String())
+	}
+}
