@@ -11,7 +11,7 @@ export interface Announcing {
   readonly left: number | undefined
   /** Peers it would take now: 0 for a seeder, so it announces without offers. */
   readonly wanted: number
-  /** Wants peers and has none: announced again sooner than the tracker's interval, backing off to it. */
+  /** Wants peers, and has none that gives anything: announced again sooner than the tracker's interval, backing off to it. */
   readonly stalled: boolean
 }
 

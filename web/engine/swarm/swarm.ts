@@ -13,21 +13,22 @@ import { concat, equal, type Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
 import { StarlingError } from '../errors.ts'
 import type { Announcing } from '../rendezvous/types.ts'
-import { cardRev, maxPacked, packCard, readCard, type CardSeal } from '../seal/card.ts'
 import { Opened } from '../seal/opened.ts'
 import type { Entry, Store, Stores } from '../store/store.ts'
 import { makeLink, type TorrentId } from '../torrent/link.ts'
 import { makeMagnet } from '../torrent/magnet.ts'
 import { makeTorrent, parseInfo, type Info } from '../torrent/metainfo.ts'
-import type { Card, FileState, TorrentState, TorrentStatus, TrackerState } from '../types.ts'
+import type { Card, TorrentState, TorrentStatus, TrackerState } from '../types.ts'
 import { MetadataExchange } from '../wire/metadata.ts'
 import type { Wire } from '../wire/wire.ts'
 import { Bitfield } from './bitfield.ts'
 import { Blame } from './blame.ts'
+import { Cards } from './cards.ts'
 import { Choker } from './choker.ts'
 import { opened, plain, readable, type Content, type ContentFile } from './content.ts'
-import type { Budget, Limit } from './limit.ts'
-import type { Peer, PeerHost, Source, Wanted } from './peer.ts'
+import { Extents } from './extents.ts'
+import type { Budget } from './limit.ts'
+import type { Peer, PeerHost, PeerNode, Source, Wanted } from './peer.ts'
 import { Picker, type Piece } from './picker.ts'
 import { Readers } from './readers.ts'
 import type { Shelf } from './shelf.ts'
@@ -35,18 +36,13 @@ import { Speed } from './speed.ts'
 import { WebSource } from './web-source.ts'
 
 /** What a torrent asks of its node. */
-export interface SwarmHost {
-  readonly peerId: string
+export interface SwarmHost extends PeerNode {
   readonly stores: Stores
-  readonly up: Limit
-  readonly down: Limit
   readonly memory: Budget
   readonly shelf: Shelf
-  readonly thirsty: Set<Peer>
   readonly linkBase: string
   /** The node's own trackers, which links need not name. */
   readonly trackers: readonly string[]
-  now(): number
   banned(peer: Peer): boolean
   ban(peer: Peer): void
   trackerStates(infoHash: string): TrackerState[]
@@ -68,11 +64,11 @@ const maxPeers = 60
 const chokeEvery = 10_000
 const rotateEvery = 5_000
 const saveEvery = 3_000
+/** Peers that gave nothing for so long are no reason not to look for others. */
+const hungryAfter = 10_000
 /** A link that did not come about by then will not. */
 const attemptTime = 30_000
 const maxUrls = 32
-/** How long links are asked to carry a torrent that is whole, for the sake of its card. */
-const spreadTime = 60_000
 /** '-SL' in hex. */
 const starling = '2d534c'
 /** The reader of a private torrent's header. */
@@ -88,25 +84,14 @@ export interface SwarmOptions {
   unproven?: boolean
 }
 
-/** Where a file lies in the torrent. */
-interface Extent {
-  readonly start: number
-  readonly end: number
-  /** Bytes of it that are here. */
-  here: number
-  state: FileState | undefined
-}
-
-export class Swarm implements PeerHost {
+export class Swarm implements PeerHost, Announcing {
   readonly infoHash: string
   readonly entry: Entry
   readonly metadata: MetadataExchange
   info: Info | undefined
   had = new Bitfield(0)
   picker: Picker<Source> | undefined
-  /** For rendezvous. */
-  readonly announcing: Announcing
-  readonly #host: SwarmHost
+  readonly node: SwarmHost
   readonly #options: SwarmOptions
   readonly #peers = new Set<Peer>()
   #webs: WebSource[] = []
@@ -124,20 +109,20 @@ export class Swarm implements PeerHost {
   readonly #proofs = new Map<number, Promise<void>>()
   #readers: Readers | undefined
   #content: Content | undefined
-  #extents: Extent[] = []
+  #extents: Extents | undefined
   #onDemand: boolean
   #error: StarlingError | undefined
   #closed = false
   #learned: Promise<void> | undefined
-  readonly #cards = new Map<Peer, Bytes>()
-  #reading = false
-  #spread = 0
+  readonly #cards: Cards
   #unsaved = false
   #saving: Promise<void> = Promise.resolve()
   #savedAt = 0
   #chokedAt = 0
   #rotatedAt = 0
   #moving = false
+  #fedAt = 0
+  #hungry = false
   #tried = 0
   #failed = 0
   /** Attempts at links under way, and when the last began. */
@@ -145,32 +130,17 @@ export class Swarm implements PeerHost {
   #attemptAt = 0
 
   constructor(host: SwarmHost, entry: Entry, options: SwarmOptions = {}) {
-    this.#host = host
+    this.node = host
     this.#options = options
     this.#onDemand = !!options.onDemand
     this.entry = entry
     this.infoHash = entry.infoHash
     this.metadata = new MetadataExchange(this, entry.info)
-    this.announcing = announcing(this)
+    this.#cards = new Cards(this)
   }
 
   // What peers ask
 
-  get peerId(): string {
-    return this.#host.peerId
-  }
-  get up(): Limit {
-    return this.#host.up
-  }
-  get down(): Limit {
-    return this.#host.down
-  }
-  get thirsty(): Set<Peer> {
-    return this.#host.thirsty
-  }
-  get packedCard(): Bytes | undefined {
-    return this.entry.card?.packed
-  }
   get done(): boolean {
     return !!this.#content && this.had.full
   }
@@ -179,21 +149,22 @@ export class Swarm implements PeerHost {
     return !this.#error && !this.#closed && !(this.info && this.had.full)
   }
 
-  now(): number {
-    return this.#host.now()
-  }
-
   joined(peer: Peer): boolean {
-    if (!this.alive || this.#peers.size >= maxPeers || this.#host.banned(peer)) return false
+    if (!this.alive || this.#peers.size >= maxPeers || this.node.banned(peer)) return false
     for (const { id, channel } of this.#peers) {
       // Links of our own peers are sorted out by links; strangers come twice by mistake.
       if (id === peer.id && channel.link !== peer.channel.link && !id.startsWith(starling)) return false
     }
+    if (!this.#peers.size) this.#fedAt = this.node.now()
     this.#peers.add(peer)
     this.#attempts = Math.max(0, this.#attempts - 1)
-    this.#host.peer(this, peer)
     this.changed()
     return true
+  }
+
+  met(peer: Peer): void {
+    this.node.peer(this, peer)
+    this.changed()
   }
 
   gone(peer: Peer): void {
@@ -203,11 +174,11 @@ export class Swarm implements PeerHost {
     this.choke()
     this.refill()
     this.changed()
-    if (this.fetching) this.#host.needs(this)
+    if (this.fetching) this.node.needs(this)
   }
 
   ban(peer: Peer): void {
-    this.#host.ban(peer)
+    this.node.ban(peer)
   }
 
   wants(peer: Peer): boolean {
@@ -224,18 +195,18 @@ export class Swarm implements PeerHost {
 
   received(bytes: number): void {
     this.#received += bytes
-    this.#downSpeed.add(bytes, this.now())
+    this.#downSpeed.add(bytes, (this.#fedAt = this.node.now()))
     this.#moving = true
   }
 
   sent(bytes: number): void {
     this.#sent += bytes
-    this.#upSpeed.add(bytes, this.now())
+    this.#upSpeed.add(bytes, this.node.now())
     this.#moving = true
   }
 
   changed(): void {
-    this.#host.changed(this)
+    this.node.changed(this)
   }
 
   block(peer: Peer, { piece, begin, length }: Wanted): Bytes | undefined {
@@ -244,7 +215,7 @@ export class Swarm implements PeerHost {
     for (let at = begin; at < begin + length; ) {
       const first = at - (at % size)
       const load = (): Promise<Bytes> => this.#load(piece, first, size)
-      const data = this.#host.shelf.get(`${this.infoHash} ${piece} ${first}`, load, peer.resume)
+      const data = this.node.shelf.get(`${this.infoHash} ${piece} ${first}`, load, peer.resume)
       if (!data) return undefined
       const part = data.subarray(at - first, begin + length - first)
       parts.push(part)
@@ -254,11 +225,7 @@ export class Swarm implements PeerHost {
   }
 
   card(peer: Peer, packed: Bytes): void {
-    if (packed.length > maxPacked) return peer.ban()
-    if (cardRev(packed) <= this.#rev) return
-    // They wait until it is known whose signature they need; by then who sent them may be gone.
-    if (this.#cards.size < maxPeers) this.#cards.set(peer, packed.slice())
-    void this.#readCards()
+    this.#cards.receive(peer, packed)
   }
 
   // What the metadata exchange asks
@@ -272,6 +239,47 @@ export class Swarm implements PeerHost {
     for (const peer of this.#peers) if (peer.wire === wire) peer.ban()
   }
 
+  // What rendezvous asks
+
+  get trackers(): readonly string[] {
+    return this.entry.trackers
+  }
+  get uploaded(): number {
+    return this.#sent
+  }
+  get downloaded(): number {
+    return this.#received
+  }
+  get left(): number | undefined {
+    return this.info && this.info.length - this.#have
+  }
+  /** Peers it would take now, of as many as its trackers know of. */
+  get wanted(): number {
+    const { size } = this.#peers
+    // Counts lag: somebody may have come.
+    if (!this.lacking || this.stalled) return this.lacking ? desired - size : 0
+    const others = this.node.trackerStates(this.infoHash).map(({ seeders, leechers }) => (seeders ?? desired) + (leechers ?? 1) - 1)
+    return Math.min(desired, Math.max(0, ...others)) - size > 0 ? desired - size : 0
+  }
+  get stalled(): boolean {
+    return this.fetching && !this.#peers.size
+  }
+
+  // What cards ask
+
+  get content(): Content | undefined {
+    return this.#content
+  }
+  get peers(): Iterable<Peer> {
+    return this.#peers
+  }
+
+  async kept(): Promise<void> {
+    this.node.needs(this)
+    await this.save()
+    this.node.changed(this, true)
+  }
+
   // What the node asks
 
   /** Whether channels are welcome. */
@@ -280,14 +288,11 @@ export class Swarm implements PeerHost {
   }
   /** Its card is new, and peers that need no data of it are told as well. */
   get spreading(): boolean {
-    return this.#spread > this.now()
+    return this.#cards.spreading
   }
   /** Somebody waits for data. */
   get urgent(): boolean {
     return !!this.#readers?.any
-  }
-  get peers(): number {
-    return this.#peers.size
   }
   /** Its files are known; only its key, where it has one, opens them. */
   get opened(): boolean {
@@ -297,35 +302,22 @@ export class Swarm implements PeerHost {
   get lacking(): boolean {
     return this.fetching && this.#peers.size < desired
   }
-  /** Peers it would take now, of as many as its trackers know of. */
-  get wanted(): number {
-    const { size } = this.#peers
-    if (!this.lacking || !size) return this.lacking ? desired : 0
-    const others = this.#host.trackerStates(this.infoHash).map(({ seeders, leechers }) => (seeders ?? desired) + (leechers ?? 1) - 1)
-    return Math.min(desired, Math.max(0, ...others)) - size > 0 ? desired - size : 0
+  /** It lacks data, and nobody gives any. */
+  get stalled(): boolean {
+    if (!this.fetching || !this.#peers.size) return this.fetching
+    return (!this.#onDemand || this.urgent) && this.node.now() - this.#fedAt > hungryAfter
   }
   get speeds(): { downloadSpeed: number; uploadSpeed: number } {
-    const now = this.now()
+    const now = this.node.now()
     return { downloadSpeed: this.#downSpeed.at(now), uploadSpeed: this.#upSpeed.at(now) }
   }
-  /** Bytes since it began here. */
-  get receivedBytes(): number {
-    return this.#received
-  }
-  get sentBytes(): number {
-    return this.#sent
-  }
-  get left(): number | undefined {
-    return this.info && this.info.length - this.#have
-  }
-
   get state(): TorrentState {
     const { infoHash, entry, info, done } = this
     const { key, trackers, webSeeds, card } = entry
     const content = this.#content
     const error = this.#error
     const name = content?.name ?? ''
-    const own = this.#host.trackers
+    const own = this.node.trackers
     return {
       infoHash,
       name,
@@ -334,17 +326,17 @@ export class Swarm implements PeerHost {
       ready: !!content,
       done,
       length: content ? content.files.reduce((sum, { size }) => sum + size, 0) : 0,
-      files: this.#extents.map((extent, i) => (extent.state ??= fileState(content!.files[i]!, extent))),
+      files: this.#extents?.states ?? [],
       progress: info?.length ? this.#have / info.length : done ? 1 : 0,
       downloaded: this.#have,
       uploaded: this.#sent,
       ...this.speeds,
       peers: [...this.#peers, ...this.#webs.filter((web) => web.alive)].map((source) => source.state),
-      trackers: this.#host.trackerStates(infoHash),
+      trackers: this.node.trackerStates(infoHash),
       linksTried: this.#tried,
       linksFailed: this.#failed,
       magnetURI: makeMagnet({ infoHash, name: info?.name ?? '', trackers, webSeeds }),
-      link: makeLink(this.#host.linkBase, {
+      link: makeLink(this.node.linkBase, {
         infoHash, key, trackers: trackers.filter((url) => !own.includes(url)), webSeeds,
       }),
       ...(card && { card: card.value }),
@@ -357,7 +349,7 @@ export class Swarm implements PeerHost {
     if (failed) this.#failed++
     else this.#tried++
     this.#attempts = Math.max(0, this.#attempts + (failed ? -1 : 1))
-    this.#attemptAt = this.now()
+    this.#attemptAt = this.node.now()
     this.changed()
   }
 
@@ -391,7 +383,7 @@ export class Swarm implements PeerHost {
   tick(now: number): void {
     for (const peer of this.#peers) peer.tick(now)
     for (const web of this.#webs) web.tick(now)
-    if (this.#host.memory.full) this.picker?.prune(now)
+    if (this.node.memory.full) this.picker?.prune(now)
     if (!this.info && now - this.#rotatedAt > rotateEvery) {
       this.#rotatedAt = now
       this.metadata.rotate()
@@ -400,6 +392,9 @@ export class Swarm implements PeerHost {
       this.#chokedAt = now
       this.#choker.round(this.#peers, now)
     }
+    const hungry = this.stalled
+    if (hungry && !this.#hungry) this.node.needs(this)
+    this.#hungry = hungry
     if (this.#unsaved && now - this.#savedAt > saveEvery) this.save().catch(() => {})
     if (this.#attempts && now - this.#attemptAt > attemptTime) {
       this.#attempts = 0
@@ -463,20 +458,16 @@ export class Swarm implements PeerHost {
 
   async setCard(card: Card): Promise<void> {
     await this.#ready.promise
-    const { entry, infoHash } = this
-    if (!entry.cardKey) throw new StarlingError('unsupported', 'Only who shared this first, with a card, can change it.')
-    const rev = Math.max(Date.now(), this.#rev + 1)
-    const packed = await packCard(card, { infoHash, privateKey: entry.cardKey, rev, seal: this.#seal })
-    await this.#keepCard(packed, card)
+    await this.#cards.set(card)
   }
 
   /** Puts what must survive a reload where it does. */
   save(): Promise<void> {
     this.#unsaved = false
-    this.#savedAt = this.now()
+    this.#savedAt = this.node.now()
     if (this.info && !this.entry.seeded) this.entry.pieces = this.had.bytes.slice()
     // One after another, so that the last one stays.
-    this.#saving = this.#saving.catch(() => {}).then(() => this.#host.stores.registry.put(this.entry))
+    this.#saving = this.#saving.catch(() => {}).then(() => this.node.stores.registry.put(this.entry))
     return this.#saving
   }
 
@@ -502,7 +493,7 @@ export class Swarm implements PeerHost {
     if (key && (info.files.length > 1 || info.name !== 'sealed')) {
       throw wrongKey()
     }
-    const store = source ?? (await this.#host.stores.open(infoHash, info.length))
+    const store = source ?? (await this.node.stores.open(infoHash, info.length))
     this.#store = store
     if (this.#closed) return
     this.info = info
@@ -510,7 +501,7 @@ export class Swarm implements PeerHost {
     if (unproven) this.#unproven = new Bitfield(info.pieces).fill()
     this.#readers = new Readers(info.pieceLength, this.had)
     const complete = (piece: Piece<Source>): void => void this.#verify(piece)
-    this.picker = new Picker(info.length, info.pieceLength, this.had, this.#host.memory, complete)
+    this.picker = new Picker(info.length, info.pieceLength, this.had, this.node.memory, complete)
     this.picker.wantAll = !this.#onDemand
     for (let i = 0; i < info.pieces; i++) if (this.had.has(i)) this.#have += this.picker.size(i)
     if (!source) this.save().catch(() => {})
@@ -523,7 +514,7 @@ export class Swarm implements PeerHost {
     else if (key) void this.#open(key)
     else this.#begin(plain(info, store))
     this.#join()
-    this.#host.needs(this)
+    this.node.needs(this)
   }
 
   /** Web seeds have what is not sealed. */
@@ -556,14 +547,11 @@ export class Swarm implements PeerHost {
   #begin(content: Content): void {
     if (this.#closed) return
     this.#content = content
-    this.#extents = content.files.map(({ offset, size }) => {
-      const [start, end] = this.#covering(offset, offset + size)
-      return { start, end, here: 0, state: undefined }
-    })
+    this.#extents = new Extents(content.files, (start, end) => this.#covering(start, end))
     for (let i = 0; i < this.had.size; i++) if (this.had.has(i)) this.#tally(i)
     this.#ready.resolve()
-    void this.#readCards()
-    this.#host.changed(this, true)
+    void this.#cards.read()
+    this.node.changed(this, true)
   }
 
   async #verify(piece: Piece<Source>): Promise<void> {
@@ -603,8 +591,8 @@ export class Swarm implements PeerHost {
     this.save().catch(() => {})
     this.picker!.windows = []
     for (const web of this.#webs.splice(0)) web.close()
-    this.#host.completed(this)
-    this.#host.changed(this, true)
+    this.node.completed(this)
+    this.node.changed(this, true)
   }
 
   #punish(liars: readonly Source[]): void {
@@ -656,8 +644,8 @@ export class Swarm implements PeerHost {
       if (this.alive) peer.update()
       else peer.close()
     }
-    this.#host.needs(this)
-    this.#host.changed(this, true)
+    this.node.needs(this)
+    this.node.changed(this, true)
   }
 
   #status(): TorrentStatus {
@@ -684,83 +672,12 @@ export class Swarm implements PeerHost {
     if (!this.picker || !this.fetching) return
     this.picker.windows = this.#readers!.windows
     for (const peer of this.#peers) peer.update()
-    for (const web of this.#webs) web.tick(this.now())
+    for (const web of this.#webs) web.tick(this.node.now())
   }
 
-  /** Adds a piece to what is here of the files that it is part of. */
   #tally(index: number): void {
-    const from = index * this.info!.pieceLength
-    const to = from + this.picker!.size(index)
-    let low = 0
-    for (let high = this.#extents.length; low < high; ) {
-      const middle = (low + high) >> 1
-      if (this.#extents[middle]!.end <= from) low = middle + 1
-      else high = middle
-    }
-    for (let extent; (extent = this.#extents[low]) && extent.start < to; low++) {
-      extent.here += Math.max(0, Math.min(to, extent.end) - Math.max(from, extent.start))
-      extent.state = undefined
-    }
-  }
-
-  // Cards
-
-  get #rev(): number {
-    return cardRev(this.packedCard ?? new Uint8Array())
-  }
-
-  get #seal(): CardSeal | undefined {
-    const { key } = this.entry
-    const salt = this.#content?.salt
-    return key && salt && { key, salt }
-  }
-
-  /** One at a time, and of each peer only the last: signatures cost time. */
-  async #readCards(): Promise<void> {
-    const author = this.#content?.author
-    if (!author || this.#reading) return
-    this.#reading = true
-    for (const [peer, packed] of this.#cards) {
-      this.#cards.delete(peer)
-      if (cardRev(packed) <= this.#rev) continue
-      const read = await readCard(packed, { infoHash: this.infoHash, author, seal: this.#seal })
-      if (read && read.rev > this.#rev && !this.#closed) await this.#keepCard(packed, read.card, peer).catch(() => {})
-    }
-    this.#reading = false
-  }
-
-  async #keepCard(packed: Bytes, value: Card, from?: Peer): Promise<void> {
-    this.entry.card = { packed, value }
-    this.#spread = this.now() + spreadTime
-    this.#host.needs(this)
-    for (const peer of this.#peers) if (peer !== from) peer.wire.extended('sl_card', packed)
-    await this.save()
-    this.#host.changed(this, true)
-  }
-}
-
-/** What rendezvous may know of it. */
-function announcing(swarm: Swarm): Announcing {
-  return {
-    infoHash: swarm.infoHash,
-    get trackers() {
-      return swarm.entry.trackers
-    },
-    get uploaded() {
-      return swarm.sentBytes
-    },
-    get downloaded() {
-      return swarm.receivedBytes
-    },
-    get left() {
-      return swarm.left
-    },
-    get wanted() {
-      return swarm.wanted
-    },
-    get stalled() {
-      return swarm.fetching && !swarm.peers
-    },
+    const start = index * this.info!.pieceLength
+    this.#extents?.add(start, start + this.picker!.size(index))
   }
 }
 
@@ -780,8 +697,4 @@ function resumed(pieces: number, bytes?: Bytes): Bitfield {
   } catch {
     return new Bitfield(pieces)
   }
-}
-
-function fileState({ name, path, size, type }: ContentFile, { start, end, here }: Extent): FileState {
-  return { name, path, size, type, progress: size ? here / (end - start) : 1 }
 }
