@@ -1,5 +1,5 @@
 /** A peer that joins a swarm as a seeder and then does one wrong thing, to whoever offers it a connection. */
-import { fromHex, random, toBinary, type Bytes } from '../../web/engine/bytes.ts'
+import { concat, fromHex, random, toBinary, type Bytes } from '../../web/engine/bytes.ts'
 import { decode, dictOf, encode, sizeOf } from '../../web/engine/torrent/bencode.ts'
 import { parseInfo, parseTorrent } from '../../web/engine/torrent/metainfo.ts'
 import * as msg from '../../web/engine/wire/messages.ts'
@@ -80,7 +80,7 @@ function mislead(kind: Lie, channel: RTCDataChannel, infoBytes: Bytes, hash: Arr
   }
   const metadataSize = { 'endless metadata': 8 << 20, 'absurd metadata': 1e15 }[kind as string] ?? infoBytes.length
   const part = (piece: number, size: number) =>
-    msg.extension(1, new Uint8Array([...encode({ msg_type: 1, piece, total_size: metadataSize }), ...random(size)]))
+    msg.extension(1, concat([encode({ msg_type: 1, piece, total_size: metadataSize }), random(size)]))
 
   const handler: WireHandler = {
     onhandshake() {
@@ -109,7 +109,7 @@ function mislead(kind: Lie, channel: RTCDataChannel, infoBytes: Bytes, hash: Arr
       const piece = sizeOf(dictOf(decode(payload))?.get('piece')) ?? 0
       if (kind === 'endless metadata') return say(part(piece, 1 << 14))
       const own = infoBytes.subarray(piece << 14, (piece + 1) << 14)
-      wire.extended('ut_metadata', new Uint8Array([...encode({ msg_type: 1, piece, total_size: infoBytes.length }), ...own]))
+      wire.extended('ut_metadata', concat([encode({ msg_type: 1, piece, total_size: infoBytes.length }), own]))
     },
     onchoke() {},
     onunchoke() {},
