@@ -67,4 +67,6 @@ export async function range(infoHash: string, first: number, last: number): Prom
 }
 
 /** What range must give. */
-export const expectedRange = (size: number, first: number, last: number): number[] => [...bytes(size).slice(first, last + 1)]
+export function expectedRange(size: number, first: number, last: number): number[] {
+  return [...bytes(size).slice(first, last + 1)]
+}

@@ -2,11 +2,11 @@
  * The handles that pages hold: Torrent and TorrentFile. A handle does no work itself. It keeps the last state that the
  * engine told (update), turns it into events and promises, and passes calls on to whichever engine there is.
  *
- *   page ── calls ──► handle ── engineCall ──► engine: this tab's, or through tabs/ another tab's
- *   page ◄─ events ── handle ◄──── update ──── engine
+ *   page ── calls ──► handle ── host.call ──► engine: this tab's, or through tabs/ another tab's
+ *   page ◄─ events ── handle ◄─── update ──── engine
  *
- * The engine may be replaced while a handle lives, when the tab that ran it closes. The handle then asks the new one for
- * its torrent again, by its origin: how it was made. Promises that were fulfilled stay so.
+ * The engine may be replaced while a handle lives, when the tab that ran it closes. The handle then has its torrent made
+ * in the new one, by its origin: how it was made at first. Promises that were fulfilled stay so.
  */
 import type { Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'

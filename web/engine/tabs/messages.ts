@@ -1,6 +1,8 @@
 import type { ErrorCode } from '../types.ts'
 
-export const calls = ['seed', 'add', 'read', 'release', 'blob', 'torrentFile', 'setCard', 'remove', 'states', 'stats'] as const
+export const calls = [
+  'seed', 'add', 'read', 'release', 'blob', 'torrentFile', 'setCard', 'remove', 'states', 'stats',
+] as const
 const events = ['onstate', 'onpeer', 'onremove'] as const
 
 export type CallName = (typeof calls)[number]

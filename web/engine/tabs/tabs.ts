@@ -10,8 +10,8 @@
  * - every tab holds a lock named by its id, and who depends on it asks for that one too: granted, the tab is gone.
  *   Followers then forget the leader until the next one speaks; the leader lets go of what the follower was reading.
  *
- * A tab that is hidden for good or frozen (pagehide, freeze) leaves, and comes back with a new id when it is shown
- * again; so a page kept in the back/forward cache holds nobody up. A follower's torrents go on in the leader without it.
+ * A tab that is left or frozen (pagehide, freeze) leaves the election, and comes back with a new id when it is shown
+ * again; so a page in the back/forward cache holds nobody up. A follower's torrents go on in the leader without it.
  *
  * Messages, in the hall:   { hello: true }                  who leads?
  *                          { leader: id }                   I do
