@@ -41,7 +41,9 @@ test('refused: changed, cut, of another author, torrent, key or salt, from the f
     changed[at]! ^= 1
     expect(await readCard(changed, { ...good, now: rev })).toBeUndefined()
   }
-  for (const end of [0, 5, 64, 71, 72, packed.length - 1]) expect(await readCard(packed.slice(0, end), good)).toBeUndefined()
+  for (const end of [0, 5, 64, 71, 72, packed.length - 1]) {
+    expect(await readCard(packed.slice(0, end), good)).toBeUndefined()
+  }
   const other = await newAuthor()
   expect(await readCard(packed, { ...good, author: other.publicKey })).toBeUndefined()
   expect(await readCard(packed, { ...good, author: new Uint8Array(65).fill(4) })).toBeUndefined()
@@ -64,7 +66,8 @@ test('what its author signed must be an object all the same', async () => {
 })
 
 test('32 KiB at most', async () => {
-  const of = (length: number): Promise<Bytes> => packCard({ a: 'x'.repeat(length) }, { infoHash, privateKey, rev, seal })
+  const of = (length: number): Promise<Bytes> =>
+    packCard({ a: 'x'.repeat(length) }, { infoHash, privateKey, rev, seal })
   expect((await of(32_768 - 8)).length).toBeLessThan(maxPacked)
   await expect(of(32_768 - 7)).rejects.toMatchObject({ code: 'too-large' })
 })

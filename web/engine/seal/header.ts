@@ -27,7 +27,8 @@ export interface HeaderFile {
 /** Bytes of JSON. */
 export const maxHeader = 1 << 20
 const maxFiles = 1 << 14
-const mime = /^[\w.+-]{1,60}\/[\w.+-]{1,60}(; ?[\w-]{1,30}=("[\w.+, -]{1,60}"|[\w.+-]{1,60})){0,3}$/
+/** A MIME type, with parameters whose values may be quoted. */
+const mime = /^[\w.+-]+\/[\w.+-]+(;[\w ,.+="-]*)?$/
 
 /** The JSON, UTF-8; it must be stored for as long as the torrent is seeded. Throws 'too-large' (many files). */
 export function makeHeader(header: {
@@ -66,7 +67,8 @@ export function parseHeader(json: Bytes, size: number): Header | undefined {
     const { path, type } = file ?? {}
     const size = sizeOf(file?.size)
     if (typeof path !== 'string' || size === undefined) return
-    files.push({ path, name: '', size, type: typeof type === 'string' && mime.test(type) ? type : '', offset })
+    const known = typeof type === 'string' && type.length < 200 && mime.test(type)
+    files.push({ path, name: '', size, type: known ? type : '', offset })
     offset += size
   }
   if (offset !== size) return

@@ -44,7 +44,8 @@ export class Opened {
         const sequence = first + i
         const record = sealed.subarray(i * recordSize, (i + 1) * recordSize)
         const data = await cipher.open(sequence, record, sequence === count - 1).catch(() => {
-          throw sequence ? damaged() : new StarlingError('wrong-key', 'The key in this link does not fit. Ask for the link again.')
+          if (sequence) throw damaged()
+          throw new StarlingError('wrong-key', 'The key in this link does not fit. Ask for the link again.')
         })
         // Padding would move all that follows.
         if (data?.length !== record.length - overhead) throw damaged()

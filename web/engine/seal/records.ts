@@ -10,8 +10,8 @@ type Make = (first: number, end: number) => Promise<Promise<Bytes>[]>
 
 /**
  * Ranges of what lies in records of equal size, the last one shorter. make turns records [first, end) of the one side
- * into those of the other with a single read; each is made once for readers that follow one another. ahead: how many more
- * are made where reading goes on from one record to the next.
+ * into those of the other with a single read; each is made once for readers that follow one another. ahead: how many
+ * more are made where reading goes on from one record to the next.
  */
 export class Records {
   readonly #id = ids++

@@ -52,8 +52,9 @@ export class SealedSource {
     const records = new Records(recordSize, count, readAhead, async (first, end) => {
       const from = first * dataSize
       const to = Math.min(end * dataSize, plain)
-      const files = to > front.length ? await read(Math.max(0, from - front.length), to - front.length) : new Uint8Array()
-      const data = from < front.length ? concat([front.subarray(from, to), files]) : files
+      const split = front.length
+      const files = to > split ? await read(Math.max(0, from - split), to - split) : new Uint8Array()
+      const data = from < split ? concat([front.subarray(from, to), files]) : files
       return Array.from({ length: end - first }, (_, i) =>
         cipher.seal(first + i, data.subarray(i * dataSize, (i + 1) * dataSize), first + i === count - 1))
     })

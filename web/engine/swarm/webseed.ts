@@ -52,8 +52,8 @@ export class WebSeed {
 
   /**
    * Fetches pieces [first, first + count), each given to onpiece once it is whole; nobody has verified it, and its
-   * buffer is the receiver's. Rejects when the server fails (see failed and retryAt) and when signal aborts; pieces given
-   * until then are good. The caller sees to it that not too many run at once.
+   * buffer is the receiver's. Rejects when the server fails (see failed and retryAt) and when signal aborts; pieces
+   * given until then are good. The caller sees to it that not too many run at once.
    */
   async fetchPieces(
     first: number, count: number, onpiece: (index: number, data: Bytes) => void, signal: AbortSignal,

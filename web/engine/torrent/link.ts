@@ -38,9 +38,12 @@ export async function parseId(id: string | Bytes): Promise<TorrentId> {
   const infoHash = checkHash(hash)
   const sources = { infoHash, trackers: trackerUrls(query.getAll('tr')), webSeeds: seedUrls(query.getAll('ws')) }
   if (keyText === undefined) return sources
-  const key = keyText.length === 22 ? fromBase64url(keyText) : undefined
-  if (key) return { ...sources, key }
-  throw /^[\w-]{0,21}$/.test(keyText) ? cut() : bad('The key in this link is damaged. Copy the link again.')
+  // Messengers take the punctuation behind a link for a part of it.
+  const [end = ''] = /^[\w-]*/.exec(keyText) ?? []
+  if (end.length < 22) throw cut()
+  const key = end.length === 22 ? fromBase64url(end) : undefined
+  if (!key) throw bad('The key in this link is damaged. Copy the link again.')
+  return { ...sources, key }
 }
 
 function checkHash(text: string): string {

@@ -27,7 +27,8 @@ export function parseMagnet(text: string): Sources | undefined {
 }
 
 export function makeMagnet({ infoHash, name, trackers, webSeeds }: Sources & { name: string }): string {
-  return `magnet:?xt=urn:btih:${infoHash}${name && `&dn=${encodeURIComponent(name)}`}${makeQuery({ trackers, webSeeds })}`
+  const shown = name && `&dn=${encodeURIComponent(name)}`
+  return `magnet:?xt=urn:btih:${infoHash}${shown}${makeQuery({ trackers, webSeeds })}`
 }
 
 /** '&tr=…&ws=…', as magnets and links have it. */

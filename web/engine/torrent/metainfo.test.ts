@@ -26,7 +26,7 @@ function info(change: Record<string, Encodable | undefined> = {}): Bytes {
   return encode({ name: 'a.txt', length: 100_000, 'piece length': 65_536, pieces: new Uint8Array(40), ...change })
 }
 
-const files = (...list: (Record<string, Encodable | undefined>)[]): Record<string, Encodable | undefined> =>
+const files = (...list: object[]): Record<string, Encodable | undefined> =>
   ({ name: 'dir', length: undefined, files: list as Encodable })
 
 test("another program's single-file torrent", async () => {
@@ -50,7 +50,8 @@ test("another program's single-file torrent", async () => {
 
 test("another program's torrent of several files", async () => {
   const torrent = await foreign(
-    [named(Buffer.alloc(70_000, 1), 'album/one.mp3'), named(Buffer.alloc(10, 2), 'album/art/two.png')], { name: 'album' })
+    [named(Buffer.alloc(70_000, 1), 'album/one.mp3'), named(Buffer.alloc(10, 2), 'album/art/two.png')],
+    { name: 'album' })
   const known = await parse(torrent)
   const { infoBytes } = parseTorrent(torrent)
   expect(await infoHashOf(infoBytes)).toBe(known.infoHash)
@@ -66,7 +67,8 @@ describe('ours is read by another program', () => {
   const hashes = bytes(sha1(utf8.encode('piece')))
   test.each([
     ['single', { name: 'memo.webm', files: [{ path: 'memo.webm', size: 1000 }] }, ['memo.webm']],
-    ['several', { name: 'trip', files: [{ path: 'a.jpg', size: 1 }, { path: 'b/c.jpg', size: 2 }] }, ['trip/a.jpg', 'trip/b/c.jpg']],
+    ['several', { name: 'trip', files: [{ path: 'a.jpg', size: 1 }, { path: 'b/c.jpg', size: 2 }] },
+      ['trip/a.jpg', 'trip/b/c.jpg']],
     ['one in a folder', { name: 'trip', files: [{ path: 'b/c.jpg', size: 2 }] }, ['trip/b/c.jpg']],
   ])('%s', async (_, content, paths) => {
     const author = new Uint8Array(65).fill(4)
@@ -119,6 +121,8 @@ test('an author that is no point of a curve is nobody', () => {
   expect(parseInfo(info({ author: 4 })).author).toBeUndefined()
 })
 
+const many = Array<object>(70_000).fill({ length: 0, path: ['b'] })
+
 test.each<[string, Bytes]>([
   ['no dictionary', encode([])],
   ['no pieces', info({ pieces: undefined })],
@@ -142,24 +146,26 @@ test.each<[string, Bytes]>([
   ['a file with an empty path', info(files({ length: 100_000, path: [] }))],
   ['a path of numbers', info(files({ length: 100_000, path: [1] }))],
   ['a file of negative size', info(files({ length: 100_001, path: ['a'] }, { length: -1, path: ['b'] }))],
-  ['sizes that overflow', info(files(...Array.from({ length: 3 }, () => ({ length: Number.MAX_SAFE_INTEGER, path: ['a'] }))))],
+  ['sizes that overflow', info(files(...Array<object>(3).fill({ length: Number.MAX_SAFE_INTEGER, path: ['a'] })))],
   ['only padding', info(files({ length: 100_000, path: ['a'], attr: 'p' }))],
-  ['too many files', info(files({ length: 100_000, path: ['a'] }, ...Array.from({ length: 70_000 }, () => ({ length: 0, path: ['b'] }))))],
+  ['too many files', info(files({ length: 100_000, path: ['a'] }, ...many))],
   ['too long', new Uint8Array((8 << 20) + 1)],
 ])('refused: %s', (_, infoBytes) => {
   expect(() => parseInfo(infoBytes)).toThrow(expect.objectContaining({ name: 'StarlingError', code: 'bad-torrent' }))
 })
 
 test.each([
-  ['no dictionary', 'i1e'], ['no info', 'd8:announce3:abce'], ['something behind it', 'd4:infodee1:x'], ['a page', '<!doctype html>'],
+  ['no dictionary', 'i1e'], ['no info', 'd8:announce3:abce'], ['something behind it', 'd4:infodee1:x'],
+  ['a page', '<!doctype html>'],
 ])('refused as .torrent: %s', (_, file) => {
   expect(() => parseTorrent(utf8.encode(file))).toThrow(StarlingError)
 })
 
 test('trackers and web seeds: only usable ones, once, and not too many', () => {
+  const many = Array.from({ length: 99 }, (_, i) => `wss://h${i}.example`)
   const { trackers, webSeeds } = parseTorrent(encode({
     announce: 'wss://a.example',
-    'announce-list': [['wss://a.example', 'javascript:alert(1)', 5], 'x', ['wss://'], Array.from({ length: 99 }, (_, i) => `wss://h${i}.example`)],
+    'announce-list': [['wss://a.example', 'javascript:alert(1)', 5], 'x', ['wss://'], many],
     info: {}, 'url-list': 'https://w.example/f',
   }))
   expect(trackers).toHaveLength(32)
@@ -180,7 +186,8 @@ test('piece lengths', () => {
 })
 
 test('a damaged torrent is refused or still makes sense', () => {
-  const good = makeTorrent(info(files({ path: ['a', 'b'], length: 60_000 }, { path: ['c'], length: 40_000 })), ['wss://a.example'], [])
+  const good = makeTorrent(info(files({ path: ['a', 'b'], length: 60_000 }, { path: ['c'], length: 40_000 })),
+    ['wss://a.example'], [])
   fc.assert(fc.property(fc.nat(good.length - 1), fc.nat(255), fc.nat(good.length), (at, byte, end) => {
     const bad = good.slice(0, end < 40 ? end : good.length)
     bad[at] = byte

@@ -1,6 +1,8 @@
 import { concat, toHex, utf8, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
-import { bytesOf, damaged, decode, decodePrefix, dictOf, encode, listOf, sizeOf, textOf, type Value } from './bencode.ts'
+import {
+  bytesOf, damaged, decode, decodePrefix, dictOf, encode, listOf, sizeOf, textOf, type Value,
+} from './bencode.ts'
 import { cleanName, cleanPaths } from './names.ts'
 
 /** BEP 9 metadata, and so info dictionaries, are at most this long. */

@@ -35,16 +35,14 @@ test.each([
 })
 
 test('whatever the paths, the clean ones are relative, apart and stable', () => {
-  const part = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('..', '.', '', 'a', 'A', 'con', '/', 'a (2)'))
-  fc.assert(fc.property(fc.array(fc.array(part, { minLength: 1, maxLength: 40 }), { maxLength: 30 }), (paths) => {
+  const unit = fc.nat(0xffff).map((code) => String.fromCharCode(code))
+  const part = fc.oneof(fc.string({ unit }), fc.constantFrom('..', '.', '', 'a', 'A', 'con', '/', 'a (2)'))
+  fc.assert(fc.property(fc.array(fc.array(part, { minLength: 1, maxLength: 40 }), { maxLength: 12 }), (paths) => {
     const clean = cleanPaths(paths)
     const folded = clean.map((path) => path.normalize('NFC').toLowerCase())
     expect(new Set(folded).size).toBe(paths.length)
-    for (const path of clean) {
-      expect(path.split('/')).not.toEqual(expect.arrayContaining([expect.stringMatching(/^\.{0,2}$/)]))
-      expect(path).not.toMatch(/[\p{Cc}\\:]/u)
-      expect(folded.some((other) => other.startsWith(`${path.normalize('NFC').toLowerCase()}/`))).toBe(false)
-    }
+    for (const path of clean) expect(path).not.toMatch(/(^|\/)\.{0,2}(\/|$)|[\p{Cc}\\:]/u)
+    expect(folded.filter((path) => folded.some((other) => other.startsWith(`${path}/`)))).toEqual([])
     expect(cleanPaths(paths)).toEqual(clean)
   }))
 })

@@ -14,17 +14,28 @@ const part = 16_384
 const peerId = 'cd'.repeat(20)
 
 function infoOf(pieces: number): Bytes {
-  return makeInfo({ name: 'a', files: [{ path: 'a', size: pieces * 65_536 }], pieceLength: 65_536, hashes: concat(Array.from({ length: pieces }, () => random(20))) })
+  const hashes = concat(Array.from({ length: pieces }, () => random(20)))
+  return makeInfo({ name: 'a', files: [{ path: 'a', size: pieces * 65_536 }], pieceLength: 65_536, hashes })
 }
 
 const ignore = recorder().handler
+
+/** A peer that the test plays. */
+interface Played {
+  wire: Wire
+  /** What it was asked for. */
+  asked: number[]
+  /** Sends that part, or what is given in its place. */
+  answer: (index: number, change?: object, data?: Bytes) => void
+  send: (payload: Bytes) => void
+}
 
 /** A fetching exchange, and peers at it that the test plays itself. */
 async function fetching(info: Bytes): Promise<{
   exchange: MetadataExchange
   got: Promise<Bytes>
   liars: [Wire, string][]
-  peer: (size?: number) => { wire: Wire; asked: number[]; answer: (index: number, change?: object, data?: Bytes) => void; send: (payload: Bytes) => void }
+  peer: (size?: number) => Played
 }> {
   const liars: [Wire, string][] = []
   let exchange!: MetadataExchange
@@ -32,7 +43,7 @@ async function fetching(info: Bytes): Promise<{
   const got = new Promise<Bytes>((onmetadata) => {
     exchange = new MetadataExchange({ infoHash, onmetadata, onliar: (wire, reason) => liars.push([wire, reason]) })
   })
-  const peer = (size = info.length): ReturnType<Awaited<ReturnType<typeof fetching>>['peer']> => {
+  const peer = (size = info.length): Played => {
     const asked: number[] = []
     const wire = new Wire({
       send: (data) => {
@@ -91,7 +102,7 @@ describe('fetching', () => {
     expect(exchange.info).toEqual(info)
   })
 
-  test.each<[string, (peer: { answer: (index: number, change?: object, data?: Bytes) => void; send: (payload: Bytes) => void }) => void]>([
+  test.each<[string, (peer: Played) => void]>([
     ['the content', ({ answer }) => (answer(0, {}, new Uint8Array(part)), answer(1))],
     ['a part too short', ({ answer }) => answer(0, {}, new Uint8Array(5))],
     ['a part too long', ({ answer }) => answer(1, {}, new Uint8Array(part + 1))],
@@ -215,8 +226,9 @@ test.each([['to', true], ['from', false]])("%s webtorrent's ut_metadata", async 
       onviolation: (reason) => expect.unreachable(reason),
     })
     theirs.on('data', (data: Uint8Array) => ours.receive(new Uint8Array(data)))
-    if (serving) theirs.ut_metadata.on('metadata', (torrent: Uint8Array) => onmetadata(parseTorrent(new Uint8Array(torrent)).infoBytes))
-    if (serving) theirs.ut_metadata.fetch()
+    if (!serving) return
+    theirs.ut_metadata.on('metadata', (file: Uint8Array) => onmetadata(parseTorrent(new Uint8Array(file)).infoBytes))
+    theirs.ut_metadata.fetch()
   })
   theirs.handshake(infoHash, 'ee'.repeat(20))
   expect(await got).toEqual(info)

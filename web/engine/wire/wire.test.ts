@@ -6,7 +6,7 @@ import { concat, fromHex, random, toHex, utf8, type Bytes } from '../bytes.ts'
 import { encode } from '../torrent/bencode.ts'
 import { makeInfo, parseInfo, type Info } from '../torrent/metainfo.ts'
 import { recorder, type Call } from './recorder.ts'
-import { fits, maxBlock, Wire } from './wire.ts'
+import { fits, maxBlock, Wire, type Extension } from './wire.ts'
 
 const infoHash = 'ab'.repeat(20)
 const peerId = 'cd'.repeat(20)
@@ -39,8 +39,10 @@ describe('messages, as the BEPs write them', () => {
     ['bitfield', (wire) => wire.bitfield(fromHex('80e0')!, 4, 11), '000000030580e0', [['onbitfield', '80e0']]],
     ['have all', (wire) => wire.bitfield(fromHex('ffe0')!, 11, 11), '000000010e', [['onhaveall']]],
     ['have none', (wire) => wire.bitfield(fromHex('0000')!, 0, 11), '000000010f', [['onhavenone']]],
-    ['request', (wire) => wire.request(1, 0x4000, 0x4000), '0000000d06000000010000400000004000', [['onrequest', 1, 0x4000, 0x4000]]],
-    ['piece', (wire) => (wire.request(0, 0, 3), wire.piece(2, 0x8000, fromHex('010203')!)), '0000000c070000000200008000010203', [['onpiece', 2, 0x8000, '010203']]],
+    ['request', (wire) => wire.request(1, 0x4000, 0x4000),
+      '0000000d06000000010000400000004000', [['onrequest', 1, 0x4000, 0x4000]]],
+    ['piece', (wire) => (wire.request(0, 0, 3), wire.piece(2, 0x8000, fromHex('010203')!)),
+      '0000000c070000000200008000010203', [['onpiece', 2, 0x8000, '010203']]],
     ['cancel', (wire) => wire.cancel(1, 0, 0x4000), '0000000d08000000010000000000004000', [['oncancel', 1, 0, 0x4000]]],
     ['reject', (wire) => wire.reject(1, 0, 0x4000), '0000000d10000000010000000000004000', [['onreject', 1, 0, 0x4000]]],
     ['keep-alive', (wire) => wire.keepAlive(), '00000000', []],
@@ -64,7 +66,8 @@ describe('messages, as the BEPs write them', () => {
 
   test('suggest and allowed fast are for those who want them; port and unknown ids are passed over', () => {
     const { calls, feed } = opened()
-    feed('000000050d00000001' + '000000051100000002' + '0000000309abcd' + '00000004ff010203' + '00000003142aff' + '0000000100')
+    feed('000000050d00000001' + '000000051100000002' + '0000000309abcd')
+    feed('00000004ff010203' + '00000003142aff' + '0000000100')
     expect(calls).toEqual([['onsuggest', 1], ['onallowedfast', 2], ['onchoke']])
   })
 
@@ -168,7 +171,8 @@ describe('a peer in error is reported once, and nothing more of it is read', () 
     expect(calls.map(([name]) => name)).toEqual(['onpiece', 'onviolation'])
   })
 
-  test.each(['13426974546f7272656e742070726f746f636f6d', '474554202f20485454502f312e310d0a0d0a474554', '00'.repeat(20)])('no handshake: %s', (hex) => {
+  const shouted = '13' + toHex(utf8.encode('BITTORRENT PROTOCOL'))
+  test.each([shouted, toHex(utf8.encode('GET / HTTP/1.1\r\n\r\n')), '00'.repeat(20)])('no handshake: %s', (hex) => {
     const { handler, calls } = recorder()
     new Wire({ send: () => {} }, handler).receive(fromHex(hex + '00'.repeat(60))!)
     expect(calls.map(([name]) => name)).toEqual(['onviolation'])
@@ -179,8 +183,7 @@ test('before the metadata is here: what cannot be checked is passed on, requests
   const { calls, feed } = opened(false)
   feed('0000000504ffffffff' + '000000030580e0' + '0000000d06000000010000400000004000')
   expect(calls).toEqual([['onhave', 0xffffffff], ['onbitfield', '80e0']])
-  expect([fits(fromHex('80e0')!, 11), fits(fromHex('80e0')!, 10), fits(fromHex('80e0')!, 16), fits(fromHex('80e0')!, 17)])
-    .toEqual([true, false, true, false])
+  expect([10, 11, 16, 17].map((pieces) => fits(fromHex('80e0')!, pieces))).toEqual([false, true, true, false])
   expect(fits(new Uint8Array(), 0)).toBe(true)
 })
 
@@ -203,7 +206,9 @@ describe('BEP 10', () => {
     const b = opened()
     a.wire.extendedHandshake({ version: '0.1', reqq: 500, metadataSize: 1234 })
     b.wire.receive(a.sent[0]!)
-    expect(b.calls).toEqual([['onextendedhandshake', { client: 'Starling 0.1', metadataSize: 1234, reqq: 500, block: 65_536 }]])
+    expect(b.calls).toEqual([
+      ['onextendedhandshake', { client: 'Starling 0.1', metadataSize: 1234, reqq: 500, block: 65_536 }],
+    ])
     expect(b.wire.supports('sl_link')).toBe(true)
     expect(b.wire.extended('sl_card', utf8.encode('card'))).toBe(true)
     a.wire.receive(b.sent[0]!)
@@ -214,7 +219,8 @@ describe('BEP 10', () => {
   test.each<[string, Parameters<typeof encode>[0], object]>([
     ['nothing', {}, {}],
     ['everything of the wrong kind', { v: 5, m: [], metadata_size: 'x', reqq: [], sl_block: {} }, {}],
-    ['everything too large', { v: 'x'.repeat(1000), metadata_size: 2 ** 40, reqq: 2 ** 40, sl_block: 2 ** 20 }, { client: 'x'.repeat(64), reqq: 2000, block: 65_536 }],
+    ['everything too large', { v: 'x'.repeat(1000), metadata_size: 2 ** 40, reqq: 2 ** 40, sl_block: 2 ** 20 },
+      { client: 'x'.repeat(64), reqq: 2000, block: 65_536 }],
     ['everything too small', { v: '', metadata_size: -1, reqq: 0, sl_block: 1 }, { reqq: 1 }],
     ['a name with markup and controls', { v: 'a\u202e\u0000<b>\n' }, { client: 'a<b>' }],
     ['a block of 32 KiB', { sl_block: 32_768 }, { block: 32_768 }],
@@ -222,13 +228,16 @@ describe('BEP 10', () => {
   ])('a handshake that says %s', (_, dict, expected) => {
     const { calls, feed } = opened()
     feed(say(dict))
-    expect(calls).toEqual([['onextendedhandshake', { client: '', metadataSize: 0, reqq: 250, block: 16_384, ...expected }]])
+    expect(calls).toEqual([
+      ['onextendedhandshake', { client: '', metadataSize: 0, reqq: 250, block: 16_384, ...expected }],
+    ])
   })
 
   test('ids come, change and go', () => {
     const { wire, sent, feed } = opened()
     feed(say({ m: { ut_metadata: 3, sl_link: 0, sl_card: 256, other: 1 } }))
-    expect([wire.supports('ut_metadata'), wire.supports('sl_link'), wire.supports('sl_card')]).toEqual([true, false, false])
+    const names: Extension[] = ['ut_metadata', 'sl_link', 'sl_card']
+    expect(names.map((name) => wire.supports(name))).toEqual([true, false, false])
     feed(say({ m: { ut_metadata: 200 } }))
     wire.extended('ut_metadata', fromHex('ff')!)
     expect(toHex(sent[0]!)).toBe('0000000314c8ff')
@@ -252,7 +261,8 @@ test('garbage behind a handshake throws nothing and ends', () => {
     expect(calls.filter(([name]) => name === 'onviolation').length).toBeLessThanOrEqual(1)
     if (known) {
       for (const [name, index, begin, length] of calls) {
-        if (name === 'onrequest') expect((begin as number) + (length as number)).toBeLessThanOrEqual(index === 10 ? 1000 : 65_536)
+        const size = index === 10 ? 1000 : 65_536
+        if (name === 'onrequest') expect((begin as number) + (length as number)).toBeLessThanOrEqual(size)
         if (/^on(have|piece|cancel|reject|allowedfast|suggest)$/.test(name)) expect(index).toBeLessThan(11)
       }
     }
@@ -274,13 +284,14 @@ test("webtorrent's wire at the other end", async () => {
     onhaveall: () => calls.push(['onhaveall']),
     onunchoke: () => ours.request(3, 0, 5),
     oninterested: () => calls.push(['oninterested']),
-    onrequest: (index, begin, length) => (expect(length).toBe(16_384), ours.piece(index, begin, new Uint8Array(length).fill(7))),
+    onrequest: (index, begin, length) => ours.piece(index, begin, new Uint8Array(length).fill(7)),
     onpiece: (index, begin, data) => calls.push(['onpiece', index, begin, toHex(data)]),
     onviolation: (reason) => expect.unreachable(reason),
   })
   ours.info = info
   theirs.on('data', (data: Uint8Array) => ours.receive(new Uint8Array(data)))
-  theirs.on('request', (_index: number, _offset: number, _length: number, answer: (error: null, data: Uint8Array) => void) =>
+  type Answer = (error: Error | null, data: Uint8Array) => void
+  theirs.on('request', (_index: number, _offset: number, _length: number, answer: Answer) =>
     answer(null, utf8.encode('hello')))
   const their = { extended: vi.fn(), bitfield: vi.fn() }
   theirs.on('extended', (name: string, value: object) => name === 'handshake' && their.extended(value))
@@ -290,14 +301,19 @@ test("webtorrent's wire at the other end", async () => {
     theirs.unchoke()
     theirs.interested()
   })
-  const got = new Promise((resolve, reject) => theirs.on('unchoke', () =>
-    theirs.request(0, 0, 16_384, (error: Error | null, data: Uint8Array) => (error ? reject(error) : resolve(toHex(data))))))
+  const got = new Promise((resolve, reject) => {
+    const take: Answer = (error, data) => (error ? reject(error) : resolve(toHex(data)))
+    theirs.on('unchoke', () => theirs.request(0, 0, 16_384, take))
+  })
   theirs.handshake(infoHash, 'ee'.repeat(20), { fast: true })
 
   expect(await got).toBe('07'.repeat(16_384))
   expect(their.bitfield).toHaveBeenCalledWith(true, false)
-  expect(their.extended).toHaveBeenCalledWith(expect.objectContaining({ metadata_size: 99, sl_block: 65_536, m: { sl_card: 3, sl_link: 2, ut_metadata: 1 } }))
-  await vi.waitFor(() => expect(calls.map(([name]) => name)).toEqual(['onhaveall', 'oninterested', 'onextendedhandshake', 'onpiece']))
+  expect(their.extended).toHaveBeenCalledWith(expect.objectContaining({
+    metadata_size: 99, sl_block: 65_536, m: { sl_card: 3, sl_link: 2, ut_metadata: 1 },
+  }))
+  const order = ['onhaveall', 'oninterested', 'onextendedhandshake', 'onpiece']
+  await vi.waitFor(() => expect(calls.map(([name]) => name)).toEqual(order))
   expect(calls.at(-1)).toEqual(['onpiece', 3, 0, toHex(utf8.encode('hello'))])
   theirs.destroy()
 })

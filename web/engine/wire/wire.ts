@@ -308,7 +308,7 @@ export class Wire {
     this.#send(msg.message(msg.have, [index]))
   }
 
-  /** What we have when the wire begins, in the shortest form that the peer understands. count: how many bits are set. */
+  /** What we have when the wire begins, as short as the peer understands it. count: how many bits are set. */
   bitfield(bits: Uint8Array, count: number, pieces: number): void {
     if (this.#fast && count === pieces && pieces) this.#send(msg.message(msg.haveAll))
     else if (count) this.#send(msg.message(msg.bitfield, [], bits))
