@@ -153,7 +153,7 @@ export class Node implements Engine, LinkHost {
     swarm = this.#swarms.get(infoHash)
     if (swarm) {
       await swarm.merge(parsed, onDemand)
-      this.#network.rendezvous.add(swarm.announcing)
+      this.#network.rendezvous.add(swarm)
     } else swarm = this.#begin(new Swarm(this.#host, entered(parsed, before), { onDemand }))
     return swarm.state
   }
@@ -227,7 +227,7 @@ export class Node implements Engine, LinkHost {
   channel(channel: Channel, infoHash?: string): void {
     if (this.#destroyed || (!infoHash && this.#strangers.size >= maxStrangers)) return channel.close()
     const find = (infoHash: string): Swarm | undefined => this.#swarms.get(infoHash)
-    this.#strangers.add(new Peer(channel, this.#host.now, find, infoHash))
+    this.#strangers.add(new Peer(channel, this.#host, find, infoHash))
   }
 
   failed(infoHash: string): void {
@@ -264,7 +264,7 @@ export class Node implements Engine, LinkHost {
     const { infoHash } = swarm
     this.#swarms.set(infoHash, swarm)
     void swarm.start()
-    this.#network.rendezvous.add(swarm.announcing)
+    this.#network.rendezvous.add(swarm)
     this.#network.links.refresh()
     return swarm
   }

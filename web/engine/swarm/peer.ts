@@ -1,5 +1,6 @@
 import type { Bytes } from '../bytes.ts'
 import { highWater, type Channel } from '../link/channel.ts'
+import type { Entry } from '../store/store.ts'
 import type { Info } from '../torrent/metainfo.ts'
 import type { PeerState } from '../types.ts'
 import type { MetadataExchange } from '../wire/metadata.ts'
@@ -18,26 +19,31 @@ export interface Source extends Asked {
   ban(): void
 }
 
+/** What a peer asks of the node. */
+export interface PeerNode {
+  readonly peerId: string
+  readonly up: Limit
+  readonly down: Limit
+  /** Peers to serve as soon as the upload limit allows. */
+  readonly thirsty: Set<Peer>
+  /** Milliseconds, of a clock that is never set. */
+  now(): number
+}
+
 /** What a peer asks of the torrent it belongs to. */
 export interface PeerHost {
   readonly infoHash: string
-  readonly peerId: string
+  readonly entry: Pick<Entry, 'card'>
   readonly info: Info | undefined
   readonly had: Bitfield
   readonly picker: Picker<Source> | undefined
   readonly metadata: MetadataExchange
-  /** Of this node. */
-  readonly up: Limit
-  readonly down: Limit
-  /** As it travels. */
-  readonly packedCard: Bytes | undefined
   /** All data is here. */
   readonly done: boolean
-  /** Peers to serve as soon as the upload limit allows. */
-  readonly thirsty: Set<Peer>
-  now(): number
   /** Its handshake came. False where it is not welcome. */
   joined(peer: Peer): boolean
+  /** It told what it calls itself, if it ever does. */
+  met(peer: Peer): void
   gone(peer: Peer): void
   ban(peer: Peer): void
   /** Whether something it has is wanted. */
@@ -51,7 +57,6 @@ export interface PeerHost {
   card(peer: Peer, packed: Bytes): void
   received(bytes: number): void
   sent(bytes: number): void
-  changed(): void
 }
 
 export interface Wanted {
@@ -93,9 +98,9 @@ export class Peer implements WireHandler, Source, Chokable {
   readonly uploaded = new Speed()
   readonly #find: (infoHash: string) => PeerHost | undefined
   #host: PeerHost | undefined
-  #client = ''
+  #client: string | undefined
   #closed = false
-  readonly #now: () => number
+  readonly #node: PeerNode
   #born: number | undefined
   #heard = 0
   #sent = 0
@@ -118,9 +123,10 @@ export class Peer implements WireHandler, Source, Chokable {
   #haves: number[] = []
 
   /** find: the torrent of an infohash. infoHash: where this side knows it, and so handshakes first. */
-  constructor(channel: Channel, now: () => number, find: (infoHash: string) => PeerHost | undefined, infoHash?: string) {
+  constructor(channel: Channel, node: PeerNode, find: (infoHash: string) => PeerHost | undefined, infoHash?: string) {
+    const now = (): number => node.now()
     this.channel = channel
-    this.#now = now
+    this.#node = node
     this.#find = find
     this.#heard = this.#sent = now()
     this.wire = new Wire(
@@ -148,7 +154,7 @@ export class Peer implements WireHandler, Source, Chokable {
     const start = (): void => {
       this.#born = now()
       this.#host = infoHash ? find(infoHash) : undefined
-      if (this.#host) this.wire.handshake(infoHash!, this.#host.peerId)
+      if (this.#host) this.wire.handshake(infoHash!, this.#node.peerId)
       else if (infoHash) this.close()
     }
     if (channel.open) start()
@@ -165,10 +171,10 @@ export class Peer implements WireHandler, Source, Chokable {
   }
 
   get state(): PeerState {
-    const now = this.#now()
+    const now = this.#node.now()
     return {
       id: this.id,
-      client: this.#client,
+      client: this.#client ?? '',
       kind: this.channel.link.kind,
       downloadSpeed: this.downloaded.at(now),
       uploadSpeed: this.uploaded.at(now),
@@ -203,7 +209,7 @@ export class Peer implements WireHandler, Source, Chokable {
     channel.onopen = channel.onmessage = channel.ondrain = channel.onclose = undefined
     channel.close()
     this.#queue = []
-    this.#host?.thirsty.delete(this)
+    this.#node.thirsty.delete(this)
     this.#host?.gone(this)
   }
 
@@ -253,12 +259,12 @@ export class Peer implements WireHandler, Source, Chokable {
     const host = this.#host
     const { picker } = host ?? {}
     if (!host || !picker || !this.#wanting || this.#closed || (this.#choked && !this.#allowed.size)) return
-    const now = host.now()
+    const now = this.#node.now()
     const most = this.#snubbed ? 1 : this.#most(now)
     while (this.asks.size < most) {
-      if (!host.down.take(this.#block, now)) return
+      if (!this.#node.down.take(this.#block, now)) return
       const ask = picker.pick(this, this.#block, now)
-      host.down.give(this.#block - (ask?.length ?? 0))
+      this.#node.down.give(this.#block - (ask?.length ?? 0))
       if (!ask) return
       if (this.asks.size === 1) this.#fed = now
       this.wire.request(ask.piece, ask.begin, ask.length)
@@ -280,9 +286,9 @@ export class Peer implements WireHandler, Source, Chokable {
       const data = host.block(this, next)
       if (later) host.block(this, this.#queue[later]!)
       if (!data) return sent
-      const now = host.now()
-      if (!host.up.take(data.length, now)) {
-        host.thirsty.add(this)
+      const now = this.#node.now()
+      if (!this.#node.up.take(data.length, now)) {
+        this.#node.thirsty.add(this)
         return sent
       }
       this.#queue.shift()
@@ -321,28 +327,31 @@ export class Peer implements WireHandler, Source, Chokable {
   onhandshake(handshake: Handshake): void {
     const host = this.#host ?? this.#find(handshake.infoHash)
     const { infoHash, peerId } = handshake
-    if (!host || infoHash !== host.infoHash || peerId === host.peerId) return this.close()
+    if (!host || infoHash !== host.infoHash || peerId === this.#node.peerId) return this.close()
     const first = !this.#host
     this.#host = host
     this.id = peerId
     if (!host.joined(this)) return this.close()
-    if (first) this.wire.handshake(infoHash, host.peerId)
+    if (first) this.wire.handshake(infoHash, this.#node.peerId)
     const { info, had } = host
     this.#extended = handshake.extended
-    this.greet()
+    if (this.#extended) this.greet()
+    else host.met(this)
     this.wire.bitfield(had.bytes, had.count, info?.pieces ?? 0)
     this.learn()
   }
 
   onextendedhandshake({ client, metadataSize, block, reqq }: ExtendedHandshake): void {
     const host = this.#host!
+    const first = this.#client === undefined
     this.#client = client
     this.#block = block
     this.#reqq = reqq
     host.metadata.add(this.wire, metadataSize)
     if (this.wire.supports('sl_link')) this.channel.link.extended()
-    if (host.packedCard) this.wire.extended('sl_card', host.packedCard)
-    host.changed()
+    const { card } = host.entry
+    if (card) this.wire.extended('sl_card', card.packed)
+    if (first) host.met(this)
   }
 
   onextended(name: Extension, payload: Bytes): void {
@@ -414,7 +423,7 @@ export class Peer implements WireHandler, Source, Chokable {
 
   onpiece(piece: number, begin: number, data: Bytes): void {
     const host = this.#host!
-    const now = host.now()
+    const now = this.#node.now()
     if (!host.picker?.receive(this, piece, begin, data, now)) {
       if ((this.#unasked += data.length) > patience) this.ban()
       return
@@ -430,7 +439,7 @@ export class Peer implements WireHandler, Source, Chokable {
   onreject(piece: number, begin: number, length: number): void {
     for (const ask of this.asks.values()) {
       if (ask.piece !== piece || ask.begin !== begin || ask.length !== length) continue
-      this.#host!.down.give(length)
+      this.#node.down.give(length)
       return this.#host!.picker?.drop(this, ask)
     }
   }

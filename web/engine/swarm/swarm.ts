@@ -261,8 +261,10 @@ export class Swarm implements PeerHost, Announcing {
     const others = this.node.trackerStates(this.infoHash).map(({ seeders, leechers }) => (seeders ?? desired) + (leechers ?? 1) - 1)
     return Math.min(desired, Math.max(0, ...others)) - size > 0 ? desired - size : 0
   }
+  /** It lacks data, and nobody gives any. */
   get stalled(): boolean {
-    return this.fetching && !this.#peers.size
+    if (!this.fetching || !this.#peers.size) return this.fetching
+    return (!this.#onDemand || this.urgent) && this.node.now() - this.#fedAt > hungryAfter
   }
 
   // What cards ask
@@ -302,15 +304,11 @@ export class Swarm implements PeerHost, Announcing {
   get lacking(): boolean {
     return this.fetching && this.#peers.size < desired
   }
-  /** It lacks data, and nobody gives any. */
-  get stalled(): boolean {
-    if (!this.fetching || !this.#peers.size) return this.fetching
-    return (!this.#onDemand || this.urgent) && this.node.now() - this.#fedAt > hungryAfter
-  }
   get speeds(): { downloadSpeed: number; uploadSpeed: number } {
     const now = this.node.now()
     return { downloadSpeed: this.#downSpeed.at(now), uploadSpeed: this.#upSpeed.at(now) }
   }
+
   get state(): TorrentState {
     const { infoHash, entry, info, done } = this
     const { key, trackers, webSeeds, card } = entry

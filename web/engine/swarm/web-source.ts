@@ -1,8 +1,7 @@
 import type { Info } from '../torrent/metainfo.ts'
 import type { PeerState } from '../types.ts'
 import { Bitfield } from './bitfield.ts'
-import type { Limit } from './limit.ts'
-import type { Source } from './peer.ts'
+import type { PeerNode, Source } from './peer.ts'
 import type { Ask, Picker } from './picker.ts'
 import { Speed } from './speed.ts'
 import { WebSeed } from './webseed.ts'
@@ -11,9 +10,8 @@ import { WebSeed } from './webseed.ts'
 export interface WebHost {
   readonly info: Info | undefined
   readonly picker: Picker<Source> | undefined
-  readonly down: Limit
+  readonly node: PeerNode
   readonly fetching: boolean
-  now(): number
   received(bytes: number): void
 }
 
@@ -45,7 +43,7 @@ export class WebSource implements Source {
   }
 
   get state(): PeerState {
-    const downloadSpeed = this.#speed.at(this.#host.now())
+    const downloadSpeed = this.#speed.at(this.#host.node.now())
     return { id: '', client: new URL(this.#seed.url).host, kind: 'webseed', downloadSpeed, uploadSpeed: 0, progress: 1 }
   }
 
@@ -73,7 +71,7 @@ export class WebSource implements Source {
   }
 
   tick(now: number): void {
-    const { down, picker, fetching } = this.#host
+    const { node: { down }, picker, fetching } = this.#host
     while (fetching && picker && this.alive && this.#runs < runs && Date.now() >= this.#seed.retryAt) {
       if (!down.take(1, now)) return
       const run = picker.run(this, runBytes, now)
@@ -83,9 +81,9 @@ export class WebSource implements Source {
   }
 
   async #fetch(from: number, to: number): Promise<void> {
-    const { down, picker } = this.#host
+    const { node: { down }, picker } = this.#host
     const take = (index: number, data: Uint8Array): void => {
-      const now = this.#host.now()
+      const now = this.#host.node.now()
       down.take(data.length, now)
       this.#speed.add(data.length, now)
       this.#host.received(data.length)
@@ -99,6 +97,6 @@ export class WebSource implements Source {
     }
     this.#runs--
     for (const ask of [...this.asks.values()]) if (ask.piece >= from && ask.piece < to) picker!.drop(this, ask)
-    if (!this.#abort.signal.aborted) this.tick(this.#host.now())
+    if (!this.#abort.signal.aborted) this.tick(this.#host.node.now())
   }
 }
