@@ -6,7 +6,7 @@
 .DEFAULT_GOAL := build
 
 web_sources := $(shell find web -path web/built -prune -o -type f -print)
-go_sources := $(shell find . -path ./node_modules -prune -o -name '*.go' -print) go.mod
+go_sources := $(shell find . -path ./node_modules -prune -o -name '*.go' -print) go.mod go.sum
 
 run: build
 	bin/starling serve
