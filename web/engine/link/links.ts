@@ -44,6 +44,7 @@ const answerWithin = 50_000
 const freshFor = 120_000
 /** An offer for a torrent that a link has brought meanwhile is not waited for longer than this. */
 const reclaimAfter = 5_000
+const refreshAfter = 100
 const maxBanned = 4096
 /** Ours begin with -SL (docs/protocol.md, "Names in the BEP 10 handshake"). */
 const starling = '2d534c'
@@ -57,9 +58,12 @@ export class Links implements OfferDesk {
   #gathering = 0
   #made = 0
   readonly #banned = new Set<string>()
-  #refreshing = false
+  #stale = false
+  #refreshing: ReturnType<typeof setTimeout> | undefined
   #destroyed = false
   readonly #owner: LinkOwner
+  /** Chromium drops connections of a page that goes away without a word; the other end would wait for long. */
+  readonly #hidden = ({ persisted }: PageTransitionEvent) => persisted || this.destroy()
 
   constructor(options: LinksOptions) {
     this.#options = options
@@ -73,6 +77,7 @@ export class Links implements OfferDesk {
       ban: (peerId) => this.#ban(peerId),
       carried: (link, infoHash) => this.#to(link.peerId).some((other) => other !== link && other.carries(infoHash)),
     }
+    globalThis.addEventListener?.('pagehide', this.#hidden)
   }
 
   async offers(infoHash: string, count: number): Promise<Offer[]> {
@@ -130,14 +135,18 @@ export class Links implements OfferDesk {
     }
   }
 
-  /** Call after any change in what the host knows or lacks. */
+  /** Call after any change in what the host knows or lacks: many at once, and soon after another, cost as one. */
   refresh(): void {
-    if (this.#refreshing) return
-    this.#refreshing = true
+    this.#stale = true
+    if (this.#refreshing || this.#destroyed) return
     queueMicrotask(() => {
-      this.#refreshing = false
+      this.#stale = false
       for (const link of this.#links) link.refresh()
     })
+    this.#refreshing = setTimeout(() => {
+      this.#refreshing = undefined
+      if (this.#stale) this.refresh()
+    }, refreshAfter)
   }
 
   stats(): { links: number; channels: number; connectionsMade: number; banned: number } {
@@ -152,6 +161,8 @@ export class Links implements OfferDesk {
 
   destroy(): void {
     this.#destroyed = true
+    globalThis.removeEventListener?.('pagehide', this.#hidden)
+    clearTimeout(this.#refreshing)
     for (const id of this.#offers.keys()) this.#discard(id)
     for (const link of this.#links) link.dismiss()
   }
