@@ -28,7 +28,7 @@ export function receiving(state: TorrentState | undefined, idle: number, online:
   if (state?.status === 'connecting' || state?.status === 'downloading') {
     return { phase: 'Connecting', text: 'The sender was found; a direct connection is being made.', share: undefined, cause }
   }
-  return { phase: 'Finding', text: 'Looking for somebody who has it.', share: undefined, cause }
+  return { phase: 'Finding', text: 'Looking for whoever has it.', share: undefined, cause }
 }
 
 function causeOf(state: TorrentState | undefined, online: boolean): { title: string; text: string } {
@@ -58,31 +58,36 @@ function causeOf(state: TorrentState | undefined, online: boolean): { title: str
   }
 }
 
-/** What an error of the engine means for somebody who opened a link. */
-export function failure(error: unknown): { title: string; text: string } {
+/** What an error of the engine means for somebody who opened a link. again: trying again may help. */
+export function failure(error: unknown): { title: string; text: string; again: boolean } {
   const code = (error as { code?: unknown } | undefined)?.code
   const message = error instanceof Error ? error.message : ''
   switch (code) {
     case 'bad-link':
-      return { title: 'This link is not complete', text: 'A part of it was lost on the way. Ask for it again, and copy all of it.' }
+      return { title: 'This link is not complete', text: 'A part of it was lost on the way. Ask for it again, and copy all of it.', again: false }
     case 'wrong-key':
-      return { title: 'The key in this link is wrong', text: 'The memo is there, but this link does not open it. Ask for the link again, and copy all of it.' }
+      return {
+        title: 'The key in this link is wrong',
+        text: 'The memo is there, but this link does not open it. Ask for the link again, and copy all of it.',
+        again: false,
+      }
     case 'no-space':
-      return { title: 'This device is full', text: 'Make some room and try again. What is already here stays.' }
+      return { title: 'This device is full', text: 'Make some room and try again. What is already here stays.', again: true }
     case 'unsupported':
-      return { title: 'This browser cannot receive it', text: message || 'Use a current Chrome, Edge, Firefox or Safari, over https://.' }
+      return { title: 'This browser cannot receive it', text: message || 'Use a current Chrome, Edge, Firefox or Safari, over https://.', again: false }
     case 'removed':
-      return { title: 'This was removed', text: 'It was deleted here, perhaps in another tab. Try again to fetch it anew.' }
+      return { title: 'This was removed', text: 'It was deleted here, perhaps in another tab. Try again to fetch it anew.', again: true }
     default:
-      return { title: 'This could not be received', text: message || 'Try again.' }
+      return { title: 'This could not be received', text: message || 'Try again.', again: true }
   }
 }
 
 /** What the one who shares sees: who has it, who is fetching. had: others that were seen to have all of it. */
 export function sending(state: TorrentState, had: number): { text: string; safe: boolean } {
-  const fetching = state.peers.filter((peer) => peer.progress < 1 && peer.kind !== 'webseed')
+  const peers = state.peers.filter((peer) => peer.kind !== 'webseed')
+  const fetching = peers.filter((peer) => peer.progress < 1)
   const seeders = Math.max(0, ...state.trackers.map((tracker) => tracker.seeders ?? 0)) - 1
-  const have = Math.max(had, state.peers.length - fetching.length, seeders)
+  const have = Math.max(had, peers.length - fetching.length, seeders)
   const people = (count: number, one: string, many: string) => (count === 1 ? `1 other ${one}` : `${count} others ${many}`)
   if (fetching.length) {
     const far = Math.floor(Math.max(...fetching.map((peer) => peer.progress)) * 100)

@@ -2,9 +2,10 @@ import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import { bar } from '../../ui/parts.ts'
-import { readCard } from '../card.ts'
+import { readCard, type MemoCard } from '../card.ts'
 import type { Memo } from '../memo.ts'
 import { paths, type Memos } from '../memos.ts'
+import './empty.ts'
 import './player.ts'
 import type { Arrival } from '../receiving.ts'
 import { failure, receiving, type Standing } from '../standing.ts'
@@ -116,9 +117,13 @@ class Receive extends PageElement {
       <p class="receive-for">A memo for you</p>
       <h1 tabindex="-1" data-focus>${this.#title(arrival) ?? 'On its way'}</h1>
       ${memo?.description ? html`<p class="receive-words">${memo.description}</p>` : nothing}
-      <memos-player .memos=${this.memos} .memo=${memo && { ...memo, duration: memo.duration || (card.duration ?? 0) }} .peaks=${card.peaks ?? none} .loaded=${standing.share ?? 0}></memos-player>
+      ${memo || card.peaks ? this.#player(memo, card, standing) : html`<memos-skein></memos-skein>`}
       ${this.#progress(arrival, standing)}
     </article>`
+  }
+
+  #player(memo: Memo | undefined, { peaks = none, duration = 0 }: MemoCard, { share = 0 }: Standing) {
+    return html`<memos-player .memos=${this.memos} .memo=${memo && { ...memo, duration: memo.duration || duration }} .peaks=${peaks} .loaded=${share}></memos-player>`
   }
 
   #progress(arrival: Arrival, standing: Standing) {
@@ -192,13 +197,13 @@ class Receive extends PageElement {
   }
 
   #failed(arrival: Arrival) {
-    const { title, text } = failure(arrival.error)
+    const { title, text, again } = failure(arrival.error)
     return html`<section class="blank" role="alert">
       <h1 tabindex="-1" data-focus>${title}</h1>
       <p>${text}</p>
       <div class="blank-actions">
-        <button class="button primary" @click=${() => this.#retry(arrival)}>Retry</button>
-        <a class="button" href=${paths.list}>Go to your memos</a>
+        ${again ? html`<button class="button primary" @click=${() => this.#retry(arrival)}>Retry</button>` : nothing}
+        <a class="button ${again ? '' : 'primary'}" href=${paths.list}>Go to your memos</a>
       </div>
     </section>`
   }

@@ -120,7 +120,7 @@ export class ShareSheet extends Sheet {
     const copied = this.copied?.text === text ? this.copied : undefined
     return html`<div class="link">
       <input readonly aria-label=${label} .value=${text} @focus=${(event: Event) => (event.target as HTMLInputElement).select()} />
-      <button class="button primary" aria-label=${action} @click=${() => this.#copy(text)}>${copied?.done ? icons.check : icons.link}${copied?.done ? 'Copied' : action}</button>
+      <button class="button ${label === 'Link' ? 'primary' : ''}" aria-label=${action} @click=${() => this.#copy(text)}>${copied?.done ? icons.check : icons.link}${copied?.done ? 'Copied' : action}</button>
       <span class="link-note" role="status">${!copied ? '' : copied.done ? html`<span class="visually-hidden">${label} copied</span>` : 'The browser does not let the page copy. The link is selected: copy it yourself.'}</span>
     </div>`
   }

@@ -1,0 +1,29 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { bundleType, makeBundle, parseBundle, partOf } from './bundle.ts'
+import { infoHashOf } from './receiving.ts'
+
+const link = (digit: string) => `${digit.repeat(40)}.${'k'.repeat(22)}`
+
+it('carries links to memos, each once', async () => {
+  const file = makeBundle([link('a'), link('b'), link('a'), 'c'.repeat(40)])
+  expect(file.type).toBe(bundleType)
+  expect(parseBundle(await file.text())).toEqual([link('a'), link('b'), 'c'.repeat(40)])
+  expect(partOf(`https://host/m#${link('a')}`)).toBe(link('a'))
+})
+
+it('takes nothing from a stranger that is not a link, and not too many', () => {
+  expect(parseBundle('{"links":["javascript:alert(1)", 7, null, "https://evil/m#x", {}]}')).toEqual([])
+  expect(['', 'null', '[]', '{}', '{"links":{}}', '{"links":"x"}', '{'].flatMap(parseBundle)).toEqual([])
+  const many = Array.from({ length: 3000 }, (_, i) => i.toString(16).padStart(40, '0'))
+  expect(parseBundle(JSON.stringify({ links: many })).length).toBe(1000)
+  fc.assert(fc.property(fc.json(), (text) => parseBundle(text).length === 0))
+})
+
+it('knows a link’s infohash in each of its shapes', () => {
+  const hash = 'AB'.repeat(20)
+  for (const text of [hash, `#${hash}`, `https://host/m#${hash}.${'k'.repeat(22)}`, `magnet:?xt=urn:btih:${hash}&dn=x`]) {
+    expect(infoHashOf(text)).toBe(hash.toLowerCase())
+  }
+  expect([`magnet:?xt=urn:btih:${'A'.repeat(32)}`, '#abc', `#${hash}ff`, ''].map(infoHashOf)).toEqual([undefined, undefined, undefined, undefined])
+})

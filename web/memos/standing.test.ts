@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import type { PeerState, TorrentState, TrackerState } from '../engine/types.ts'
+import { failure, patience, receiving, sending } from './standing.ts'
+
+const peer = (more: Partial<PeerState> = {}): PeerState => ({ id: 'p', client: '', kind: 'direct', downloadSpeed: 0, uploadSpeed: 0, progress: 0.4, ...more })
+const tracker = (more: Partial<TrackerState> = {}): TrackerState => ({ url: 'ws://t', status: 'working', ...more })
+const state = (more: Partial<TorrentState> = {}): TorrentState => ({
+  infoHash: 'a'.repeat(40), name: '', private: true, status: 'finding', ready: false, done: false, length: 0, files: [], progress: 0, downloaded: 0,
+  uploaded: 0, downloadSpeed: 0, uploadSpeed: 0, peers: [], trackers: [tracker()], linksTried: 0, linksFailed: 0, magnetURI: '', link: '', ...more,
+})
+
+describe('the receiver', () => {
+  it('sees Finding, Connecting, 43 %, Saved', () => {
+    const half = { status: 'downloading', ready: true, length: 1_000_000, downloaded: 430_000, progress: 0.4399, downloadSpeed: 51_000 } as const
+    const stages = [undefined, state(), state({ status: 'connecting' }), state({ status: 'downloading' }), state(half), state({ ...half, done: true })]
+    const seen = stages.map((stage) => receiving(stage, 0, true))
+    expect(seen.map(({ phase }) => phase)).toEqual(['Finding', 'Finding', 'Connecting', 'Connecting', '43 %', 'Saved'])
+    expect(seen.map(({ share }) => share)).toEqual([undefined, undefined, undefined, undefined, 0.4399, 1])
+    expect(seen[4]!.text).toBe('570 kB to go, 51 kB per second')
+    expect(seen.every(({ cause }) => !cause)).toBe(true)
+  })
+
+  it('learns after a while why nothing moves, each cause in its own words', () => {
+    const failed = [tracker({ status: 'failed' }), tracker({ status: 'failed' })]
+    const cause = (more: Partial<TorrentState>, online = true) => receiving(state(more), patience, online).cause?.title
+    expect(cause({}, false)).toBe('You are offline')
+    expect(cause({ trackers: failed })).toBe('The server that introduces peers cannot be reached')
+    expect(cause({ trackers: [...failed, tracker()] })).toBe('The sender’s page is closed or offline')
+    expect(cause({ linksTried: 3, linksFailed: 3 })).toBe('Your network or theirs blocks the direct connection')
+    expect(cause({ linksTried: 3, linksFailed: 2 })).toBe('The sender’s page is closed or offline')
+    expect(cause({ peers: [peer()], trackers: failed })).toBe('The connection stands, but nothing comes')
+    expect(receiving(state(), patience - 1, true).cause).toBeUndefined()
+    expect(receiving(state({ done: true }), patience, true).cause).toBeUndefined()
+  })
+
+  it('is told what an error means, and whether trying again helps', () => {
+    const codes = ['bad-link', 'wrong-key', 'no-space', 'unsupported', 'removed', 'storage']
+    const told = codes.map((code) => failure(Object.assign(new Error('words'), { code })))
+    expect(new Set(told.map(({ title }) => title)).size).toBe(codes.length)
+    expect(told.map(({ again }) => again)).toEqual([false, false, true, false, true, true])
+    expect(failure('x').text).not.toBe('')
+  })
+})
+
+describe('the sender', () => {
+  const text = (more: Partial<TorrentState>, had = 0) => sending(state({ status: 'seeding', done: true, ...more }), had)
+
+  it('keeps the page open until somebody else has all of it', () => {
+    expect(text({})).toMatchObject({ safe: false })
+    expect(text({}).text).toContain('Nobody has it yet')
+    expect(text({ peers: [peer()], uploadSpeed: 1_200_000 }).text).toBe('1 other is fetching it: 40 %, 1.2 MB per second. Keep this page open.')
+    expect(text({ peers: [peer(), peer({ id: 'q', progress: 0.9 })] })).toMatchObject({ safe: false, text: '2 others are fetching it: 90 %. Keep this page open.' })
+    expect(text({}, 1)).toEqual({ safe: true, text: '1 other has all of it. You may close this page.' })
+    expect(text({ trackers: [tracker({ seeders: 3 })] })).toEqual({ safe: true, text: '2 others have all of it. You may close this page.' })
+    expect(text({ peers: [peer()] }, 2)).toMatchObject({ safe: true, text: '2 others have it. 1 other is fetching it: 40 %.' })
+  })
+
+  it('does not count web seeds, nor itself', () => {
+    expect(text({ peers: [peer({ kind: 'webseed', progress: 0 })], trackers: [tracker({ seeders: 1 })] }).safe).toBe(false)
+  })
+
+  it('says when nobody can find it', () => {
+    expect(text({ trackers: [tracker({ status: 'failed' })] }).text).toContain('cannot be reached')
+  })
+})
