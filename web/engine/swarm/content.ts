@@ -29,17 +29,21 @@ export interface Content {
   blob?(): Promise<Blob | undefined>
 }
 
-const types: Record<string, string> = {
-  aac: 'audio/aac', avif: 'image/avif', css: 'text/css', csv: 'text/csv', flac: 'audio/flac', gif: 'image/gif',
-  htm: 'text/html', html: 'text/html', jpeg: 'image/jpeg', jpg: 'image/jpeg', js: 'text/javascript',
-  json: 'application/json', m4a: 'audio/mp4', m4v: 'video/mp4', md: 'text/markdown', mkv: 'video/x-matroska',
-  mov: 'video/quicktime', mp3: 'audio/mpeg', mp4: 'video/mp4', oga: 'audio/ogg', ogg: 'audio/ogg', ogv: 'video/ogg',
-  opus: 'audio/ogg', pdf: 'application/pdf', png: 'image/png', svg: 'image/svg+xml', txt: 'text/plain',
-  vtt: 'text/vtt', wav: 'audio/wav', weba: 'audio/webm', webm: 'video/webm', webp: 'image/webp', zip: 'application/zip',
-}
+const types = new Map(
+  [
+    'application/json json', 'application/pdf pdf', 'application/zip zip', 'audio/aac aac', 'audio/flac flac',
+    'audio/mp4 m4a', 'audio/mpeg mp3', 'audio/ogg oga ogg opus', 'audio/wav wav', 'audio/webm weba', 'image/avif avif',
+    'image/gif gif', 'image/jpeg jpg jpeg', 'image/png png', 'image/svg+xml svg', 'image/webp webp', 'text/css css',
+    'text/csv csv', 'text/html html htm', 'text/javascript js', 'text/markdown md', 'text/plain txt', 'text/vtt vtt',
+    'video/mp4 mp4 m4v', 'video/ogg ogv', 'video/quicktime mov', 'video/webm webm', 'video/x-matroska mkv',
+  ].flatMap((line) => {
+    const [type, ...ends] = line.split(' ')
+    return ends.map((end) => [end, type!])
+  }),
+)
 
 export function typeOf(name: string): string {
-  return types[name.slice(name.lastIndexOf('.') + 1).toLowerCase()] ?? ''
+  return types.get(name.slice(name.lastIndexOf('.') + 1).toLowerCase()) ?? ''
 }
 
 export function plain({ name, files, author }: Info, store: Pick<Store, 'read' | 'blob'>): Content {

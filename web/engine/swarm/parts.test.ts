@@ -1,0 +1,220 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Bitfield } from './bitfield.ts'
+import { Choker, type Chokable } from './choker.ts'
+import { readable, typeOf, type Content } from './content.ts'
+import { Extents } from './extents.ts'
+import { hashPieces } from './hash.ts'
+import { Budget, Limit } from './limit.ts'
+import { Readers } from './readers.ts'
+import { Shelf } from './shelf.ts'
+import { Speed } from './speed.ts'
+import { noise } from './testing.ts'
+
+describe('bitfield', () => {
+  test('counts, and refuses what BEP 3 forbids', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 40 }), fc.array(fc.nat(39)), (size, sets) => {
+        const bits = new Bitfield(size)
+        const wanted = new Set(sets.filter((i) => i < size))
+        for (const i of wanted) expect(bits.set(i)).toBe(true)
+        for (const i of wanted) expect(bits.set(i)).toBe(false)
+        const copy = new Bitfield(size, bits.bytes)
+        expect(copy.count).toBe(wanted.size)
+        for (let i = 0; i < size; i++) expect(copy.has(i)).toBe(wanted.has(i))
+        copy.fill()
+        expect(copy.full).toBe(true)
+        expect(new Bitfield(size, copy.bytes).count).toBe(size)
+        copy.unset(size - 1)
+        expect(copy.count).toBe(size - 1)
+      }),
+    )
+    expect(() => new Bitfield(9, new Uint8Array(1))).toThrow(RangeError)
+    expect(() => new Bitfield(9, new Uint8Array([0, 1]))).toThrow(RangeError)
+  })
+})
+
+describe('limit', () => {
+  test('holds over any time, by a clock that is not its own', () => {
+    const limit = new Limit(1000)
+    let sent = 0
+    for (let now = 0; now <= 10_000; now += 50) while (limit.take(300, now)) sent += 300
+    // A second's worth to begin with, and one block of debt at most.
+    expect(sent).toBeGreaterThanOrEqual(10_000)
+    expect(sent).toBeLessThanOrEqual(1000 + 10_000 + 300)
+  })
+
+  test('what did not come about is given back, and no limit is none', () => {
+    const limit = new Limit(100)
+    expect(limit.take(200, 0)).toBe(true)
+    expect(limit.take(1, 0)).toBe(false)
+    limit.give(200)
+    expect(limit.take(1, 0)).toBe(true)
+    const none = new Limit()
+    for (let i = 0; i < 100; i++) expect(none.take(1e9, 0)).toBe(true)
+  })
+
+  test('one piece that is larger than all memory passes alone', () => {
+    const budget = new Budget(10)
+    expect(budget.take(100)).toBe(true)
+    expect(budget.take(1)).toBe(false)
+    expect(budget.take(1, true)).toBe(true)
+    budget.give(101)
+    expect(budget.full).toBe(false)
+    expect(budget.take(10)).toBe(true)
+  })
+})
+
+test('speed follows what comes, and fades', () => {
+  const speed = new Speed()
+  expect(speed.at(0)).toBe(0)
+  for (let now = 0; now <= 2000; now += 10) speed.add(1000, now)
+  expect(speed.at(2000)).toBeGreaterThan(90_000)
+  expect(speed.at(2000)).toBeLessThan(110_000)
+  expect(speed.at(60_000)).toBe(0)
+})
+
+describe('choker', () => {
+  class Peer implements Chokable {
+    interested = true
+    choking = true
+    worth: number
+
+    constructor(worth: number) {
+      this.worth = worth
+    }
+    choke(on: boolean): void {
+      expect(on).not.toBe(this.choking)
+      this.choking = on
+    }
+    score(): number {
+      return this.worth
+    }
+  }
+  const served = (peers: Peer[]): number[] => peers.filter((peer) => !peer.choking).map((peer) => peer.worth)
+
+  test('whoever comes is served while slots are free', () => {
+    const choker = new Choker<Peer>()
+    const peers = Array.from({ length: 12 }, (_, i) => new Peer(i))
+    peers[0]!.interested = false
+    choker.fill(peers)
+    expect(served(peers)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+    peers[1]!.interested = false
+    peers[1]!.choke(true)
+    choker.fill(peers)
+    expect(served(peers)).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10])
+  })
+
+  test('the best are served, and everybody gets a chance', () => {
+    const choker = new Choker<Peer>()
+    const peers = Array.from({ length: 12 }, (_, i) => new Peer(i))
+    const lucky = new Set<number>()
+    for (let round = 0; round < 300; round++) {
+      choker.round(peers, 0)
+      const now = served(peers)
+      expect(now).toHaveLength(9)
+      expect(now.slice(1)).toEqual([4, 5, 6, 7, 8, 9, 10, 11])
+      lucky.add(now[0]!)
+    }
+    expect([...lucky].sort()).toEqual([0, 1, 2, 3])
+  })
+})
+
+describe('shelf', () => {
+  const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+  test('loads once, tells all who wait, and forgets what was used longest ago', async () => {
+    const shelf = new Shelf(20)
+    const loads: string[] = []
+    let told = 0
+    const get = (name: string) =>
+      shelf.get(name, async () => (loads.push(name), new Uint8Array(10)), () => told++)
+    expect(get('a')).toBeUndefined()
+    expect(shelf.get('a', async () => new Uint8Array(), () => told++)).toBeUndefined()
+    await tick()
+    expect([loads, told]).toEqual([['a'], 2])
+    expect(get('a')).toHaveLength(10)
+    get('b')
+    await tick()
+    get('a')
+    get('c')
+    await tick()
+    expect([get('a'), get('c')].map((data) => data?.length)).toEqual([10, 10])
+    get('b')
+    await tick()
+    expect(loads).toEqual(['a', 'b', 'c', 'b'])
+  })
+
+  test('what could not be read is tried again', async () => {
+    const shelf = new Shelf(20)
+    let told = 0
+    shelf.get('a', () => Promise.reject(new Error('no')), () => told++)
+    await tick()
+    expect(told).toBe(1)
+    shelf.get('a', async () => new Uint8Array(1))
+    await tick()
+    expect(shelf.get('a', () => Promise.reject(new Error('no')))).toHaveLength(1)
+  })
+})
+
+describe('readers', () => {
+  test('windows follow whoever read last, and waits end when all is here', async () => {
+    const had = new Bitfield(1000)
+    const readers = new Readers(1 << 20, had)
+    readers.place('one', 5 << 20, 500 << 20)
+    readers.place('two', 990 << 20, 1000 << 20)
+    expect(readers.windows).toEqual([{ from: 990, to: 998 }, { from: 5, to: 13 }])
+    const waiting = readers.wait('one', 5 << 20, (6 << 20) + 1)
+    had.set(5)
+    readers.check()
+    expect(readers.reach(5 << 20, 500 << 20)).toBe(6 << 20)
+    had.set(6)
+    readers.check()
+    await waiting
+    expect(readers.reach(5 << 20, (6 << 20) + 9)).toBe((6 << 20) + 9)
+    const lost = readers.wait('one', 0, 1)
+    readers.release('one')
+    await expect(lost).rejects.toMatchObject({ code: 'aborted' })
+    expect(readers.windows).toHaveLength(1)
+  })
+})
+
+describe('content', () => {
+  test('as much is read as is here, in whole records', () => {
+    const content = { covering: (start: number, end: number) => [start, Math.ceil(end / 100) * 110] } as unknown as Content
+    expect(readable(content, 50, 1000, 330)).toBe(300)
+    expect(readable(content, 50, 250, 330)).toBe(250)
+    expect(readable(content, 50, 1000, 111)).toBe(100)
+  })
+
+  test('types of names', () => {
+    expect(['a.webm', 'b.MP3', 'c', 'd.tar.gz', 'constructor'].map(typeOf)).toEqual(['video/webm', 'audio/mpeg', '', '', ''])
+  })
+
+  test('how much of each file is here', () => {
+    const files = [5, 0, 10, 3].map((size, i, all) => {
+      const offset = all.slice(0, i).reduce((sum, one) => sum + one, 0)
+      return { name: `${i}`, path: `${i}`, type: '', size, offset }
+    })
+    const extents = new Extents(files, (start, end) => [start, end])
+    extents.add(4, 8)
+    expect(extents.states.map(({ progress }) => progress)).toEqual([1 / 5, 1, 3 / 10, 0])
+    extents.add(0, 4)
+    extents.add(8, 18)
+    expect(extents.states.map(({ progress }) => progress)).toEqual([1, 1, 1, 1])
+  })
+})
+
+test('pieces are hashed in order, whatever the size', async () => {
+  for (const [length, pieceLength] of [[0, 16384], [1, 16384], [100_000, 16384], [9 << 20, 1 << 20], [(5 << 20) + 1, 8 << 20]] as const) {
+    const data = noise(length)
+    const told: number[] = []
+    const hashes = await hashPieces(async (start, end) => data.slice(start, end), length, pieceLength, (bytes) => told.push(bytes))
+    expect(hashes.length).toBe(20 * Math.ceil(length / pieceLength))
+    for (let i = 0; i * pieceLength < length; i++) {
+      const hash = await crypto.subtle.digest('SHA-1', data.subarray(i * pieceLength, (i + 1) * pieceLength))
+      expect(hashes.slice(20 * i, 20 * i + 20)).toEqual(new Uint8Array(hash))
+    }
+    expect(told.at(-1) ?? 0).toBe(length)
+  }
+})
