@@ -17,7 +17,7 @@ const hash = 'f'.repeat(40)
 const code = (error: unknown) => (error as { code?: string }).code ?? String(error)
 
 /** Writes pieces until one is refused: how many were kept, why it ended, and whether those kept are still right. */
-export async function fill(how: 'opfs' | 'indexeddb', most: number): Promise<{ kept: number; why: string; intact: boolean }> {
+export async function fill(how: 'opfs' | 'indexeddb', most: number) {
   const stores = await (how === 'opfs' ? opfsStores : indexedDBStores)()
   const piece = 1 << 20
   const store = await stores.open(hash, most * piece)
@@ -29,7 +29,10 @@ export async function fill(how: 'opfs' | 'indexeddb', most: number): Promise<{ k
     why = code(error)
   }
   let intact = true
-  for (let i = 0; i < kept; i++) intact &&= (await store.read(i * piece, (i + 1) * piece)).every((byte) => byte === i + 1)
+  for (let i = 0; i < kept; i++) {
+    const bytes = await store.read(i * piece, (i + 1) * piece)
+    intact &&= bytes.every((byte) => byte === i + 1)
+  }
   await stores.destroy(hash)
   await stores.close()
   return { kept, why, intact }

@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -28,7 +29,8 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
   })
 
   test('IndexedDB where the worker is not to be had', async () => {
-    const place = await kit.lab(entry, { routes: { '/starling-store.js': (_, response) => void response.writeHead(404).end() } })
+    const routes = { '/starling-store.js': (_: unknown, response: ServerResponse) => void response.writeHead(404).end() }
+    const place = await kit.lab(entry, { routes })
     const { page } = await kit.person(kind, { allow: [/404|starling-store/] })
     await enter(page, place)
     expect(await page.evaluate(() => lab.kind())).toBe('indexeddb')
@@ -46,7 +48,8 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
 
   test('full: no-space, and what was there is untouched', async () => {
     const place = await kit.lab(entry)
-    const { page } = await kit.person(kind, { own: true, prefs: { 'dom.quotaManager.temporaryStorage.fixedLimit': 20 << 10 } })
+    const prefs = { 'dom.quotaManager.temporaryStorage.fixedLimit': 20 << 10 }
+    const { page } = await kit.person(kind, { own: true, prefs })
     await enter(page, place)
     if (kind === 'chromium') {
       const devtools = await page.createCDPSession()

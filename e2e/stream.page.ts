@@ -36,8 +36,8 @@ function wav(start: number, end: number): Uint8Array<ArrayBuffer> {
 /** What is "here", as ranges of bytes; reads of anything else wait. */
 const here: [number, number][] = []
 let changed: (() => void)[] = []
-const reads: [number, number][] = []
-const released: string[] = []
+const reads: number[] = []
+const released = new Set<string>()
 const readers = new Set<string>()
 
 export function arrive(start: number, end: number): void {
@@ -50,7 +50,7 @@ const source: RangeSource = {
   type: 'audio/wav',
   size,
   async read(start, end, reader) {
-    reads.push([start, end])
+    reads.push(start)
     readers.add(reader)
     for (;;) {
       const range = here.find(([from, to]) => from <= start && start < to)
@@ -59,12 +59,16 @@ const source: RangeSource = {
       changed = []
     }
   },
-  release: (reader) => void released.push(reader),
+  release: (reader) => void released.add(reader),
 }
 
-export const log = () => ({ reads: reads.length, furthest: Math.max(0, ...reads.map(([start]) => start)), readers: readers.size, released: released.length })
+export const log = () => ({
+  furthest: Math.max(0, ...reads),
+  readers: readers.size,
+  released: released.size,
+})
 
-/** Registers the service worker; with has, this tab can supply the sound, and type and name say what it claims to be. */
+/** Registers the service worker. With has, this tab can supply the sound; type and name are what it claims to be. */
 export async function start(has: boolean, type = source.type, name = source.name): Promise<string | undefined> {
   await navigator.serviceWorker.register('/sw.js')
   serveRanges(async (hash, file) => (has && hash === infoHash && file === 0 ? { ...source, type, name } : undefined))
@@ -82,7 +86,12 @@ export function play(url: string, at = 0): void {
 }
 
 export const seek = (to: number) => void (audio.currentTime = to)
-export const player = () => ({ time: audio.currentTime, ended: audio.ended, duration: audio.duration, error: audio.error?.message ?? null })
+export const player = () => ({
+  time: audio.currentTime,
+  ended: audio.ended,
+  duration: audio.duration,
+  error: audio.error?.message ?? null,
+})
 
 export async function get(url: string, headers: Record<string, string> = {}, method = 'GET') {
   const response = await fetch(url, { headers, method })

@@ -97,7 +97,8 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
       status: 416,
       range: `bytes */${size}`,
     })
-    expect(await page.evaluate((url) => lab.get(url, {}, 'HEAD'), url)).toMatchObject({ status: 200, length: String(size), bytes: [] })
+    const head = await page.evaluate((url) => lab.get(url, {}, 'HEAD'), url)
+    expect(head).toMatchObject({ status: 200, length: String(size), bytes: [] })
     await page.evaluate((url) => lab.taste(url), url)
     const { readers } = await page.evaluate(() => lab.log())
     await until('every reader to be released', async () => (await page.evaluate(() => lab.log())).released >= readers)
@@ -109,7 +110,8 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
     await enter(page, place)
     const url = (await page.evaluate(() => lab.start(true, 'text/html', 'evil.html'))) as string
     await page.evaluate(() => lab.arrive(0, lab.size))
-    expect(await page.evaluate((url) => lab.get(url, { Range: 'bytes=0-1' }), url)).toMatchObject({ type: 'application/octet-stream' })
+    const { type } = await page.evaluate((url) => lab.get(url, { Range: 'bytes=0-1' }), url)
+    expect(type).toBe('application/octet-stream')
     expect(await page.evaluate((url) => lab.run(url), url)).toBe('refused')
   })
 })

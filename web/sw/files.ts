@@ -12,6 +12,9 @@ const most = 4 << 20
 /** Whoever fetches a file; not scripts, workers, styles, frames or plug-ins, as its bytes are a stranger's. */
 const destinations = /^(|audio|video|image|track|document)$/
 
+/** Of a file that is opened as a page: it may show itself, and the browser's own player. */
+const policy = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
+
 /** Answers a request for a file of a torrent. */
 export async function answerFile(clients: Clients, event: FetchEvent): Promise<Response> {
   const { request, clientId } = event
@@ -40,7 +43,7 @@ export async function answerFile(clients: Clients, event: FetchEvent): Promise<R
   return new Response(empty ? null : body(supplier, { start, end }), { status: range ? 206 : 200, headers })
 }
 
-function limit(range: (Range & { open: boolean }) | undefined): Range | undefined {
+function limit(range: Range | undefined): Range | undefined {
   return range?.open ? { ...range, end: Math.min(range.end, range.start + most) } : range
 }
 
@@ -52,7 +55,7 @@ function describe({ name, type, size }: File, { start, end }: Range): Headers {
     'Content-Type': plays ? essence : 'application/octet-stream',
     'Content-Disposition': `${plays ? 'inline' : 'attachment'}; filename*=UTF-8''${encodeName(name)}`,
     'Content-Length': String(size && end - start),
-    'Content-Security-Policy': "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'",
+    'Content-Security-Policy': policy,
     'Cross-Origin-Resource-Policy': 'same-origin',
     'X-Content-Type-Options': 'nosniff',
     'Accept-Ranges': 'bytes',
@@ -82,5 +85,6 @@ function body(supplier: Supplier, { start, end }: Range): ReadableStream<Uint8Ar
 }
 
 function refuse(status: number, words: string, headers: Record<string, string> = {}): Response {
-  return new Response(words, { status, headers: { 'Content-Type': 'text/plain', 'X-Content-Type-Options': 'nosniff', ...headers } })
+  const all = { 'Content-Type': 'text/plain', 'X-Content-Type-Options': 'nosniff', ...headers }
+  return new Response(words, { status, headers: all })
 }

@@ -20,7 +20,10 @@ beforeEach(() => {
     async open(name: string) {
       const files = stored.get(name) ?? new Map<string, Response>()
       stored.set(name, files)
-      return { put: async (path: string, response: Response) => files.set(path, response), match: async (path: string) => files.get(path)?.clone() }
+      return {
+        put: async (path: string, response: Response) => files.set(path, response),
+        match: async (path: string) => files.get(path)?.clone(),
+      }
     },
     keys: async () => [...stored.keys()],
     delete: async (name: string) => stored.delete(name),
@@ -52,7 +55,8 @@ test.each([
 ])('all or nothing: %s', async (_, change) => {
   server.set('/', 'a').set('/b', 'b')
   change()
-  await expect(new Precache('1', [['/', revision('a')], ['/b', revision('b')]]).install()).rejects.toThrow('/b is not what was built')
+  const precache = new Precache('1', [['/', revision('a')], ['/b', revision('b')]])
+  await expect(precache.install()).rejects.toThrow('/b is not what was built')
   expect(stored.size).toBe(0)
 })
 

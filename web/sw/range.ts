@@ -2,14 +2,17 @@
 export interface Range {
   start: number
   end: number
+  /** Asked for as "from start on". */
+  open?: boolean
 }
 
 /**
  * The Range header (RFC 9110, section 14) of a request for something of that many bytes: the first of its ranges,
  * undefined for the whole (no header, or one that is to be ignored), or 'unsatisfiable'.
  */
-export function parseRange(header: string | null, size: number): (Range & { open: boolean }) | undefined | 'unsatisfiable' {
-  const specs = /^\s*bytes\s*=(.*)$/i.exec(header ?? '')?.[1]?.split(',').map((spec) => /^\s*(\d*)\s*-\s*(\d*)\s*$/.exec(spec))
+export function parseRange(header: string | null, size: number): Range | undefined | 'unsatisfiable' {
+  const list = /^\s*bytes\s*=(.*)$/i.exec(header ?? '')?.[1]?.split(',')
+  const specs = list?.map((spec) => /^\s*(\d*)\s*-\s*(\d*)\s*$/.exec(spec))
   const first = specs?.[0]
   if (!first || !specs.every(valid)) return undefined
   const [, from = '', to = ''] = first

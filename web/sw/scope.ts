@@ -1,4 +1,4 @@
-/** What of a service worker's global scope is used here: TypeScript's types for it do not go together with the DOM's. */
+/** What of a service worker's global scope is used here: TypeScript's own types of it clash with the DOM's. */
 
 export interface ExtendableEvent extends Event {
   waitUntil(promise: Promise<unknown>): void

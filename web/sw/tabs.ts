@@ -54,7 +54,12 @@ export class Supplier {
  * The tab that has the file: the one that asked when it has it, else the first of the others that does. Undefined
  * when all say no or nothing.
  */
-export async function findSupplier(clients: Clients, clientId: string, infoHash: string, file: number): Promise<Supplier | undefined> {
+export async function findSupplier(
+  clients: Clients,
+  clientId: string,
+  infoHash: string,
+  file: number,
+): Promise<Supplier | undefined> {
   const all = await clients.matchAll({ type: 'window', includeUncontrolled: true })
   const asker = all.find(({ id }) => id === clientId)
   const own = asker && ask(clients, asker, infoHash, file)

@@ -4,6 +4,8 @@ import { failure } from './failure.ts'
 /** Milliseconds to wait for other tabs that hold a database of another version. */
 const patience = 5000
 
+type Work<T> = (table: IDBObjectStore) => IDBRequest<T> | void
+
 /** IndexedDB: opened when first needed, and again when the browser or another tab closed it. */
 export class Database {
   readonly #name: string
@@ -21,7 +23,7 @@ export class Database {
   }
 
   /** A transaction's work, done when it is on disk; the result of the request that work returns. */
-  async run<T>(table: string, mode: IDBTransactionMode, work: (table: IDBObjectStore) => IDBRequest<T> | void): Promise<T> {
+  async run<T>(table: string, mode: IDBTransactionMode, work: Work<T>): Promise<T> {
     try {
       const transaction = await this.#transaction(table, mode)
       return await new Promise<T>((resolve, reject) => {

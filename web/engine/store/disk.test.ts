@@ -100,7 +100,8 @@ test('full: an error by its name, and what was there is still there', async () =
   const disk = new Disk(fake)
   await disk.do({ op: 'write', file: 'a', start: 0, data })
   fake.room = 6
-  await expect(disk.do({ op: 'write', file: 'a', start: 4, data })).rejects.toMatchObject({ name: 'QuotaExceededError' })
+  const refused = disk.do({ op: 'write', file: 'a', start: 4, data })
+  await expect(refused).rejects.toMatchObject({ name: 'QuotaExceededError' })
   expect(await disk.do({ op: 'read', file: 'a', start: 0, end: 4 })).toEqual(data)
   await disk.do({ op: 'probe' })
 })

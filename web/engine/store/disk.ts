@@ -29,7 +29,7 @@ interface Job extends Waiting {
   request: Request
 }
 
-/** Handles open at once: a node may have a thousand torrents, a browser has not a thousand file descriptors to spare. */
+/** Handles open at once: a node may have a thousand torrents, a browser fewer file descriptors. */
 const maxHandles = 64
 /** Jobs done while writes wait for their flush: bounds how long a write waits under a stream of reads. */
 const maxUnflushed = 64

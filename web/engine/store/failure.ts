@@ -6,7 +6,9 @@ export const full = 'QuotaExceededError'
 export function failure(cause: unknown): StarlingError {
   if (cause instanceof StarlingError) return cause
   const { name, message } = (cause ?? {}) as Partial<Error>
-  return name === full
-    ? new StarlingError('no-space', 'This browser has no room left. Nothing was lost: free some space, then try again.', { cause })
-    : new StarlingError('storage', `This browser’s storage failed (${message || name}). Reload the page to try again.`, { cause })
+  const words =
+    name === full
+      ? 'This browser has no room left. Nothing was lost: free some space, then try again.'
+      : `This browser’s storage failed (${message || name}). Reload the page to try again.`
+  return new StarlingError(name === full ? 'no-space' : 'storage', words, { cause })
 }

@@ -68,5 +68,6 @@ export function parseFilePath(path: string): { infoHash: string; file: number } 
 /** Percent-encoded for a path and for RFC 8187 alike. */
 export function encodeName(name: string): string {
   // A lone surrogate cannot be encoded.
-  return encodeURIComponent(name.replace(/\p{Surrogate}/gu, '\ufffd')).replace(/['()*]/g, (c) => '%' + c.charCodeAt(0).toString(16))
+  const encoded = encodeURIComponent(name.replace(/\p{Surrogate}/gu, '\ufffd'))
+  return encoded.replace(/['()*]/g, (c) => '%' + c.charCodeAt(0).toString(16))
 }

@@ -9,7 +9,7 @@ import type { FindSource, RangeSource } from './source.ts'
 
 /** Most bytes read at once: little enough that a player gets the first of them soon. */
 const most = 256 << 10
-/** Milliseconds after which a reader that asks for nothing is forgotten: it is paused, or its service worker was ended. */
+/** Milliseconds after which a reader that asks for nothing is forgotten: paused, or its service worker ended. */
 const patience = 30_000
 
 /** Answers the service worker's requests out of what find finds; the returned function ends that. */
