@@ -71,7 +71,7 @@ func (c *Config) settings() (s settings, err error) {
 				return s, fmt.Errorf("--ice-server %q: a TURN server needs user and password: turn:host:3478,user,password", parts[0])
 			}
 		default:
-			return s, fmt.Errorf("--ice-server %q does not begin with stun:, stuns:, turn: or turns:", parts[0])
+			return s, fmt.Errorf("--ice-server %q must begin with stun:, stuns:, turn: or turns:, such as stun:host:3478", parts[0])
 		}
 		ice := iceServer{URLs: parts[0]}
 		if len(parts) == 3 {

@@ -275,7 +275,7 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *httpd.Config) { c.TLSCert, c.TLSKey = garbage, garbage }, "are not a certificate and its key in PEM"},
 		{func(c *httpd.Config) { c.Domain, c.TLSCert, c.TLSKey = "example.org", garbage, garbage }, "leave out"},
 		{func(c *httpd.Config) { c.IceServer = []string{"stun.example.org"} }, "--ice-server \"stun.example.org\" is not a URL"},
-		{func(c *httpd.Config) { c.IceServer = []string{"http:x"} }, "does not begin with stun:"},
+		{func(c *httpd.Config) { c.IceServer = []string{"http:x"} }, "must begin with stun:"},
 		{func(c *httpd.Config) { c.IceServer = []string{"turn:x"} }, "needs user and password"},
 		{func(c *httpd.Config) { c.IceServer = []string{"stun:x,me"} }, "takes no user"},
 		{func(c *httpd.Config) { c.AllowConnect = []string{"wss://x/announce"} }, "is not an origin"},

@@ -82,6 +82,7 @@ func (k *socket) send(c class, opcode byte, parts ...[]byte) {
 		return
 	case c == relayed && size > maxQueue:
 		k.server.counters.slow.Add(1)
+		q.drop()
 		_ = k.net.Close()
 		return
 	}
@@ -147,6 +148,11 @@ func (k *socket) write() {
 func (q *queue) end() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.drop()
+}
+
+// drop is end for those who hold the lock.
+func (q *queue) drop() {
 	q.ended, q.pending = true, nil
 	if q.room != nil {
 		close(q.room)
