@@ -9,7 +9,7 @@ import type { Budget } from './limit.ts'
  *
  *   1. what readers wait for: their windows from front to back; near the front also from a second peer when late
  *   2. pieces that are going already, so that few are unfinished
- *   3. the rarest free piece, ties at random
+ *   3. the rarest free piece; of those the one after the last, else at random
  *   4. when all is asked for (end game), what others owe
  *
  * Free pieces lie in buckets by how many peers have them, so that a "have" and a pick cost O(1); peers that have all
@@ -93,6 +93,8 @@ export class Picker<A extends Asked> {
   /** Grows when a piece becomes free again. */
   #returned = 0
   readonly #failed = new Set<number>()
+  /** The piece after the one that each was asked for last. */
+  readonly #next = new Map<A, number>()
   /** A piece could not be begun for want of memory. */
   starved = false
 
@@ -132,6 +134,7 @@ export class Picker<A extends Asked> {
 
   leave(asked: A): void {
     if (!this.#askeds.delete(asked)) return
+    this.#next.delete(asked)
     this.release(asked)
     if (this.#seeds.delete(asked)) return
     for (let i = 0; i < this.had.size; i++) if (asked.have.has(i)) this.#rare(i, -1)
@@ -290,11 +293,14 @@ export class Picker<A extends Asked> {
   #rarest(asked: A, max: number, now: number): Ask | undefined {
     if (asked.dry === this.#returned) return undefined
     for (let rarity = this.#seeds.has(asked) ? 0 : 1; rarity < this.#buckets.length; rarity++) {
-      for (const i of this.#buckets[rarity]!) {
-        if (!asked.can(i)) continue
-        const piece = this.#start(i, now)
-        return piece && this.#take(piece, asked, max, now)
-      }
+      // What lies next to the last one was read from disk together with it, and will be written there.
+      const next = this.#next.get(asked) ?? -1
+      const follows = this.#place[next]! >= 0 && this.#rarity[next] === rarity && asked.can(next)
+      const index = follows ? next : this.#buckets[rarity]!.find((i) => asked.can(i))
+      if (index === undefined) continue
+      const piece = this.#start(index, now)
+      if (piece) this.#next.set(asked, index + 1)
+      return piece && this.#take(piece, asked, max, now)
     }
     asked.dry = this.#returned
     return undefined
