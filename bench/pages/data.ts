@@ -1,8 +1,6 @@
-/** Random bytes, so that no two runs share a torrent. In pieces, as a page has no reason to hold them at once. */
+/** Random bytes, so that no two runs share a torrent; in one part, as a file on disk is. */
 export function randomBlob(size: number): Blob {
-  const parts: Blob[] = []
-  for (let left = size; left > 0; left -= 65536) {
-    parts.push(new Blob([crypto.getRandomValues(new Uint8Array(Math.min(left, 65536)))]))
-  }
-  return new Blob(parts)
+  const bytes = new Uint8Array(size)
+  for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536))
+  return new Blob([bytes])
 }
