@@ -51,6 +51,7 @@ export class Link implements LinkInfo {
   readonly initiator: boolean
   /** The torrent it was made for. */
   readonly infoHash: string
+  readonly since = Date.now()
   kind: LinkInfo['kind'] = 'unknown'
   open = false
   ended = false

@@ -44,6 +44,7 @@ const answerWithin = 50_000
 const freshFor = 120_000
 /** An offer for a torrent that a link has brought meanwhile is not waited for longer than this. */
 const reclaimAfter = 5_000
+const bringsWithin = 2_000
 const refreshAfter = 100
 const maxBanned = 4096
 /** Ours begin with -SL (docs/protocol.md, "Names in the BEP 10 handshake"). */
@@ -84,12 +85,14 @@ export class Links implements OfferDesk {
     const { maxLinks, pendingOffers = 5 } = this.#options
     // A link that has it and only waits for its turn makes another one needless.
     if (this.#destroyed || this.#healthy().some((link) => link.promises(infoHash))) return []
+    // One just answered keeps its place: its link may bring this torrent, too.
+    const answered = [...this.#links].filter((link) => link.initiator && Date.now() - link.since < bringsWithin)
     const unanswered = this.#offers.size + this.#gathering
     const taken: Offer[] = []
     for (const [id, offer] of this.#offers) {
       if (taken.length < count && offer.infoHash === undefined) taken.push(this.#take(id, offer, infoHash))
     }
-    const room = Math.min(count - taken.length, pendingOffers - unanswered, maxLinks - this.#links.size - unanswered)
+    const room = Math.min(count - taken.length, pendingOffers - unanswered - answered.length, maxLinks - this.#links.size - unanswered)
     const made = await Promise.all(Array.from({ length: Math.max(0, room) }, () => this.#make(infoHash)))
     return [...taken, ...made.filter((offer) => offer !== undefined)]
   }
