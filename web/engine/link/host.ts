@@ -27,8 +27,9 @@ export interface OfferDesk {
   /**
    * Up to count offers for one torrent, gathered and ready to announce; fewer, or none, where the budget of pending
    * offers is spent. Each must come back through release, or be answered; else it expires by itself.
+   * others: how many peers there are in all, where one tracker knows them all; none is made where links reach as many.
    */
-  offers(infoHash: string, count: number): Promise<Offer[]>
+  offers(infoHash: string, count: number, others?: number): Promise<Offer[]>
   /** These were not relayed to anybody (the swarm is smaller): they may be used for another torrent. */
   release(offerIds: readonly string[]): void
   /** An answer to one of ours. Unknown ids are ignored. */
