@@ -55,7 +55,7 @@ export interface Network {
 export function network(peerId: Bytes, host: LinkHost, { iceServers, maxLinks = 55 }: NodeOptions, tried: (infoHash: string) => void): Network {
   const links = new Links({ peerId, host, iceServers, maxLinks })
   const desk: OfferDesk = {
-    offers: (infoHash, count) => links.offers(infoHash, count),
+    offers: (infoHash, count, others) => links.offers(infoHash, count, others),
     release: (offerIds) => links.release(offerIds),
     answered(infoHash, from, offerId, sdp) {
       tried(infoHash)

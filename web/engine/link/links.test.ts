@@ -403,6 +403,15 @@ describe('offers', () => {
     expect(a.links.stats().connectionsMade).toBe(5)
   })
 
+  it('are not made where links reach everybody there is', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1))]
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(await a.links.offers(hash(1), 1, 1)).toEqual([])
+    expect(await a.links.offers(hash(1), 2, 2)).toHaveLength(2)
+  })
+
   it('expire when nobody answers, and in the pool when they are old', async () => {
     const a = new Node('1')
     const [one, two] = await a.links.offers(hash(1), 2)

@@ -81,12 +81,14 @@ export class Links implements OfferDesk {
     globalThis.addEventListener?.('pagehide', this.#hidden)
   }
 
-  async offers(infoHash: string, count: number): Promise<Offer[]> {
+  async offers(infoHash: string, count: number, others = Infinity): Promise<Offer[]> {
     const { maxLinks, pendingOffers = 5 } = this.#options
+    const healthy = this.#healthy()
     // A link that has it and only waits for its turn makes another one needless.
-    if (this.#destroyed || this.#healthy().some((link) => link.promises(infoHash))) return []
+    if (this.#destroyed || healthy.some((link) => link.promises(infoHash))) return []
+    if (healthy.filter((link) => link.carries(infoHash)).length >= others) return []
     // One just answered keeps its place: its link may bring this torrent, too.
-    const answered = [...this.#links].filter((link) => link.initiator && Date.now() - link.since < bringsWithin)
+    const answered = healthy.filter((link) => link.initiator && Date.now() - link.since < bringsWithin)
     const unanswered = this.#offers.size + this.#gathering
     const taken: Offer[] = []
     for (const [id, offer] of this.#offers) {

@@ -67,9 +67,11 @@ class Desk implements OfferDesk {
   made = 0
   readonly released: string[] = []
   readonly heard: unknown[] = []
+  readonly asked: unknown[] = []
   answer: () => Promise<string | undefined> = async () => 'our answer'
 
-  async offers(_infoHash: string, count: number): Promise<Offer[]> {
+  async offers(_infoHash: string, count: number, others?: number): Promise<Offer[]> {
+    this.asked.push([count, others])
     const granted = Math.min(count, this.budget)
     this.budget -= granted
     return Array.from({ length: granted }, () => ({ id: `offer ${this.made++}`, sdp: 'our offer' }))
@@ -267,6 +269,10 @@ describe('announces', () => {
     await after(200)
     expect(socket.sent).toHaveLength(2)
     expect(socket.sent[1]!.offers).toHaveLength(2)
+    expect(desk.asked).toEqual([
+      [5, undefined],
+      [3, 3],
+    ])
     expect(socket.sent[1]!.event).toBeUndefined()
   })
 

@@ -24,8 +24,6 @@ export interface TrackerRendezvousOptions {
 
 /** Trackers used of those that a torrent names. */
 const maxTrackers = 8
-/** Offers for a swarm of unknown size, over all its trackers. */
-const firstOffers = 5
 
 export class TrackerRendezvous implements Rendezvous {
   onchange: ((infoHash: string) => void) | undefined
@@ -46,7 +44,7 @@ export class TrackerRendezvous implements Rendezvous {
     for (const url of urls) {
       const tracker = this.#trackers.get(url) ?? this.#tracker(url)
       this.#trackers.set(url, tracker)
-      tracker.add(torrent, Math.ceil(firstOffers / urls.length))
+      tracker.add(torrent, urls.length)
     }
   }
 

@@ -20,7 +20,7 @@ export interface TrackerOptions {
 /** One torrent at this tracker. Times are those of Date.now. */
 interface Entry {
   readonly torrent: Announcing
-  readonly firstOffers: number
+  readonly sharing: number
   state: TrackerState
   /** Other peers as of the last reply. */
   others: number | undefined
@@ -66,6 +66,8 @@ const wakeAfter = 2_000
 const burst = 100
 const rate = 50
 const stalledCost = 5
+/** Offers for a swarm of unknown size, over all its trackers. */
+const firstOffers = 5
 const maxAnswering = 64
 const maxAnsweringEach = 16
 
@@ -94,12 +96,12 @@ export class Tracker {
     return this.#entries.get(infoHash)?.state
   }
 
-  /** firstOffers: how many to make for a swarm of unknown size. */
-  add(torrent: Announcing, firstOffers: number): void {
+  /** sharing: how many trackers the torrent has. */
+  add(torrent: Announcing, sharing: number): void {
     if (this.#entries.has(torrent.infoHash)) return
     this.#entries.set(torrent.infoHash, {
       torrent,
-      firstOffers,
+      sharing,
       state: { url: this.#options.url, status: 'connecting' },
       others: undefined,
       interval: usualInterval,
@@ -242,10 +244,11 @@ export class Tracker {
     const early = this.#early(entry)
     const event = entry.started ? (entry.completed ? 'completed' : undefined) : 'started'
     // Counts lag: somebody may have come.
-    const most = others === undefined ? entry.firstOffers : others || +torrent.stalled
+    const most = others === undefined ? Math.ceil(firstOffers / entry.sharing) : others || +torrent.stalled
     const count = event === 'completed' ? 0 : Math.min(torrent.wanted, most)
     entry.busy = true
-    const offers = count > 0 ? await this.#options.desk.offers(torrent.infoHash, count) : []
+    const all = others && entry.sharing === 1 ? others : undefined
+    const offers = count > 0 ? await this.#options.desk.offers(torrent.infoHash, count, all) : []
     entry.busy = false
     if (this.#entries.get(torrent.infoHash) !== entry || this.#socket !== socket || socket?.readyState !== open) {
       return this.#release(entry, offers.map(({ id }) => id))
