@@ -22,7 +22,7 @@ import { Peer } from './swarm/peer.ts'
 import { prepare, resume, type Prepared } from './swarm/seeding.ts'
 import { Shelf } from './swarm/shelf.ts'
 import { extend, Swarm, wrongKey, type SwarmHost } from './swarm/swarm.ts'
-import { parseId, type TorrentId } from './torrent/link.ts'
+import { parseId } from './torrent/link.ts'
 import type { AddOptions, Card, NodeStats, SeedOptions, StarlingOptions, TorrentState } from './types.ts'
 
 export interface NodeOptions extends Omit<StarlingOptions, 'iceServers' | 'shareTabs'> {
@@ -43,7 +43,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   if (!globalThis.crypto?.subtle) {
     throw new StarlingError('unsupported', 'Starling needs a secure page: open it over HTTPS or on localhost.')
   }
-  return new Node(options, await openStores(options.store ?? 'auto'))
+  return new Node(options, openStores(options.store ?? 'auto'))
 }
 
 /** What a node asks of the network; tests bring their own. */
@@ -76,7 +76,7 @@ export class Node implements Engine, LinkHost {
   onremove: Engine['onremove']
 
   readonly #options: NodeOptions
-  readonly #stores: Stores
+  readonly #stores: Promise<Stores>
   readonly #swarms = new Map<string, Swarm>()
   /** Torrents that are being removed. */
   readonly #closing = new Map<string, Promise<void>>()
@@ -89,7 +89,7 @@ export class Node implements Engine, LinkHost {
   readonly #timer: ReturnType<typeof setInterval>
   #destroyed: Promise<void> | undefined
 
-  constructor(options: NodeOptions, stores: Stores, connect = network) {
+  constructor(options: NodeOptions, stores: Promise<Stores>, connect = network) {
     const { trackers, linkBase, uploadLimit, downloadLimit } = options
     this.#options = options
     this.#stores = stores
@@ -130,7 +130,7 @@ export class Node implements Engine, LinkHost {
   async seed(files: readonly Blob[], options: SeedOptions, onHash?: (bytes: number) => void): Promise<TorrentState> {
     const given = { ...options, trackers: options.trackers ?? [...this.#options.trackers], onHash: onHash ?? options.onHash }
     const { known, card } = options
-    const before = known ? (this.#swarms.get(known)?.entry ?? (await this.#stores.registry.get(known))) : undefined
+    const before = known ? (this.#swarms.get(known)?.entry ?? (await this.#before(known))) : undefined
     const prepared = (before && (await resume(before, files, options.private))) ?? (await prepare(files, given))
     prepared.entry.trackers = given.trackers
     const swarm = await this.#enter(prepared)
@@ -149,12 +149,23 @@ export class Node implements Engine, LinkHost {
       await this.#leave(swarm)
     }
     await this.#closing.get(infoHash)
-    const before = await this.#stores.registry.get(infoHash)
     swarm = this.#swarms.get(infoHash)
-    if (swarm) {
-      await swarm.merge(parsed, onDemand)
-      this.#network.rendezvous.add(swarm)
-    } else swarm = this.#begin(new Swarm(this.#host, entered(parsed, before), { onDemand }))
+    if (swarm) await swarm.merge(parsed, onDemand)
+    else {
+      const { trackers, webSeeds, torrent } = parsed
+      const entry = extend({ infoHash, trackers: [], webSeeds: [], seeded: false, added: Date.now() }, trackers, webSeeds)
+      if (key) entry.key = key
+      if (torrent) entry.info = torrent.infoBytes
+      // Looking for peers takes longer than reading what is known, so it begins before.
+      swarm = this.#begin(new Swarm(this.#host, entry, { onDemand, before: this.#before(infoHash) }))
+      try {
+        await swarm.start()
+      } catch (error) {
+        await this.#leave(swarm)
+        throw error
+      }
+    }
+    if (this.#swarms.has(infoHash)) this.#network.rendezvous.add(swarm)
     return swarm.state
   }
 
@@ -196,7 +207,7 @@ export class Node implements Engine, LinkHost {
     }
     return {
       leader: true, torrents: this.#swarms.size, ...this.#network.links.stats(), banned: this.#banned.size, ...stats,
-      store: this.#stores.kind,
+      store: (await this.#stores).kind,
     }
   }
 
@@ -208,7 +219,7 @@ export class Node implements Engine, LinkHost {
       this.#swarms.clear()
       for (const peer of this.#strangers) peer.close()
       links.destroy()
-      await this.#stores.close()
+      await (await this.#stores).close()
     })()
     return this.#destroyed
   }
@@ -243,7 +254,7 @@ export class Node implements Engine, LinkHost {
   /** Seeds what was prepared, in place of what there is of the same torrent. */
   async #enter({ entry, options }: Prepared): Promise<Swarm> {
     const { infoHash } = entry
-    const { registry } = this.#stores
+    const { registry } = await this.#stores
     await this.#closing.get(infoHash)
     let there = this.#swarms.get(infoHash)
     if (there && !there.done) {
@@ -260,10 +271,13 @@ export class Node implements Engine, LinkHost {
     return swarm
   }
 
+  async #before(infoHash: string): Promise<Entry | undefined> {
+    return (await this.#stores).registry.get(infoHash)
+  }
+
   #begin(swarm: Swarm): Swarm {
     const { infoHash } = swarm
     this.#swarms.set(infoHash, swarm)
-    void swarm.start()
     this.#network.rendezvous.add(swarm)
     this.#network.links.refresh()
     return swarm
@@ -278,8 +292,9 @@ export class Node implements Engine, LinkHost {
     const closing = (async () => {
       await swarm.close()
       if (!destroyStore) return
-      await this.#stores.registry.delete(infoHash)
-      await this.#stores.destroy(infoHash)
+      const stores = await this.#stores
+      await stores.registry.delete(infoHash)
+      await stores.destroy(infoHash)
     })()
     this.#closing.set(infoHash, closing)
     await closing.finally(() => this.#closing.delete(infoHash))
@@ -316,15 +331,4 @@ export class Node implements Engine, LinkHost {
     }
     for (const swarm of [...this.#changed]) this.#tell(swarm)
   }
-}
-
-/** What is to be fetched, and what is left of it from before. */
-function entered({ infoHash, key, torrent, trackers, webSeeds }: TorrentId, before?: Entry): Entry {
-  if (key && before?.seal && before.key && !equal(key, before.key)) throw wrongKey()
-  const entry: Entry = { added: Date.now(), ...before, infoHash, trackers: [], webSeeds: [], seeded: false }
-  // What was seeded lay where this node cannot read it any more.
-  if (before?.seeded) delete entry.pieces
-  if (key) entry.key = key
-  entry.info ??= torrent?.infoBytes
-  return extend(entry, [...trackers, ...(before?.trackers ?? [])], [...webSeeds, ...(before?.webSeeds ?? [])])
 }

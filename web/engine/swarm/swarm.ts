@@ -37,7 +37,7 @@ import { WebSource } from './web-source.ts'
 
 /** What a torrent asks of its node. */
 export interface SwarmHost extends PeerNode {
-  readonly stores: Stores
+  readonly stores: Promise<Stores>
   readonly memory: Budget
   readonly shelf: Shelf
   readonly linkBase: string
@@ -76,6 +76,8 @@ const headerReader = '\0'
 
 export interface SwarmOptions {
   onDemand?: boolean
+  /** What was known of it before. */
+  before?: Promise<Entry | undefined>
   /** Of a torrent that is seeded from what lies elsewhere. */
   source?: Pick<Store, 'read'> & Partial<Store>
   /** Its files, where they need not be opened. */
@@ -104,7 +106,7 @@ export class Swarm implements PeerHost, Announcing {
   #sent = 0
   /** Verified bytes here. */
   #have = 0
-  #store: SwarmOptions['source']
+  #store: Promise<NonNullable<SwarmOptions['source']>> | undefined
   #unproven: Bitfield | undefined
   readonly #proofs = new Map<number, Promise<void>>()
   #readers: Readers | undefined
@@ -113,6 +115,9 @@ export class Swarm implements PeerHost, Announcing {
   #onDemand: boolean
   #error: StarlingError | undefined
   #closed = false
+  /** What was known is taken over; until then nothing is saved. */
+  readonly #resumed: Promise<void>
+  #whole = false
   #learned: Promise<void> | undefined
   readonly #cards: Cards
   #unsaved = false
@@ -137,6 +142,8 @@ export class Swarm implements PeerHost, Announcing {
     this.infoHash = entry.infoHash
     this.metadata = new MetadataExchange(this, entry.info)
     this.#cards = new Cards(this)
+    this.#resumed = this.#resume()
+    this.#resumed.catch(() => {})
   }
 
   // What peers ask
@@ -231,7 +238,6 @@ export class Swarm implements PeerHost, Announcing {
   // What the metadata exchange asks
 
   onmetadata(info: Bytes): void {
-    this.entry.info = info
     void this.learn(info)
   }
 
@@ -351,16 +357,16 @@ export class Swarm implements PeerHost, Announcing {
     this.changed()
   }
 
-  /** Resumes from what is known; resolves when what lies on disk is open. */
+  /** Resumes from what is known. Rejects where that does not fit, or cannot be read. */
   async start(): Promise<void> {
+    await this.#resumed
     if (this.entry.info) await this.learn(this.entry.info)
   }
 
   /** The info dictionary, verified. */
   learn(infoBytes: Bytes): Promise<void> {
     this.metadata.info ??= infoBytes
-    this.entry.info = infoBytes
-    this.#learned ??= this.#learn(infoBytes).catch((error) => this.#fail(error))
+    this.#learned ??= this.#resumed.then(() => this.#learn(infoBytes)).catch((error) => this.#fail(error))
     return this.#learned
   }
 
@@ -461,11 +467,12 @@ export class Swarm implements PeerHost, Announcing {
 
   /** Puts what must survive a reload where it does. */
   save(): Promise<void> {
+    if (!this.#whole) return this.#resumed
     this.#unsaved = false
     this.#savedAt = this.node.now()
     if (this.info && !this.entry.seeded) this.entry.pieces = this.had.bytes.slice()
     // One after another, so that the last one stays.
-    this.#saving = this.#saving.catch(() => {}).then(() => this.node.stores.registry.put(this.entry))
+    this.#saving = this.#saving.catch(() => {}).then(async () => (await this.node.stores).registry.put(this.entry))
     return this.#saving
   }
 
@@ -480,20 +487,40 @@ export class Swarm implements PeerHost, Announcing {
     this.picker?.close()
     await this.#learned
     await this.save().catch(() => {})
-    await this.#store?.close?.()
+    const store = await this.#store?.catch(() => undefined)
+    await store?.close?.()
   }
 
-  async #learn(infoBytes: Bytes): Promise<void> {
+  async #resume(): Promise<void> {
+    const { entry } = this
+    const before = await this.#options.before
+    if (before) {
+      const { key, info, trackers, webSeeds } = entry
+      if (key && before.seal && before.key && !equal(key, before.key)) throw wrongKey()
+      Object.assign(entry, before, { seeded: false, trackers, webSeeds }, key && { key }, info && { info })
+      extend(entry, before.trackers, before.webSeeds)
+      // What was seeded lay where this node cannot read it any more.
+      if (before.seeded) delete entry.pieces
+    }
+    this.#whole = true
+  }
+
+  async #read(start: number, end: number): Promise<Bytes> {
+    return (await this.#store!).read(start, end)
+  }
+
+  #learn(infoBytes: Bytes): void {
+    if (this.#closed) return
     const { entry, infoHash } = this
     const { key } = entry
     const { source, content, unproven } = this.#options
     const info = parseInfo(infoBytes)
-    if (key && (info.files.length > 1 || info.name !== 'sealed')) {
-      throw wrongKey()
-    }
-    const store = source ?? (await this.node.stores.open(infoHash, info.length))
+    entry.info = infoBytes
+    if (key && (info.files.length > 1 || info.name !== 'sealed')) throw wrongKey()
+    // Name and files need not wait for it.
+    const store = source ? Promise.resolve(source) : this.node.stores.then((stores) => stores.open(infoHash, info.length))
+    store.catch((error) => this.#fail(error))
     this.#store = store
-    if (this.#closed) return
     this.info = info
     this.had = source ? new Bitfield(info.pieces).fill() : resumed(info.pieces, entry.pieces)
     if (unproven) this.#unproven = new Bitfield(info.pieces).fill()
@@ -510,7 +537,7 @@ export class Swarm implements PeerHost, Announcing {
     }
     if (content) this.#begin(content)
     else if (key) void this.#open(key)
-    else this.#begin(plain(info, store))
+    else this.#begin(plain(info, { read: (start, end) => this.#read(start, end), blob: async () => (await store).blob?.() }))
     this.#join()
     this.node.needs(this)
   }
@@ -532,7 +559,7 @@ export class Swarm implements PeerHost, Announcing {
           this.#aim()
         }
         await readers.wait(headerReader, start, end)
-        return this.#store!.read(start, end)
+        return this.#read(start, end)
       })
       this.#begin(opened(seal))
     } catch (error) {
@@ -565,7 +592,7 @@ export class Swarm implements PeerHost, Announcing {
       }
       this.#punish(await this.#blame.right(piece))
       if (this.#closed) return
-      await this.#store!.write!(index * info!.pieceLength, data!)
+      await (await this.#store!).write!(index * info!.pieceLength, data!)
     } catch (error) {
       picker!.failed(piece, false)
       return this.#fail(error)
@@ -603,13 +630,13 @@ export class Swarm implements PeerHost, Announcing {
     const length = this.picker!.size(piece)
     return this.#guard((async () => {
       if (this.#unproven?.has(piece)) await this.#prove(piece, start, start + length)
-      return this.#store!.read(start + first, start + Math.min(length, first + size))
+      return this.#read(start + first, start + Math.min(length, first + size))
     })())
   }
 
   #prove(piece: number, start: number, end: number): Promise<void> {
     const proof = this.#proofs.get(piece) ?? (async () => {
-      const hash = await crypto.subtle.digest('SHA-1', await this.#store!.read(start, end))
+      const hash = await crypto.subtle.digest('SHA-1', await this.#read(start, end))
       if (!equal(new Uint8Array(hash), this.info!.hashAt(piece))) {
         throw new StarlingError('unreadable', 'A file that you share has changed. Share it again.')
       }
