@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import type { Person } from '../../e2e/harness/browser.ts'
 import type { ElementHandle } from 'puppeteer-core'
+import { sample, span } from '../measure.ts'
 import type { Row } from '../row.ts'
 import { pages, pair } from '../subjects.ts'
 
@@ -16,39 +17,41 @@ const bar = 64
  * How much the heap of either tab grows, at most, while a real file of 500 MB is seeded and fetched: JavaScript's heap
  * and ArrayBuffers of page and workers, measured again and again until all has arrived. In MB.
  */
-export const heap: Row = async ({ kit, serve }) => {
+export const heap: Row = async ({ kit, serve, rounds }) => {
   const { tracker } = await serve()
   const dir = await mkdtemp(join(tmpdir(), 'starling-bench-'))
   const path = join(dir, 'data')
   try {
-    await randomFile(path)
-    const [seeding, fetching] = await pair(
-      kit,
-      pages.starling,
-      async (giver, taker) => {
-        const growth = await Promise.all([giver, taker].map(watch))
-        await giver.page.evaluate(() => document.body.append(Object.assign(document.createElement('input'), { type: 'file' })))
-        const input = (await giver.page.$('input')) as ElementHandle<HTMLInputElement>
-        await input.uploadFile(path)
-        const magnet = await giver.page.evaluate((url) => lab.seedChosen(url), tracker)
-        await taker.page.evaluate((link, url) => lab.fetch(link, url), magnet, tracker)
-        return Promise.all(growth.map((stop) => stop()))
-      },
-      { args: ['--enable-blink-features=ForceEagerMeasureMemory'] },
-    )
-    return [
-      ['seeding', seeding!] as const,
-      ['fetching', fetching!] as const,
-    ].map(([doing, grown]) => ({
-      what: `${doing} a 500 MB file: growth of the tab's heap, MB`,
-      ours: grown.toFixed(1),
-      theirs: '',
-      ratio: '',
-      bar: `< ${bar}`,
-      reached: grown < bar,
-    }))
+    const grown: { seeding: number; fetching: number }[] = []
+    for (let round = 0; round < rounds; round++) {
+      await randomFile(path)
+      grown.push(await pair(kit, pages.starling, once, { args: ['--enable-blink-features=ForceEagerMeasureMemory'] }))
+      console.error(`  ${JSON.stringify(grown.at(-1))}`)
+    }
+    return (['seeding', 'fetching'] as const).map((doing) => {
+      const growth = sample(grown.map((round) => round[doing]))
+      return {
+        what: `${doing} a 500 MB file: growth of the tab's heap, MB`,
+        ours: span(growth),
+        theirs: '',
+        ratio: '',
+        bar: `< ${bar}`,
+        reached: growth.max < bar,
+      }
+    })
   } finally {
     await rm(dir, { recursive: true })
+  }
+
+  async function once(giver: Person, taker: Person) {
+    const growth = await Promise.all([giver, taker].map(watch))
+    await giver.page.evaluate(() => document.body.append(Object.assign(document.createElement('input'), { type: 'file' })))
+    const input = (await giver.page.$('input')) as ElementHandle<HTMLInputElement>
+    await input.uploadFile(path)
+    const magnet = await giver.page.evaluate((url) => lab.seedChosen(url), tracker)
+    await taker.page.evaluate((link, url) => lab.fetch(link, url), magnet, tracker)
+    const [seeding, fetching] = await Promise.all(growth.map((stop) => stop()))
+    return { seeding: seeding!, fetching: fetching! }
   }
 }
 

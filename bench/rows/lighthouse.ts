@@ -1,3 +1,4 @@
+import lighthouse from 'lighthouse'
 import { launch } from '../../e2e/harness/browser.ts'
 import { sample } from '../measure.ts'
 import type { Row } from '../row.ts'
@@ -8,8 +9,6 @@ const bar = 95
 /** Lighthouse as it comes (a slow phone on a slow network), on the page and on the page that a link opens. */
 export const lighthouseRow: Row = async ({ serve, rounds }) => {
   const { origin } = await serve()
-  // Heavy to load, and no other row needs it.
-  const { default: lighthouse } = await import('lighthouse')
   const scores = new Map<string, number[]>()
   const browser = await launch('chromium')
   try {

@@ -1,4 +1,5 @@
 import { until } from '../../e2e/harness/until.ts'
+import { sample, span } from '../measure.ts'
 import type { Row } from '../row.ts'
 import { pages, pair } from '../subjects.ts'
 
@@ -7,7 +8,7 @@ declare const lab: typeof import('../pages/starling.page.ts')
 const size = 50_000
 
 /** Many small torrents at once between the same two browsers. webtorrent gets a tenth of them, and 90 s. */
-export const memos: Row = async ({ kit, serve }) => {
+export const memos: Row = async ({ kit, serve, rounds }) => {
   const { tracker } = await serve()
   const arrived = (page: URL, count: number, seconds: number) =>
     pair(kit, page, async (giver, taker) => {
@@ -24,20 +25,25 @@ export const memos: Row = async ({ kit, serve }) => {
       return { count: await there(), took, stats }
     })
 
-  const ours = await arrived(pages.starling, 1000, 300)
-  console.error(`  starling: ${JSON.stringify(ours)}`)
+  const ours: Awaited<ReturnType<typeof arrived>>[] = []
+  for (let round = 0; round < rounds; round++) {
+    ours.push(await arrived(pages.starling, 1000, 300))
+    console.error(`  starling: ${JSON.stringify(ours.at(-1))}`)
+  }
   const theirs = await arrived(pages.webtorrent, 100, 90)
   console.error(`  webtorrent: ${JSON.stringify(theirs)}`)
-  const links = Math.max(...ours.stats.map((stats) => stats.links))
-  const made = Math.max(...ours.stats.map((stats) => stats.connectionsMade))
+  const stats = ours.flatMap(({ stats }) => stats)
+  const links = Math.max(...stats.map(({ links }) => links))
+  const made = Math.max(...stats.map(({ connectionsMade }) => connectionsMade))
+  const least = Math.min(...ours.map(({ count }) => count))
   return [
     {
       what: '1,000 memos of 50 kB shared at once and fetched by a second browser (webtorrent 3: 100, 90 s)',
-      ours: `${ours.count} arrived in ${ours.took.toFixed(1)} s, ${links} link, ${made} connections made`,
+      ours: `${least} arrived in ${span(sample(ours.map(({ took }) => took)))} s, ${links} link, at most ${made} connections made`,
       theirs: `${theirs.count} of 100 arrived`,
       ratio: '',
       bar: 'all; 1 link; ≤ 6 made',
-      reached: ours.count === 1000 && links === 1 && made <= 6,
+      reached: least === 1000 && links === 1 && made <= 6,
     },
   ]
 }
