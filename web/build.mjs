@@ -12,6 +12,9 @@ import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import { build } from 'vite'
 
+// Whoever runs this, tests for example: libraries are built as they are served.
+process.env.NODE_ENV = 'production'
+
 const web = dirname(fileURLToPath(import.meta.url))
 const built = join(web, 'built')
 /** Built beside it and then put in its place, so that nobody ever finds half a build. */
