@@ -16,6 +16,8 @@ const maxDecoded = 32 << 20
 export class Arrival extends Emitter<{ change: void }> {
   /** As it was given. */
   readonly link: string
+  /** It is part of a bundle, and cannot be one itself. */
+  readonly nested: boolean
   torrent: Torrent | undefined
   /** What went wrong for good. */
   error: unknown
@@ -30,9 +32,10 @@ export class Arrival extends Emitter<{ change: void }> {
   /** When something last moved, milliseconds since 1970. */
   moved = Date.now()
 
-  constructor(link: string) {
+  constructor(link: string, nested: boolean) {
     super()
     this.link = link
+    this.nested = nested
   }
 }
 
@@ -46,22 +49,23 @@ export class Receiving {
     this.#library = library
   }
 
-  /** Begins to fetch, or finds the arrival that already does. nested: it is part of a bundle, and cannot be one. */
+  /** Begins to fetch, or finds the arrival that already does. */
   open(link: string, nested = false): Arrival {
     const key = infoHashOf(link) ?? link
     const known = this.#arrivals.get(key)
-    if (known && !known.error) return known
-    const arrival = new Arrival(link)
-    this.#arrivals.set(key, arrival)
-    void this.#begin(arrival, nested)
-    return arrival
+    return known && !known.error ? known : this.#open(key, link, nested, known)
   }
 
   /** From the beginning, with the data that is here already. */
-  async retry(arrival: Arrival): Promise<Arrival> {
-    await arrival.torrent?.remove()
-    this.#arrivals.delete(infoHashOf(arrival.link) ?? arrival.link)
-    return this.open(arrival.link)
+  retry(arrival: Arrival): Arrival {
+    return this.#open(infoHashOf(arrival.link) ?? arrival.link, arrival.link, arrival.nested, arrival)
+  }
+
+  #open(key: string, link: string, nested: boolean, before?: Arrival): Arrival {
+    const arrival = new Arrival(link, nested)
+    this.#arrivals.set(key, arrival)
+    void this.#begin(arrival, before?.torrent)
+    return arrival
   }
 
   /** The memo that a link already led to here; a deleted one is taken back. */
@@ -92,7 +96,7 @@ export class Receiving {
     await forget(await this.#node(), infoHash)
   }
 
-  async #begin(arrival: Arrival, nested: boolean): Promise<void> {
+  async #begin(arrival: Arrival, before?: Torrent): Promise<void> {
     const move = () => {
       arrival.moved = Date.now()
       arrival.emit('change', undefined)
@@ -102,6 +106,8 @@ export class Receiving {
       arrival.emit('change', undefined)
     }
     try {
+      // One that failed for its key must not keep it for the next, whose key may be right.
+      await before?.remove({ destroyStore: before.state.error?.code === 'wrong-key' })
       const torrent = (arrival.torrent = await (await this.#node()).add(arrival.link))
       let [last, peers] = [-1, 0]
       torrent.on('progress', ({ downloaded, peers: { length } }) => {
@@ -114,7 +120,7 @@ export class Receiving {
       move()
       await torrent.ready
       move()
-      if (!nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType) return await this.#openBundle(arrival, torrent)
+      if (!arrival.nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType) return await this.#openBundle(arrival, torrent)
       await this.#makeRows(arrival, torrent)
       await torrent.done
       for (const id of arrival.memos) await this.#complete(id, torrent)

@@ -64,8 +64,8 @@ class Receive extends PageElement {
     this.requestUpdate()
   }
 
-  async #retry(arrival: Arrival): Promise<void> {
-    const again = await this.memos.receiving.retry(arrival)
+  #retry(arrival: Arrival): void {
+    const again = this.memos.receiving.retry(arrival)
     this.#watchAll(this.#arrivals.map((other) => (other === arrival ? again : other)))
   }
 

@@ -51,7 +51,7 @@ class Record extends PageElement {
     const words = { idle: 'New memo', asking: 'Waiting for the microphone', recording: 'Recording', paused: 'Paused', saving: 'Saving' }[state]
     const running = state === 'recording' || state === 'paused' || state === 'saving'
     return html`<section class="recording is-${trouble ? 'trouble' : state}">
-      <h1 class="recording-state" tabindex="-1" data-focus role="status">${trouble ? trouble.title : words}</h1>
+      <h1 class="recording-state" tabindex="-1" data-focus aria-live="polite">${trouble ? trouble.title : words}</h1>
       ${trouble
         ? html`<div class="trouble" role="alert"><ol>${trouble.steps.map((step) => html`<li>${step}</li>`)}</ol></div>`
         : html`<time class="timer" role="timer" aria-label="Recorded" datetime=${isoDuration(recorder.saved)}>${clock(recorder.saved)}</time>

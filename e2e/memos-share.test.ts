@@ -1,0 +1,259 @@
+/** Memos between people: links, what both sides see, and what happens when something on the way is not there. */
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'puppeteer-core'
+import { harness, until, type Kind, type Person, type Server } from './harness/index.ts'
+import { makeMemo, position, press, reads, recordFor, shareLink, text, titles } from './memos.kit.ts'
+
+const kit = harness()
+let server: Server
+
+beforeAll(async () => {
+  server = await kit.serve()
+})
+
+async function visitor(kind: Kind = 'chromium'): Promise<Person> {
+  const person = await kit.person(kind)
+  await person.allowMicrophone(server.origin)
+  await person.page.goto(server.origin)
+  return person
+}
+
+const path = (page: Page): Promise<string> => page.evaluate(() => location.pathname)
+
+/** Puts a memo of that many megabytes of silence into the page's library, as if it had been recorded. */
+async function longMemo(page: Page, megabytes: number): Promise<void> {
+  await page.evaluate(async (megabytes) => {
+    const length = megabytes * 1e6
+    const head = new DataView(new ArrayBuffer(44))
+    const say = (at: number, text: string) => [...text].forEach((char, i) => head.setUint8(at + i, char.charCodeAt(0)))
+    say(0, 'RIFF')
+    head.setUint32(4, 36 + length, true)
+    say(8, 'WAVEfmt ')
+    const fields: [number, number, 2 | 4][] = [[16, 16, 4], [20, 1, 2], [22, 2, 2], [24, 48_000, 4], [28, 192_000, 4], [32, 4, 2], [34, 16, 2], [40, length, 4]]
+    for (const [at, value, size] of fields) size === 4 ? head.setUint32(at, value, true) : head.setUint16(at, value, true)
+    say(36, 'data')
+    const part = new Uint8Array(1e6)
+    const audio = new Blob([head.buffer, ...Array.from({ length: megabytes }, (_, i) => (part.fill(i), part.slice()))], { type: 'audio/wav' })
+    const db = await new Promise<IDBDatabase>((resolve) => {
+      const opening = indexedDB.open('memos')
+      opening.onsuccess = () => resolve(opening.result)
+    })
+    const writing = db.transaction(['memos', 'audio'], 'readwrite')
+    const memo = { id: 'long', title: 'Long', description: '', created: Date.now(), duration: length / 192_000, type: 'audio/wav', size: audio.size, peaks: new Uint8Array(9) }
+    writing.objectStore('memos').put(memo)
+    writing.objectStore('audio').put(audio, 'long')
+    await new Promise((resolve) => (writing.oncomplete = resolve))
+    db.close()
+  }, megabytes)
+  await page.goto(`${new URL(page.url()).origin}/memos/long`)
+}
+
+describe.each(['chromium', 'firefox'] as const)('to %s', (kind) => {
+  test('a private link brings the memo with all that is known of it; both sides see where it stands; it is kept', async () => {
+    const [ann, bob] = [await visitor(), await visitor(kind)]
+    await makeMemo(ann.page, 'For Bob', 2)
+    await (await ann.page.waitForSelector('aria/Description[role="textbox"]'))!.type('first line\nsecond line')
+    const link = await shareLink(ann.page)
+    expect(link).toMatch(/\/m#[0-9a-f]{40}\.[\w-]{22}$/)
+    await reads(ann.page, 'Nobody has it yet. Keep this page open')
+    await reads(ann.page, 'Anyone with this link can listen')
+
+    await bob.page.goto(link)
+    await reads(bob.page, 'Saved')
+    const shown = await text(bob.page)
+    expect([shown.includes('For Bob'), shown.includes('first line\nsecond line')]).toEqual([true, true])
+    await reads(ann.page, '1 other has all of it. You may close this page.')
+    const hears = async () => {
+      // Without a sound card Firefox refuses to play; Chromium plays to nobody.
+      if (kind === 'firefox') return
+      await press(bob.page, 'Play')
+      await until('it to play', async () => (await position(bob.page))[0] >= 1)
+    }
+    await hears()
+
+    // The same link again is no second import, and what was kept needs nobody else.
+    await ann.page.close()
+    await bob.page.goto(`${server.origin}/memos`)
+    await until('the memo', async () => (await titles(bob.page)).join() === 'For Bob')
+    await bob.page.goto(link)
+    await until('the memo itself', async () => (await path(bob.page)).startsWith('/memos/'))
+    await hears()
+    await bob.page.goto(`${server.origin}/memos`)
+    await until('one memo', async () => (await titles(bob.page)).length === 1)
+    await reads(bob.page, 'Received')
+  })
+})
+
+test('a renamed memo keeps its link, and those who have it see the new name; a reload changes neither', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await makeMemo(ann.page, 'Before')
+  const link = await shareLink(ann.page)
+  await bob.page.goto(link)
+  await reads(bob.page, 'Saved')
+  await ann.page.keyboard.press('Escape')
+  const title = await ann.page.waitForSelector('aria/Title[role="textbox"]')
+  await title!.click({ count: 3 })
+  await ann.page.keyboard.type('After')
+  await ann.page.keyboard.press('Enter')
+  await reads(bob.page, 'After')
+  await ann.page.reload()
+  await ann.page.waitForSelector('aria/Title[role="textbox"]')
+  expect(await shareLink(ann.page)).toBe(link)
+
+  // Carol hears it from Ann, who only opened her page again.
+  const carol = await visitor()
+  await bob.page.close()
+  await carol.page.goto(link)
+  await reads(carol.page, 'Saved')
+  await reads(carol.page, 'After')
+})
+
+test('plays while it arrives; when the sender leaves it says so after a while; when she is back it goes on', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await longMemo(ann.page, 150)
+  const link = await shareLink(ann.page)
+  await bob.page.goto(link)
+  const percent = async () => Number(/(\d+) %/.exec(await text(bob.page, '.standing-phase'))?.[1] ?? 0)
+  await until('a part of it', async () => (await percent()) >= 5)
+  await press(bob.page, 'Play')
+  await until('it to play', async () => (await position(bob.page))[0] >= 1)
+  const at = await percent()
+  expect(at).toBeLessThan(100)
+  const there = await ann.tab()
+  await ann.page.close()
+  await reads(bob.page, 'The sender’s page is closed or offline')
+  const left = await percent()
+  expect(left).toBeGreaterThanOrEqual(at)
+  expect(await text(bob.page, '.cause')).toContain('Retry')
+  await press(bob.page, 'Details', 'DisclosureTriangle').catch(() => bob.page.click('summary'))
+  await reads(bob.page, 'None yet')
+  await there.goto(server.origin)
+  await reads(bob.page, 'Saved', '.standing')
+}, 120_000)
+
+test('a public link is a magnet too, and the article’s app’s links still work', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await makeMemo(ann.page, 'For all')
+  await press(ann.page, 'Share')
+  await press(ann.page, 'Public link', 'radio')
+  const field = await ann.page.waitForSelector('aria/Magnet[role="textbox"]')
+  const magnet = await field!.evaluate((input) => (input as HTMLInputElement).value)
+  expect(magnet).toMatch(/^magnet:\?xt=urn:btih:[0-9a-f]{40}&/)
+  const link = await ann.page.$eval('aria/Link[role="textbox"]', (input) => (input as HTMLInputElement).value)
+  expect(link).toMatch(/\/m#[0-9a-f]{40}$/)
+  await reads(ann.page, 'It is not encrypted')
+  await bob.page.goto(`${server.origin}/share?${new URLSearchParams({ seeds: magnet })}`)
+  await reads(bob.page, 'Saved')
+  await reads(bob.page, 'For all')
+  await ann.page.keyboard.press('Escape')
+  await reads(ann.page, 'Public')
+})
+
+test('several memos go into one link', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  for (const title of ['One', 'Two']) {
+    await makeMemo(ann.page, title)
+    await press(ann.page, 'Memos', 'link')
+  }
+  await press(ann.page, 'Select')
+  for (const title of ['One', 'Two']) await press(ann.page, `Select ${title}`, 'checkbox')
+  const link = await shareLink(ann.page)
+  await bob.page.goto(link)
+  await reads(bob.page, 'They are kept on this device.')
+  await press(bob.page, 'Open your memos', 'link')
+  await until('both', async () => (await titles(bob.page)).sort().join() === 'One,Two')
+
+  // After a reload the sender still answers for the link.
+  await ann.page.reload()
+  const carol = await visitor()
+  await bob.page.close()
+  await carol.page.goto(link)
+  await reads(carol.page, 'They are kept on this device.')
+})
+
+test('what was deleted is gone for others too, and comes back with Undo', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await makeMemo(ann.page, 'Regret')
+  const link = await shareLink(ann.page)
+  await bob.page.goto(link)
+  await reads(bob.page, 'Saved')
+  await bob.page.goto(`${server.origin}/memos`)
+  await press(bob.page, 'Regret', 'link')
+  await press(bob.page, 'Delete')
+  await reads(bob.page, 'Memo deleted')
+  await press(bob.page, 'Close this message')
+  await bob.page.goto(link)
+  await reads(bob.page, 'Saved')
+  await bob.page.goto(`${server.origin}/memos`)
+  await until('it again, once', async () => (await titles(bob.page)).join() === 'Regret')
+})
+
+describe('a link that leads nowhere', () => {
+  test('cut short, or without its end, says so at once', async () => {
+    const { page } = await visitor()
+    for (const rest of ['', 'abcdef0123', `${'a'.repeat(40)}.short`]) {
+      await page.goto(`${server.origin}/m#${rest}`)
+      await reads(page, 'This link is not complete')
+      await press(page, 'Go to your memos', 'link')
+      await reads(page, 'Record something')
+    }
+  })
+
+  test('with a wrong key is told apart from missing data', async () => {
+    const [ann, bob] = [await visitor(), await visitor()]
+    await makeMemo(ann.page, 'Locked')
+    const link = await shareLink(ann.page)
+    const wrong = link.replace(/\.(.)/, (_, first: string) => (first === 'A' ? '.B' : '.A'))
+    await bob.page.goto(wrong)
+    await reads(bob.page, 'The key in this link is wrong')
+    // The right one still works.
+    await bob.page.goto(link)
+    await reads(bob.page, 'Saved')
+    // Also for somebody who opens it on another day.
+    const carol = await visitor()
+    await carol.page.goto(wrong)
+    await reads(carol.page, 'The key in this link is wrong')
+    await carol.page.goto(server.origin)
+    await carol.page.goto(link)
+    await reads(carol.page, 'Saved')
+  })
+
+  test('with an infohash nobody has waits, and says why', async () => {
+    const { page } = await visitor()
+    await page.goto(`${server.origin}/m#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
+    await reads(page, 'Looking for whoever has it')
+    await reads(page, 'The sender’s page is closed or offline')
+    await press(page, 'Retry')
+    await reads(page, 'Finding')
+    await until('patience again', async () => !(await text(page)).includes('closed or offline'))
+  })
+})
+
+test('the tracker is down when a link is opened: the page says so, and goes on when it is back', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await makeMemo(ann.page, 'Patience')
+  const link = await shareLink(ann.page)
+  await reads(bob.page, 'App ready for offline use')
+  for (const person of [ann, bob]) person.allow(/WebSocket|ERR_CONNECTION|Failed to (load|fetch)/)
+  await server.stop()
+  await bob.page.goto(link)
+  await reads(bob.page, 'The server that introduces peers cannot be reached')
+  await server.restart()
+  await reads(bob.page, 'Saved')
+}, 120_000)
+
+test('moving about in the app interrupts neither playing nor receiving', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await longMemo(ann.page, 60)
+  const link = await shareLink(ann.page)
+  await bob.page.goto(link)
+  await reads(bob.page, /\d %/, '.standing')
+  await press(bob.page, 'Play')
+  await until('it to play', async () => (await position(bob.page))[0] >= 1)
+  await press(bob.page, 'What leaves this device', 'link')
+  await reads(bob.page, 'While you record')
+  await press(bob.page, 'Memos', 'link')
+  await until('it to be received', async () => (await text(bob.page)).includes('Received'))
+  expect(await bob.page.$('aria/Pause[role="button"]')).toBeTruthy()
+  await recordFor(bob.page, 1)
+})

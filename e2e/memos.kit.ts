@@ -1,0 +1,117 @@
+/** What people do in the section Memos, for its tests. */
+import axe from 'axe-core'
+import { expect } from 'vitest'
+import type { Page } from 'puppeteer-core'
+import { until } from './harness/index.ts'
+
+/** Waits for the control of that name and role, and clicks it. */
+export async function press(page: Page, name: string, role = 'button'): Promise<void> {
+  await page.bringToFront()
+  const control = await page.waitForSelector(`aria/${name}[role="${role}"]`, { visible: true })
+  await control!.click()
+}
+
+/** Whether a control of that name is there to be used. */
+export async function sees(page: Page, name: string, role = 'button'): Promise<boolean> {
+  const control = await page.$(`aria/${name}[role="${role}"]`)
+  return !!control && (await control.isVisible())
+}
+
+export const text = (page: Page, selector = 'main'): Promise<string> =>
+  page.$eval(selector, (element) => (element as HTMLElement).innerText).catch(() => '')
+
+/** Waits until what is shown reads so. */
+export const reads = (page: Page, words: string | RegExp, selector = 'starling-app'): Promise<string> =>
+  until(`“${words}” on the page`, async () => {
+    const shown = await text(page, selector)
+    return (typeof words === 'string' ? shown.includes(words) : words.test(shown)) ? shown : ''
+  })
+
+/** Records until the clock shows that many seconds, which are then on disk. */
+export async function recordFor(page: Page, seconds: number): Promise<void> {
+  await press(page, 'Record')
+  await onTheClock(page, seconds)
+}
+
+export const onTheClock = (page: Page, seconds: number): Promise<boolean> =>
+  until(`${seconds} s recorded`, async () => Number((await text(page, '.timer')).split(':')[1] ?? 0) >= seconds)
+
+/** Records a memo and gives it a title. Ends on its page; returns its path. */
+export async function makeMemo(page: Page, title: string, seconds = 1): Promise<string> {
+  await recordFor(page, seconds)
+  await press(page, 'Stop')
+  await until('the title to be written', () => page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name === 'title'))
+  await page.keyboard.type(title)
+  await page.keyboard.press('Enter')
+  await until('the title to be kept', async () => (await page.title()).startsWith(title))
+  return page.evaluate(() => location.pathname)
+}
+
+/** The titles in the list. */
+export const titles = (page: Page): Promise<string[]> => page.$$eval('.rows .row-title', (rows) => rows.map((row) => row.textContent!.trim()))
+
+/** Opens the share sheet and waits for the link. */
+export async function shareLink(page: Page): Promise<string> {
+  await press(page, 'Share')
+  const field = await page.waitForSelector('aria/Link[role="textbox"]')
+  return field!.evaluate((input) => (input as HTMLInputElement).value)
+}
+
+/** Seconds that the player's slider says, as [position, duration]. */
+export async function position(page: Page): Promise<[number, number]> {
+  const words = await page.$eval('ui-wave', (wave) => wave.getAttribute('aria-valuetext') ?? '')
+  const [at = 0, of = 0] = words.split(' of ').map((clock) => clock.split(':').reduce((sum, part) => sum * 60 + Number(part), 0))
+  return [at, of]
+}
+
+/** axe finds nothing, in light and in dark. */
+export async function accessible(page: Page): Promise<void> {
+  await page.evaluate(axe.source)
+  for (const scheme of ['light', 'dark']) {
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }, { name: 'prefers-reduced-motion', value: 'reduce' }])
+    const violations = await page.evaluate(async () => {
+      const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run(document)
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`)
+    })
+    expect(violations, `${scheme}, ${page.url()}`).toEqual([])
+  }
+}
+
+/**
+ * From the next page on, the microphone's prompt stays open until answer is called; and the page's live tracks can be
+ * counted and unplugged.
+ */
+export async function holdPrompt(page: Page): Promise<void> {
+  await page.evaluateOnNewDocument(() => {
+    const held: (() => void)[] = []
+    const tracks: MediaStreamTrack[] = []
+    const { mediaDevices } = navigator
+    const ask = mediaDevices.getUserMedia.bind(mediaDevices)
+    mediaDevices.getUserMedia = async (constraints) => {
+      await new Promise<void>((resolve) => held.push(resolve))
+      const stream = await ask(constraints)
+      tracks.push(...stream.getTracks())
+      return stream
+    }
+    Object.assign(globalThis, {
+      prompt: {
+        answer: () => held.shift()!(),
+        open: () => held.length,
+        given: () => tracks.length,
+        live: () => tracks.filter((track) => track.readyState === 'live').length,
+        unplug: () => tracks.filter((track) => track.readyState === 'live').forEach((track) => track.dispatchEvent(new Event('ended'))),
+      },
+    })
+  })
+}
+
+export interface Prompt {
+  answer(): void
+  open(): number
+  given(): number
+  live(): number
+  unplug(): void
+}
+
+export const ofPrompt = (page: Page, what: keyof Prompt): Promise<number> =>
+  page.evaluate((what) => Number((globalThis as unknown as { prompt: Prompt }).prompt[what]() ?? 0), what)

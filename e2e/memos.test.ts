@@ -1,0 +1,385 @@
+/** Memos on one device: recording, keeping, hearing, naming, deleting, and what goes wrong with them. */
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'puppeteer-core'
+import { harness, until, type Person, type Server } from './harness/index.ts'
+import { accessible, holdPrompt, makeMemo, ofPrompt, onTheClock, position, press, reads, recordFor, sees, text, titles } from './memos.kit.ts'
+
+const kit = harness()
+let server: Server
+
+beforeAll(async () => {
+  server = await kit.serve()
+})
+
+async function visitor(options?: Parameters<typeof kit.person>[1]): Promise<{ ann: Person; page: Page }> {
+  const ann = await kit.person('chromium', options)
+  await ann.allowMicrophone(server.origin)
+  await ann.page.goto(server.origin)
+  return { ann, page: ann.page }
+}
+
+describe('a memo', () => {
+  test('is recorded, listed, played, renamed, deleted and brought back', async () => {
+    const { page } = await visitor()
+    await reads(page, 'Record something')
+    expect(await page.evaluate(() => location.pathname)).toBe('/memos')
+    await recordFor(page, 1)
+    expect(await page.$eval('aria/Stop', (stop) => Math.min(stop.clientWidth, stop.clientHeight))).toBeGreaterThanOrEqual(64)
+    await press(page, 'Pause')
+    await press(page, 'Resume')
+    await onTheClock(page, 2)
+    await press(page, 'Stop')
+
+    // Saved, and its title can be written at once.
+    await until('the title to be written', () => page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name === 'title'))
+    await page.keyboard.type('First flight')
+    await page.keyboard.press('Enter')
+    const description = await page.waitForSelector('aria/Description[role="textbox"]')
+    await description!.type('one\ntwo')
+
+    await press(page, 'Play')
+    await until('it to play', async () => (await position(page))[0] >= 1)
+    await page.waitForSelector('aria/Play[role="button"]')
+    const [, duration] = await position(page)
+    expect(duration).toBeGreaterThanOrEqual(2)
+
+    await page.reload()
+    await reads(page, '0:0')
+    expect(await page.$$eval('textarea', (fields) => fields.map((field) => field.value))).toEqual(['First flight', 'one\ntwo'])
+    await press(page, 'Memos', 'link')
+    await until('the list', async () => (await titles(page)).join() === 'First flight')
+    expect(await text(page)).not.toContain('Record something')
+    await press(page, 'First flight', 'link')
+    await press(page, 'Delete')
+    await reads(page, 'Record something')
+    await press(page, 'Undo')
+    await until('the memo to be back', async () => (await titles(page)).join() === 'First flight')
+  })
+
+  test('can be sought in: the file that was recorded knows its length and where its parts are', async () => {
+    const { page } = await visitor()
+    await makeMemo(page, 'Seek', 3)
+    const [duration, seekable] = await page.evaluate(async () => {
+      const db = await new Promise<IDBDatabase>((resolve) => {
+        const opening = indexedDB.open('memos')
+        opening.onsuccess = () => resolve(opening.result)
+      })
+      const [blob] = await new Promise<Blob[]>((resolve) => {
+        const getting = db.transaction('audio').objectStore('audio').getAll()
+        getting.onsuccess = () => resolve(getting.result as Blob[])
+      })
+      const audio = new Audio(URL.createObjectURL(blob!))
+      audio.preload = 'metadata'
+      await new Promise((resolve, reject) => {
+        audio.onloadedmetadata = resolve
+        audio.onerror = reject
+      })
+      audio.currentTime = 2
+      await new Promise((resolve) => (audio.onseeked = resolve))
+      return [audio.duration, audio.seekable.end(0)]
+    })
+    expect(duration).toBeGreaterThan(2.5)
+    expect(duration).toBeLessThan(10)
+    expect(seekable).toBeCloseTo(duration!, 1)
+    const wave = await page.waitForSelector('aria/Position[role="slider"]')
+    await wave!.focus()
+    await page.keyboard.press('End')
+    await until('the end', async () => (await position(page)).every((value, _, [, of]) => value === of))
+    await page.keyboard.press('Home')
+    await until('the start', async () => (await position(page))[0] === 0)
+  })
+
+  test('is saved when the user goes back while recording', async () => {
+    const { page } = await visitor()
+    await recordFor(page, 1)
+    await page.goBack()
+    await reads(page, 'Saved “')
+    expect((await titles(page)).length).toBe(1)
+    expect(await sees(page, 'Record')).toBe(true)
+  })
+
+  test('shows up at once in another tab', async () => {
+    const { ann, page } = await visitor()
+    const other = await ann.tab()
+    await other.goto(server.origin)
+    await reads(other, 'Record something')
+    await makeMemo(page, 'Seen twice')
+    await until('it in the other tab', async () => (await titles(other)).join() === 'Seen twice')
+  })
+
+  test('goes away by Cancel, and comes back by Undo', async () => {
+    const { page } = await visitor()
+    await recordFor(page, 1)
+    await press(page, 'Cancel')
+    await reads(page, 'Recording discarded')
+    expect(await titles(page)).toEqual([])
+    await press(page, 'Undo')
+    await until('the recording to be back', async () => (await titles(page)).length === 1)
+  })
+
+  test('that is not here says so, and shows the way home; as does an address that leads nowhere', async () => {
+    const { ann, page } = await visitor()
+    await page.goto(`${server.origin}/memos/nobody`)
+    await reads(page, 'This memo is not on this device')
+    await press(page, 'Go to your memos', 'link')
+    await reads(page, 'Record something')
+    ann.allow(/404/)
+    await page.evaluate(() => history.pushState({}, '', '/nowhere'))
+    await page.evaluate(() => dispatchEvent(new PopStateEvent('popstate')))
+    await reads(page, 'This address leads nowhere')
+  })
+})
+
+describe('the ways the original lost recordings', () => {
+  test('Cancel while the microphone is asked for does not discard the next recording', async () => {
+    const ann = await kit.person('chromium')
+    await ann.allowMicrophone(server.origin)
+    const { page } = ann
+    await holdPrompt(page)
+    await page.goto(server.origin)
+    await press(page, 'Record')
+    await until('the prompt', () => ofPrompt(page, 'open'))
+    await press(page, 'Cancel')
+    await press(page, 'Record')
+    await until('both prompts', async () => (await ofPrompt(page, 'open')) === 2)
+    await ofPrompt(page, 'answer')
+    await until('the first microphone to be let go', async () => (await ofPrompt(page, 'given')) === 1 && (await ofPrompt(page, 'live')) === 0)
+    await ofPrompt(page, 'answer')
+    await onTheClock(page, 1)
+    await press(page, 'Stop')
+    await press(page, 'Memos', 'link')
+    await until('the second recording', async () => (await titles(page)).length === 1)
+    expect(await ofPrompt(page, 'live')).toBe(0)
+  })
+
+  test('Stop while the prompt is open starts no hot microphone, and Record again orphans no stream', async () => {
+    const ann = await kit.person('chromium')
+    await ann.allowMicrophone(server.origin)
+    const { page } = ann
+    await holdPrompt(page)
+    await page.goto(`${server.origin}/memos/new`)
+    expect(await ofPrompt(page, 'open')).toBe(0)
+    await press(page, 'Record')
+    await until('the prompt', () => ofPrompt(page, 'open'))
+    await press(page, 'Stop')
+    await page.waitForSelector('aria/Record[role="button"]')
+    await ofPrompt(page, 'answer')
+    await until('the microphone to be let go', async () => (await ofPrompt(page, 'given')) === 1 && (await ofPrompt(page, 'live')) === 0)
+    expect(await sees(page, 'Record')).toBe(true)
+    await press(page, 'Record')
+    await until('the second prompt', () => ofPrompt(page, 'open'))
+    await ofPrompt(page, 'answer')
+    await onTheClock(page, 1)
+    expect(await ofPrompt(page, 'live')).toBe(1)
+    await press(page, 'Stop')
+    await until('silence', async () => (await ofPrompt(page, 'live')) === 0)
+  })
+
+  test('a denial does not discard the next recording', async () => {
+    const ann = await kit.person('chromium')
+    const { page } = ann
+    await page.goto(server.origin)
+    await press(page, 'Record')
+    await reads(page, 'The microphone is not allowed')
+    await reads(page, 'Click the icon left of the address')
+    await ann.allowMicrophone(server.origin)
+    await recordFor(page, 1)
+    await press(page, 'Stop')
+    await press(page, 'Memos', 'link')
+    await until('the recording', async () => (await titles(page)).length === 1)
+  })
+})
+
+describe('what goes wrong', () => {
+  test('no microphone: the page says so', async () => {
+    const { page } = await visitor()
+    await page.evaluate(() => {
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotFoundError'))
+    })
+    await press(page, 'Record')
+    await reads(page, 'No microphone was found')
+  })
+
+  test('the microphone is unplugged: what there is is saved', async () => {
+    const ann = await kit.person('chromium')
+    await ann.allowMicrophone(server.origin)
+    const { page } = ann
+    await holdPrompt(page)
+    await page.goto(server.origin)
+    await press(page, 'Record')
+    await until('the prompt', () => ofPrompt(page, 'open'))
+    await ofPrompt(page, 'answer')
+    await onTheClock(page, 1)
+    await ofPrompt(page, 'unplug')
+    await reads(page, 'The microphone was unplugged. What was recorded up to then is saved.')
+    await page.waitForSelector('aria/Play[role="button"]')
+    expect(await ofPrompt(page, 'live')).toBe(0)
+  })
+
+  test('the tab is killed: the recording is offered back, with all that the clock had counted', async () => {
+    const { ann, page } = await visitor()
+    ann.allow(/crashed/)
+    await recordFor(page, 2)
+    const crashed = new Promise((resolve) => page.once('error', resolve))
+    page.goto('chrome://crash').catch(() => undefined)
+    await crashed
+    const again = await ann.tab()
+    await again.goto(server.origin)
+    await reads(again, 'A recording was interrupted')
+    await press(again, 'Keep')
+    await until('the memo', async () => (await position(again))[1] >= 2)
+    await press(again, 'Play')
+    await until('it to play', async () => (await position(again))[0] >= 1)
+    await press(again, 'Memos', 'link')
+    await until('it in the list, once', async () => (await titles(again)).length === 1 && !(await text(again)).includes('interrupted'))
+  })
+
+  test('another tab that records is not taken for an interrupted one', async () => {
+    const { ann, page } = await visitor()
+    await recordFor(page, 1)
+    const other = await ann.tab()
+    await other.goto(server.origin)
+    await reads(other, 'Record something')
+    expect(await text(other)).not.toContain('interrupted')
+    await press(page, 'Stop')
+  })
+
+  test('the device is full: the page says so, and keeps what is there', async () => {
+    const { ann, page } = await visitor({ own: true })
+    ann.allow(/Quota|exceeded/i)
+    await makeMemo(page, 'Before')
+    await press(page, 'Memos', 'link')
+    await recordFor(page, 1)
+    const devtools = await page.createCDPSession()
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 1 })
+    await reads(page, 'This device is full.')
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin })
+    await page.goto(server.origin)
+    await reads(page, /Before/)
+    if ((await text(page)).includes('interrupted')) await press(page, 'Keep')
+    await page.goto(server.origin)
+    await until('both memos', async () => (await titles(page)).length === 2)
+  })
+
+  test('offline: what was recorded is there, and more can be recorded', async () => {
+    const { page } = await visitor()
+    await reads(page, 'App ready for offline use')
+    const path = await makeMemo(page, 'Kept')
+    await server.stop()
+    try {
+      await page.goto(server.origin + path)
+      await until('the memo', async () => (await page.title()).startsWith('Kept'))
+      await press(page, 'Memos', 'link')
+      await makeMemo(page, 'More')
+      await page.goto(server.origin)
+      await until('both', async () => (await titles(page)).join() === 'More,Kept')
+    } finally {
+      await server.restart()
+    }
+  })
+})
+
+describe('everybody can use it', () => {
+  test('axe finds nothing on any screen, in light and dark, on a phone and on a desktop', async () => {
+    const ann = await kit.person('chromium')
+    const { page } = ann
+    for (const width of [360, 1280]) {
+      await page.setViewport({ width, height: 800 })
+      await page.goto(`${server.origin}/memos`)
+      await reads(page, width === 360 ? 'Record something' : 'Memos')
+      await accessible(page)
+      await page.goto(`${server.origin}/memos/new`)
+      await accessible(page)
+      if (width === 360) {
+        await press(page, 'Record')
+        await reads(page, 'The microphone is not allowed')
+        await accessible(page)
+        await ann.allowMicrophone(server.origin)
+      }
+      await recordFor(page, 1)
+      await accessible(page)
+      await press(page, 'Pause')
+      await accessible(page)
+      await press(page, 'Stop')
+      await page.waitForSelector('aria/Play[role="button"]')
+      await accessible(page)
+      await press(page, 'Share')
+      await page.waitForSelector('aria/Copy link[role="button"]')
+      await accessible(page)
+      await page.keyboard.press('Escape')
+      await page.goto(`${server.origin}/memos`)
+      await press(page, 'Select')
+      await accessible(page)
+      await page.goto(`${server.origin}/m#${'0'.repeat(40)}.${'A'.repeat(22)}`)
+      await reads(page, 'Finding')
+      await accessible(page)
+      await page.goto(`${server.origin}/m`)
+      await reads(page, 'This link is not complete')
+      await accessible(page)
+      await page.goto(`${server.origin}/memos/nobody`)
+      await reads(page, 'This memo is not on this device')
+      await accessible(page)
+      await page.goto(`${server.origin}/about`)
+      await reads(page, 'What leaves this device')
+      await accessible(page)
+      if (width === 360) {
+        await page.goto(`${server.origin}/memos`)
+        await press(page, 'Select')
+        await (await page.waitForSelector('.tick input'))!.click()
+        await press(page, 'Delete')
+        await reads(page, 'Record something')
+        await accessible(page)
+      }
+    }
+  })
+
+  test('the keyboard is enough', async () => {
+    const { page } = await visitor()
+    const focus = (name: string) =>
+      until(`the focus on ${name}`, async () => {
+        const at = await page.evaluate(() => {
+          const element = document.activeElement as HTMLElement | null
+          return element?.getAttribute('aria-label') ?? element?.textContent?.trim()
+        })
+        if (at !== name) await page.keyboard.press('Tab')
+        return at === name
+      })
+    await reads(page, 'Record something')
+    await focus('Record')
+    await page.keyboard.press('Enter')
+    await onTheClock(page, 1)
+    await focus('Stop')
+    await page.keyboard.press('Enter')
+    await until('the title', () => page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name === 'title'))
+    await page.keyboard.type('By hand')
+    await page.keyboard.press('Enter')
+    await focus('Play')
+    await page.keyboard.press('Space')
+    await until('it to play', async () => (await position(page))[0] >= 1)
+    await page.reload()
+    await reads(page, '0:0')
+    await focus('Delete')
+    await page.keyboard.press('Enter')
+    await reads(page, 'Record something')
+    await focus('Undo')
+    await page.keyboard.press('Enter')
+    await until('the memo', async () => (await titles(page)).join() === 'By hand')
+    await focus('By hand')
+    await page.keyboard.press('Enter')
+    await until('its page', async () => (await page.title()).startsWith('By hand'))
+    // The focus is on the new page's heading.
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1')
+  })
+
+  test('at 200 % zoom nothing is cut off', async () => {
+    const { page } = await visitor()
+    await makeMemo(page, 'A title that is long enough to need its room on a narrow screen')
+    await page.setViewport({ width: 320, height: 400, deviceScaleFactor: 2 })
+    for (const path of ['', '/memos/new', '/about', await page.evaluate(() => location.pathname)]) {
+      await page.goto(server.origin + path)
+      await page.waitForSelector('main h1')
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      expect(wide, path).toBeLessThanOrEqual(0)
+    }
+  })
+})
