@@ -59,10 +59,29 @@ export async function shareLink(page: Page): Promise<string> {
 
 /** Seconds that the player's slider says, as [position, duration]. */
 export async function position(page: Page): Promise<[number, number]> {
-  const words = await page.$eval('ui-wave', (wave) => wave.getAttribute('aria-valuetext') ?? '')
+  const words = await page.$eval('ui-wave', (wave) => wave.getAttribute('aria-valuetext') ?? '').catch(() => '')
   const [at = 0, of = 0] = words.split(' of ').map((clock) => clock.split(':').reduce((sum, part) => sum * 60 + Number(part), 0))
   return [at, of]
 }
+
+/** Writes to the page's storage until it is full; emptied by deleting the database 'filler'. */
+export const fillStorage = (page: Page): Promise<void> =>
+  page.evaluate(async () => {
+    const db = await new Promise<IDBDatabase>((resolve) => {
+      const opening = indexedDB.open('filler')
+      opening.onupgradeneeded = () => opening.result.createObjectStore('parts', { autoIncrement: true })
+      opening.onsuccess = () => resolve(opening.result)
+    })
+    const write = (size: number) =>
+      new Promise<boolean>((resolve) => {
+        const writing = db.transaction('parts', 'readwrite')
+        writing.objectStore('parts').put(crypto.getRandomValues(new Uint8Array(size)))
+        writing.oncomplete = () => resolve(true)
+        writing.onabort = () => resolve(false)
+      })
+    for (const size of [65_536, 4096, 256]) while (await write(size));
+    db.close()
+  })
 
 /** axe finds nothing, in light and in dark. */
 export async function accessible(page: Page): Promise<void> {

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { harness, until, type Person, type Server } from './harness/index.ts'
-import { accessible, holdPrompt, makeMemo, ofPrompt, onTheClock, position, press, reads, recordFor, sees, text, titles } from './memos.kit.ts'
+import { accessible, fillStorage, holdPrompt, makeMemo, ofPrompt, onTheClock, position, press, reads, recordFor, sees, text, titles } from './memos.kit.ts'
 
 const kit = harness()
 let server: Server
@@ -245,17 +245,24 @@ describe('what goes wrong', () => {
   })
 
   test('the device is full: the page says so, and keeps what is there', async () => {
-    const { ann, page } = await visitor({ own: true })
-    ann.allow(/Quota|exceeded/i)
+    const ann = await kit.person('chromium', { own: true, allow: [/Quota|exceeded/i] })
+    await ann.allowMicrophone(server.origin)
+    const { page } = ann
+    const devtools = await page.createCDPSession()
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 8e6 })
+    await page.goto(server.origin)
     await makeMemo(page, 'Before')
     await press(page, 'Memos', 'link')
     await recordFor(page, 1)
-    const devtools = await page.createCDPSession()
-    await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 1 })
+    await fillStorage(page)
     await reads(page, 'This device is full.')
+
+    await page.evaluate(() => void indexedDB.deleteDatabase('filler'))
     await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin })
+    // The browser measures anew once nobody uses the storage.
+    await page.goto('about:blank')
     await page.goto(server.origin)
-    await reads(page, /Before/)
+    await reads(page, 'Before')
     if ((await text(page)).includes('interrupted')) await press(page, 'Keep')
     await page.goto(server.origin)
     await until('both memos', async () => (await titles(page)).length === 2)
