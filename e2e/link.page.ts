@@ -62,6 +62,7 @@ function channel(channel: Channel, infoHash?: string): void {
     closed.push(torrents.get(channel) ?? '')
   }
   channel.onmessage = (data) => {
+    if (!channel.open) return
     if (shaken) return heard(channel, data)
     shaken = true
     const said = toHex(data.subarray(28, 48))

@@ -13,8 +13,6 @@ export interface LinkOwner {
   opened(link: Link): void
   /** The peer named the extension, or answered hello. */
   extended(link: Link): void
-  /** The peer told of more that it has. */
-  brought(): void
   ended(link: Link): void
   ban(peerId: string): void
   /** Another link to the same peer has a channel for this torrent. */
@@ -279,10 +277,7 @@ export class Link implements LinkInfo {
         this.#timers.clear('hello')
         this.#owner.extended(this)
       },
-      more: () => {
-        this.#owner.brought()
-        this.fill()
-      },
+      more: () => this.fill(),
       broken: () => this.close({ ban: true }),
     })
     this.#exchange = exchange

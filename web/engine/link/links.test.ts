@@ -424,18 +424,24 @@ describe('offers', () => {
     expect(a.failures).toEqual([])
   })
 
-  it('come back soon when a link brings their torrent', async () => {
-    const hashes = [1, 2, 3, 4, 5].map(hash)
-    const [a, b] = [new Node('1').want(...hashes), new Node('2').seed(...hashes)]
-    for (const infoHash of hashes.slice(1)) expect(await a.links.offers(infoHash, 1)).toHaveLength(1)
-    await introduce(a, b, hash(1))
-    await until(() => a.met.size === 5)
-    // The answered one, too, keeps its place for a while: what is asked for now may come over its link.
-    expect(await a.links.offers(hash(7), 5)).toHaveLength(0)
-    await vi.advanceTimersByTimeAsync(5_000)
-    expect(await a.links.offers(hash(8), 4)).toHaveLength(4)
+  it('go to another torrent when they are not answered in good time', async () => {
+    const a = new Node('1')
+    for (let n = 0; n < 5; n++) expect(await a.links.offers(hash(n), 1)).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(9_000)
+    expect(await a.links.offers(hash(7), 5)).toEqual([])
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(await a.links.offers(hash(8), 2)).toHaveLength(2)
+    expect(await a.links.offers(hash(9), 5)).toHaveLength(3)
     expect(a.links.stats().connectionsMade).toBe(5)
-    expect(await a.links.offers(hash(9), 4)).toHaveLength(1)
+  })
+
+  it('keep their place for a while when they are answered, as what is asked for may come over that link', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1))]
+    await introduce(a, b, hash(1))
+    expect(await a.links.offers(hash(2), 5)).toHaveLength(4)
+    await ready(a, b)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(await a.links.offers(hash(3), 5)).toHaveLength(1)
   })
 
   it('count against the links there may be', async () => {

@@ -34,16 +34,16 @@ interface Pending {
   readonly stale: number
   /** The torrent it is announced for; undefined while it waits in the pool. */
   infoHash: string | undefined
-  /** Goes back to the pool soon. */
-  reclaimed: boolean
+  /** When it was announced, or came into the pool. */
+  at: number
   timer: ReturnType<typeof setTimeout> | undefined
 }
 
 const answerWithin = 50_000
 /** NATs forget. */
 const freshFor = 120_000
-/** An offer for a torrent that a link has brought meanwhile is not waited for longer than this. */
-const reclaimAfter = 5_000
+/** After this time, an unanswered offer goes to a torrent that has none: it may have met a peer that is gone. */
+const overdueAfter = 10_000
 const bringsWithin = 2_000
 const refreshAfter = 100
 const maxBanned = 4096
@@ -73,7 +73,6 @@ export class Links implements OfferDesk {
       host: options.host,
       opened: (link) => this.#replace(link),
       extended: (link) => this.#merge(link),
-      brought: () => this.#reclaim(),
       ended: (link) => this.#ended(link),
       ban: (peerId) => this.#ban(peerId),
       carried: (link, infoHash) => this.#to(link.peerId).some((other) => other !== link && other.carries(infoHash)),
@@ -91,12 +90,17 @@ export class Links implements OfferDesk {
     const answered = healthy.filter((link) => link.initiator && Date.now() - link.since < bringsWithin)
     const unanswered = this.#offers.size + this.#gathering
     const taken: Offer[] = []
-    for (const [id, offer] of this.#offers) {
-      if (taken.length < count && offer.infoHash === undefined) taken.push(this.#take(id, offer, infoHash))
+    const reuse = (idle: (offer: Pending) => boolean) => {
+      for (const [id, offer] of [...this.#offers]) {
+        if (taken.length < count && idle(offer)) taken.push(this.#take(id, offer, infoHash))
+      }
     }
+    reuse((offer) => !offer.infoHash)
     const room = Math.min(count - taken.length, pendingOffers - unanswered - answered.length, maxLinks - this.#links.size - unanswered)
     const made = await Promise.all(Array.from({ length: Math.max(0, room) }, () => this.#make(infoHash)))
-    return [...taken, ...made.filter((offer) => offer !== undefined)]
+    for (const offer of made) if (offer) taken.push(offer)
+    reuse(({ at, stale }) => at + overdueAfter < Date.now() && stale > Date.now())
+    return taken
   }
 
   release(offerIds: readonly string[]): void {
@@ -195,7 +199,7 @@ export class Links implements OfferDesk {
       const sdp = pc.localDescription!.sdp
       if (this.#destroyed) throw undefined
       const stale = Date.now() + freshFor
-      return this.#take(newId(), { pc, first, sdp, stale, infoHash, reclaimed: false, timer: undefined }, infoHash)
+      return this.#take('', { pc, first, sdp, stale, infoHash, at: 0, timer: undefined }, infoHash)
     } catch {
       pc?.close()
       return undefined
@@ -204,26 +208,29 @@ export class Links implements OfferDesk {
     }
   }
 
-  #take(id: string, offer: Pending, infoHash: string): Offer {
-    this.#keep(id, offer, infoHash, answerWithin)
-    return { id, sdp: offer.sdp }
+  /** Under another id each time, so that no answer is taken for that of another torrent. */
+  #take(old: string, offer: Pending, infoHash: string): Offer {
+    this.#offers.delete(old)
+    return { id: this.#keep(offer, infoHash, answerWithin), sdp: offer.sdp }
   }
 
-  /** Nobody answers it any more: for another torrent, under another id. */
+  /** Nobody will answer it: for another torrent. */
   #pool(id: string): void {
     const offer = this.#offers.get(id)
     const fresh = offer ? offer.stale - Date.now() : 0
     if (!offer || fresh <= 0) return this.#discard(id)
     this.#offers.delete(id)
-    this.#keep(newId(), offer, undefined, fresh)
+    this.#keep(offer, undefined, fresh)
   }
 
-  #keep(id: string, offer: Pending, infoHash: string | undefined, delay: number): void {
+  #keep(offer: Pending, infoHash: string | undefined, delay: number): string {
+    const id = toBinary(random(20))
     clearTimeout(offer.timer)
     offer.infoHash = infoHash
-    offer.reclaimed = false
+    offer.at = Date.now()
     offer.timer = setTimeout(() => this.#discard(id), delay)
     this.#offers.set(id, offer)
+    return id
   }
 
   #discard(id: string): void {
@@ -271,16 +278,6 @@ export class Links implements OfferDesk {
     if (elder?.ready) for (const link of younger) link.close()
   }
 
-  #reclaim(): void {
-    for (const [id, offer] of this.#offers) {
-      const { infoHash } = offer
-      if (!infoHash || offer.reclaimed || !this.#healthy().some((link) => link.ready && link.has(infoHash))) continue
-      clearTimeout(offer.timer)
-      offer.reclaimed = true
-      offer.timer = setTimeout(() => this.#pool(id), reclaimAfter)
-    }
-  }
-
   #ended(link: Link): void {
     this.#links.delete(link)
     if (!link.open && !link.dismissed && !this.#to(link.peerId).some((other) => other.open)) {
@@ -297,8 +294,4 @@ export class Links implements OfferDesk {
     }
     for (const link of this.#links) if (link.peerId === peerId) link.close()
   }
-}
-
-function newId(): string {
-  return toBinary(random(20))
 }
