@@ -24,16 +24,21 @@ export async function seedChosen(tracker: string): Promise<string> {
   return (await node.seed(file, { name: 'data' })).magnetURI
 }
 
-/** Seconds from the link in hand to the metadata, and from there to all data. */
-export async function fetch(magnet: string, tracker: string): Promise<{ metadata: number; data: number }> {
+let all: Promise<number>
+
+/** Seconds from the link in hand to the metadata. */
+export async function open(magnet: string, tracker: string): Promise<number> {
   const opened = performance.now()
   start(tracker)
   const torrent = await node.add(magnet)
-  await torrent.ready
-  const ready = performance.now()
-  await torrent.done
-  return { metadata: (ready - opened) / 1000, data: (performance.now() - ready) / 1000 }
+  const ready = torrent.ready.then(() => performance.now())
+  const done = torrent.done.then(() => performance.now())
+  all = Promise.all([ready, done]).then(([from, to]) => (to - from) / 1000)
+  return ((await ready) - opened) / 1000
 }
+
+/** Seconds from the metadata to all data. */
+export const fetched = (): Promise<number> => all
 
 export let arrived = 0
 

@@ -38,16 +38,21 @@ export async function seed(count: number, size: number, tracker: string): Promis
   return magnets
 }
 
-/** Seconds from the link in hand to the metadata, and from there to all data. */
-export async function fetch(magnet: string): Promise<{ metadata: number; data: number }> {
+let all: Promise<number>
+
+/** Seconds from the link in hand to the metadata. */
+export async function open(magnet: string): Promise<number> {
   const opened = performance.now()
   start()
   const torrent = client.add(magnet)
-  await new Promise<void>((resolve) => torrent.once('metadata', resolve))
-  const ready = performance.now()
-  await new Promise<void>((resolve) => torrent.once('done', resolve))
-  return { metadata: (ready - opened) / 1000, data: (performance.now() - ready) / 1000 }
+  const ready = new Promise<number>((resolve) => torrent.once('metadata', () => resolve(performance.now())))
+  const done = new Promise<number>((resolve) => torrent.once('done', () => resolve(performance.now())))
+  all = Promise.all([ready, done]).then(([from, to]) => (to - from) / 1000)
+  return ((await ready) - opened) / 1000
 }
+
+/** Seconds from the metadata to all data. */
+export const fetched = (): Promise<number> => all
 
 export let arrived = 0
 

@@ -49,7 +49,8 @@ export const heap: Row = async ({ kit, serve, rounds }) => {
     const input = (await giver.page.$('input')) as ElementHandle<HTMLInputElement>
     await input.uploadFile(path)
     const magnet = await giver.page.evaluate((url) => lab.seedChosen(url), tracker)
-    await taker.page.evaluate((link, url) => lab.fetch(link, url), magnet, tracker)
+    await taker.page.evaluate((link, url) => lab.open(link, url), magnet, tracker)
+    await taker.page.evaluate(() => lab.fetched())
     const [seeding, fetching] = await Promise.all(growth.map((stop) => stop()))
     return { seeding: seeding!, fetching: fetching! }
   }

@@ -10,8 +10,7 @@ export const metadata: Row = async ({ kit, serve, rounds }) => {
   const opened = (page: URL) => () =>
     pair(kit, page, async (giver, taker) => {
       const [magnet] = await giver.page.evaluate((url) => lab.seed(1, 50_000, url), tracker)
-      const { metadata } = await taker.page.evaluate((link, url) => lab.fetch(link, url), magnet!, tracker)
-      return metadata * 1000
+      return 1000 * (await taker.page.evaluate((link, url) => lab.open(link, url), magnet!, tracker))
     })
   const times = await alternate(rounds, { starling: opened(pages.starling), webtorrent: opened(pages.webtorrent) })
   const ratio = ratios(times.starling, times.webtorrent)

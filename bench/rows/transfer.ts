@@ -27,8 +27,8 @@ export const transfer: Row = async ({ kit, serve, rounds }) => {
   function fetched(page: URL): Promise<number> {
     return pair(kit, page, async (giver, taker) => {
       const [magnet] = await giver.page.evaluate((n, url) => lab.seed(1, n, url), size, tracker)
-      const { data } = await taker.page.evaluate((link, url) => lab.fetch(link, url), magnet!, tracker)
-      return rate(data)
+      await taker.page.evaluate((link, url) => lab.open(link, url), magnet!, tracker)
+      return rate(await taker.page.evaluate(() => lab.fetched()))
     })
   }
 
