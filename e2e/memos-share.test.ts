@@ -29,17 +29,39 @@ async function longMemo(page: Page, megabytes: number): Promise<void> {
     say(0, 'RIFF')
     head.setUint32(4, 36 + length, true)
     say(8, 'WAVEfmt ')
-    const fields: [number, number, 2 | 4][] = [[16, 16, 4], [20, 1, 2], [22, 2, 2], [24, 48_000, 4], [28, 192_000, 4], [32, 4, 2], [34, 16, 2], [40, length, 4]]
-    for (const [at, value, size] of fields) size === 4 ? head.setUint32(at, value, true) : head.setUint16(at, value, true)
+    const fields: [number, number, 2 | 4][] = [
+      [16, 16, 4],
+      [20, 1, 2],
+      [22, 2, 2],
+      [24, 48_000, 4],
+      [28, 192_000, 4],
+      [32, 4, 2],
+      [34, 16, 2],
+      [40, length, 4],
+    ]
+    for (const [at, value, size] of fields)
+      size === 4 ? head.setUint32(at, value, true) : head.setUint16(at, value, true)
     say(36, 'data')
     const part = new Uint8Array(1e6)
-    const audio = new Blob([head.buffer, ...Array.from({ length: megabytes }, (_, i) => (part.fill(i), part.slice()))], { type: 'audio/wav' })
+    const audio = new Blob(
+      [head.buffer, ...Array.from({ length: megabytes }, (_, i) => (part.fill(i), part.slice()))],
+      { type: 'audio/wav' },
+    )
     const db = await new Promise<IDBDatabase>((resolve) => {
       const opening = indexedDB.open('memos')
       opening.onsuccess = () => resolve(opening.result)
     })
     const writing = db.transaction(['memos', 'audio'], 'readwrite')
-    const memo = { id: 'long', title: 'Long', description: '', created: Date.now(), duration: length / 192_000, type: 'audio/wav', size: audio.size, peaks: new Uint8Array(9) }
+    const memo = {
+      id: 'long',
+      title: 'Long',
+      description: '',
+      created: Date.now(),
+      duration: length / 192_000,
+      type: 'audio/wav',
+      size: audio.size,
+      peaks: new Uint8Array(9),
+    }
     writing.objectStore('memos').put(memo)
     writing.objectStore('audio').put(audio, 'long')
     await new Promise((resolve) => (writing.oncomplete = resolve))
@@ -49,7 +71,7 @@ async function longMemo(page: Page, megabytes: number): Promise<void> {
 }
 
 describe.each(['chromium', 'firefox'] as const)('to %s', (kind) => {
-  test('a private link brings the memo with all that is known of it; both sides see where it stands; it is kept', async () => {
+  test('a private link brings the memo; both sides see where it stands; it is kept', async () => {
     const [ann, bob] = [await visitor(), await visitor(kind)]
     await makeMemo(ann.page, 'For Bob', 2)
     await (await ann.page.waitForSelector('aria/Description[role="textbox"]'))!.type('first line\nsecond line')
@@ -108,7 +130,7 @@ test('a renamed memo keeps its link, and those who have it see the new name; a r
   await reads(carol.page, 'After')
 })
 
-test('plays while it arrives; when the sender leaves it says so after a while; when she is back it goes on', async () => {
+test('plays while it arrives; says so when the sender leaves; goes on when she is back', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await longMemo(ann.page, 150)
   const link = await shareLink(ann.page)

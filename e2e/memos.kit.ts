@@ -40,7 +40,9 @@ export const onTheClock = (page: Page, seconds: number): Promise<boolean> =>
 export async function makeMemo(page: Page, title: string, seconds = 1): Promise<string> {
   await recordFor(page, seconds)
   await press(page, 'Stop')
-  await until('the title to be written', () => page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name === 'title'))
+  await until('the title to be written', () =>
+    page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name === 'title'),
+  )
   await page.keyboard.type(title)
   await page.keyboard.press('Enter')
   await until('the title to be kept', async () => (await page.title()).startsWith(title))
@@ -48,7 +50,8 @@ export async function makeMemo(page: Page, title: string, seconds = 1): Promise<
 }
 
 /** The titles in the list. */
-export const titles = (page: Page): Promise<string[]> => page.$$eval('.rows .row-title', (rows) => rows.map((row) => row.textContent!.trim()))
+export const titles = (page: Page): Promise<string[]> =>
+  page.$$eval('.rows .row-title', (rows) => rows.map((row) => row.textContent!.trim()))
 
 /** Opens the share sheet and waits for the link. */
 export async function shareLink(page: Page): Promise<string> {
@@ -60,7 +63,9 @@ export async function shareLink(page: Page): Promise<string> {
 /** Seconds that the player's slider says, as [position, duration]. */
 export async function position(page: Page): Promise<[number, number]> {
   const words = await page.$eval('ui-wave', (wave) => wave.getAttribute('aria-valuetext') ?? '').catch(() => '')
-  const [at = 0, of = 0] = words.split(' of ').map((clock) => clock.split(':').reduce((sum, part) => sum * 60 + Number(part), 0))
+  const [at = 0, of = 0] = words
+    .split(' of ')
+    .map((clock) => clock.split(':').reduce((sum, part) => sum * 60 + Number(part), 0))
   return [at, of]
 }
 
@@ -87,7 +92,10 @@ export const fillStorage = (page: Page): Promise<void> =>
 export async function accessible(page: Page): Promise<void> {
   await page.evaluate(axe.source)
   for (const scheme of ['light', 'dark']) {
-    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }, { name: 'prefers-reduced-motion', value: 'reduce' }])
+    await page.emulateMediaFeatures([
+      { name: 'prefers-color-scheme', value: scheme },
+      { name: 'prefers-reduced-motion', value: 'reduce' },
+    ])
     const violations = await page.evaluate(async () => {
       const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run(document)
       return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`)
@@ -118,7 +126,10 @@ export async function holdPrompt(page: Page): Promise<void> {
         open: () => held.length,
         given: () => tracks.length,
         live: () => tracks.filter((track) => track.readyState === 'live').length,
-        unplug: () => tracks.filter((track) => track.readyState === 'live').forEach((track) => track.dispatchEvent(new Event('ended'))),
+        unplug: () =>
+          tracks
+            .filter((track) => track.readyState === 'live')
+            .forEach((track) => track.dispatchEvent(new Event('ended'))),
       },
     })
   })

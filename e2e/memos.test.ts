@@ -2,7 +2,21 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { harness, until, type Person, type Server } from './harness/index.ts'
-import { accessible, fillStorage, holdPrompt, makeMemo, ofPrompt, onTheClock, position, press, reads, recordFor, sees, text, titles } from './memos.kit.ts'
+import {
+  accessible,
+  fillStorage,
+  holdPrompt,
+  makeMemo,
+  ofPrompt,
+  onTheClock,
+  position,
+  press,
+  reads,
+  recordFor,
+  sees,
+  text,
+  titles,
+} from './memos.kit.ts'
 
 const kit = harness()
 let server: Server
@@ -24,14 +38,18 @@ describe('a memo', () => {
     await reads(page, 'Record something')
     expect(await page.evaluate(() => location.pathname)).toBe('/memos')
     await recordFor(page, 1)
-    expect(await page.$eval('aria/Stop', (stop) => Math.min(stop.clientWidth, stop.clientHeight))).toBeGreaterThanOrEqual(64)
+    expect(
+      await page.$eval('aria/Stop', (stop) => Math.min(stop.clientWidth, stop.clientHeight)),
+    ).toBeGreaterThanOrEqual(64)
     await press(page, 'Pause')
     await press(page, 'Resume')
     await onTheClock(page, 2)
     await press(page, 'Stop')
 
     // Saved, and its title can be written at once.
-    await until('the title to be written', () => page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name === 'title'))
+    await until('the title to be written', () =>
+      page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name === 'title'),
+    )
     await page.keyboard.type('First flight')
     await page.keyboard.press('Enter')
     const description = await page.waitForSelector('aria/Description[role="textbox"]')
@@ -45,7 +63,10 @@ describe('a memo', () => {
 
     await page.reload()
     await reads(page, '0:0')
-    expect(await page.$$eval('textarea', (fields) => fields.map((field) => field.value))).toEqual(['First flight', 'one\ntwo'])
+    expect(await page.$$eval('textarea', (fields) => fields.map((field) => field.value))).toEqual([
+      'First flight',
+      'one\ntwo',
+    ])
     await press(page, 'Memos', 'link')
     await until('the list', async () => (await titles(page)).join() === 'First flight')
     expect(await text(page)).not.toContain('Record something')
@@ -143,7 +164,10 @@ describe('the ways the original lost recordings', () => {
     await press(page, 'Record')
     await until('both prompts', async () => (await ofPrompt(page, 'open')) === 2)
     await ofPrompt(page, 'answer')
-    await until('the first microphone to be let go', async () => (await ofPrompt(page, 'given')) === 1 && (await ofPrompt(page, 'live')) === 0)
+    await until(
+      'the first microphone to be let go',
+      async () => (await ofPrompt(page, 'given')) === 1 && (await ofPrompt(page, 'live')) === 0,
+    )
     await ofPrompt(page, 'answer')
     await onTheClock(page, 1)
     await press(page, 'Stop')
@@ -164,7 +188,10 @@ describe('the ways the original lost recordings', () => {
     await press(page, 'Stop')
     await page.waitForSelector('aria/Record[role="button"]')
     await ofPrompt(page, 'answer')
-    await until('the microphone to be let go', async () => (await ofPrompt(page, 'given')) === 1 && (await ofPrompt(page, 'live')) === 0)
+    await until(
+      'the microphone to be let go',
+      async () => (await ofPrompt(page, 'given')) === 1 && (await ofPrompt(page, 'live')) === 0,
+    )
     expect(await sees(page, 'Record')).toBe(true)
     await press(page, 'Record')
     await until('the second prompt', () => ofPrompt(page, 'open'))
@@ -231,7 +258,10 @@ describe('what goes wrong', () => {
     await press(again, 'Play')
     await until('it to play', async () => (await position(again))[0] >= 1)
     await press(again, 'Memos', 'link')
-    await until('it in the list, once', async () => (await titles(again)).length === 1 && !(await text(again)).includes('interrupted'))
+    await until(
+      'it in the list, once',
+      async () => (await titles(again)).length === 1 && !(await text(again)).includes('interrupted'),
+    )
   })
 
   test('another tab that records is not taken for an interrupted one', async () => {
@@ -357,7 +387,9 @@ describe('everybody can use it', () => {
     await onTheClock(page, 1)
     await focus('Stop')
     await page.keyboard.press('Enter')
-    await until('the title', () => page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name === 'title'))
+    await until('the title', () =>
+      page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name === 'title'),
+    )
     await page.keyboard.type('By hand')
     await page.keyboard.press('Enter')
     await focus('Play')
@@ -385,7 +417,9 @@ describe('everybody can use it', () => {
     for (const path of ['', '/memos/new', '/about', await page.evaluate(() => location.pathname)]) {
       await page.goto(server.origin + path)
       await page.waitForSelector('main h1')
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      const wide = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      )
       expect(wide, path).toBeLessThanOrEqual(0)
     }
   })

@@ -4,25 +4,37 @@ import { mark } from '../ui/mark.ts'
 export const version = __VERSION__
 
 /** What people ask before they trust a page with their voice. */
-export const about = () => html`<article class="prose">
-  ${mark()}
-  <h1 tabindex="-1" data-focus>What leaves this device</h1>
-  <p class="lead">Nothing, until you share. Then it goes straight to those who have the link.</p>
-  <dl>
-    <dt>While you record</dt>
-    <dd>Nothing. The sound is written to this browser’s own storage, twice a second.</dd>
-    <dt>When you share</dt>
-    <dd>Your browser tells this server that it has something with a certain number, the infohash, so that others can find it. The sound itself goes from your browser to theirs, encrypted with a key that is only in the link, in the part behind the #. Browsers send that part to no server.</dd>
-    <dt>What the server sees</dt>
-    <dd>Network addresses and infohashes, for as long as a page is open. It stores no memo, no title, no name and no link.</dd>
-    <dt>What those with your link see</dt>
-    <dd>The memo, its title, description and date, and your network address, since it comes from you. They keep it and pass it on to others with the link.</dd>
-    <dt>A public link</dt>
-    <dd>is not encrypted. Anyone who learns its infohash can fetch the memo.</dd>
-    <dt>Deleting</dt>
-    <dd>removes a memo from this device. What others have fetched is theirs.</dd>
-    <dt>Everybody else</dt>
-    <dd>This page asks no other server for anything: no fonts, no statistics, no advertising.</dd>
-  </dl>
-  <p class="version">Starling ${version}</p>
-</article>`
+export const about = () => html`
+  <article class="prose">
+    ${mark()}
+    <h1 tabindex="-1" data-focus>What leaves this device</h1>
+    <p class="lead">Nothing, until you share. Then it goes straight to those who have the link.</p>
+    <dl>
+      <dt>While you record</dt>
+      <dd>Nothing. The sound is written to this browser’s own storage, twice a second.</dd>
+      <dt>When you share</dt>
+      <dd>
+        Your browser tells this server that it has something with a certain number, the infohash, so that others can
+        find it. The sound itself goes from your browser to theirs, encrypted with a key that is only in the link, in
+        the part behind the #. Browsers send that part to no server.
+      </dd>
+      <dt>What the server sees</dt>
+      <dd>
+        Network addresses and infohashes, for as long as a page is open. It stores no memo, no title, no name and no
+        link.
+      </dd>
+      <dt>What those with your link see</dt>
+      <dd>
+        The memo, its title, description and date, and your network address, since it comes from you. They keep it and
+        pass it on to others with the link.
+      </dd>
+      <dt>A public link</dt>
+      <dd>is not encrypted. Anyone who learns its infohash can fetch the memo.</dd>
+      <dt>Deleting</dt>
+      <dd>removes a memo from this device. What others have fetched is theirs.</dd>
+      <dt>Everybody else</dt>
+      <dd>This page asks no other server for anything: no fonts, no statistics, no advertising.</dd>
+    </dl>
+    <p class="version">Starling ${version}</p>
+  </article>
+`

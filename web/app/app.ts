@@ -75,13 +75,28 @@ class App extends PageElement {
     return html`
       <a class="skip" href="#main">Skip to content</a>
       <header class="shell-bar ${sections.length > 1 ? 'many' : ''}">
-        <a class="brand" href="/" aria-label="Starling">${mark()}<span class="brand-name">Starling</span></a>
+        <a class="brand" href="/" aria-label="Starling">
+          ${mark()}
+          <span class="brand-name">Starling</span>
+        </a>
         <nav aria-label="Sections">
           ${sections.map(
-            (section) => html`<a href=${section.path} aria-current=${section === this.#section ? 'true' : nothing}>${section.icon}<span>${section.title}</span></a>`,
+            (section) => html`
+              <a href=${section.path} aria-current=${section === this.#section ? 'true' : nothing}>
+                ${section.icon}
+                <span>${section.title}</span>
+              </a>
+            `,
           )}
         </nav>
-        <a class="button icon-only quiet about-link" href="/about" aria-label="What leaves this device" aria-current=${this.#path === '/about' ? 'page' : nothing}>${icons.info}</a>
+        <a
+          class="button icon-only quiet about-link"
+          href="/about"
+          aria-label="What leaves this device"
+          aria-current=${this.#path === '/about' ? 'page' : nothing}
+        >
+          ${icons.info}
+        </a>
       </header>
       <main id="main" tabindex="-1">${this.#view}</main>
       <ui-toasts></ui-toasts>

@@ -1,6 +1,6 @@
 import type { Starling } from 'starling'
 
-/** The page's one engine: loaded and started when it is first asked for, so that the first screen need not wait for it. */
+/** The page's one engine: loaded when it is first asked for, so that the first screen need not wait for it. */
 export class NodeHost {
   #node: Promise<Starling> | undefined
 

@@ -22,8 +22,18 @@ it('takes nothing from a stranger that is not a link, and not too many', () => {
 
 it('knows a link’s infohash in each of its shapes', () => {
   const hash = 'AB'.repeat(20)
-  for (const text of [hash, `#${hash}`, `https://host/m#${hash}.${'k'.repeat(22)}`, `magnet:?xt=urn:btih:${hash}&dn=x`]) {
+  for (const text of [
+    hash,
+    `#${hash}`,
+    `https://host/m#${hash}.${'k'.repeat(22)}`,
+    `magnet:?xt=urn:btih:${hash}&dn=x`,
+  ]) {
     expect(infoHashOf(text)).toBe(hash.toLowerCase())
   }
-  expect([`magnet:?xt=urn:btih:${'A'.repeat(32)}`, '#abc', `#${hash}ff`, ''].map(infoHashOf)).toEqual([undefined, undefined, undefined, undefined])
+  expect([`magnet:?xt=urn:btih:${'A'.repeat(32)}`, '#abc', `#${hash}ff`, ''].map(infoHashOf)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ])
 })

@@ -16,7 +16,9 @@ export function parseBundle(text: string): string[] {
   try {
     const { links } = JSON.parse(text) as { links?: unknown }
     if (!Array.isArray(links)) return []
-    const good = links.filter((link): link is string => typeof link === 'string' && /^[0-9a-f]{40}(\.[\w-]{22})?$/.test(link))
+    const good = links.filter(
+      (link): link is string => typeof link === 'string' && /^[0-9a-f]{40}(\.[\w-]{22})?$/.test(link),
+    )
     return [...new Set(good)].slice(0, maxLinks)
   } catch {
     return []

@@ -5,14 +5,26 @@ import type { Memo } from './memo.ts'
 import { decodePeaks, encodePeaks, peakByte, peaksOf, pool } from './peaks.ts'
 
 const memo: Memo = {
-  id: 'x', title: 'Wren', description: 'two\nlines', created: 1_700_000_000_000, duration: 12.3456, type: 'audio/webm', size: 5,
+  id: 'x',
+  title: 'Wren',
+  description: 'two\nlines',
+  created: 1_700_000_000_000,
+  duration: 12.3456,
+  type: 'audio/webm',
+  size: 5,
   peaks: Uint8Array.from({ length: 1000 }, (_, i) => i % 256),
 }
 
 describe('a memo’s card', () => {
   it('carries title, description, date, duration and peaks', () => {
     const card = JSON.parse(JSON.stringify(makeCard(memo)))
-    expect(readCard(card)).toEqual({ title: 'Wren', description: 'two\nlines', created: memo.created, duration: 12.346, peaks: memo.peaks })
+    expect(readCard(card)).toEqual({
+      title: 'Wren',
+      description: 'two\nlines',
+      created: memo.created,
+      duration: 12.346,
+      peaks: memo.peaks,
+    })
   })
 
   it('fits into 32 KiB whatever was written', () => {
@@ -29,14 +41,20 @@ describe('a memo’s card', () => {
   })
 
   it('never throws and never exceeds its bounds', () => {
-    fc.assert(fc.property(fc.anything(), fc.anything(), fc.string({ maxLength: 20_000 }), (a, b, text) => {
-      for (const card of [a, { kind: 'memo', title: a, description: b, peaks: text }, { kind: 'memo', title: text, description: text, date: a, duration: b }]) {
-        const read = readCard(card)
-        expect((read.title ?? '').length).toBeLessThanOrEqual(400)
-        expect((read.description ?? '').length).toBeLessThanOrEqual(5000)
-        expect((read.peaks ?? '').length).toBeLessThanOrEqual(1000)
-      }
-    }))
+    fc.assert(
+      fc.property(fc.anything(), fc.anything(), fc.string({ maxLength: 20_000 }), (a, b, text) => {
+        for (const card of [
+          a,
+          { kind: 'memo', title: a, description: b, peaks: text },
+          { kind: 'memo', title: text, description: text, date: a, duration: b },
+        ]) {
+          const read = readCard(card)
+          expect((read.title ?? '').length).toBeLessThanOrEqual(400)
+          expect((read.description ?? '').length).toBeLessThanOrEqual(5000)
+          expect((read.peaks ?? '').length).toBeLessThanOrEqual(1000)
+        }
+      }),
+    )
   })
 
   it('keeps line breaks and drops other control characters', () => {
@@ -46,9 +64,11 @@ describe('a memo’s card', () => {
 
 describe('peaks', () => {
   it('go into base64 and back', () => {
-    fc.assert(fc.property(fc.uint8Array({ minLength: 1, maxLength: 1000 }), (peaks) => {
-      expect(decodePeaks(encodePeaks(peaks))).toEqual(peaks)
-    }))
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 1000 }), (peaks) => {
+        expect(decodePeaks(encodePeaks(peaks))).toEqual(peaks)
+      }),
+    )
     expect(decodePeaks('')).toBeUndefined()
     expect(decodePeaks('A===')).toBeUndefined()
     expect(decodePeaks('AAA!')).toBeUndefined()

@@ -48,5 +48,9 @@ export function readCard(card: unknown): MemoCard {
 
 /** Keeps line breaks, drops other control characters. */
 export function cleanDescription(text: string): string {
-  return text.slice(0, maxDescription).replace(/\r\n?/g, '\n').replace(/[^\P{Cc}\n\t]/gu, '').trimEnd()
+  return text
+    .slice(0, maxDescription)
+    .replace(/\r\n?/g, '\n')
+    .replace(/[^\P{Cc}\n\t]/gu, '')
+    .trimEnd()
 }

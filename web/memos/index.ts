@@ -12,7 +12,8 @@ function routeOf({ pathname, hash, search, href }: URL): Route {
   if (pathname === paths.list) return { page: 'list' }
   if (pathname === paths.record) return { page: 'record' }
   if (pathname === '/m') return { page: 'receive', links: hash.length > 1 ? [href] : [] }
-  if (pathname === '/share') return { page: 'receive', links: new URLSearchParams(search).getAll('seeds').slice(0, 100) }
+  if (pathname === '/share')
+    return { page: 'receive', links: new URLSearchParams(search).getAll('seeds').slice(0, 100) }
   return { page: 'memo', id: pathname.slice('/memos/'.length) }
 }
 
@@ -21,7 +22,8 @@ export const section: Section = {
   title: 'Memos',
   icon: icons.wave,
   path: paths.list,
-  owns: ({ pathname }) => pathname === paths.list || pathname === '/m' || pathname === '/share' || /^\/memos\/[\w-]+$/.test(pathname),
+  owns: ({ pathname }) =>
+    pathname === paths.list || pathname === '/m' || pathname === '/share' || /^\/memos\/[\w-]+$/.test(pathname),
   start: (host) => {
     memos = new Memos(host)
   },

@@ -5,7 +5,15 @@ import { Library, undoTime } from './library.ts'
 import { badge, newId, type Memo } from './memo.ts'
 
 const make = (id: string, created: number, more: Partial<Memo> = {}): Memo => ({
-  id, title: id, description: '', created, duration: 1, type: 'audio/webm', size: 1, peaks: new Uint8Array(0), ...more,
+  id,
+  title: id,
+  description: '',
+  created,
+  duration: 1,
+  type: 'audio/webm',
+  size: 1,
+  peaks: new Uint8Array(0),
+  ...more,
 })
 
 async function open(name: string): Promise<Library> {
@@ -67,8 +75,17 @@ it('finds what came from a torrent, deleted or not', async () => {
 
 it('names things', () => {
   const from = { infoHash: '', file: 0, link: '', done: false }
-  const badges = [{}, { shares: { private: 'x' } }, { shares: { private: 'x', public: 'y' } }, { from }, { from: { ...from, done: true } }, { shares: {} }]
+  const badges = [
+    {},
+    { shares: { private: 'x' } },
+    { shares: { private: 'x', public: 'y' } },
+    { from },
+    { from: { ...from, done: true } },
+    { shares: {} },
+  ]
   expect(badges.map((more) => badge(make('a', 1, more)))).toEqual(['', 'Shared', 'Public', 'Receiving', 'Received', ''])
   expect(newId()).toMatch(/^[\w-]{16}$/)
-  expect([new DOMException('', 'QuotaExceededError'), { code: 'no-space' }, new Error(), undefined].map(isFull)).toEqual([true, true, false, false])
+  expect(
+    [new DOMException('', 'QuotaExceededError'), { code: 'no-space' }, new Error(), undefined].map(isFull),
+  ).toEqual([true, true, false, false])
 })

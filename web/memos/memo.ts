@@ -57,7 +57,9 @@ export const maxDescription = 5000
 /** 96 random bits, fit for a URL. */
 export function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(12))
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_')
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
 }
 
 /** The text of a row's badge; '' for none. */

@@ -18,7 +18,8 @@ export const paths = {
   record: '/memos/new',
   memo: (id: string) => `/memos/${id}`,
   /** Where the transfer of what a link leads to is shown. */
-  receive: (link: string) => (link.startsWith('magnet:') ? `/share?${new URLSearchParams({ seeds: link })}` : `/m#${partOf(link)}`),
+  receive: (link: string) =>
+    link.startsWith('magnet:') ? `/share?${new URLSearchParams({ seeds: link })}` : `/m#${partOf(link)}`,
 }
 
 export class Memos {
@@ -73,7 +74,10 @@ export class Memos {
       await this.recorder.start(chosenMicrophone())
     } catch (error) {
       this.trouble = isFull(error)
-        ? { title: 'This device is full', steps: ['Make some room, for example by deleting memos.', 'Then press Record again.'] }
+        ? {
+            title: 'This device is full',
+            steps: ['Make some room, for example by deleting memos.', 'Then press Record again.'],
+          }
         : explain(error, { userAgent: navigator.userAgent, secure: isSecureContext })
       this.recorder.emit('change', undefined)
     }
@@ -83,7 +87,11 @@ export class Memos {
   leaveRecording(): void {
     if (this.recorder.state === 'idle' || this.recorder.state === 'saving') return
     void this.recorder.stop().then((memo) => {
-      if (memo) this.host.toast({ text: `Saved “${memo.title}”`, action: { label: 'Open', run: () => this.host.navigate(paths.memo(memo.id)) } })
+      if (memo)
+        this.host.toast({
+          text: `Saved “${memo.title}”`,
+          action: { label: 'Open', run: () => this.host.navigate(paths.memo(memo.id)) },
+        })
     })
   }
 
@@ -96,13 +104,17 @@ export class Memos {
     }
     if (reason === 'cancelled' && memo) this.offerUndo([memo], 'Recording discarded')
     if (words[reason]) {
-      const rest = memo ? ' What was recorded up to then is saved.' : reason === 'full' ? ' What was recorded is safe: make some room, then press Keep.' : ''
+      const rest = memo
+        ? ' What was recorded up to then is saved.'
+        : reason === 'full'
+          ? ' What was recorded is safe: make some room, then press Keep.'
+          : ''
       if (error) reportError(error)
       this.host.toast({ text: words[reason] + rest, time: Infinity })
       if (memo && location.pathname === paths.record) this.host.navigate(paths.memo(memo.id), { replace: true })
       if (!memo) await this.library.findInterrupted(navigator.locks)
     }
-    if (memo) void navigator.storage?.persist?.().catch(() => false)
+    if (memo && this.library.memos.length === 1) void navigator.storage?.persist?.().catch(() => false)
   }
 
   async recover(take: Take, discard: boolean): Promise<void> {
@@ -114,7 +126,11 @@ export class Memos {
     } catch (error) {
       const full = isFull(error)
       if (!full) reportError(error)
-      this.host.toast({ text: full ? 'This device is full. Make some room, then try again: the recording is safe.' : 'That did not work. The recording is still there: try again.' })
+      this.host.toast({
+        text: full
+          ? 'This device is full. Make some room, then try again: the recording is safe.'
+          : 'That did not work. The recording is still there: try again.',
+      })
     }
   }
 

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import { measure } from './meter.ts'
 
-const sine = (amplitude: number) => Float32Array.from({ length: 4800 }, (_, i) => amplitude * Math.sin((2 * Math.PI * i) / 48))
+const sine = (amplitude: number) =>
+  Float32Array.from({ length: 4800 }, (_, i) => amplitude * Math.sin((2 * Math.PI * i) / 48))
 
 it('measures true levels', () => {
   expect(measure(sine(1)).rms).toBeCloseTo(-3.01, 2)

@@ -3,7 +3,8 @@ import { explain } from './microphone.ts'
 
 const chrome = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36'
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
-const iphone = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1'
+const iphone =
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Safari/604.1'
 const refused = (name: string) => new DOMException('', name)
 
 it('says why there is no microphone, each reason in its own words', () => {
@@ -11,11 +12,15 @@ it('says why there is no microphone, each reason in its own words', () => {
     (name) => explain(refused(name), { userAgent: chrome, secure: true }).title,
   )
   expect(new Set(titles).size).toBe(5)
-  expect(explain(refused('NotAllowedError'), { userAgent: chrome, secure: false }).title).toBe('This page may not use the microphone')
+  expect(explain(refused('NotAllowedError'), { userAgent: chrome, secure: false }).title).toBe(
+    'This page may not use the microphone',
+  )
 })
 
 it('says how to mend it in this browser', () => {
-  const [a, b, c] = [chrome, firefox, iphone].map((userAgent) => explain(refused('NotAllowedError'), { userAgent, secure: true }).steps[0]!)
+  const [a, b, c] = [chrome, firefox, iphone].map(
+    (userAgent) => explain(refused('NotAllowedError'), { userAgent, secure: true }).steps[0]!,
+  )
   expect(a).toContain('left of the address')
   expect(b).toContain('crossed-out microphone')
   expect(c).toContain('Website Settings')

@@ -14,7 +14,10 @@ export function explain(error: unknown, { userAgent, secure }: Surroundings): Tr
   if (!secure) {
     return {
       title: 'This page may not use the microphone',
-      steps: ['Browsers lend the microphone only to pages opened over https:// or on localhost.', 'Open the secure address of this page, or ask whoever runs the server to turn on HTTPS.'],
+      steps: [
+        'Browsers lend the microphone only to pages opened over https:// or on localhost.',
+        'Open the secure address of this page, or ask whoever runs the server to turn on HTTPS.',
+      ],
     }
   }
   const again = 'Then press Record again.'
@@ -26,18 +29,29 @@ export function explain(error: unknown, { userAgent, secure }: Surroundings): Tr
     case 'OverconstrainedError':
       return {
         title: 'No microphone was found',
-        steps: ['Plug one in, or switch on your headset.', 'If it is plugged in, look whether the system’s sound settings list it as an input.', again],
+        steps: [
+          'Plug one in, or switch on your headset.',
+          'If it is plugged in, look whether the system’s sound settings list it as an input.',
+          again,
+        ],
       }
     case 'NotReadableError':
     case 'AbortError':
       return {
         title: 'The microphone does not answer',
-        steps: ['Another program or tab may be using it: end calls and other recordings.', 'Unplug it and plug it in again.', again],
+        steps: [
+          'Another program or tab may be using it: end calls and other recordings.',
+          'Unplug it and plug it in again.',
+          again,
+        ],
       }
     case 'NotSupportedError':
     case 'TypeError':
     case 'ReferenceError':
-      return { title: 'This browser cannot record', steps: ['Use a current Chrome, Edge, Firefox or Safari (14.1 or later).'] }
+      return {
+        title: 'This browser cannot record',
+        steps: ['Use a current Chrome, Edge, Firefox or Safari (14.1 or later).'],
+      }
     default:
       return { title: 'The microphone could not be started', steps: ['Reload this page.', again] }
   }
@@ -48,19 +62,34 @@ function allow(userAgent: string): string[] {
   if (ios) {
     const app = /CriOS/.test(userAgent) ? 'Chrome' : /FxiOS/.test(userAgent) ? 'Firefox' : 'Safari'
     return app === 'Safari'
-      ? ['Tap the page menu in the address bar, then Website Settings, and set Microphone to Allow.', `If it is not there: Settings, Apps, Safari, Microphone.`]
+      ? [
+          'Tap the page menu in the address bar, then Website Settings, and set Microphone to Allow.',
+          `If it is not there: Settings, Apps, Safari, Microphone.`,
+        ]
       : [`Open Settings, Apps, ${app}, and switch Microphone on.`, 'Reload this page.']
   }
   if (/Android/.test(userAgent)) {
-    return ['Tap the icon left of the address, then Permissions, and allow the microphone.', 'If it is not there: Settings, Apps, your browser, Permissions, Microphone.']
+    return [
+      'Tap the icon left of the address, then Permissions, and allow the microphone.',
+      'If it is not there: Settings, Apps, your browser, Permissions, Microphone.',
+    ]
   }
   if (/Firefox\//.test(userAgent)) {
-    return ['Click the crossed-out microphone left of the address and remove the block.', 'If the system asks, let Firefox use the microphone.']
+    return [
+      'Click the crossed-out microphone left of the address and remove the block.',
+      'If the system asks, let Firefox use the microphone.',
+    ]
   }
   if (/Safari\//.test(userAgent) && !/Chrom/.test(userAgent)) {
-    return ['Choose Safari, Settings for This Website, and set Microphone to Allow.', 'If it is allowed there: System Settings, Privacy & Security, Microphone, and switch Safari on.']
+    return [
+      'Choose Safari, Settings for This Website, and set Microphone to Allow.',
+      'If it is allowed there: System Settings, Privacy & Security, Microphone, and switch Safari on.',
+    ]
   }
-  return ['Click the icon left of the address and switch Microphone on.', 'If it is on: look in the system’s privacy settings whether the browser may use the microphone.']
+  return [
+    'Click the icon left of the address and switch Microphone on.',
+    'If it is on: look in the system’s privacy settings whether the browser may use the microphone.',
+  ]
 }
 
 export interface Microphone {

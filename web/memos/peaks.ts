@@ -22,7 +22,8 @@ export function peaksOf(samples: Float32Array): Uint8Array<ArrayBuffer> {
   for (let i = 0; i < peaks.length; i++) {
     const end = Math.floor(((i + 1) * samples.length) / peaks.length)
     let top = 0
-    for (let at = Math.floor((i * samples.length) / peaks.length); at < end; at++) top = Math.max(top, Math.abs(samples[at]!))
+    for (let at = Math.floor((i * samples.length) / peaks.length); at < end; at++)
+      top = Math.max(top, Math.abs(samples[at]!))
     peaks[i] = peakByte(top)
   }
   return peaks

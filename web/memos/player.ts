@@ -40,7 +40,17 @@ export class Player extends Emitter<PlayerEvents> {
     this.#audio = audio
     this.#session = session
     audio.preservesPitch = true
-    for (const event of ['play', 'pause', 'timeupdate', 'seeked', 'durationchange', 'ended', 'waiting', 'playing', 'ratechange']) {
+    for (const event of [
+      'play',
+      'pause',
+      'timeupdate',
+      'seeked',
+      'durationchange',
+      'ended',
+      'waiting',
+      'playing',
+      'ratechange',
+    ]) {
       audio.addEventListener(event, () => this.#changed())
     }
     audio.addEventListener('error', () => this.#fail(audio.error))
@@ -151,7 +161,11 @@ export class Player extends Emitter<PlayerEvents> {
       this.#session.playbackState = !this.#track ? 'none' : this.playing ? 'playing' : 'paused'
       const duration = this.duration
       if (this.#track && duration > 0) {
-        this.#session.setPositionState?.({ duration, playbackRate: this.#rate, position: Math.min(this.time, duration) })
+        this.#session.setPositionState?.({
+          duration,
+          playbackRate: this.#rate,
+          position: Math.min(this.time, duration),
+        })
       }
     }
     this.emit('change', undefined)

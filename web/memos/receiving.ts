@@ -39,14 +39,22 @@ export class Arrival extends Emitter<{ change: void }> {
   }
 }
 
-export class Receiving {
+export class Receiving extends Emitter<{ change: void }> {
   readonly #node: () => Promise<Starling>
   readonly #library: Library
   readonly #arrivals = new Map<string, Arrival>()
 
   constructor(node: () => Promise<Starling>, library: Library) {
+    super()
     this.#node = node
     this.#library = library
+  }
+
+  /** Something is arriving right now. */
+  get busy(): boolean {
+    return [...this.#arrivals.values()].some(
+      (arrival) => !arrival.saved && !arrival.error && arrival.torrent?.status === 'downloading',
+    )
   }
 
   /** Begins to fetch, or finds the arrival that already does. */
@@ -63,6 +71,7 @@ export class Receiving {
 
   #open(key: string, link: string, nested: boolean, before?: Arrival): Arrival {
     const arrival = new Arrival(link, nested)
+    arrival.on('change', () => this.emit('change', undefined))
     this.#arrivals.set(key, arrival)
     void this.#begin(arrival, before?.torrent)
     return arrival
@@ -72,7 +81,9 @@ export class Receiving {
   async find(link: string): Promise<Memo | undefined> {
     const infoHash = infoHashOf(link)
     if (!infoHash) return undefined
-    const own = (await this.#library.db.memos()).find(({ shares }) => shares?.private === infoHash || shares?.public === infoHash)
+    const own = (await this.#library.db.memos()).find(
+      ({ shares }) => shares?.private === infoHash || shares?.public === infoHash,
+    )
     const found = own ?? (await this.#library.from(infoHash))[0]
     if (!found || (found.from && !found.from.done)) return undefined
     if (found.deleted) await this.#library.restore([found.id])
@@ -120,7 +131,8 @@ export class Receiving {
       move()
       await torrent.ready
       move()
-      if (!arrival.nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType) return await this.#openBundle(arrival, torrent)
+      if (!arrival.nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType)
+        return await this.#openBundle(arrival, torrent)
       await this.#makeRows(arrival, torrent)
       await torrent.done
       for (const id of arrival.memos) await this.#complete(id, torrent)
@@ -133,21 +145,33 @@ export class Receiving {
 
   async #makeRows(arrival: Arrival, torrent: Torrent): Promise<void> {
     const before = await this.#library.from(torrent.infoHash)
-    const sounds = torrent.files.map((file, index) => ({ file, index })).filter(({ file }) => isSound(file)).slice(0, maxFiles)
+    const sounds = torrent.files
+      .map((file, index) => ({ file, index }))
+      .filter(({ file }) => isSound(file))
+      .slice(0, maxFiles)
     arrival.silent = !sounds.length
+    const card = sounds.length === 1 ? readCard(torrent.state.card) : {}
     const ids = []
     for (const { file, index } of sounds) {
       const known = before.find((memo) => memo.from!.file === index)
       const memo: Memo = known ?? {
         id: newId(),
-        title: cleanTitle(sounds.length > 1 || !torrent.name || torrent.name === 'sealed' ? stem(file.name) : stem(torrent.name)),
+        title: cleanTitle(
+          sounds.length > 1 || !torrent.name || torrent.name === 'sealed' ? stem(file.name) : stem(torrent.name),
+        ),
         description: '',
         created: Date.now(),
         duration: 0,
         type: file.type,
         size: file.size,
         peaks: new Uint8Array(0),
-        from: { infoHash: torrent.infoHash, file: index, link: torrent.state.private ? torrent.link : arrival.link, done: false },
+        ...card,
+        from: {
+          infoHash: torrent.infoHash,
+          file: index,
+          link: torrent.state.private ? torrent.link : arrival.link,
+          done: false,
+        },
       }
       if (!known) await this.#library.add(memo)
       else if (known.deleted) await this.#library.restore([known.id])
@@ -170,7 +194,8 @@ export class Receiving {
   }
 
   async #complete(id: string, torrent: Torrent): Promise<void> {
-    const memo = this.#library.get(id)
+    // Also a deleted one, as Undo may bring it back.
+    const memo = await this.#library.db.memo(id)
     if (!memo) return
     const drawn = memo.peaks.length && memo.duration ? {} : await decode(await torrent.files[memo.from!.file]!.blob())
     if (memo.from!.done && !('peaks' in drawn)) return

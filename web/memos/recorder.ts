@@ -19,7 +19,7 @@ export type Reason = 'stopped' | 'cancelled' | 'unplugged' | 'full' | 'failed'
 
 export interface Outcome {
   reason: Reason
-  /** undefined when nothing had been recorded, or it could not be made a memo yet. A cancelled one is marked deleted. */
+  /** Marked as deleted when it was cancelled; undefined when nothing was recorded, or no memo could be made yet. */
   memo?: Memo
   error?: unknown
 }
@@ -165,7 +165,11 @@ export class Recorder extends Emitter<RecorderEvents> {
     const mimeType = recordingType((type) => MediaRecorder.isTypeSupported(type))
     const recorder = new MediaRecorder(stream, { audioBitsPerSecond: 96_000, ...(mimeType ? { mimeType } : {}) })
     void this.#browser.locks?.request(takeLock(session.id), () => session.finished)
-    await this.#db.beginTake({ id: session.id, started: session.started, type: recorder.mimeType || mimeType || 'audio/webm' })
+    await this.#db.beginTake({
+      id: session.id,
+      started: session.started,
+      type: recorder.mimeType || mimeType || 'audio/webm',
+    })
     if (this.#session !== session) return this.#db.endTake(session.id)
 
     session.recorder = recorder
@@ -262,7 +266,8 @@ export class Recorder extends Emitter<RecorderEvents> {
 
 export const thisBrowser = (): Browser => ({
   getUserMedia: (constraints) =>
-    navigator.mediaDevices?.getUserMedia(constraints) ?? Promise.reject(new DOMException('no microphone here', 'SecurityError')),
+    navigator.mediaDevices?.getUserMedia(constraints) ??
+    Promise.reject(new DOMException('no microphone here', 'SecurityError')),
   MediaRecorder: globalThis.MediaRecorder,
   meter: (stream) => {
     try {

@@ -1,4 +1,4 @@
-/** Memos that go to others: the engine seeds their bytes where they lie, and their links outlive renames and reloads. */
+/** Memos that go to others: the engine seeds their bytes where they lie; links outlive renames and reloads. */
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { makeBundle, partOf } from './bundle.ts'
@@ -55,7 +55,8 @@ export class Sharing extends Emitter<{ change: void }> {
       for (const kind of kindsOf(memo)) await this.share(memo, kind).catch(reportError)
       if (memo.from) this.#receiving.open(memo.from.link)
     }
-    for (const bundle of await this.#library.db.bundles()) await this.#seedBundle(bundle.links, bundle.infoHash).catch(reportError)
+    for (const bundle of await this.#library.db.bundles())
+      await this.#seedBundle(bundle.links, bundle.infoHash).catch(reportError)
   }
 
   /** The memo was deleted for good. */
@@ -70,7 +71,9 @@ export class Sharing extends Emitter<{ change: void }> {
 
   /** Somebody is fetching something that nobody else has. */
   get busy(): boolean {
-    return [...this.#torrents].some((torrent) => torrent.state.peers.some((peer) => peer.progress < 1) && !this.status(torrent).safe)
+    return [...this.#torrents].some(
+      (torrent) => torrent.state.peers.some((peer) => peer.progress < 1) && !this.status(torrent).safe,
+    )
   }
 
   /** The sound itself. */
@@ -99,7 +102,12 @@ export class Sharing extends Emitter<{ change: void }> {
   async #seedBundle(links: readonly string[], known?: string): Promise<Torrent> {
     const node = await this.#node()
     const title = `${links.length} memos`
-    const torrent = await node.seed(makeBundle(links), { name: title, private: true, known, card: { kind: 'memos', title } })
+    const torrent = await node.seed(makeBundle(links), {
+      name: title,
+      private: true,
+      known,
+      card: { kind: 'memos', title },
+    })
     await this.#library.db.addBundle({ infoHash: torrent.infoHash, links: [...links] })
     return this.#watch(torrent)
   }

@@ -2,17 +2,57 @@ import { describe, expect, it } from 'vitest'
 import type { PeerState, TorrentState, TrackerState } from '../engine/types.ts'
 import { failure, patience, receiving, sending } from './standing.ts'
 
-const peer = (more: Partial<PeerState> = {}): PeerState => ({ id: 'p', client: '', kind: 'direct', downloadSpeed: 0, uploadSpeed: 0, progress: 0.4, ...more })
+const peer = (more: Partial<PeerState> = {}): PeerState => ({
+  id: 'p',
+  client: '',
+  kind: 'direct',
+  downloadSpeed: 0,
+  uploadSpeed: 0,
+  progress: 0.4,
+  ...more,
+})
 const tracker = (more: Partial<TrackerState> = {}): TrackerState => ({ url: 'ws://t', status: 'working', ...more })
 const state = (more: Partial<TorrentState> = {}): TorrentState => ({
-  infoHash: 'a'.repeat(40), name: '', private: true, status: 'finding', ready: false, done: false, length: 0, files: [], progress: 0, downloaded: 0,
-  uploaded: 0, downloadSpeed: 0, uploadSpeed: 0, peers: [], trackers: [tracker()], linksTried: 0, linksFailed: 0, magnetURI: '', link: '', ...more,
+  infoHash: 'a'.repeat(40),
+  name: '',
+  private: true,
+  status: 'finding',
+  ready: false,
+  done: false,
+  length: 0,
+  files: [],
+  progress: 0,
+  downloaded: 0,
+  uploaded: 0,
+  downloadSpeed: 0,
+  uploadSpeed: 0,
+  peers: [],
+  trackers: [tracker()],
+  linksTried: 0,
+  linksFailed: 0,
+  magnetURI: '',
+  link: '',
+  ...more,
 })
 
 describe('the receiver', () => {
   it('sees Finding, Connecting, 43 %, Saved', () => {
-    const half = { status: 'downloading', ready: true, length: 1_000_000, downloaded: 430_000, progress: 0.4399, downloadSpeed: 51_000 } as const
-    const stages = [undefined, state(), state({ status: 'connecting' }), state({ status: 'downloading' }), state(half), state({ ...half, done: true })]
+    const half = {
+      status: 'downloading',
+      ready: true,
+      length: 1_000_000,
+      downloaded: 430_000,
+      progress: 0.4399,
+      downloadSpeed: 51_000,
+    } as const
+    const stages = [
+      undefined,
+      state(),
+      state({ status: 'connecting' }),
+      state({ status: 'downloading' }),
+      state(half),
+      state({ ...half, done: true }),
+    ]
     const seen = stages.map((stage) => receiving(stage, 0, true))
     expect(seen.map(({ phase }) => phase)).toEqual(['Finding', 'Finding', 'Connecting', 'Connecting', '43 %', 'Saved'])
     expect(seen.map(({ share }) => share)).toEqual([undefined, undefined, undefined, undefined, 0.4399, 1])
@@ -48,15 +88,28 @@ describe('the sender', () => {
   it('keeps the page open until somebody else has all of it', () => {
     expect(text({})).toMatchObject({ safe: false })
     expect(text({}).text).toContain('Nobody has it yet')
-    expect(text({ peers: [peer()], uploadSpeed: 1_200_000 }).text).toBe('1 other is fetching it: 40 %, 1.2 MB per second. Keep this page open.')
-    expect(text({ peers: [peer(), peer({ id: 'q', progress: 0.9 })] })).toMatchObject({ safe: false, text: '2 others are fetching it: 90 %. Keep this page open.' })
+    expect(text({ peers: [peer()], uploadSpeed: 1_200_000 }).text).toBe(
+      '1 other is fetching it: 40 %, 1.2 MB per second. Keep this page open.',
+    )
+    expect(text({ peers: [peer(), peer({ id: 'q', progress: 0.9 })] })).toMatchObject({
+      safe: false,
+      text: '2 others are fetching it: 90 %. Keep this page open.',
+    })
     expect(text({}, 1)).toEqual({ safe: true, text: '1 other has all of it. You may close this page.' })
-    expect(text({ trackers: [tracker({ seeders: 3 })] })).toEqual({ safe: true, text: '2 others have all of it. You may close this page.' })
-    expect(text({ peers: [peer()] }, 2)).toMatchObject({ safe: true, text: '2 others have it. 1 other is fetching it: 40 %.' })
+    expect(text({ trackers: [tracker({ seeders: 3 })] })).toEqual({
+      safe: true,
+      text: '2 others have all of it. You may close this page.',
+    })
+    expect(text({ peers: [peer()] }, 2)).toMatchObject({
+      safe: true,
+      text: '2 others have it. 1 other is fetching it: 40 %.',
+    })
   })
 
   it('does not count web seeds, nor itself', () => {
-    expect(text({ peers: [peer({ kind: 'webseed', progress: 0 })], trackers: [tracker({ seeders: 1 })] }).safe).toBe(false)
+    expect(text({ peers: [peer({ kind: 'webseed', progress: 0 })], trackers: [tracker({ seeders: 1 })] }).safe).toBe(
+      false,
+    )
   })
 
   it('says when nobody can find it', () => {

@@ -23,10 +23,20 @@ export function receiving(state: TorrentState | undefined, idle: number, online:
   if (state?.ready && (state.progress > 0 || state.status === 'downloading')) {
     const left = Math.max(0, state.length - state.downloaded)
     const speed = state.downloadSpeed > 0 ? `, ${bytes(state.downloadSpeed)} per second` : ''
-    return { phase: `${Math.floor(state.progress * 100)} %`, text: `${bytes(left)} to go${speed}`, share: state.progress, cause }
+    return {
+      phase: `${Math.floor(state.progress * 100)} %`,
+      text: `${bytes(left)} to go${speed}`,
+      share: state.progress,
+      cause,
+    }
   }
   if (state?.status === 'connecting' || state?.status === 'downloading') {
-    return { phase: 'Connecting', text: 'The sender was found; a direct connection is being made.', share: undefined, cause }
+    return {
+      phase: 'Connecting',
+      text: 'The sender was found; a direct connection is being made.',
+      share: undefined,
+      cause,
+    }
   }
   return { phase: 'Finding', text: 'Looking for whoever has it.', share: undefined, cause }
 }
@@ -61,10 +71,15 @@ function causeOf(state: TorrentState | undefined, online: boolean): { title: str
 /** What an error of the engine means for somebody who opened a link. again: trying again may help. */
 export function failure(error: unknown): { title: string; text: string; again: boolean } {
   const code = (error as { code?: unknown } | undefined)?.code
-  const message = error instanceof Error ? error.message : ''
+  // Only the engine's own messages are words for people.
+  const message = code && error instanceof Error ? error.message : ''
   switch (code) {
     case 'bad-link':
-      return { title: 'This link is not complete', text: 'A part of it was lost on the way. Ask for it again, and copy all of it.', again: false }
+      return {
+        title: 'This link is not complete',
+        text: 'A part of it was lost on the way. Ask for it again, and copy all of it.',
+        again: false,
+      }
     case 'wrong-key':
       return {
         title: 'The key in this link is wrong',
@@ -72,11 +87,23 @@ export function failure(error: unknown): { title: string; text: string; again: b
         again: false,
       }
     case 'no-space':
-      return { title: 'This device is full', text: 'Make some room and try again. What is already here stays.', again: true }
+      return {
+        title: 'This device is full',
+        text: 'Make some room and try again. What is already here stays.',
+        again: true,
+      }
     case 'unsupported':
-      return { title: 'This browser cannot receive it', text: message || 'Use a current Chrome, Edge, Firefox or Safari, over https://.', again: false }
+      return {
+        title: 'This browser cannot receive it',
+        text: message || 'Use a current Chrome, Edge, Firefox or Safari, over https://.',
+        again: false,
+      }
     case 'removed':
-      return { title: 'This was removed', text: 'It was deleted here, perhaps in another tab. Try again to fetch it anew.', again: true }
+      return {
+        title: 'This was removed',
+        text: 'It was deleted here, perhaps in another tab. Try again to fetch it anew.',
+        again: true,
+      }
     default:
       return { title: 'This could not be received', text: message || 'Try again.', again: true }
   }
@@ -88,15 +115,25 @@ export function sending(state: TorrentState, had: number): { text: string; safe:
   const fetching = peers.filter((peer) => peer.progress < 1)
   const seeders = Math.max(0, ...state.trackers.map((tracker) => tracker.seeders ?? 0)) - 1
   const have = Math.max(had, peers.length - fetching.length, seeders)
-  const people = (count: number, one: string, many: string) => (count === 1 ? `1 other ${one}` : `${count} others ${many}`)
+  const people = (count: number, one: string, many: string) =>
+    count === 1 ? `1 other ${one}` : `${count} others ${many}`
   if (fetching.length) {
     const far = Math.floor(Math.max(...fetching.map((peer) => peer.progress)) * 100)
     const speed = state.uploadSpeed > 0 ? `, ${bytes(state.uploadSpeed)} per second` : ''
     const now = `${people(fetching.length, 'is', 'are')} fetching it: ${far} %${speed}.`
-    return have > 0 ? { text: `${people(have, 'has', 'have')} it. ${now}`, safe: true } : { text: `${now} Keep this page open.`, safe: false }
+    return have > 0
+      ? { text: `${people(have, 'has', 'have')} it. ${now}`, safe: true }
+      : { text: `${now} Keep this page open.`, safe: false }
   }
   if (have > 0) return { text: `${people(have, 'has', 'have')} all of it. You may close this page.`, safe: true }
   const unreachable = state.trackers.length && state.trackers.every((tracker) => tracker.status === 'failed')
-  if (unreachable) return { text: 'The server that introduces peers cannot be reached, so nobody can find this yet. It is tried again by itself.', safe: false }
-  return { text: 'Nobody has it yet. Keep this page open until somebody does: nothing is stored in between.', safe: false }
+  if (unreachable)
+    return {
+      text: 'The server that introduces peers cannot be reached, so nobody can find this yet. It goes on by itself.',
+      safe: false,
+    }
+  return {
+    text: 'Nobody has it yet. Keep this page open until somebody does: nothing is stored in between.',
+    safe: false,
+  }
 }

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { ago, bytes, cleanTitle, clock, defaultTitle, extension, fileName, formatName, longDate, untitled } from './titles.ts'
+import {
+  ago,
+  bytes,
+  cleanTitle,
+  clock,
+  defaultTitle,
+  extension,
+  fileName,
+  formatName,
+  longDate,
+  untitled,
+} from './titles.ts'
 
 describe('titles', () => {
   it('is named after day and time', () => {
@@ -23,7 +34,14 @@ describe('titles', () => {
   })
 
   it('tells sizes', () => {
-    expect([0, 1, 999, 1000, 51_234, 1_234_567].map(bytes)).toEqual(['0 bytes', '1 byte', '999 bytes', '1 kB', '51 kB', '1.2 MB'])
+    expect([0, 1, 999, 1000, 51_234, 1_234_567].map(bytes)).toEqual([
+      '0 bytes',
+      '1 byte',
+      '999 bytes',
+      '1 kB',
+      '51 kB',
+      '1.2 MB',
+    ])
   })
 })
 

@@ -14,9 +14,17 @@ const block = (time: number, fill = 7) => el('a3', Uint8Array.of(0x81, time >> 8
 const ebml = el('1a45dfa3', el('4282', new TextEncoder().encode('webm')))
 const info = el('1549a966', el('2ad7b1', hex('0f4240')), el('4d80', new TextEncoder().encode('muxer')))
 const tracks = el('1654ae6b', el('ae', el('d7', Uint8Array.of(1))))
-const cluster = (time: number, ...blocks: Uint8Array[]) => [unknown('1f43b675'), el('e7', Uint8Array.of(time >> 8, time & 255)), ...blocks]
-const clusters = [...cluster(0, block(0), block(60), block(120)), ...cluster(1000, block(0), block(60), block(500), block(560))]
-const recorded = (...parts: Uint8Array[]) => new Blob([ebml, unknown('18538067'), ...parts] as BlobPart[], { type: 'audio/webm;codecs=opus' })
+const cluster = (time: number, ...blocks: Uint8Array[]) => [
+  unknown('1f43b675'),
+  el('e7', Uint8Array.of(time >> 8, time & 255)),
+  ...blocks,
+]
+const clusters = [
+  ...cluster(0, block(0), block(60), block(120)),
+  ...cluster(1000, block(0), block(60), block(500), block(560)),
+]
+const recorded = (...parts: Uint8Array[]) =>
+  new Blob([ebml, unknown('18538067'), ...parts] as BlobPart[], { type: 'audio/webm;codecs=opus' })
 const bytesOf = async (blob: Blob) => new Uint8Array(await blob.arrayBuffer())
 
 const find = (all: Uint8Array, part: Uint8Array, from = 0) => {
@@ -41,7 +49,8 @@ describe('a recorded WebM', () => {
     expect([...all.subarray(first)]).toEqual(clusters.flatMap((part) => [...part]))
 
     const positions = []
-    for (let at = find(all, hex('f1 01')); at >= 0 && at < first; at = find(all, hex('f1 01'), at + 1)) positions.push(Number(view.getBigUint64(at + 9)))
+    for (let at = find(all, hex('f1 01')); at >= 0 && at < first; at = find(all, hex('f1 01'), at + 1))
+      positions.push(Number(view.getBigUint64(at + 9)))
     expect(positions).toEqual([first - segment, find(all, hex('1f43b675'), first + 1) - segment])
   })
 
@@ -72,11 +81,17 @@ describe('a recorded WebM', () => {
 
   it('never hangs or throws on damaged bytes', async () => {
     const good = await bytesOf(recorded(info, tracks, ...clusters))
-    await fc.assert(fc.asyncProperty(fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { maxLength: 8 }), fc.nat(good.length), async (damage, length) => {
-      const bytes = good.slice(0, length)
-      for (const [at, byte] of damage) if (at < length) bytes[at] = byte
-      const mended = await seekable(new Blob([bytes]))
-      if (mended) expect(mended.blob.size).toBeLessThan(length + 4096)
-    }))
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { maxLength: 8 }),
+        fc.nat(good.length),
+        async (damage, length) => {
+          const bytes = good.slice(0, length)
+          for (const [at, byte] of damage) if (at < length) bytes[at] = byte
+          const mended = await seekable(new Blob([bytes]))
+          if (mended) expect(mended.blob.size).toBeLessThan(length + 4096)
+        },
+      ),
+    )
   })
 })

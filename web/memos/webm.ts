@@ -8,9 +8,28 @@
  * the whole as it is: undefined.
  */
 const id = {
-  ebml: 0x1a45dfa3, segment: 0x18538067, seekHead: 0x114d9b74, void: 0xec, crc: 0xbf, info: 0x1549a966, tracks: 0x1654ae6b,
-  tags: 0x1254c367, cues: 0x1c53bb6b, cluster: 0x1f43b675, scale: 0x2ad7b1, duration: 0x4489, title: 0x7ba9, timestamp: 0xe7,
-  simpleBlock: 0xa3, blockGroup: 0xa0, block: 0xa1, cuePoint: 0xbb, cueTime: 0xb3, cuePositions: 0xb7, cueTrack: 0xf7, cueCluster: 0xf1,
+  ebml: 0x1a45dfa3,
+  segment: 0x18538067,
+  seekHead: 0x114d9b74,
+  void: 0xec,
+  crc: 0xbf,
+  info: 0x1549a966,
+  tracks: 0x1654ae6b,
+  tags: 0x1254c367,
+  cues: 0x1c53bb6b,
+  cluster: 0x1f43b675,
+  scale: 0x2ad7b1,
+  duration: 0x4489,
+  title: 0x7ba9,
+  timestamp: 0xe7,
+  simpleBlock: 0xa3,
+  blockGroup: 0xa0,
+  block: 0xa1,
+  cuePoint: 0xbb,
+  cueTime: 0xb3,
+  cuePositions: 0xb7,
+  cueTrack: 0xf7,
+  cueCluster: 0xf1,
 }
 const topLevel = new Set([id.cluster, id.cues, id.tags, id.seekHead, id.info, id.tracks])
 const maxHead = 256 * 1024
@@ -117,7 +136,8 @@ async function rebuild(blob: Blob, title?: string): Promise<Seekable> {
     if (!next || next.end > maxHead) throw new Unexpected()
     if (next.id === id.info) info = await reader.data(next)
     else if (next.id === id.tracks || next.id === id.tags) kept.push(write(next.id, await reader.data(next)))
-    else if (next.id !== id.seekHead && next.id !== id.void && next.id !== id.crc && next.id !== id.cues) throw new Unexpected()
+    else if (next.id !== id.seekHead && next.id !== id.void && next.id !== id.crc && next.id !== id.cues)
+      throw new Unexpected()
     at = next.end
   }
   if (!info) throw new Unexpected()
@@ -127,13 +147,30 @@ async function rebuild(blob: Blob, title?: string): Promise<Seekable> {
   if (!scale || !end) throw new Unexpected()
 
   const rewritten = [id.duration, id.void, id.crc, ...(title ? [id.title] : [])]
-  const newInfo = write(id.info, ...fields.filter((field) => !rewritten.includes(field.id)).map((field) => write(field.id, field.bytes)),
-    ...(title ? [write(id.title, new TextEncoder().encode(title))] : []), write(id.duration, float(end)))
+  const newInfo = write(
+    id.info,
+    ...fields.filter((field) => !rewritten.includes(field.id)).map((field) => write(field.id, field.bytes)),
+    ...(title ? [write(id.title, new TextEncoder().encode(title))] : []),
+    write(id.duration, float(end)),
+  )
   const every = Math.ceil(clusters.length / maxCues)
   const cued = clusters.filter((_, i) => i % every === 0)
   // The length of Cues does not depend on the positions in it, so they can be counted from it.
-  const cues = (before: number) => write(id.cues, ...cued.map((cluster) => write(id.cuePoint, write(id.cueTime, big(cluster.time)),
-    write(id.cuePositions, write(id.cueTrack, Uint8Array.of(track)), write(id.cueCluster, big(before + cluster.at - at))))))
+  const cues = (before: number) =>
+    write(
+      id.cues,
+      ...cued.map((cluster) =>
+        write(
+          id.cuePoint,
+          write(id.cueTime, big(cluster.time)),
+          write(
+            id.cuePositions,
+            write(id.cueTrack, Uint8Array.of(track)),
+            write(id.cueCluster, big(before + cluster.at - at)),
+          ),
+        ),
+      ),
+    )
   const length = [newInfo, ...kept, cues(0)].reduce((sum, part) => sum + part.length, 0)
   const size = big(length + blob.size - at)
   size[0] = 1
@@ -159,7 +196,8 @@ async function scan(reader: Reader, first: number, segmentEnd: number): Promise<
     } else if (topLevel.has(next.id) || !cluster || next.end === Infinity) {
       throw new Unexpected()
     } else {
-      if (next.id === id.timestamp) cluster.time = uint((await reader.at(next.data, 8)).subarray(0, Math.min(8, next.end - next.data)))
+      if (next.id === id.timestamp)
+        cluster.time = uint((await reader.at(next.data, 8)).subarray(0, Math.min(8, next.end - next.data)))
       else if (next.id === id.simpleBlock || next.id === id.block) {
         const block = await reader.at(next.data, 3)
         if (block.length < 3) break
@@ -181,7 +219,7 @@ async function scan(reader: Reader, first: number, segmentEnd: number): Promise<
 /** The elements inside one, in bytes that are all here. */
 function children(bytes: Bytes): { id: number; bytes: Bytes }[] {
   const found = []
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const next = element(bytes.subarray(at), at)
     if (!next || next.end > bytes.length) throw new Unexpected()
     found.push({ id: next.id, bytes: bytes.subarray(next.data, next.end) })

@@ -10,7 +10,11 @@ export abstract class PageElement extends LitElement {
   }
 
   /** Draws again at that event, as long as this is on the page; call it from connectedCallback. */
-  protected watch<Events, K extends keyof Events>(emitter: Emitter<Events>, event: K, then?: (value: Events[K]) => void): void {
+  protected watch<Events, K extends keyof Events>(
+    emitter: Emitter<Events>,
+    event: K,
+    then?: (value: Events[K]) => void,
+  ): void {
     this.onLeave(emitter.on(event, (value) => (then ? then(value) : this.requestUpdate())))
   }
 

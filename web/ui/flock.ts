@@ -31,8 +31,14 @@ export function birds(column: number, loud: number, reach: number): Bird[] {
   const spread = loud * reach
   const count = 1 + Math.round(spread / 3.4)
   return Array.from({ length: count }, (_, i) => {
-    if (i === 0) return { dx: 0, dy: (chance(column, 0) - 0.5) * Math.min(2, spread), radius: 1, shade: loud > 0.06 ? 2 : 0 }
-    const [side, far, aside, size] = [1, 2, 3, 4].map((salt) => chance(column, i * 7 + salt)) as [number, number, number, number]
+    if (i === 0)
+      return { dx: 0, dy: (chance(column, 0) - 0.5) * Math.min(2, spread), radius: 1, shade: loud > 0.06 ? 2 : 0 }
+    const [side, far, aside, size] = [1, 2, 3, 4].map((salt) => chance(column, i * 7 + salt)) as [
+      number,
+      number,
+      number,
+      number,
+    ]
     // Dense in the middle, a few stragglers outside.
     const out = ((i - far) / (count - 1)) ** 1.15
     return {
@@ -85,7 +91,8 @@ export function draw(context: CanvasRenderingContext2D, triples: number[], colou
 }
 
 /** The value of a colour token where an element stands. */
-export const colour = (element: Element, token: string): string => getComputedStyle(element).getPropertyValue(token).trim()
+export const colour = (element: Element, token: string): string =>
+  getComputedStyle(element).getPropertyValue(token).trim()
 
 /** Calls then whenever colours may have changed; the returned function stops that. */
 export function onScheme(then: () => void): () => void {

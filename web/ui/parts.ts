@@ -3,18 +3,37 @@ import { encode } from 'uqr'
 import { html, nothing, svg, type TemplateResult } from 'lit'
 
 /** Around a round button: how far something is, 0 to 1. */
-export const ring = (share: number): TemplateResult =>
-  html`<svg class="ring" viewBox="0 0 44 44" aria-hidden="true" focusable="false">
+export const ring = (share: number): TemplateResult => html`
+  <svg class="ring" viewBox="0 0 44 44" aria-hidden="true" focusable="false">
     ${svg`<circle cx="22" cy="22" r="20.5" pathLength="1" stroke-dasharray="${Math.min(1, Math.max(0, share))} 2" />`}
-  </svg>`
+  </svg>
+`
 
 /** share: 0 to 1, or undefined while it is unknown. */
 export const bar = (label: string, share: number | undefined): TemplateResult => {
   const percent = share === undefined ? undefined : Math.floor(share * 100)
-  return html`<div class="bar ${percent === undefined ? 'unknown' : ''}" role="progressbar" aria-label=${label} aria-valuemin="0" aria-valuemax="100"
-    aria-valuenow=${percent ?? nothing}>
-    <svg viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true" focusable="false">${svg`<rect width=${percent ?? 30} height="1" />`}</svg>
-  </div>`
+  return html`
+    <div
+      class="bar ${percent === undefined ? 'unknown' : ''}"
+      role="progressbar"
+      aria-label=${label}
+      aria-valuemin="0"
+      aria-valuemax="100"
+      aria-valuenow=${percent ?? nothing}
+    >
+      ${
+        percent === undefined
+          ? html`
+              <i></i>
+            `
+          : html`
+              <svg viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true" focusable="false">
+                ${svg`<rect width=${percent} height="1" />`}
+              </svg>
+            `
+      }
+    </div>
+  `
 }
 
 /** Dark on light in both schemes, as cameras want it. */
@@ -22,15 +41,18 @@ export function qr(text: string, label: string): TemplateResult {
   const { data, size } = encode(text, { border: 3, ecc: 'L' })
   let path = ''
   for (const [y, row] of data.entries()) for (const [x, dark] of row.entries()) if (dark) path += `M${x} ${y}h1v1h-1z`
-  return html`<svg class="qr" viewBox="0 0 ${size} ${size}" role="img" aria-label=${label} shape-rendering="crispEdges">
-    ${svg`<rect width=${size} height=${size} fill="#fff" /><path d=${path} fill="#000" />`}
-  </svg>`
+  return html`
+    <svg class="qr" viewBox="0 0 ${size} ${size}" role="img" aria-label=${label} shape-rendering="crispEdges">
+      ${svg`<rect width=${size} height=${size} fill="#fff" /><path d=${path} fill="#000" />`}
+    </svg>
+  `
 }
 
 /** Where an address leads nowhere. */
-export const notFound = (text: string): TemplateResult =>
-  html`<section class="blank">
+export const notFound = (text: string): TemplateResult => html`
+  <section class="blank">
     <h1 data-focus tabindex="-1">Nothing is here</h1>
     <p>${text}</p>
     <a class="button primary" href="/">Go to your memos</a>
-  </section>`
+  </section>
+`

@@ -5,7 +5,7 @@ import { icons } from './icons.ts'
 export interface Toast {
   text: string
   action?: { label: string; run: () => void }
-  /** Milliseconds; Infinity stays until closed. Default 5,000. The clock stops while it is pointed at or has the focus. */
+  /** Milliseconds; Infinity stays until closed. Default 5,000. The clock stops under the pointer or the focus. */
   time?: number
   /** It is gone, and its action was not taken. */
   closed?: () => void
@@ -68,15 +68,29 @@ export class Toasts extends PageElement {
   }
 
   protected override render() {
-    return html`<div class="toasts" role="status" aria-live="polite">
-      ${this.#shown.map(
-        (toast) => html`<div class="toast">
-          <span>${toast.text}</span>
-          ${toast.action ? html`<button class="toast-action" @click=${() => this.#close(toast, true)}>${toast.action.label}</button>` : nothing}
-          <button class="toast-close" aria-label="Close this message" @click=${() => this.#close(toast)}>${icons.close}</button>
-        </div>`,
-      )}
-    </div>`
+    return html`
+      <div class="toasts" role="status" aria-live="polite">
+        ${this.#shown.map(
+          (toast) => html`
+            <div class="toast">
+              <span>${toast.text}</span>
+              ${
+                toast.action
+                  ? html`
+                      <button class="toast-action" @click=${() => this.#close(toast, true)}>
+                        ${toast.action.label}
+                      </button>
+                    `
+                  : nothing
+              }
+              <button class="toast-close" aria-label="Close this message" @click=${() => this.#close(toast)}>
+                ${icons.close}
+              </button>
+            </div>
+          `,
+        )}
+      </div>
+    `
   }
 }
 

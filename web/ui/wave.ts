@@ -3,8 +3,8 @@ import { PageElement } from './element.ts'
 import { birds, colour, columns, draw, fit, onScheme, pitch, shades } from './flock.ts'
 
 /**
- * The drawing of a sound, and where in it the player is: a slider, with arrows of five seconds. Tells of a change by the
- * user with a CustomEvent 'seek' whose detail is in seconds.
+ * The drawing of a sound, and where in it the player is: a slider, with arrows of five seconds. Tells of a change by
+ * the user with a CustomEvent 'seek' whose detail is in seconds.
  */
 export class Wave extends PageElement {
   static override properties = {
@@ -60,8 +60,14 @@ export class Wave extends PageElement {
   readonly #key = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return
     const to = {
-      ArrowLeft: this.time - 5, ArrowDown: this.time - 5, ArrowRight: this.time + 5, ArrowUp: this.time + 5,
-      PageDown: this.time - 15, PageUp: this.time + 15, Home: 0, End: this.duration,
+      ArrowLeft: this.time - 5,
+      ArrowDown: this.time - 5,
+      ArrowRight: this.time + 5,
+      ArrowUp: this.time + 5,
+      PageDown: this.time - 15,
+      PageUp: this.time + 15,
+      Home: 0,
+      End: this.duration,
     }[event.key]
     if (to === undefined) return
     event.preventDefault()
@@ -100,7 +106,9 @@ export class Wave extends PageElement {
   }
 
   protected override render() {
-    return html`<canvas aria-hidden="true"></canvas>`
+    return html`
+      <canvas aria-hidden="true"></canvas>
+    `
   }
 
   protected override updated(): void {
@@ -146,7 +154,8 @@ export class Wave extends PageElement {
     this.#flock = shades.map(() => [])
     for (const [i, value] of loud.entries()) {
       const x = (i + 0.5) * (width / loud.length)
-      for (const { dx, dy, radius, shade } of birds(i, value, height / 2 - 3)) this.#flock[shade]!.push(x + dx, height / 2 + dy, radius)
+      for (const { dx, dy, radius, shade } of birds(i, value, height / 2 - 3))
+        this.#flock[shade]!.push(x + dx, height / 2 + dy, radius)
     }
     this.#drawn = this.peaks
   }

@@ -91,63 +91,91 @@ class List extends PageElement {
     return html`
       <div class="list-head">
         <h1 tabindex="-1" ?data-focus=${this.alone}>Memos</h1>
-        ${any
-          ? this.choosing
-            ? html`<button class="button quiet" @click=${() => this.#choose(false)}>Done</button>`
-            : html`<button class="button quiet" @click=${() => this.#choose(true)}>Select</button>`
-          : nothing}
+        ${
+          any
+            ? this.choosing
+              ? html`
+                  <button class="button quiet" @click=${() => this.#choose(false)}>Done</button>
+                `
+              : html`
+                  <button class="button quiet" @click=${() => this.#choose(true)}>Select</button>
+                `
+            : nothing
+        }
       </div>
-      ${library.interrupted.map((take) => this.#interrupted(take))}
-      ${homeless ? this.#homeless() : nothing}
-      ${any
-        ? html`<ul class="rows">
-            ${repeat(library.memos, (memo) => memo.id, (memo) => this.#row(memo))}
-          </ul>`
-        : library.loaded
-          ? empty()
-          : html`<div class="empty"></div>`}
+      ${library.interrupted.map((take) => this.#interrupted(take))} ${homeless ? this.#homeless() : nothing}
+      ${
+        any
+          ? html`
+              <ul class="rows">
+                ${repeat(
+                  library.memos,
+                  (memo) => memo.id,
+                  (memo) => this.#row(memo),
+                )}
+              </ul>
+            `
+          : library.loaded
+            ? empty()
+            : html`
+                <div class="empty"></div>
+              `
+      }
       ${this.choosing ? this.#choice() : this.recording ? nothing : this.#dock()}
       <memos-share-sheet .memos=${this.memos}></memos-share-sheet>
     `
   }
 
   #dock() {
-    return html`<div class="dock">
-      <button class="record" aria-label="Record" @click=${this.#record}><span></span></button>
-      <memos-microphones .memos=${this.memos}></memos-microphones>
-    </div>`
+    return html`
+      <div class="dock">
+        <button class="record" aria-label="Record" @click=${this.#record}><span></span></button>
+        <memos-microphones .memos=${this.memos}></memos-microphones>
+      </div>
+    `
   }
 
   #choice() {
     const count = this.#chosen.size
-    return html`<div class="dock choice">
-      <span class="choice-count" role="status">${count ? `${count} selected` : 'Select memos'}</span>
-      <button class="button icon-only quiet" aria-label="Delete" ?disabled=${!count} @click=${this.#deleteChosen}>${icons.trash}</button>
-      <button class="button primary" ?disabled=${!count} @click=${this.#shareChosen}>${icons.share}Share</button>
-    </div>`
+    return html`
+      <div class="dock choice">
+        <span class="choice-count" role="status">${count ? `${count} selected` : 'Select memos'}</span>
+        <button class="button icon-only quiet" aria-label="Delete" ?disabled=${!count} @click=${this.#deleteChosen}>
+          ${icons.trash}
+        </button>
+        <button class="button primary" ?disabled=${!count} @click=${this.#shareChosen}>${icons.share}Share</button>
+      </div>
+    `
   }
 
   #interrupted(take: Take) {
     const length = this.#lengths.get(take.id)
-    return html`<section class="banner" aria-label="Interrupted recording">
-      <div>
-        <strong>A recording was interrupted</strong>
-        <p>${length === undefined ? '' : `${clock(length)} from `}${longDate(new Date(take.started))}</p>
-      </div>
-      <div class="banner-actions">
-        <button class="button primary" @click=${() => this.memos.recover(take, false)}>Keep</button>
-        <button class="button" @click=${() => this.memos.recover(take, true)}>Discard</button>
-      </div>
-    </section>`
+    return html`
+      <section class="banner" aria-label="Interrupted recording">
+        <div>
+          <strong>A recording was interrupted</strong>
+          <p>${length === undefined ? '' : `${clock(length)} from `}${longDate(new Date(take.started))}</p>
+        </div>
+        <div class="banner-actions">
+          <button class="button primary" @click=${() => this.memos.recover(take, false)}>Keep</button>
+          <button class="button" @click=${() => this.memos.recover(take, true)}>Discard</button>
+        </div>
+      </section>
+    `
   }
 
   #homeless() {
-    return html`<section class="banner" role="alert">
-      <div>
-        <strong>This browser keeps nothing for this page</strong>
-        <p>Memos need its storage. Private windows and some privacy settings switch it off: open the page in an ordinary window.</p>
-      </div>
-    </section>`
+    return html`
+      <section class="banner" role="alert">
+        <div>
+          <strong>This browser keeps nothing for this page</strong>
+          <p>
+            Memos need its storage. Private windows and some privacy settings switch it off: open the page in an
+            ordinary window.
+          </p>
+        </div>
+      </section>
+    `
   }
 
   #row(memo: Memo) {
@@ -161,23 +189,63 @@ class List extends PageElement {
       this.requestUpdate()
     }
     const about = `about-${memo.id}`
-    return html`<li class="row ${loaded ? 'is-loaded' : ''} ${chosen ? 'is-chosen' : ''}">
-      ${this.choosing
-        ? html`<label class="tick"><input type="checkbox" .checked=${chosen} aria-label=${`Select ${memo.title}`} @change=${toggle} />${icons.check}</label>`
-        : html`<button class="play" aria-label=${playing ? 'Pause' : 'Play'} aria-describedby=${about} @click=${() => this.memos.toggle(memo)}>
-            ${playing ? icons.pause : icons.play}${loaded ? ring(player.duration ? player.time / player.duration : 0) : nothing}
-          </button>`}
-      <div class="row-text">
-        <a id=${about} class="row-title" href=${paths.memo(memo.id)} aria-current=${this.current === memo.id ? 'page' : nothing}>${memo.title}</a>
-        ${memo.description ? html`<p class="row-words">${memo.description}</p>` : nothing}
-        <p class="row-facts">
-          <time datetime=${isoDuration(memo.duration)}>${loaded ? `${clock(player.time)} / ` : ''}${clock(memo.duration)}</time>
-          <span aria-hidden="true">·</span>
-          <time datetime=${new Date(memo.created).toISOString()} title=${longDate(new Date(memo.created))}>${ago(memo.created, Date.now())}</time>
-          ${label ? html`<span class="badge ${label.toLowerCase()}">${label}</span>` : nothing}
-        </p>
-      </div>
-    </li>`
+    return html`
+      <li class="row ${loaded ? 'is-loaded' : ''} ${chosen ? 'is-chosen' : ''}">
+        ${
+          this.choosing
+            ? html`
+                <label class="tick">
+                  <input type="checkbox" .checked=${chosen} aria-label=${`Select ${memo.title}`} @change=${toggle} />
+                  ${icons.check}
+                </label>
+              `
+            : html`
+                <button
+                  class="play"
+                  aria-label=${playing ? 'Pause' : 'Play'}
+                  aria-describedby=${about}
+                  @click=${() => this.memos.toggle(memo)}
+                >
+                  ${playing ? icons.pause : icons.play}
+                  ${loaded ? ring(player.duration ? player.time / player.duration : 0) : nothing}
+                </button>
+              `
+        }
+        <div class="row-text">
+          <a
+            id=${about}
+            class="row-title"
+            href=${paths.memo(memo.id)}
+            aria-current=${this.current === memo.id ? 'page' : nothing}
+          >
+            ${memo.title}
+          </a>
+          ${
+            memo.description
+              ? html`
+                  <p class="row-words">${memo.description}</p>
+                `
+              : nothing
+          }
+          <p class="row-facts">
+            <time datetime=${isoDuration(memo.duration)}>
+              ${loaded ? `${clock(player.time)} / ` : ''}${clock(memo.duration)}
+            </time>
+            <span aria-hidden="true">·</span>
+            <time datetime=${new Date(memo.created).toISOString()} title=${longDate(new Date(memo.created))}>
+              ${ago(memo.created, Date.now())}
+            </time>
+            ${
+              label
+                ? html`
+                    <span class="badge ${label.toLowerCase()}">${label}</span>
+                  `
+                : nothing
+            }
+          </p>
+        </div>
+      </li>
+    `
   }
 }
 

@@ -37,8 +37,10 @@ class Live extends PageElement {
   }
 
   protected override render() {
-    return html`<canvas aria-hidden="true"></canvas>
-      <div class="level" role="meter" aria-label="Level" aria-valuemin=${floor} aria-valuemax="0"><i></i></div>`
+    return html`
+      <canvas aria-hidden="true"></canvas>
+      <div class="level" role="meter" aria-label="Level" aria-valuemin=${floor} aria-valuemax="0"><i></i></div>
+    `
   }
 
   #draw(): void {
@@ -63,7 +65,10 @@ class Live extends PageElement {
         flocks[recording ? 1 : 0]![shade]!.push(x + dx, height / 2 + dy + sway, radius)
       }
     }
-    for (const [kind, token] of [[0, '--wave-absent'], [1, '--wave']] as const) {
+    for (const [kind, token] of [
+      [0, '--wave-absent'],
+      [1, '--wave'],
+    ] as const) {
       for (const [shade, triples] of flocks[kind]!.entries()) draw(context, triples, colour(this, token), shade)
     }
     this.#meter()

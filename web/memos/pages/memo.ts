@@ -68,7 +68,8 @@ class MemoPage extends PageElement {
   readonly #write = ({ type, target }: Event): void => {
     const field = target as HTMLTextAreaElement
     const id = field.dataset.memo!
-    const words = field.name === 'title' ? { title: cleanTitle(field.value) } : { description: cleanDescription(field.value) }
+    const words =
+      field.name === 'title' ? { title: cleanTitle(field.value) } : { description: cleanDescription(field.value) }
     if (type === 'change' && words.title) field.value = words.title
     grow(field)
     void this.memos.rewrite(id, words, type === 'change')
@@ -83,30 +84,72 @@ class MemoPage extends PageElement {
 
   protected override render() {
     const memo = this.#memo
-    if (!memo) return this.memos.library.loaded ? notFound('This memo is not on this device: it was deleted, or it was recorded on another one.') : nothing
+    if (!memo)
+      return this.memos.library.loaded
+        ? notFound('This memo is not on this device: it was deleted, or it was recorded on another one.')
+        : nothing
     const arrived = this.#arrival ? (this.#arrival.torrent?.progress ?? 0) : 1
     const label = badge(memo)
-    return html`<article class="memo">
-      <div class="memo-tools">
-        <a class="button quiet memo-back" href=${paths.list}>${icons.back}Memos</a>
-        <button class="button icon-only quiet" aria-label="Download" @click=${() => this.memos.download(memo)}>${icons.download}</button>
-        <button class="button icon-only quiet" aria-label="Delete" @click=${this.#delete}>${icons.trash}</button>
-        <button class="button primary" @click=${() => this.querySelector<ShareSheet>(ShareSheet.tag)!.open([memo])}>${icons.share}Share</button>
-      </div>
-      <h1 class="visually-hidden" tabindex="-1" data-focus>${memo.title}</h1>
-      <textarea name="title" class="memo-title" rows="1" aria-label="Title" maxlength=${maxTitle} autocomplete="off" enterkeyhint="done"
-        @keydown=${blurOnEnter} @input=${this.#write} @change=${this.#write}></textarea>
-      <p class="memo-facts">
-        <time datetime=${new Date(memo.created).toISOString()}>${longDate(new Date(memo.created))}</time>
-        <span>${[formatName(memo.type), bytes(memo.size)].filter(Boolean).join(', ')}</span>
-        ${label ? html`<span class="badge ${label.toLowerCase()}">${label}</span>` : nothing}
-      </p>
-      ${this.#arrival ? html`<div class="memo-arriving">${bar('Received', arrived)}<a href=${paths.receive(memo.from!.link)}>See where it stands</a></div>` : nothing}
-      <memos-player .memos=${this.memos} .memo=${memo} .loaded=${arrived}></memos-player>
-      <textarea name="description" class="memo-words" rows="2" aria-label="Description" placeholder="Add a description" maxlength=${maxDescription}
-        @input=${this.#write} @change=${this.#write}></textarea>
-      <memos-share-sheet .memos=${this.memos}></memos-share-sheet>
-    </article>`
+    return html`
+      <article class="memo">
+        <div class="memo-tools">
+          <a class="button quiet memo-back" href=${paths.list}>${icons.back}Memos</a>
+          <button class="button icon-only quiet" aria-label="Download" @click=${() => this.memos.download(memo)}>
+            ${icons.download}
+          </button>
+          <button class="button icon-only quiet" aria-label="Delete" @click=${this.#delete}>${icons.trash}</button>
+          <button class="button primary" @click=${() => this.querySelector<ShareSheet>(ShareSheet.tag)!.open([memo])}>
+            ${icons.share}Share
+          </button>
+        </div>
+        <h1 class="visually-hidden" tabindex="-1" data-focus>${memo.title}</h1>
+        <textarea
+          name="title"
+          class="memo-title"
+          rows="1"
+          aria-label="Title"
+          maxlength=${maxTitle}
+          autocomplete="off"
+          enterkeyhint="done"
+          @keydown=${blurOnEnter}
+          @input=${this.#write}
+          @change=${this.#write}
+        ></textarea>
+        <p class="memo-facts">
+          <time datetime=${new Date(memo.created).toISOString()}>${longDate(new Date(memo.created))}</time>
+          <span>${[formatName(memo.type), bytes(memo.size)].filter(Boolean).join(', ')}</span>
+          ${
+            label
+              ? html`
+                  <span class="badge ${label.toLowerCase()}">${label}</span>
+                `
+              : nothing
+          }
+        </p>
+        ${
+          this.#arrival
+            ? html`
+                <div class="memo-arriving">
+                  ${bar('Received', arrived)}
+                  <a href=${paths.receive(memo.from!.link)}>See where it stands</a>
+                </div>
+              `
+            : nothing
+        }
+        <memos-player .memos=${this.memos} .memo=${memo} .loaded=${arrived}></memos-player>
+        <textarea
+          name="description"
+          class="memo-words"
+          rows="2"
+          aria-label="Description"
+          placeholder="Add a description"
+          maxlength=${maxDescription}
+          @input=${this.#write}
+          @change=${this.#write}
+        ></textarea>
+        <memos-share-sheet .memos=${this.memos}></memos-share-sheet>
+      </article>
+    `
   }
 }
 

@@ -30,12 +30,18 @@ class Microphones extends PageElement {
     if (this.found.length < 2) return nothing
     const chosen = chosenMicrophone()
     const change = (event: Event) => chooseMicrophone((event.target as HTMLSelectElement).value)
-    return html`<label class="microphones">
-      ${icons.mic}
-      <select aria-label="Microphone" @change=${change}>
-        ${this.found.map(({ id, label }) => html`<option value=${id} ?selected=${id === chosen}>${label}</option>`)}
-      </select>
-    </label>`
+    return html`
+      <label class="microphones">
+        ${icons.mic}
+        <select aria-label="Microphone" @change=${change}>
+          ${this.found.map(
+            ({ id, label }) => html`
+              <option value=${id} ?selected=${id === chosen}>${label}</option>
+            `,
+          )}
+        </select>
+      </label>
+    `
   }
 }
 

@@ -9,7 +9,12 @@ import { clock, isoDuration } from '../titles.ts'
 
 /** The wave of one memo, and what moves through it. */
 class PlayerPart extends PageElement {
-  static override properties = { memos: { attribute: false }, memo: { attribute: false }, peaks: { attribute: false }, loaded: { attribute: false } }
+  static override properties = {
+    memos: { attribute: false },
+    memo: { attribute: false },
+    peaks: { attribute: false },
+    loaded: { attribute: false },
+  }
   declare memos: Memos
   /** undefined as long as there is nothing to play yet. */
   declare memo: Memo | undefined
@@ -58,29 +63,62 @@ class PlayerPart extends PageElement {
   }
 
   protected override render() {
-    const { memo, memos: { player } } = this
+    const {
+      memo,
+      memos: { player },
+    } = this
     const on = memo !== undefined && player.id === memo.id
     const playing = on && player.playing
     const [time, duration] = on ? [player.time, player.duration] : [this.#start, memo?.duration ?? 0]
-    return html`<ui-wave .peaks=${memo?.peaks.length ? memo.peaks : this.peaks} .duration=${duration} .time=${time} .loaded=${this.loaded}
-        @seek=${(event: CustomEvent<number>) => this.#seek(event.detail)}></ui-wave>
+    return html`
+      <ui-wave
+        .peaks=${memo?.peaks.length ? memo.peaks : this.peaks}
+        .duration=${duration}
+        .time=${time}
+        .loaded=${this.loaded}
+        @seek=${(event: CustomEvent<number>) => this.#seek(event.detail)}
+      ></ui-wave>
       <div class="times">
         <time datetime=${isoDuration(time)}>${clock(time)}</time>
         <time datetime=${isoDuration(duration)}>${clock(duration)}</time>
       </div>
       <div class="transport">
         <span class="transport-side"></span>
-        <button class="button icon-only quiet big" aria-label="Back 15 seconds" ?disabled=${!memo} @click=${() => this.#seek(time - 15)}>${icons.back15}</button>
-        <button class="play large ${on && player.waiting ? 'is-waiting' : ''}" aria-label=${playing ? 'Pause' : 'Play'} ?disabled=${!memo} @click=${this.#play}>
+        <button
+          class="button icon-only quiet big"
+          aria-label="Back 15 seconds"
+          ?disabled=${!memo}
+          @click=${() => this.#seek(time - 15)}
+        >
+          ${icons.back15}
+        </button>
+        <button
+          class="play large ${on && player.waiting ? 'is-waiting' : ''}"
+          aria-label=${playing ? 'Pause' : 'Play'}
+          ?disabled=${!memo}
+          @click=${this.#play}
+        >
           ${playing ? icons.pause : icons.play}
         </button>
-        <button class="button icon-only quiet big" aria-label="Forward 15 seconds" ?disabled=${!memo} @click=${() => this.#seek(time + 15)}>${icons.forward15}</button>
+        <button
+          class="button icon-only quiet big"
+          aria-label="Forward 15 seconds"
+          ?disabled=${!memo}
+          @click=${() => this.#seek(time + 15)}
+        >
+          ${icons.forward15}
+        </button>
         <span class="transport-side">
           <select class="rate" aria-label="Speed" @change=${this.#rate}>
-            ${rates.map((rate) => html`<option value=${rate} ?selected=${rate === player.rate}>${rate}×</option>`)}
+            ${rates.map(
+              (rate) => html`
+                <option value=${rate} ?selected=${rate === player.rate}>${rate}×</option>
+              `,
+            )}
           </select>
         </span>
-      </div>`
+      </div>
+    `
   }
 }
 

@@ -88,94 +88,189 @@ class Receive extends PageElement {
   protected override render() {
     if (!this.links.length) return this.#nothing()
     const [arrival] = this.#arrivals
-    if (!arrival) return html`<section class="receive"><h1 tabindex="-1" data-focus>A memo for you</h1></section>`
+    if (!arrival)
+      return html`
+        <section class="receive"><h1 tabindex="-1" data-focus>A memo for you</h1></section>
+      `
     const many = this.#arrivals.length > 1 ? this.#arrivals : arrival.bundle
     return many ? this.#many(many) : this.#one(arrival)
   }
 
   #nothing() {
-    return html`<section class="blank">
-      <h1 tabindex="-1" data-focus>This link is not complete</h1>
-      <p>What comes after the # is missing, and that is the memo’s address. Ask for the link again, and copy all of it.</p>
-      <a class="button primary" href=${paths.list}>Go to your memos</a>
-    </section>`
+    return html`
+      <section class="blank">
+        <h1 tabindex="-1" data-focus>This link is not complete</h1>
+        <p>
+          What comes after the # is missing, and that is the memo’s address. Ask for the link again, and copy all of
+          it.
+        </p>
+        <a class="button primary" href=${paths.list}>Go to your memos</a>
+      </section>
+    `
   }
 
   #one(arrival: Arrival) {
     if (arrival.error) return this.#failed(arrival)
     if (arrival.silent) {
-      return html`<section class="blank">
-        <h1 tabindex="-1" data-focus>There is no sound in this link</h1>
-        <p>It leads to something else: ${arrival.torrent?.files.map((file) => file.name).slice(0, 3).join(', ') || 'nothing at all'}.</p>
-        <a class="button primary" href=${paths.list}>Go to your memos</a>
-      </section>`
+      return html`
+        <section class="blank">
+          <h1 tabindex="-1" data-focus>There is no sound in this link</h1>
+          <p>
+            It leads to something else:
+            ${
+              arrival.torrent?.files
+                .map((file) => file.name)
+                .slice(0, 3)
+                .join(', ') || 'nothing at all'
+            }.
+          </p>
+          <a class="button primary" href=${paths.list}>Go to your memos</a>
+        </section>
+      `
     }
     const standing = this.#standing(arrival)
     const memo = this.#memo(arrival)
     const card = readCard(arrival.torrent?.card)
-    return html`<article class="receive">
-      <p class="receive-for">A memo for you</p>
-      <h1 tabindex="-1" data-focus>${this.#title(arrival) ?? 'On its way'}</h1>
-      ${memo?.description ? html`<p class="receive-words">${memo.description}</p>` : nothing}
-      ${memo || card.peaks ? this.#player(memo, card, standing) : html`<memos-skein></memos-skein>`}
-      ${this.#progress(arrival, standing)}
-    </article>`
+    return html`
+      <article class="receive">
+        <p class="receive-for">A memo for you</p>
+        <h1 tabindex="-1" data-focus>${this.#title(arrival) ?? 'On its way'}</h1>
+        ${
+          memo?.description
+            ? html`
+                <p class="receive-words">${memo.description}</p>
+              `
+            : nothing
+        }
+        ${
+          memo || card.peaks
+            ? this.#player(memo, card, standing)
+            : html`
+                <memos-skein></memos-skein>
+              `
+        }
+        ${this.#progress(arrival, standing)}
+      </article>
+    `
   }
 
   #player(memo: Memo | undefined, { peaks = none, duration = 0 }: MemoCard, { share = 0 }: Standing) {
-    return html`<memos-player .memos=${this.memos} .memo=${memo && { ...memo, duration: memo.duration || duration }} .peaks=${peaks} .loaded=${share}></memos-player>`
+    return html`
+      <memos-player
+        .memos=${this.memos}
+        .memo=${memo && { ...memo, duration: memo.duration || duration }}
+        .peaks=${peaks}
+        .loaded=${share}
+      ></memos-player>
+    `
   }
 
   #progress(arrival: Arrival, standing: Standing) {
     const memo = this.#memo(arrival)
     const saved = arrival.saved
-    return html`<div class="standing ${saved ? 'is-saved' : ''}">
-      <p class="standing-phase" role="status">${saved ? icons.check : nothing}<strong>${standing.phase}</strong> <span>${standing.text}</span></p>
-      ${saved ? nothing : bar('Received', standing.share)}
-      ${saved && memo
-        ? html`<a class="button primary" href=${paths.memo(memo.id)}>Open in your memos</a>`
-        : nothing}
-      ${standing.cause
-        ? html`<div class="cause" role="alert">
-            <strong>${standing.cause.title}</strong>
-            <p>${standing.cause.text}</p>
-            <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
-          </div>`
-        : nothing}
-      ${this.#numbers(arrival)}
-    </div>`
+    return html`
+      <div class="standing ${saved ? 'is-saved' : ''}">
+        <p class="standing-phase" role="status">
+          ${saved ? icons.check : nothing}
+          <strong>${standing.phase}</strong>
+          <span>${standing.text}</span>
+        </p>
+        ${saved ? nothing : bar('Received', standing.share)}
+        ${
+          saved && memo
+            ? html`
+                <a class="button primary" href=${paths.memo(memo.id)}>Open in your memos</a>
+              `
+            : nothing
+        }
+        ${
+          standing.cause
+            ? html`
+                <div class="cause" role="alert">
+                  <strong>${standing.cause.title}</strong>
+                  <p>${standing.cause.text}</p>
+                  <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
+                </div>
+              `
+            : nothing
+        }
+        ${this.#numbers(arrival)}
+      </div>
+    `
   }
 
   #numbers(arrival: Arrival) {
     const state = arrival.torrent?.state
     if (!state) return nothing
     const count = (kind: string) => state.peers.filter((peer) => peer.kind === kind).length
-    const kinds = [count('direct') && `${count('direct')} direct`, count('relayed') && `${count('relayed')} relayed`].filter(Boolean).join(', ')
+    const kinds = [count('direct') && `${count('direct')} direct`, count('relayed') && `${count('relayed')} relayed`]
+      .filter(Boolean)
+      .join(', ')
     const facts: [string, string][] = [
       ['Peers', state.peers.length ? `${state.peers.length}${kinds ? ` (${kinds})` : ''}` : 'None yet'],
       ['Speed', `${bytes(state.downloadSpeed)} per second`],
       ['Received', state.length ? `${bytes(state.downloaded)} of ${bytes(state.length)}` : '0 bytes'],
-      ['Introduced by', state.trackers.map((tracker) => `${hostOf(tracker.url)}: ${tracker.status === 'failed' ? tracker.error || 'failed' : tracker.status}`).join('\n') || 'Nobody'],
+      [
+        'Introduced by',
+        state.trackers
+          .map(
+            (tracker) =>
+              `${hostOf(tracker.url)}: ${tracker.status === 'failed' ? tracker.error || 'failed' : tracker.status}`,
+          )
+          .join('\n') || 'Nobody',
+      ],
       ['Connections tried', `${state.linksTried}, ${state.linksFailed} failed`],
       ['Encrypted', state.private ? 'Yes, the key is in the link' : 'On its way only: this is a public link'],
     ]
-    return html`<details class="numbers">
-      <summary>Details</summary>
-      <dl>${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-    </details>`
+    return html`
+      <details class="numbers">
+        <summary>Details</summary>
+        <dl>
+          ${facts.map(
+            ([name, value]) => html`
+              <div>
+                <dt>${name}</dt>
+                <dd>${value}</dd>
+              </div>
+            `,
+          )}
+        </dl>
+      </details>
+    `
   }
 
   #many(arrivals: readonly Arrival[]) {
     const saved = arrivals.filter((arrival) => arrival.saved).length
-    return html`<section class="receive">
-      <p class="receive-for">For you</p>
-      <h1 tabindex="-1" data-focus>${arrivals.length} memos</h1>
-      <p class="standing-phase" role="status">${saved === arrivals.length ? html`${icons.check}<strong>Saved</strong> <span>They are kept on this device.</span>` : html`<strong>${saved} of ${arrivals.length}</strong> <span>saved</span>`}</p>
-      <ul class="rows">
-        ${arrivals.map((arrival) => this.#row(arrival))}
-      </ul>
-      ${saved === arrivals.length ? html`<a class="button primary" href=${paths.list}>Open your memos</a>` : nothing}
-    </section>`
+    return html`
+      <section class="receive">
+        <p class="receive-for">For you</p>
+        <h1 tabindex="-1" data-focus>${arrivals.length} memos</h1>
+        <p class="standing-phase" role="status">
+          ${
+            saved === arrivals.length
+              ? html`
+                  ${icons.check}
+                  <strong>Saved</strong>
+                  <span>They are kept on this device.</span>
+                `
+              : html`
+                  <strong>${saved} of ${arrivals.length}</strong>
+                  <span>saved</span>
+                `
+          }
+        </p>
+        <ul class="rows">
+          ${arrivals.map((arrival) => this.#row(arrival))}
+        </ul>
+        ${
+          saved === arrivals.length
+            ? html`
+                <a class="button primary" href=${paths.list}>Open your memos</a>
+              `
+            : nothing
+        }
+      </section>
+    `
   }
 
   #row(arrival: Arrival) {
@@ -184,28 +279,63 @@ class Receive extends PageElement {
     const playing = memo !== undefined && player.id === memo.id && player.playing
     const standing = this.#standing(arrival)
     const wrong = arrival.error ? failure(arrival.error) : undefined
-    return html`<li class="row">
-      <button class="play" aria-label=${playing ? 'Pause' : 'Play'} ?disabled=${!memo} @click=${() => memo && this.memos.toggle(memo)}>${playing ? icons.pause : icons.play}</button>
-      <div class="row-text">
-        ${memo ? html`<a class="row-title" href=${paths.memo(memo.id)}>${memo.title}</a>` : html`<span class="row-title">${this.#title(arrival) ?? 'A memo'}</span>`}
-        <p class="row-facts">${wrong ? wrong.title : arrival.saved && memo ? clock(memo.duration) : (standing.cause?.title ?? standing.text)}</p>
-      </div>
-      ${wrong || standing.cause
-        ? html`<button class="button" @click=${() => this.#retry(arrival)}>Retry</button>`
-        : html`<span class="badge ${arrival.saved ? 'received' : 'receiving'}">${arrival.saved ? 'Saved' : standing.phase}</span>`}
-    </li>`
+    return html`
+      <li class="row">
+        <button
+          class="play"
+          aria-label=${playing ? 'Pause' : 'Play'}
+          ?disabled=${!memo}
+          @click=${() => memo && this.memos.toggle(memo)}
+        >
+          ${playing ? icons.pause : icons.play}
+        </button>
+        <div class="row-text">
+          ${
+            memo
+              ? html`
+                  <a class="row-title" href=${paths.memo(memo.id)}>${memo.title}</a>
+                `
+              : html`
+                  <span class="row-title">${this.#title(arrival) ?? 'A memo'}</span>
+                `
+          }
+          <p class="row-facts">
+            ${wrong?.title ?? (arrival.saved && memo ? clock(memo.duration) : (standing.cause?.title ?? standing.text))}
+          </p>
+        </div>
+        ${
+          wrong || standing.cause
+            ? html`
+                <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
+              `
+            : html`
+                <span class="badge ${arrival.saved ? 'received' : 'receiving'}">
+                  ${arrival.saved ? 'Saved' : standing.phase}
+                </span>
+              `
+        }
+      </li>
+    `
   }
 
   #failed(arrival: Arrival) {
     const { title, text, again } = failure(arrival.error)
-    return html`<section class="blank" role="alert">
-      <h1 tabindex="-1" data-focus>${title}</h1>
-      <p>${text}</p>
-      <div class="blank-actions">
-        ${again ? html`<button class="button primary" @click=${() => this.#retry(arrival)}>Retry</button>` : nothing}
-        <a class="button ${again ? '' : 'primary'}" href=${paths.list}>Go to your memos</a>
-      </div>
-    </section>`
+    return html`
+      <section class="blank" role="alert">
+        <h1 tabindex="-1" data-focus>${title}</h1>
+        <p>${text}</p>
+        <div class="blank-actions">
+          ${
+            again
+              ? html`
+                  <button class="button primary" @click=${() => this.#retry(arrival)}>Retry</button>
+                `
+              : nothing
+          }
+          <a class="button ${again ? '' : 'primary'}" href=${paths.list}>Go to your memos</a>
+        </div>
+      </section>
+    `
   }
 }
 

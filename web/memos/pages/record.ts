@@ -41,41 +41,99 @@ class Record extends PageElement {
 
   protected override updated(): void {
     const { recorder } = this.memos
-    const state = { idle: 'New memo', asking: 'New memo', recording: `● ${clock(recorder.saved)}`, paused: `Paused at ${clock(recorder.saved)}`, saving: 'Saving' }
+    const state = {
+      idle: 'New memo',
+      asking: 'New memo',
+      recording: `● ${clock(recorder.saved)}`,
+      paused: `Paused at ${clock(recorder.saved)}`,
+      saving: 'Saving',
+    }
     this.memos.host.title(state[recorder.state])
   }
 
   protected override render() {
     const { recorder, trouble } = this.memos
     const { state } = recorder
-    const words = { idle: 'New memo', asking: 'Waiting for the microphone', recording: 'Recording', paused: 'Paused', saving: 'Saving' }[state]
+    const words = {
+      idle: 'New memo',
+      asking: 'Waiting for the microphone',
+      recording: 'Recording',
+      paused: 'Paused',
+      saving: 'Saving',
+    }[state]
     const running = state === 'recording' || state === 'paused' || state === 'saving'
-    return html`<section class="recording is-${trouble ? 'trouble' : state}">
-      <h1 class="recording-state" tabindex="-1" data-focus aria-live="polite">${trouble ? trouble.title : words}</h1>
-      ${trouble
-        ? html`<div class="trouble" role="alert"><ol>${trouble.steps.map((step) => html`<li>${step}</li>`)}</ol></div>`
-        : html`<time class="timer" role="timer" aria-label="Recorded" datetime=${isoDuration(recorder.saved)}>${clock(recorder.saved)}</time>
-            ${running
-              ? html`<memos-live .recorder=${recorder}></memos-live>
-                  <p class="recording-note">${recorder.microphone}</p>`
-              : html`<p class="recording-note reason">
-                  ${state === 'asking'
-                    ? 'Your browser asks whether this page may use the microphone. It is used for this recording only, and nothing leaves this device until you share it.'
-                    : 'The microphone is asked for when you press Record. Nothing leaves this device until you share it.'}
-                </p>`}`}
-      <div class="controls">
-        ${state === 'idle'
-          ? html`<span></span>
-              <button class="record" aria-label="Record" @click=${this.#record}><span></span></button>
-              <span></span>`
-          : html`<button class="button quiet" ?disabled=${state === 'saving'} @click=${this.#cancel}>Cancel</button>
-              <button class="record stop" aria-label="Stop" ?disabled=${state === 'saving'} @click=${this.#stop}><span></span></button>
-              <button class="button quiet" ?disabled=${state !== 'recording' && state !== 'paused'} @click=${this.#pause}>
-                ${state === 'paused' ? 'Resume' : 'Pause'}
-              </button>`}
-      </div>
-      ${state === 'idle' ? html`<memos-microphones .memos=${this.memos}></memos-microphones><a class="button quiet" href=${paths.list}>${icons.back}All memos</a>` : nothing}
-    </section>`
+    return html`
+      <section class="recording is-${trouble ? 'trouble' : state}">
+        <h1 class="recording-state" tabindex="-1" data-focus aria-live="polite">${trouble ? trouble.title : words}</h1>
+        ${
+          trouble
+            ? html`
+                <div class="trouble" role="alert">
+                  <ol>
+                    ${trouble.steps.map(
+                      (step) => html`
+                        <li>${step}</li>
+                      `,
+                    )}
+                  </ol>
+                </div>
+              `
+            : html`
+                <time class="timer" role="timer" aria-label="Recorded" datetime=${isoDuration(recorder.saved)}>
+                  ${clock(recorder.saved)}
+                </time>
+                ${
+                  running
+                    ? html`
+                        <memos-live .recorder=${recorder}></memos-live>
+                        <p class="recording-note">${recorder.microphone}</p>
+                      `
+                    : html`
+                        <p class="recording-note reason">
+                          ${
+                            state === 'asking'
+                              ? 'The browser asks whether this page may use the microphone, for this recording only.'
+                              : 'The microphone is asked for when you press Record.'
+                          }
+                          Nothing leaves this device until you share it.
+                        </p>
+                      `
+                }
+              `
+        }
+        <div class="controls">
+          ${
+            state === 'idle'
+              ? html`
+                  <span></span>
+                  <button class="record" aria-label="Record" @click=${this.#record}><span></span></button>
+                  <span></span>
+                `
+              : html`
+                  <button class="button quiet" ?disabled=${state === 'saving'} @click=${this.#cancel}>Cancel</button>
+                  <button class="record stop" aria-label="Stop" ?disabled=${state === 'saving'} @click=${this.#stop}>
+                    <span></span>
+                  </button>
+                  <button
+                    class="button quiet"
+                    ?disabled=${state !== 'recording' && state !== 'paused'}
+                    @click=${this.#pause}
+                  >
+                    ${state === 'paused' ? 'Resume' : 'Pause'}
+                  </button>
+                `
+          }
+        </div>
+        ${
+          state === 'idle'
+            ? html`
+                <memos-microphones .memos=${this.memos}></memos-microphones>
+                <a class="button quiet" href=${paths.list}>${icons.back}All memos</a>
+              `
+            : nothing
+        }
+      </section>
+    `
   }
 }
 

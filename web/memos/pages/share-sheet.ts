@@ -12,7 +12,14 @@ import { failure } from '../standing.ts'
 /** A link to one memo or several, and what has become of it. */
 export class ShareSheet extends Sheet {
   static readonly tag = 'memos-share-sheet'
-  static override properties = { ...Sheet.properties, memos: { attribute: false }, kind: { state: true }, torrent: { state: true }, error: { state: true }, copied: { state: true } }
+  static override properties = {
+    ...Sheet.properties,
+    memos: { attribute: false },
+    kind: { state: true },
+    torrent: { state: true },
+    error: { state: true },
+    copied: { state: true },
+  }
   declare memos: Memos
   declare kind: Kind
   declare torrent: Torrent | undefined
@@ -54,7 +61,9 @@ export class ShareSheet extends Sheet {
     const done = await copy(text)
     this.copied = { text, done }
     if (!done) {
-      const field = [...this.querySelectorAll<HTMLInputElement>('input[readonly]')].find((input) => input.value === text)
+      const field = [...this.querySelectorAll<HTMLInputElement>('input[readonly]')].find(
+        (input) => input.value === text,
+      )
       field?.focus()
       field?.select()
     }
@@ -76,29 +85,60 @@ export class ShareSheet extends Sheet {
   protected override content(): TemplateResult {
     const { torrent, error } = this
     return html`
-      ${this.#what.length === 1
-        ? html`<fieldset class="choice-of-link">
-            <legend class="visually-hidden">Who can listen</legend>
-            ${this.#choice('private', 'Private link', icons.lock)}${this.#choice('public', 'Public link', icons.globe)}
-          </fieldset>`
-        : nothing}
+      ${
+        this.#what.length === 1
+          ? html`
+              <fieldset class="choice-of-link">
+                <legend class="visually-hidden">Who can listen</legend>
+                ${this.#choice('private', 'Private link', icons.lock)}
+                ${this.#choice('public', 'Public link', icons.globe)}
+              </fieldset>
+            `
+          : nothing
+      }
       <p class="sheet-words">
-        ${this.kind === 'private'
-          ? 'Anyone with this link can listen. It is encrypted, and the key is only in the link.'
-          : 'Anyone at all can listen, with any WebTorrent program. It is not encrypted.'}
+        ${
+          this.kind === 'private'
+            ? 'Anyone with this link can listen. It is encrypted, and the key is only in the link.'
+            : 'Anyone at all can listen, with any WebTorrent program. It is not encrypted.'
+        }
       </p>
-      ${error ? this.#failed(error) : torrent ? this.#links(torrent) : html`<div class="sheet-wait" role="status">Making the link…</div>`}
+      ${
+        error
+          ? this.#failed(error)
+          : torrent
+            ? this.#links(torrent)
+            : html`
+                <div class="sheet-wait" role="status">Making the link…</div>
+              `
+      }
     `
   }
 
   #choice(kind: Kind, text: string, icon: TemplateResult) {
-    return html`<label><input type="radio" name="kind" value=${kind} .checked=${this.kind === kind} @change=${() => this.#make(kind)} /><span>${icon}${text}</span></label>`
+    return html`
+      <label>
+        <input
+          type="radio"
+          name="kind"
+          value=${kind}
+          .checked=${this.kind === kind}
+          @change=${() => this.#make(kind)}
+        />
+        <span>${icon}${text}</span>
+      </label>
+    `
   }
 
   #failed(error: unknown) {
     const { title, text } = failure(error)
-    return html`<div class="cause" role="alert"><strong>${title}</strong><p>${text}</p>
-      <button class="button" @click=${() => this.#make(this.kind)}>Try again</button></div>`
+    return html`
+      <div class="cause" role="alert">
+        <strong>${title}</strong>
+        <p>${text}</p>
+        <button class="button" @click=${() => this.#make(this.kind)}>Try again</button>
+      </div>
+    `
   }
 
   #links(torrent: Torrent) {
@@ -109,20 +149,52 @@ export class ShareSheet extends Sheet {
         <div class="share-links">
           ${this.#link('Link', 'Copy link', torrent.link)}
           ${this.kind === 'public' ? this.#link('Magnet', 'Copy magnet', torrent.magnetURI) : nothing}
-          ${'share' in navigator ? html`<button class="button" @click=${this.#send}>${icons.share}Send with…</button>` : nothing}
+          ${
+            'share' in navigator
+              ? html`
+                  <button class="button" @click=${this.#send}>${icons.share}Send with…</button>
+                `
+              : nothing
+          }
         </div>
       </div>
-      <p class="delivery ${safe ? 'safe' : ''}" role="status">${safe ? icons.check : html`<span class="pulse" aria-hidden="true"></span>`}<span>${text}</span></p>
+      <p class="delivery ${safe ? 'safe' : ''}" role="status">
+        ${
+          safe
+            ? icons.check
+            : html`
+                <span class="pulse" aria-hidden="true"></span>
+              `
+        }
+        <span>${text}</span>
+      </p>
     `
   }
 
   #link(label: string, action: string, text: string) {
     const copied = this.copied?.text === text ? this.copied : undefined
-    return html`<div class="link">
-      <input readonly aria-label=${label} .value=${text} @focus=${(event: Event) => (event.target as HTMLInputElement).select()} />
-      <button class="button ${label === 'Link' ? 'primary' : ''}" aria-label=${action} @click=${() => this.#copy(text)}>${copied?.done ? icons.check : icons.link}${copied?.done ? 'Copied' : action}</button>
-      <span class="link-note" role="status">${!copied ? '' : copied.done ? html`<span class="visually-hidden">${label} copied</span>` : 'The browser does not let the page copy. The link is selected: copy it yourself.'}</span>
-    </div>`
+    const refused = copied?.done === false
+    return html`
+      <div class="link">
+        <input
+          readonly
+          aria-label=${label}
+          .value=${text}
+          @focus=${(event: Event) => (event.target as HTMLInputElement).select()}
+        />
+        <button
+          class="button ${label === 'Link' ? 'primary' : ''}"
+          aria-label=${action}
+          @click=${() => this.#copy(text)}
+        >
+          ${copied?.done ? icons.check : icons.link}${copied?.done ? 'Copied' : action}
+        </button>
+        <span class=${refused ? 'link-note' : 'visually-hidden'} role="status">
+          ${refused ? 'The browser does not let the page copy. The link is selected: copy it yourself.' : ''}
+          ${copied?.done ? `${label} copied` : ''}
+        </span>
+      </div>
+    `
   }
 }
 
