@@ -136,7 +136,7 @@ export class Links implements OfferDesk {
       this.#links.add(link)
       await pc.setRemoteDescription({ type: 'offer', sdp })
       await pc.setLocalDescription(await pc.createAnswer())
-      await gathered(pc)
+      await gathered(pc, iceServers.length > 0)
       return link.ended ? undefined : pc.localDescription?.sdp
     } catch {
       link?.dismiss()
@@ -192,10 +192,11 @@ export class Links implements OfferDesk {
     this.#gathering++
     let pc: RTCPeerConnection | undefined
     try {
-      pc = this.#connect(await this.#iceServers())
+      const iceServers = await this.#iceServers()
+      pc = this.#connect(iceServers)
       const first = pc.createDataChannel(toHex(random(20)))
       await pc.setLocalDescription(await pc.createOffer())
-      await gathered(pc)
+      await gathered(pc, iceServers.length > 0)
       const sdp = pc.localDescription!.sdp
       if (this.#destroyed) throw undefined
       const stale = Date.now() + freshFor

@@ -13,10 +13,10 @@ export function plausible(sdp: unknown): sdp is string {
 
 /**
  * Resolves when the local description is worth sending: all candidates are in, or an address that strangers can
- * reach and what came shortly after it, or what is there when patience runs out. There is no trickle: the tracker
- * carries one message each way.
+ * reach (without servers, any address) and what came shortly after it, or what is there when patience runs out. There
+ * is no trickle: the tracker carries one message each way.
  */
-export function gathered(pc: RTCPeerConnection, linger = 250, patience = 3000): Promise<void> {
+export function gathered(pc: RTCPeerConnection, servers: boolean, patience = 3000): Promise<void> {
   return new Promise((resolve) => {
     const settle = () => {
       clearTimeout(timer)
@@ -29,10 +29,10 @@ export function gathered(pc: RTCPeerConnection, linger = 250, patience = 3000): 
     pc.onicegatheringstatechange = check
     pc.onicecandidate = ({ candidate }) => {
       if (!candidate) return settle()
-      if (reachable || !/ typ (srflx|relay)/.test(candidate.candidate)) return
+      if (reachable || (servers && !/ typ (srflx|relay)/.test(candidate.candidate))) return
       reachable = true
       clearTimeout(timer)
-      timer = setTimeout(settle, linger)
+      timer = setTimeout(settle, servers ? 250 : 10)
     }
     check()
   })

@@ -1,3 +1,4 @@
+import { Deferred } from '../deferred.ts'
 import { Bucket } from '../link/bucket.ts'
 import type { OfferDesk } from '../link/host.ts'
 import { Timers } from '../link/timers.ts'
@@ -81,6 +82,8 @@ export class Tracker {
   readonly #timers = new Timers()
   readonly #bucket = new Bucket(burst, rate)
   #socket: Socket | undefined
+  /** Resolves when the socket is open, or given up. */
+  #opened = new Deferred()
   #retries = 0
   #answering = 0
 
@@ -154,6 +157,7 @@ export class Tracker {
     for (const entry of this.#entries.values()) this.#stop(entry)
     this.#entries.clear()
     this.#timers.close()
+    this.#opened.resolve()
     const socket = this.#socket
     this.#socket = undefined
     if (!socket) return Promise.resolve()
@@ -180,6 +184,7 @@ export class Tracker {
     this.#timers.set('connect', connectWithin, () => this.#broken())
     socket.onopen = () => {
       this.#timers.clear('connect')
+      this.#opened.resolve()
       this.#tick()
     }
     socket.onmessage = ({ data }) => this.#socket === socket && this.#receive(data)
@@ -191,6 +196,8 @@ export class Tracker {
     const socket = this.#socket
     this.#socket = undefined
     socket?.close()
+    this.#opened.resolve()
+    this.#opened = new Deferred()
     this.#timers.clear('connect')
     this.#timers.clear('reply')
     for (const entry of this.#entries.values()) {
@@ -218,7 +225,7 @@ export class Tracker {
 
   /** Announces what is due, oldest first, as fast as is allowed. */
   #tick(): void {
-    if (this.#socket?.readyState !== open) return
+    if (!this.#socket || (this.#retries && this.#socket.readyState !== open)) return
     const now = Date.now()
     const due: { entry: Entry; at: number }[] = []
     let next = Infinity
@@ -249,6 +256,8 @@ export class Tracker {
     entry.busy = true
     const all = others && entry.sharing === 1 ? others : undefined
     const offers = count > 0 ? await this.#options.desk.offers(torrent.infoHash, count, all) : []
+    // The first offers are made while the socket opens.
+    await this.#opened.promise
     entry.busy = false
     if (this.#entries.get(torrent.infoHash) !== entry || this.#socket !== socket || socket?.readyState !== open) {
       return this.#release(entry, offers.map(({ id }) => id))
