@@ -157,7 +157,7 @@ describe('announces', () => {
 
   it('of who lacks data carry offers, and left is null without metadata', async () => {
     const socket = await start(leecher(1))
-    expect(socket.sent[0]).toMatchObject({ left: null, numwant: 5, event: 'started' })
+    expect(socket.sent[0]).toMatchObject({ left: null, numwant: 2, event: 'started' })
     expect(socket.sent[0]!.offers[0]).toEqual({ offer: { type: 'offer', sdp: 'our offer' }, offer_id: 'offer 0' })
   })
 
@@ -166,14 +166,14 @@ describe('announces', () => {
     rendezvous.add(leecher(1, { trackers }))
     for (const socket of FakeSocket.all) socket.open()
     await after(1)
-    expect(FakeSocket.all.map(({ sent }) => sent[0]!.numwant)).toEqual([3, 2])
+    expect(FakeSocket.all.map(({ sent }) => sent[0]!.numwant)).toEqual([1, 1])
   })
 
   it('give back the offers that nobody can have got', async () => {
     const socket = await start(leecher(1))
-    socket.reply(hash(1), 1, 2)
-    expect(desk.released).toEqual(['offer 2', 'offer 3', 'offer 4'])
-    expect(rendezvous.trackers(hash(1))).toMatchObject([{ status: 'working', seeders: 1, leechers: 2 }])
+    socket.reply(hash(1), 1, 1)
+    expect(desk.released).toEqual(['offer 1'])
+    expect(rendezvous.trackers(hash(1))).toMatchObject([{ status: 'working', seeders: 1, leechers: 1 }])
   })
 
   it('come again soon while a torrent is stalled, each with an offer, and by the interval else', async () => {
@@ -262,7 +262,7 @@ describe('announces', () => {
   it('come soon after wake, but not at once again', async () => {
     const torrent = leecher(1, { stalled: false })
     const socket = await start(torrent)
-    socket.reply(hash(1), 3, 1)
+    socket.reply(hash(1), 2, 1)
     for (let i = 0; i < 10; i++) rendezvous.wake(hash(1))
     await after(1_900)
     expect(socket.sent).toHaveLength(1)
@@ -270,10 +270,20 @@ describe('announces', () => {
     expect(socket.sent).toHaveLength(2)
     expect(socket.sent[1]!.offers).toHaveLength(2)
     expect(desk.asked).toEqual([
-      [5, undefined],
-      [3, 3],
+      [2, undefined],
+      [2, 2],
     ])
     expect(socket.sent[1]!.event).toBeUndefined()
+  })
+
+  it('come soon once more where there turn out to be more peers than first offers', async () => {
+    const socket = await start(leecher(1, { stalled: false }))
+    socket.reply(hash(1), 3, 1)
+    await after(2_100)
+    expect(socket.sent.map(({ offers }) => offers.length)).toEqual([2, 3])
+    socket.reply(hash(1), 30, 1)
+    await after(10_000)
+    expect(socket.sent).toHaveLength(2)
   })
 
   it('of thousands of torrents are spread', async () => {
@@ -311,7 +321,7 @@ describe('a tracker that is gone', () => {
     socket.close()
     await after(0)
     expect(rendezvous.trackers(hash(1))).toMatchObject([{ status: 'failed', error: expect.stringMatching(/reached/) }])
-    expect(desk.released).toHaveLength(5)
+    expect(desk.released).toHaveLength(2)
     for (let tries = 0; tries < 12; tries++) {
       const { length } = FakeSocket.all
       const lost = Date.now()
@@ -437,7 +447,7 @@ describe('what a tracker says', () => {
     const socket = await start(leecher(1))
     socket.say({ info_hash: bin(hash(1)), 'failure reason': 'not here' })
     expect(rendezvous.trackers(hash(1))).toMatchObject([{ status: 'failed', error: 'The tracker refuses: not here' }])
-    expect(desk.released).toHaveLength(5)
+    expect(desk.released).toHaveLength(2)
     await after(59_000)
     expect(socket.sent).toHaveLength(1)
     await after(2_000)

@@ -67,8 +67,8 @@ const wakeAfter = 2_000
 const burst = 100
 const rate = 50
 const stalledCost = 5
-/** Offers for a swarm of unknown size, over all its trackers. */
-const firstOffers = 5
+/** Offers for a swarm of unknown size, over all its trackers: each takes time, and most swarms are small. */
+const firstOffers = 2
 const maxAnswering = 64
 const maxAnsweringEach = 16
 
@@ -317,7 +317,9 @@ export class Tracker {
     this.#plan(entry)
     entry.stalledDue = Math.max(entry.stalledDue, entry.lastAt + entry.floor)
     if (seeders !== undefined && leechers !== undefined) {
+      const first = entry.others === undefined
       entry.others = Math.max(0, seeders + leechers - 1)
+      if (first && entry.others > entry.offers.length && entry.torrent.wanted) this.wake(entry.torrent.infoHash)
       // Trackers relay the first ones, one to each.
       this.#release(entry, entry.offers.slice(entry.others))
     }
