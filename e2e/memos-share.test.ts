@@ -79,6 +79,11 @@ describe.each(['chromium', 'firefox'] as const)('to %s', (kind) => {
     expect(link).toMatch(/\/m#[0-9a-f]{40}\.[\w-]{22}$/)
     await reads(ann.page, 'Nobody has it yet. Keep this page open')
     await reads(ann.page, 'Anyone with this link can listen')
+    await press(ann.page, 'Copy link')
+    await reads(ann.page, 'The link is selected: copy it yourself')
+    await ann.context.overridePermissions(server.origin, ['microphone', 'clipboard-sanitized-write'])
+    await press(ann.page, 'Copy link')
+    await reads(ann.page, 'Copied')
 
     await bob.page.goto(link)
     await reads(bob.page, 'Saved')

@@ -46,17 +46,19 @@ export class Sharing extends Emitter<{ change: void }> {
 
   /** Writes the memo's words to those who have it. */
   async rename(memo: Memo): Promise<void> {
-    for (const kind of kindsOf(memo)) await (await this.share(memo, kind)).setCard(makeCard(memo))
+    for (const kind of kindsOf(memo)) await this.#freshen(await this.share(memo, kind), memo.id)
   }
 
-  /** All that was shared, again: after a reload. */
+  /** All that was shared, again: after a reload. Rejects when something could not be, after all the rest. */
   async resume(): Promise<void> {
+    const errors: unknown[] = []
+    const attempt = (work: Promise<unknown>) => work.catch((error: unknown) => errors.push(error))
     for (const memo of this.#library.memos) {
-      for (const kind of kindsOf(memo)) await this.share(memo, kind).catch(reportError)
+      for (const kind of kindsOf(memo)) await attempt(this.share(memo, kind))
       if (memo.from) this.#receiving.open(memo.from.link)
     }
-    for (const bundle of await this.#library.db.bundles())
-      await this.#seedBundle(bundle.links, bundle.infoHash).catch(reportError)
+    for (const { links, infoHash } of await this.#library.db.bundles()) await attempt(this.#seedBundle(links, infoHash))
+    if (errors.length) throw new AggregateError(errors, 'Not all that was shared could be shared again.')
   }
 
   /** The memo was deleted for good. */
@@ -84,19 +86,34 @@ export class Sharing extends Emitter<{ change: void }> {
     throw new Error('The sound of this memo is not on this device.')
   }
 
-  async #share(memo: Memo, kind: Kind): Promise<Torrent> {
+  async #share({ id }: Memo, kind: Kind): Promise<Torrent> {
     const node = await this.#node()
+    // As it is now: the user may have written on while this was asked for.
+    const memo = await this.#library.db.memo(id)
+    if (!memo) throw new Error('This memo was deleted.')
     if (memo.from && kind === 'private') return this.#watch(await node.add(memo.from.link))
     const known = memo.shares?.[kind]
-    const running = known && node.get(known)
-    if (running) return this.#watch(running)
+    const torrent = (known && node.get(known)) || (await this.#seed(node, memo, kind))
+    await this.#freshen(torrent, id)
+    return this.#watch(torrent)
+  }
+
+  async #seed(node: Starling, memo: Memo, kind: Kind): Promise<Torrent> {
+    const known = memo.shares?.[kind]
     const name = fileName(memo.title, memo.type)
     const file = new File([await this.audio(memo)], name, { type: memo.type })
     const torrent = await node.seed(file, { name, private: kind === 'private', card: makeCard(memo), known })
     if (torrent.infoHash !== known) {
       await this.#library.update(memo.id, ({ shares }) => ({ shares: { ...shares, [kind]: torrent.infoHash } }))
     }
-    return this.#watch(torrent)
+    return torrent
+  }
+
+  /** What was written while it was being seeded, or while the engine could not be had. */
+  async #freshen(torrent: Torrent, id: string): Promise<void> {
+    const memo = await this.#library.db.memo(id)
+    const card = memo && makeCard(memo)
+    if (card && JSON.stringify(card) !== JSON.stringify(torrent.card)) await torrent.setCard(card)
   }
 
   async #seedBundle(links: readonly string[], known?: string): Promise<Torrent> {

@@ -1,0 +1,115 @@
+import 'fake-indexeddb/auto'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Starling } from 'starling'
+import { Emitter } from '../engine/emitter.ts'
+import type { Card, SeedOptions, TorrentEvents } from '../engine/types.ts'
+import { MemoDb } from './db.ts'
+import { Library } from './library.ts'
+import type { Memo } from './memo.ts'
+import { Receiving } from './receiving.ts'
+import { Sharing } from './sharing.ts'
+
+/** As much of a node as sharing needs: what is seeded has a link, and a card that can be changed. */
+class FakeTorrent extends Emitter<TorrentEvents> {
+  readonly infoHash: string
+  readonly link: string
+  card: Card | undefined
+  state = { peers: [], trackers: [] }
+
+  constructor(infoHash: string, card?: Card) {
+    super()
+    this.infoHash = infoHash
+    this.link = `https://host/m#${infoHash}.${'k'.repeat(22)}`
+    this.card = card
+  }
+  async setCard(card: Card): Promise<void> {
+    this.card = card
+  }
+}
+
+class FakeNode {
+  readonly torrents = new Map<string, FakeTorrent>()
+  seeds = 0
+  /** Runs while something is being seeded. */
+  meanwhile: () => Promise<unknown> = async () => {}
+  get = (infoHash: string) => this.torrents.get(infoHash)
+  async seed(_file: File, { known, card }: SeedOptions): Promise<FakeTorrent> {
+    await this.meanwhile()
+    const torrent = new FakeTorrent(known ?? (++this.seeds).toString(16).padStart(40, '0'), card)
+    this.torrents.set(torrent.infoHash, torrent)
+    return torrent
+  }
+}
+
+const memo: Memo = {
+  id: 'a',
+  title: 'Before',
+  description: '',
+  created: 1,
+  duration: 1,
+  type: 'audio/ogg',
+  size: 1,
+  peaks: new Uint8Array(1),
+}
+
+let library: Library
+let node: FakeNode
+let sharing: Sharing
+let count = 0
+
+beforeEach(async () => {
+  library = new Library(new MemoDb(`sharing-${count++}`))
+  await library.db.add(memo, new Blob(['a']))
+  await library.db.add({ ...memo, id: 'b' }, new Blob(['b']))
+  await library.reload()
+  start()
+})
+
+/** As after a reload. */
+function start(): void {
+  node = new FakeNode()
+  const get = async () => node as unknown as Starling
+  sharing = new Sharing(get, library, new Receiving(get, library))
+}
+
+const titleOf = (torrent: unknown) => (torrent as FakeTorrent).card?.title
+
+describe('a shared memo', () => {
+  it('has one link of each kind, whoever asks and how often', async () => {
+    const [one, two] = await Promise.all([sharing.share(memo, 'private'), sharing.share(memo, 'private')])
+    expect(two).toBe(one)
+    expect((await sharing.share(memo, 'public')).link).not.toBe(one.link)
+    expect(node.seeds).toBe(2)
+    expect(Object.keys(library.get('a')!.shares!)).toEqual(['private', 'public'])
+  })
+
+  it('keeps its link over a reload and a new name', async () => {
+    const { link } = await sharing.share(memo, 'private')
+    const renamed = (await library.update('a', { title: 'After' }))!
+    await sharing.rename(renamed)
+    start()
+    await sharing.resume()
+    const again = await sharing.share(memo, 'private')
+    expect([again.link, titleOf(again), node.seeds]).toEqual([link, 'After', 0])
+  })
+
+  it('carries what was written while it was being seeded', async () => {
+    node.meanwhile = () => library.update('a', { title: 'Meanwhile' })
+    expect(titleOf(await sharing.share(memo, 'private'))).toBe('Meanwhile')
+  })
+
+  it('goes with others into one link, the same for the same memos', async () => {
+    const bundle = await sharing.bundle(library.memos)
+    expect(node.seeds).toBe(3)
+    expect((await library.db.bundles())[0]!.links.length).toBe(2)
+    start()
+    await sharing.resume()
+    expect((await sharing.bundle(library.memos)).link).toBe(bundle.link)
+    expect(node.seeds).toBe(0)
+  })
+
+  it('that is gone cannot be shared', async () => {
+    await library.db.delete('a')
+    await expect(sharing.share(memo, 'private')).rejects.toThrow('deleted')
+  })
+})
