@@ -8,12 +8,22 @@ function start(tracker: string): void {
   node = new Starling({ trackers: [tracker], iceServers: [] })
 }
 
-/** Seeds count blobs of size bytes each, and tells their links. */
+/** Seeds count blobs of size bytes each, and tells their magnets. */
 export async function seed(count: number, size: number, tracker: string): Promise<string[]> {
   start(tracker)
-  const links: string[] = []
-  for (let i = 0; i < count; i++) links.push((await node.seed(randomBlob(size), { name: 'data' })).magnetURI)
-  return links
+  const magnets: string[] = []
+  for (let i = 0; i < count; i++) magnets.push((await node.seed(randomBlob(size), { name: 'data' })).magnetURI)
+  return magnets
+}
+
+/** Waits until the tracker knows of what was seeded last. */
+export function announced(): Promise<void> {
+  return new Promise((resolve) => {
+    const torrent = node.torrents.at(-1)!
+    const look = () => torrent.trackers.some(({ status }) => status === 'working') && resolve()
+    torrent.on('progress', look)
+    look()
+  })
 }
 
 /** Seeds the file that somebody chose in an <input type="file">. */

@@ -3,10 +3,10 @@ import { randomBlob } from './data.ts'
 
 interface Torrent {
   magnetURI: string
-  once(event: 'metadata' | 'done', listener: () => void): void
+  once(event: 'metadata' | 'done' | 'trackerAnnounce', listener: () => void): void
 }
 interface Client {
-  seed(data: Blob[], options: { name: string; announceList: string[][] }, ready: (torrent: Torrent) => void): void
+  seed(data: Blob[], options: object, ready: () => void): Torrent
   add(magnet: string): Torrent
   destroy(done: () => void): void
 }
@@ -22,13 +22,18 @@ function start(): void {
   client = new WebTorrent({ dht: false, lsd: false, tracker: { rtcConfig: { iceServers: [] } } })
 }
 
+let known: Promise<void>
+
 function seedOne(blob: Blob, tracker: string): Promise<string> {
   return new Promise((resolve) => {
-    client.seed([Object.assign(blob, { name: 'data' })], { name: 'data', announceList: [[tracker]] }, (torrent) =>
-      resolve(torrent.magnetURI),
-    )
+    const options = { name: 'data', announceList: [[tracker]] }
+    const torrent = client.seed([Object.assign(blob, { name: 'data' })], options, () => resolve(torrent.magnetURI))
+    known = new Promise((done) => torrent.once('trackerAnnounce', done))
   })
 }
+
+/** Waits until the tracker knows of what was seeded last. */
+export const announced = (): Promise<void> => known
 
 /** Seeds count blobs of size bytes each, and tells their magnets. */
 export async function seed(count: number, size: number, tracker: string): Promise<string[]> {

@@ -16,6 +16,7 @@ export const metadata: Row = async ({ kit, serve, rounds }) => {
       const open = async () => {
         for (const { page } of [giver, taker]) await enter(page, place)
         const [magnet] = await giver.page.evaluate((url) => lab.seed(1, 50_000, url), tracker)
+        await giver.page.evaluate(() => lab.announced())
         return 1000 * (await taker.page.evaluate((link, url) => lab.open(link, url), magnet!, tracker))
       }
       await open()
