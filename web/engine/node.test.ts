@@ -88,6 +88,19 @@ describe('from node to node', () => {
 })
 
 describe('seeding', () => {
+  test('tells when a peer has come to have all of it', async () => {
+    const { seeder, infoHash, link } = await shared(noise(200_000), { private: true })
+    const told = new Promise<string>((resolve) => {
+      seeder.node.onpeer = (_, peer) => {
+        if (peer.progress === 1) resolve(peer.id)
+      }
+    })
+    const leecher = testNode()
+    await leecher.node.add(link, {})
+    join(leecher, seeder, infoHash)
+    expect(await told).toMatch(/^[0-9a-f]{40}$/)
+  })
+
   test('the same content twice is the same torrent', async () => {
     const data = noise(100_000)
     const { seeder, infoHash } = await shared(data)

@@ -165,6 +165,7 @@ export interface TorrentEvents {
   ready: void
   /** Something in state changed; at most four times a second. */
   progress: TorrentState
+  /** A peer was met, or has come to have all of it: then it may leave before the next progress. */
   peer: PeerState
   card: Card
   done: void

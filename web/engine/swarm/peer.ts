@@ -387,7 +387,9 @@ export class Peer implements WireHandler, Source, Chokable {
   onhave(index: number): void {
     const { picker } = this.#host!
     if (picker) {
+      const { full } = this.have
       picker.gained(this, index)
+      if (this.have.full && !full) this.#host!.met(this)
       if (this.useful) this.update()
     } else if (this.#haves.length < maxHaves) this.#haves.push(index)
   }
