@@ -1,6 +1,7 @@
 /** Memos that go to others: the engine seeds their bytes where they lie; links outlive renames and reloads. */
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
+import type { PeerState } from '../engine/types.ts'
 import { makeBundle, partOf } from './bundle.ts'
 import { makeCard } from './card.ts'
 import type { Library } from './library.ts'
@@ -133,14 +134,14 @@ export class Sharing extends Emitter<{ change: void }> {
     if (this.#watched.has(torrent)) return torrent
     this.#watched.add(torrent)
     this.#torrents.add(torrent)
-    torrent.on('progress', ({ peers }) => {
-      for (const peer of peers) {
-        if (peer.progress < 1 || peer.kind === 'webseed') continue
-        const had = this.#had.get(torrent.infoHash) ?? new Set()
-        this.#had.set(torrent.infoHash, had.add(peer.id))
-      }
-      this.emit('change', undefined)
-    })
+    const seen = ({ id, kind, progress }: PeerState) => {
+      if (progress < 1 || kind === 'webseed') return
+      const had = this.#had.get(torrent.infoHash) ?? new Set()
+      this.#had.set(torrent.infoHash, had.add(id))
+    }
+    const tell = () => this.emit('change', undefined)
+    torrent.on('peer', (peer) => (seen(peer), tell()))
+    torrent.on('progress', ({ peers }) => (peers.forEach(seen), tell()))
     return torrent
   }
 }
