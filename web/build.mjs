@@ -1,5 +1,6 @@
 // Builds the web part into web/built, which the Go package web embeds:
 //   starling.js, starling-store.js   the engine and its store worker, under names that never change
+//   assets/starling-*                what starling.js loads: the node, and what is needed only at times
 //   index.html, assets/*             the app; names of assets carry a hash, so they may be cached for ever
 //   sw.js                            the service worker, with the list of what it precaches
 //   *.br, *.gz                       each of these precompressed
@@ -23,8 +24,8 @@ process.once('exit', () => rmSync(out, { recursive: true, force: true }))
 const common = { configFile: false, root: web, logLevel: 'warn', publicDir: false }
 const target = ['chrome111', 'firefox115', 'safari16.4']
 
-/** One entry, one file, no hash in its name. */
-function single(entry, name, define = {}) {
+/** One entry, under a name without a hash; what it imports only when it must becomes files of their own, with one. */
+function module(entry, name, define = {}) {
   return build({
     ...common,
     define,
@@ -36,7 +37,13 @@ function single(entry, name, define = {}) {
       lib: { entry: join(web, entry), formats: ['es'], fileName: () => name },
       minify: true,
       // For a library Vite leaves white space and long names of ES modules; nobody bundles this one again.
-      rolldownOptions: { output: { codeSplitting: false, minify: { compress: true, mangle: true, codegen: { removeWhitespace: true } } } },
+      rolldownOptions: {
+        preserveEntrySignatures: 'allow-extension',
+        output: {
+          chunkFileNames: 'assets/starling-[name]-[hash].js',
+          minify: { compress: true, mangle: true, codegen: { removeWhitespace: true } },
+        },
+      },
     },
   })
 }
@@ -46,6 +53,19 @@ const engineIsExternal = {
   name: 'engine-is-external',
   enforce: 'pre',
   resolveId: (id) => (id === 'starling' ? { id: '/starling.js', external: true } : null),
+}
+
+/** The engine's main parts are asked for with the page, not one after another. */
+const preloadEngine = {
+  name: 'preload-engine',
+  async transformIndexHtml() {
+    const parts = (await readdir(join(out, 'assets'))).filter((name) => /^starling-(node|more)-/.test(name))
+    return ['starling.js', ...parts.map((name) => `assets/${name}`)].map((name) => ({
+      tag: 'link',
+      attrs: { rel: 'modulepreload', href: `/${name}` },
+      injectTo: 'head',
+    }))
+  },
 }
 
 async function files(dir) {
@@ -82,19 +102,19 @@ async function versionOf(...dirs) {
   return JSON.stringify(hash.digest('hex').slice(0, 8))
 }
 
-await single('engine/index.ts', 'starling.js')
-await single('engine/store/worker.ts', 'starling-store.js')
+await module('engine/index.ts', 'starling.js')
+await module('engine/store/worker.ts', 'starling-store.js')
 await build({
   ...common,
   root: join(web, 'app'),
   publicDir: join(web, 'app/public'),
   define: { __VERSION__: await versionOf('app', 'memos', 'ui', 'engine', 'sw') },
-  plugins: [engineIsExternal],
+  plugins: [engineIsExternal, preloadEngine],
   build: { outDir: out, emptyOutDir: false, target, assetsDir: 'assets', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
 })
 const precache = await precacheList()
 const version = createHash('sha256').update(JSON.stringify(precache)).digest('hex').slice(0, 12)
-await single('sw/index.ts', 'sw.js', { __PRECACHE__: JSON.stringify(precache), __VERSION__: JSON.stringify(version) })
+await module('sw/index.ts', 'sw.js', { __PRECACHE__: JSON.stringify(precache), __VERSION__: JSON.stringify(version) })
 for (const file of await files(out)) if (/\.(js|css|html|svg|webmanifest|json)$/.test(file)) await compress(file)
 
 for (const name of await readdir(built)) if (name !== '.keep') await rm(join(built, name), { recursive: true, force: true })

@@ -82,6 +82,10 @@ func (files static) other(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/assets/"):
 		cache = forever
+		// What starling.js loads; its own names.
+		if strings.HasPrefix(r.URL.Path, "/assets/starling-") {
+			anyOrigin(w.Header())
+		}
 	case r.URL.Path == "/starling.js" || r.URL.Path == "/starling-store.js":
 		anyOrigin(w.Header())
 	case r.URL.Path == "/sw.js":

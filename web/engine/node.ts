@@ -19,7 +19,8 @@ import { openStores } from './store/open.ts'
 import type { Entry, Stores } from './store/store.ts'
 import { Budget, Limit } from './swarm/limit.ts'
 import { Peer } from './swarm/peer.ts'
-import { prepare, resume, type Prepared } from './swarm/seeding.ts'
+import { more } from './swarm/lazy.ts'
+import type { Prepared } from './swarm/seeding.ts'
 import { Shelf } from './swarm/shelf.ts'
 import { extend, Swarm, wrongKey, type SwarmHost } from './swarm/swarm.ts'
 import { parseId } from './torrent/link.ts'
@@ -40,6 +41,7 @@ const maxBanned = 4096
 const maxStrangers = 256
 
 export async function startNode(options: NodeOptions): Promise<Node> {
+  void more().catch(() => {})
   if (!globalThis.crypto?.subtle) {
     throw new StarlingError('unsupported', 'Starling needs a secure page: open it over HTTPS or on localhost.')
   }
@@ -131,6 +133,7 @@ export class Node implements Engine, LinkHost {
     const given = { ...options, trackers: options.trackers ?? [...this.#options.trackers], onHash: onHash ?? options.onHash }
     const { known, card } = options
     const before = known ? (this.#swarms.get(known)?.entry ?? (await this.#before(known))) : undefined
+    const { prepare, resume } = await more()
     const prepared = (before && (await resume(before, files, options.private))) ?? (await prepare(files, given))
     prepared.entry.trackers = given.trackers
     const swarm = await this.#enter(prepared)

@@ -12,7 +12,6 @@ import { ranges, source } from './handles/file-handle.ts'
 import { end, plain, rejoin, setOrigin, Torrent, update } from './handles/torrent-handle.ts'
 import type { Origin, TorrentHost } from './handles/torrent-handle.ts'
 import { homeIce, homeLinks, homeTrackers } from './home.ts'
-import { startNode } from './node.ts'
 import { serveRanges } from './stream/serve.ts'
 import type { RangeSource } from './stream/source.ts'
 import { shareTabs } from './tabs/tabs.ts'
@@ -122,7 +121,10 @@ export class Starling extends Emitter<StarlingEvents> {
       this.#options
     const ice = iceServers ? async () => iceServers : homeIce()
     void ice()
-    const start = () => startNode({ ...rest, trackers, iceServers: ice, linkBase })
+    // Loaded at once also where another tab leads: that tab may close when the server is out of reach.
+    const node = import('./node.ts')
+    node.catch(() => {})
+    const start = async () => (await node).startNode({ ...rest, trackers, iceServers: ice, linkBase })
     const use = (engine: Engine | undefined) => this.#use(engine)
     const failed = (reason: unknown) => {
       const error = reason instanceof StarlingError ? reason : new StarlingError('unsupported', String(reason))
@@ -135,9 +137,9 @@ export class Starling extends Emitter<StarlingEvents> {
       const tabs = shareTabs(start, use, failed, { locks: navigator.locks, events: globalThis, BroadcastChannel })
       return () => tabs.close()
     }
-    const node = start()
-    node.then(use).catch(failed)
-    return () => node.then((engine) => engine.destroy()).catch(() => {})
+    const alone = start()
+    alone.then(use).catch(failed)
+    return () => alone.then((engine) => engine.destroy()).catch(() => {})
   }
 
   #use(engine: Engine | undefined): void {

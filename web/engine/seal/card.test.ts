@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { concat, random, utf8, type Bytes } from '../bytes.ts'
-import { cardRev, maxPacked, newAuthor, packCard, readCard } from './card.ts'
+import { newAuthor, packCard, readCard } from './card.ts'
+import { cardRev, maxPacked } from './packed.ts'
 
 const infoHash = 'ab'.repeat(20)
 const seal = { key: random(16), salt: random(16) }

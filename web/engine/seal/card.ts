@@ -1,21 +1,14 @@
-import { concat, fromHex, fromUint32, random, toUint32, utf8, type Bytes } from '../bytes.ts'
+import { concat, fromHex, fromUint32, random, utf8, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
 import type { Card } from '../types.ts'
 import { parseJson } from './header.ts'
+import { cardRev, maxPacked, type CardSeal } from './packed.ts'
 import { derive, importAes } from './rfc8188.ts'
 
-/** As it travels. */
-export const maxPacked = 48 << 10
 const maxJson = 32 << 10
 const day = 24 * 60 * 60 * 1000
 const label = 'Starling card\0'
 const curve = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-
-/** What a private torrent's cards are sealed with: its link's key and its seal's salt. */
-export interface CardSeal {
-  key: Bytes
-  salt: Bytes
-}
 
 /** Who may sign a torrent's cards. The private key can be stored, and never be read. */
 export async function newAuthor(): Promise<{ publicKey: Bytes; privateKey: CryptoKey }> {
@@ -41,11 +34,6 @@ export async function packCard(card: Card, options: {
   const signed = concat([fromUint32(rev / 2 ** 32), fromUint32(rev), body])
   const signature = await crypto.subtle.sign(curve, privateKey, toSign(infoHash, signed))
   return concat([new Uint8Array(signature), signed])
-}
-
-/** When a packed card was written, by its own word. */
-export function cardRev(packed: Bytes): number {
-  return packed.length < 72 ? 0 : toUint32(packed, 64) * 2 ** 32 + toUint32(packed, 68)
 }
 
 /** The card, or undefined where it is not by author, does not open, or is from the future. Throws nothing. */

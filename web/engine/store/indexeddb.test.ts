@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto'
 import { expect, test, vi } from 'vitest'
-import { DatabaseRegistry, indexedDBStores, openDatabase } from './indexeddb.ts'
+import { indexedDBStores } from './indexeddb.ts'
+import { DatabaseRegistry, openDatabase } from './registry.ts'
 import type { Entry } from './store.ts'
 
 const pieces = Uint8Array.of(1)

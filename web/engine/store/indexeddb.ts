@@ -1,12 +1,8 @@
 import { ChunkStore } from './chunks.ts'
-import { Database, type Table } from './database.ts'
+import type { Table } from './database.ts'
 import { full } from './failure.ts'
-import type { Entry, Registry, Stores } from './store.ts'
-
-/** The registry's records, keyed by infohash, and the chunks, keyed by [infohash, start]. */
-export function openDatabase(): Database {
-  return new Database('starling', { torrents: { keyPath: 'infoHash' }, chunks: {} })
-}
+import { DatabaseRegistry, openDatabase } from './registry.ts'
+import type { Stores } from './store.ts'
 
 /** Where there is no OPFS. Fails where IndexedDB, or Blobs in it, do not work. */
 export async function indexedDBStores(): Promise<Stores> {
@@ -58,42 +54,3 @@ function chunkStore(chunks: Table, infoHash: string, length: number): ChunkStore
 function range(infoHash: string, last = Infinity): IDBKeyRange {
   return IDBKeyRange.bound([infoHash, 0], [infoHash, last])
 }
-
-/**
- * Which pieces are there is true only of the kind of store that was in use then: where OPFS failed for once, the
- * pieces in it are not in IndexedDB. They count again when it is back.
- */
-export class DatabaseRegistry implements Registry {
-  readonly #table: Table
-  readonly #kind: string
-
-  constructor(table: Table, kind: string) {
-    this.#table = table
-    this.#kind = kind
-  }
-
-  async get(infoHash: string): Promise<Entry | undefined> {
-    return this.#entry(await this.#table.read((table) => table.get(infoHash)))
-  }
-
-  put(entry: Entry): Promise<void> {
-    return this.#table.write((table) => void table.put({ ...entry, kind: this.#kind }))
-  }
-
-  delete(infoHash: string): Promise<void> {
-    return this.#table.write((table) => void table.delete(infoHash))
-  }
-
-  async list(): Promise<Entry[]> {
-    return (await this.#table.read<Record[]>((table) => table.getAll())).map((record) => this.#entry(record)!)
-  }
-
-  #entry(record: Record | undefined): Entry | undefined {
-    if (!record) return undefined
-    const { kind, ...entry } = record
-    if (kind !== this.#kind && !entry.seeded) delete entry.pieces
-    return entry
-  }
-}
-
-type Record = Entry & { kind: string }

@@ -9,19 +9,19 @@
  *
  * What a page seeds is not copied: BlobSource (source.ts) is a Store that reads it where it lies.
  */
-import { indexedDBStores } from './indexeddb.ts'
-import { memoryStores } from './memory.ts'
 import { opfsStores } from './opfs.ts'
 import type { Stores } from './store.ts'
 
 /** The best there is. What a browser has is found out by using it: pages cannot tell in any other way. */
 export async function openStores(mode: 'auto' | 'memory'): Promise<Stores> {
-  for (const open of mode === 'auto' ? [opfsStores, indexedDBStores] : []) {
+  const auto = mode === 'auto'
+  if (auto) {
     try {
-      return await open()
+      return await opfsStores()
     } catch {
       // Then the next.
     }
   }
-  return memoryStores()
+  const { indexedDBStores, memoryStores } = await import('./fallback.ts')
+  return auto ? indexedDBStores().catch(memoryStores) : memoryStores()
 }

@@ -1,6 +1,6 @@
 import type { Bytes } from '../bytes.ts'
 import { failure } from './failure.ts'
-import { DatabaseRegistry, openDatabase } from './indexeddb.ts'
+import { DatabaseRegistry, openDatabase } from './registry.ts'
 import type { Answer, Request } from './messages.ts'
 import type { Store, Stores } from './store.ts'
 

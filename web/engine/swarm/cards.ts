@@ -1,9 +1,10 @@
 import type { Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
-import { cardRev, maxPacked, packCard, readCard, type CardSeal } from '../seal/card.ts'
+import { cardRev, maxPacked, type CardSeal } from '../seal/packed.ts'
 import type { Entry } from '../store/store.ts'
 import type { Card } from '../types.ts'
 import type { Content } from './content.ts'
+import { more } from './lazy.ts'
 import type { Peer, PeerNode } from './peer.ts'
 
 /** What cards ask of their torrent. */
@@ -52,11 +53,16 @@ export class Cards {
     const { content, infoHash } = this.#host
     if (!content?.author || this.#reading) return
     this.#reading = true
-    for (const [peer, packed] of this.#waiting) {
-      this.#waiting.delete(peer)
-      if (cardRev(packed) <= this.#rev) continue
-      const read = await readCard(packed, { infoHash, author: content.author, seal: this.#seal })
-      if (read && read.rev > this.#rev) await this.#keep(packed, read.card, peer).catch(() => {})
+    try {
+      for (const [peer, packed] of this.#waiting) {
+        const { readCard } = await more()
+        this.#waiting.delete(peer)
+        if (cardRev(packed) <= this.#rev) continue
+        const read = await readCard(packed, { infoHash, author: content.author, seal: this.#seal })
+        if (read && read.rev > this.#rev) await this.#keep(packed, read.card, peer).catch(() => {})
+      }
+    } catch {
+      // They wait until the next one comes.
     }
     this.#reading = false
   }
@@ -66,6 +72,7 @@ export class Cards {
     const { entry, infoHash } = this.#host
     if (!entry.cardKey) throw new StarlingError('unsupported', 'Only who shared this first, with a card, can change it.')
     const rev = Math.max(Date.now(), this.#rev + 1)
+    const { packCard } = await more()
     const packed = await packCard(card, { infoHash, privateKey: entry.cardKey, rev, seal: this.#seal })
     await this.#keep(packed, card)
   }

@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes.ts'
+import { concat, type Bytes } from '../bytes.ts'
 import { highWater, type Channel } from '../link/channel.ts'
 import type { Entry } from '../store/store.ts'
 import type { Info } from '../torrent/metainfo.ts'
@@ -78,6 +78,8 @@ const leastAsks = 4
 /** Bytes nobody asked for before a peer is closed. */
 const patience = 1 << 20
 const maxHaves = 1 << 16
+/** A longer message goes at once, bytes. */
+const small = 1 << 10
 
 /**
  * One peer of one torrent: what it has, wants and owes, over one wire on one channel. A channel that the other side
@@ -117,6 +119,8 @@ export class Peer implements WireHandler, Source, Chokable {
   #snubbed = false
   #unasked = 0
   #queue: Wanted[] = []
+  /** What this turn has to say goes as one message, as each costs the browser much. */
+  #unsent: Bytes[] = []
 
   /** What it said it has before that could be understood. */
   #told: Bytes | boolean | undefined
@@ -133,11 +137,9 @@ export class Peer implements WireHandler, Source, Chokable {
       {
         send: (data) => {
           this.#sent = now()
-          try {
-            channel.send(data)
-          } catch {
-            this.close()
-          }
+          if (!this.#unsent.length) queueMicrotask(this.#flush)
+          this.#unsent.push(data)
+          if (data.length > small) this.#flush()
         },
         get bufferedAmount() {
           return channel.bufferedAmount
@@ -159,6 +161,15 @@ export class Peer implements WireHandler, Source, Chokable {
     }
     if (channel.open) start()
     else channel.onopen = start
+  }
+
+  readonly #flush = (): void => {
+    const parts = this.#unsent.splice(0)
+    try {
+      if (parts.length) this.channel.send(parts.length > 1 ? concat(parts) : parts[0]!)
+    } catch {
+      this.close()
+    }
   }
 
   /** Its handshake came and was welcome. */
@@ -204,6 +215,7 @@ export class Peer implements WireHandler, Source, Chokable {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#flush()
     this.wire.close()
     const { channel } = this
     channel.onopen = channel.onmessage = channel.ondrain = channel.onclose = undefined
@@ -261,6 +273,8 @@ export class Peer implements WireHandler, Source, Chokable {
     if (!host || !picker || !this.#wanting || this.#closed || (this.#choked && !this.#allowed.size)) return
     const now = this.#node.now()
     const most = this.#snubbed ? 1 : this.#most(now)
+    // Several at once, as they travel as one message.
+    if (this.asks.size > 0.75 * most) return
     while (this.asks.size < most) {
       if (!this.#node.down.take(this.#block, now)) return
       const ask = picker.pick(this, this.#block, now)

@@ -13,7 +13,6 @@ import { concat, equal, type Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
 import { StarlingError } from '../errors.ts'
 import type { Announcing } from '../rendezvous/types.ts'
-import { Opened } from '../seal/opened.ts'
 import type { Entry, Store, Stores } from '../store/store.ts'
 import { makeLink, type TorrentId } from '../torrent/link.ts'
 import { makeMagnet } from '../torrent/magnet.ts'
@@ -33,7 +32,8 @@ import { Picker, type Piece } from './picker.ts'
 import { Readers } from './readers.ts'
 import type { Shelf } from './shelf.ts'
 import { Speed } from './speed.ts'
-import { WebSource } from './web-source.ts'
+import { more } from './lazy.ts'
+import type { WebSource } from './web-source.ts'
 
 /** What a torrent asks of its node. */
 export interface SwarmHost extends PeerNode {
@@ -544,8 +544,13 @@ export class Swarm implements PeerHost, Announcing {
 
   /** Web seeds have what is not sealed. */
   #join(): void {
-    if (this.entry.key || !this.info) return
-    for (const url of this.entry.webSeeds) {
+    const { key, webSeeds } = this.entry
+    if (!key && this.info && webSeeds.length) void this.#joinWeb(webSeeds).catch(() => {})
+  }
+
+  async #joinWeb(urls: readonly string[]): Promise<void> {
+    const { WebSource } = await more()
+    for (const url of urls) {
       if (this.fetching && !this.#webs.some((web) => web.url === url)) this.#webs.push(new WebSource(url, this))
     }
   }
@@ -553,6 +558,7 @@ export class Swarm implements PeerHost, Announcing {
   async #open(key: Bytes): Promise<void> {
     const readers = this.#readers!
     try {
+      const { Opened } = await more()
       const seal = await Opened.open(key, this.info!.length, async (start, end) => {
         if (!this.#content) {
           readers.place(headerReader, start, end)

@@ -36,7 +36,7 @@ export type Extension = keyof typeof extensions
 const names = Object.keys(extensions) as Extension[]
 
 export interface Sink {
-  /** The bytes may be reused after the call. */
+  /** May keep the bytes. */
   send(data: Bytes): void
   /** Where it is known, a slow peer is served metadata no faster than it takes it. */
   readonly bufferedAmount?: number

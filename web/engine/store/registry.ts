@@ -1,0 +1,46 @@
+import { Database, type Table } from './database.ts'
+import type { Entry, Registry } from './store.ts'
+
+/** The registry's records, keyed by infohash, and the chunks, keyed by [infohash, start]. */
+export function openDatabase(): Database {
+  return new Database('starling', { torrents: { keyPath: 'infoHash' }, chunks: {} })
+}
+
+type Record = Entry & { kind: string }
+
+/**
+ * Which pieces are there is true only of the kind of store that was in use then: where OPFS failed for once, the
+ * pieces in it are not in IndexedDB. They count again when it is back.
+ */
+export class DatabaseRegistry implements Registry {
+  readonly #table: Table
+  readonly #kind: string
+
+  constructor(table: Table, kind: string) {
+    this.#table = table
+    this.#kind = kind
+  }
+
+  async get(infoHash: string): Promise<Entry | undefined> {
+    return this.#entry(await this.#table.read((table) => table.get(infoHash)))
+  }
+
+  put(entry: Entry): Promise<void> {
+    return this.#table.write((table) => void table.put({ ...entry, kind: this.#kind }))
+  }
+
+  delete(infoHash: string): Promise<void> {
+    return this.#table.write((table) => void table.delete(infoHash))
+  }
+
+  async list(): Promise<Entry[]> {
+    return (await this.#table.read<Record[]>((table) => table.getAll())).map((record) => this.#entry(record)!)
+  }
+
+  #entry(record: Record | undefined): Entry | undefined {
+    if (!record) return undefined
+    const { kind, ...entry } = record
+    if (kind !== this.#kind && !entry.seeded) delete entry.pieces
+    return entry
+  }
+}
