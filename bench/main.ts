@@ -57,12 +57,12 @@ export async function main(args: string[]): Promise<number> {
   await writeFile(join(results, 'table.md'), text)
   await writeFile(join(results, 'table.json'), JSON.stringify(lines, null, 2))
   if (values.readme) await intoReadme(text)
-  return lines.every(({ reached }) => reached) ? 0 : 1
+  return lines.every(({ reached }) => reached !== false) ? 0 : 1
 }
 
 function table(lines: Line[]): string {
-  const cells = lines.map(({ what, ours, theirs, ratio, bar, reached }) =>
-    `| ${[what, ours, theirs, ratio, bar, reached ? 'yes' : '**no**'].join(' | ')} |`,
+  const cells = lines.map(({ what, ours, theirs, ratio, bar = '', reached }) =>
+    `| ${[what, ours, theirs, ratio, bar, reached ? 'yes' : reached === false ? '**no**' : ''].join(' | ')} |`,
   )
   const [cpu] = cpus()
   return [

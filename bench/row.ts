@@ -16,8 +16,9 @@ export interface Line {
   ours: string
   theirs: string
   ratio: string
-  bar: string
-  reached: boolean
+  /** Where there is one to reach, and whether it was. */
+  bar?: string
+  reached?: boolean
 }
 
 export type Row = (bench: Bench) => Promise<Line[]>
