@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-const permissions = "accelerometer=(), ambient-light-sensor=(), autoplay=(self), bluetooth=(), browsing-topics=(), camera=(self), " +
+const permissions = "accelerometer=(), autoplay=(self), browsing-topics=(), camera=(self), " +
 	"display-capture=(), encrypted-media=(), fullscreen=(self), geolocation=(), gyroscope=(), hid=(), idle-detection=(), magnetometer=(), " +
 	"microphone=(self), midi=(), payment=(), publickey-credentials-get=(), screen-wake-lock=(self), serial=(), usb=(), xr-spatial-tracking=()"
 

@@ -1,4 +1,5 @@
 /** The server that starling.js came from: what a page gets when it names nothing else. */
+import { trackerOf } from './torrent/announce.ts'
 
 const home = import.meta.url
 const served = /^https?:/.test(home)
@@ -8,7 +9,7 @@ const iceLife = 55 * 60_000
 /** A link must not wait long for what only some links need, ms. */
 const iceWait = 3_000
 
-export const homeTrackers = served ? [new URL('/announce', home).href.replace(/^http/, 'ws')] : []
+export const homeTrackers = served ? [trackerOf(home)] : []
 export const homeLinks = served ? new URL('/m', home).href : 'https://localhost/m'
 
 /** The server's STUN and TURN servers, asked for again when the last answer is old; none when it gives no answer. */

@@ -92,7 +92,7 @@ export class Node implements Engine, LinkHost {
   #destroyed: Promise<void> | undefined
 
   constructor(options: NodeOptions, stores: Promise<Stores>, connect = network) {
-    const { trackers, linkBase, uploadLimit, downloadLimit } = options
+    const { linkBase, uploadLimit, downloadLimit } = options
     this.#options = options
     this.#stores = stores
     const id = new Uint8Array([...utf8.encode('-SL0100-'), ...random(12)])
@@ -108,7 +108,6 @@ export class Node implements Engine, LinkHost {
       shelf: new Shelf(shelf),
       thirsty: this.#thirsty,
       linkBase,
-      trackers,
       now: () => performance.now(),
       banned: ({ id, channel }) => this.#banned.has(id) || this.#banned.has(channel.link.peerId),
       ban: ({ id }) => this.#ban(id),

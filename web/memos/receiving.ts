@@ -131,6 +131,10 @@ export class Receiving extends Emitter<{ change: void }> {
       move()
       await torrent.ready
       move()
+      if (!torrent.private && torrent.name === 'sealed') {
+        await torrent.remove({ destroyStore: true })
+        throw Object.assign(new Error('This link is cut short: its key is missing. Copy all of it and open it again.'), { code: 'bad-link' })
+      }
       if (!arrival.nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType)
         return await this.#openBundle(arrival, torrent)
       await this.#makeRows(arrival, torrent)

@@ -41,8 +41,6 @@ export interface SwarmHost extends PeerNode {
   readonly memory: Budget
   readonly shelf: Shelf
   readonly linkBase: string
-  /** The node's own trackers, which links need not name. */
-  readonly trackers: readonly string[]
   banned(peer: Peer): boolean
   ban(peer: Peer): void
   trackerStates(infoHash: string): TrackerState[]
@@ -321,7 +319,6 @@ export class Swarm implements PeerHost, Announcing {
     const content = this.#content
     const error = this.#error
     const name = content?.name ?? ''
-    const own = this.node.trackers
     return {
       infoHash,
       name,
@@ -340,9 +337,7 @@ export class Swarm implements PeerHost, Announcing {
       linksTried: this.#tried,
       linksFailed: this.#failed,
       magnetURI: makeMagnet({ infoHash, name: info?.name ?? '', trackers, webSeeds }),
-      link: makeLink(this.node.linkBase, {
-        infoHash, key, trackers: trackers.filter((url) => !own.includes(url)), webSeeds,
-      }),
+      link: makeLink(this.node.linkBase, { infoHash, key, trackers, webSeeds }),
       ...(card && { card: card.value }),
       ...(error && { error: { code: error.code, message: error.message } }),
     }
@@ -516,7 +511,8 @@ export class Swarm implements PeerHost, Announcing {
     const { source, content, unproven } = this.#options
     const info = parseInfo(infoBytes)
     entry.info = infoBytes
-    if (key && (info.files.length > 1 || info.name !== 'sealed')) throw wrongKey()
+    const sealed = info.files.length === 1 && info.name === 'sealed'
+    if (key && !sealed) throw wrongKey()
     // Name and files need not wait for it.
     const store = source ? Promise.resolve(source) : this.node.stores.then((stores) => stores.open(infoHash, info.length))
     store.catch((error) => this.#fail(error))

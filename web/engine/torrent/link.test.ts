@@ -20,9 +20,9 @@ test.each([
   ['an infohash', hash, plain],
   ['in capitals, with space around', ` ${hash.toUpperCase()}\n`, plain],
   ['in base32', base32, plain],
-  ['a link', `https://host.example/m#${hash}`, plain],
-  ['a private link', `https://host.example/m#${hash}.${key}`, sealed],
-  ['a private link in brackets', `https://host.example/m#${hash}.${key}).`, sealed],
+  ['a link', `https://host.example/m#${hash}`, { ...plain, trackers: ['wss://host.example/announce'] }],
+  ['a private link', `http://host.example:8080/m#${hash}.${key}`, { ...sealed, trackers: ['ws://host.example:8080/announce'] }],
+  ['a private link in brackets', `host.example/m#${hash}.${key}).`, sealed],
   ["a link's end", `${hash}.${key}`, sealed],
   ['with #', `#${hash}.${key}`, sealed],
   ['a link with sources',
@@ -90,9 +90,12 @@ test('links come back as they were', async () => {
       infoHash: hash, ...(isPrivate && { key: random(16) }),
       trackers: trackers.map((host) => `ws${host}?a=b&c#d`), webSeeds: seeds.map((host) => `http${host}`),
     }
-    expect(await parseId(makeLink('https://h.example/m', id))).toEqual(id)
+    const trackersOf = id.trackers.length ? id.trackers : ['wss://h.example/announce']
+    expect(await parseId(makeLink('https://h.example/m', id))).toEqual({ ...id, trackers: trackersOf })
   }))
-  expect(makeLink('https://h.example/m', sealed)).toBe(`https://h.example/m#${hash}.${toBase64url(keyBytes)}`)
+  const short = `https://h.example/m#${hash}.${toBase64url(keyBytes)}`
+  expect(makeLink('https://h.example/m', { ...sealed, trackers: ['wss://h.example/announce'] })).toBe(short)
+  expect(makeLink('https://h.example/m', { ...sealed, trackers: ['wss://t.example'] })).toBe(`${short}&tr=wss%3A%2F%2Ft.example`)
 })
 
 test('any text and any bytes give an id or a StarlingError', async () => {

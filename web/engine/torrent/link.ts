@@ -1,5 +1,6 @@
 import { fromBase64url, toBase64url, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
+import { trackerOf } from './announce.ts'
 import { makeQuery, parseHash, parseMagnet, type Sources } from './magnet.ts'
 import { infoHashOf, parseInfo, parseTorrent, seedUrls, trackerUrls, type Info } from './metainfo.ts'
 
@@ -36,7 +37,9 @@ export async function parseId(id: string | Bytes): Promise<TorrentId> {
   const [hash = '', keyText] = head.split(/\.(.*)/)
   if (!hash || (!text.includes('#') && text.includes('://'))) throw cut()
   const infoHash = checkHash(hash)
-  const sources = { infoHash, trackers: trackerUrls(query.getAll('tr')), webSeeds: seedUrls(query.getAll('ws')) }
+  const named = trackerUrls(query.getAll('tr'))
+  const own = /^https?:/i.test(text) && URL.canParse(text) ? [trackerOf(text)] : []
+  const sources = { infoHash, trackers: named.length ? named : own, webSeeds: seedUrls(query.getAll('ws')) }
   if (keyText === undefined) return sources
   // Messengers take the punctuation behind a link for a part of it.
   const [end = ''] = /^[\w-]*/.exec(keyText) ?? []
@@ -52,7 +55,8 @@ function checkHash(text: string): string {
   throw /^[0-9a-f]{1,39}$/i.test(text) ? cut() : bad('This is not a Starling link, magnet link or infohash.')
 }
 
-/** base is what stands before '#'; trackers those other than that host's own. */
-export function makeLink(base: string, { infoHash, key, ...more }: Omit<TorrentId, 'torrent'>): string {
-  return `${base}#${infoHash}${key ? `.${toBase64url(key)}` : ''}${makeQuery(more)}`
+/** base is what stands before '#'. Trackers are named unless the base's own is the only one. */
+export function makeLink(base: string, { infoHash, key, trackers, webSeeds }: Omit<TorrentId, 'torrent'>): string {
+  const own = trackers.every((url) => url === trackerOf(base))
+  return `${base}#${infoHash}${key ? `.${toBase64url(key)}` : ''}${makeQuery({ trackers: own ? [] : trackers, webSeeds })}`
 }
