@@ -1,5 +1,5 @@
 /** The server that starling.js came from: what a page gets when it names nothing else. */
-import { trackerOf } from './torrent/announce.ts'
+import { trackerOf } from './announce.ts'
 
 const home = import.meta.url
 const served = /^https?:/.test(home)
