@@ -339,6 +339,24 @@ describe('a tracker that is gone', () => {
     expect(rendezvous.trackers(hash(1))).toMatchObject([{ status: 'working' }])
   })
 
+  it('may be gone before the first offers are made', async () => {
+    let make: (() => void) | undefined
+    const offers = desk.offers.bind(desk)
+    desk.offers = async (...args) => {
+      if (!make) await new Promise<void>((resolve) => (make = resolve))
+      return offers(...args)
+    }
+    rendezvous.add(leecher(1))
+    await after(1)
+    FakeSocket.all[0]!.close()
+    await after(1_100)
+    FakeSocket.all[1]!.open()
+    make!()
+    await after(1)
+    expect(FakeSocket.all[1]!.sent).toHaveLength(1)
+    expect(FakeSocket.all[1]!.sent[0]!.offers).toHaveLength(2)
+  })
+
   it('is noticed when it neither opens nor answers', async () => {
     rendezvous.add(seeder(1))
     await after(17_000)

@@ -248,6 +248,7 @@ export class Tracker {
   async #announce(entry: Entry): Promise<void> {
     const { torrent, others } = entry
     const socket = this.#socket
+    const opened = this.#opened.promise
     const early = this.#early(entry)
     const event = entry.started ? (entry.completed ? 'completed' : undefined) : 'started'
     // Counts lag: somebody may have come.
@@ -257,9 +258,10 @@ export class Tracker {
     const all = others && entry.sharing === 1 ? others : undefined
     const offers = count > 0 ? await this.#options.desk.offers(torrent.infoHash, count, all) : []
     // The first offers are made while the socket opens.
-    await this.#opened.promise
+    await opened
     entry.busy = false
     if (this.#entries.get(torrent.infoHash) !== entry || this.#socket !== socket || socket?.readyState !== open) {
+      this.#soon()
       return this.#release(entry, offers.map(({ id }) => id))
     }
     const now = Date.now()
