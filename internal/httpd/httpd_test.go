@@ -59,6 +59,17 @@ func ask(t *testing.T, method, url string, headers ...string) (*http.Response, s
 	return response, string(body)
 }
 
+func TestPeopleSeeTheAppWhereNothingIs(t *testing.T) {
+	url := testnet.Serve(t, testnet.Config(), testnet.Files())
+	response, body := ask(t, "GET", url+"/mistyped", "Accept", "text/html,*/*;q=0.8")
+	if response.StatusCode != 404 || !strings.Contains(body, "<title>Starling</title>") {
+		t.Errorf("%d %.80q", response.StatusCode, body)
+	}
+	if got := response.Header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("Cache-Control: %q", got)
+	}
+}
+
 func TestRoutes(t *testing.T) {
 	config := testnet.Config()
 	config.IceServer = []string{"stun:stun.example.org:3478", "turn:turn.example.org:3478?transport=udp,me,a,secret"}
@@ -84,6 +95,7 @@ func TestRoutes(t *testing.T) {
 		{"/starling-store.js", "onmessage", 200, map[string]string{"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}},
 		{"/sw.js", "onfetch", 200, map[string]string{"Service-Worker-Allowed": "/", "Cache-Control": "no-cache", "Access-Control-Allow-Origin": ""}},
 		{"/assets/app-1a2.js", "import", 200, map[string]string{"Cache-Control": "public, max-age=31536000, immutable", "Cross-Origin-Resource-Policy": "same-origin"}},
+		{"/assets/starling-1a.js", "node", 200, map[string]string{"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}},
 		{"/manifest.webmanifest", "{}", 200, map[string]string{"Content-Type": "application/manifest+json"}},
 		{"/api/ice", `{"iceServers":[{"urls":"stun:stun.example.org:3478"},{"urls":"turn:turn.example.org:3478?transport=udp","username":"me","credential":"a,secret"}]}`, 200,
 			map[string]string{"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}},

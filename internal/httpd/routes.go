@@ -64,6 +64,20 @@ func (files static) page(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, notBuilt, http.StatusServiceUnavailable)
 }
 
+// missing gives people the app, which says the same in its own looks and leads home; to programs a few words.
+func (files static) missing(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if index := files["/index.html"]; index != nil && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		w.Header().Set("Vary", "Accept, Accept-Encoding")
+		index.write(w, r, index.choose(r.Header.Get("Accept-Encoding")), http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Vary", "Accept")
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = io.WriteString(w, notFound)
+}
+
 func (files static) other(w http.ResponseWriter, r *http.Request) {
 	if len(files) == 0 {
 		files.page(w, r)
@@ -72,10 +86,7 @@ func (files static) other(w http.ResponseWriter, r *http.Request) {
 	f := files[r.URL.Path]
 	// index.html has one address, and that is /.
 	if f == nil || r.URL.Path == "/index.html" {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusNotFound)
-		_, _ = io.WriteString(w, notFound)
+		files.missing(w, r)
 		return
 	}
 	cache := askAgain

@@ -93,12 +93,17 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request, cache string) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	body := f.body[encoding]
+	f.write(w, r, encoding, http.StatusOK)
+}
+
+func (f *file) write(w http.ResponseWriter, r *http.Request, encoding string, status int) {
+	body, h := f.body[encoding], w.Header()
 	h.Set("Content-Type", f.contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if encoding != "" {
 		h.Set("Content-Encoding", encoding)
 	}
+	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // a client that has gone is no concern of ours
 	}

@@ -14,16 +14,17 @@ import (
 // Files are built pages, as far as tests need them.
 func Files() fs.FS {
 	return fstest.MapFS{
-		".keep":                {},
-		"index.html":           {Data: []byte("<!doctype html><title>Starling</title>")},
-		"index.html.br":        {Data: []byte("index, brotli")},
-		"index.html.gz":        {Data: []byte("index, gzip")},
-		"starling.js":          {Data: []byte("export const engine = true")},
-		"starling-store.js":    {Data: []byte("onmessage = null")},
-		"sw.js":                {Data: []byte("onfetch = null")},
-		"sw.js.gz":             {Data: []byte("sw, gzip")},
-		"assets/app-1a2.js":    {Data: []byte("import '/starling.js'")},
-		"manifest.webmanifest": {Data: []byte("{}")},
+		".keep":                 {},
+		"index.html":            {Data: []byte("<!doctype html><title>Starling</title>")},
+		"index.html.br":         {Data: []byte("index, brotli")},
+		"index.html.gz":         {Data: []byte("index, gzip")},
+		"starling.js":           {Data: []byte("export const engine = true")},
+		"starling-store.js":     {Data: []byte("onmessage = null")},
+		"sw.js":                 {Data: []byte("onfetch = null")},
+		"sw.js.gz":              {Data: []byte("sw, gzip")},
+		"assets/app-1a2.js":     {Data: []byte("import '/starling.js'")},
+		"assets/starling-1a.js": {Data: []byte("export const node")},
+		"manifest.webmanifest":  {Data: []byte("{}")},
 	}
 }
 
