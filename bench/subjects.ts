@@ -25,7 +25,7 @@ export async function pair<T>(
   const mark = kit.mark
   const someone: PersonOptions = { own: true, allow: page === pages.starling ? [] : [/./], ...options }
   try {
-    const lab = await kit.lab(page, { headers: isolation })
+    const lab = await kit.lab(page, { headers: isolation, built: true })
     const [giver, taker] = [await kit.person('chromium', someone), await kit.person('chromium', someone)]
     await enter(giver.page, lab)
     await enter(taker.page, lab)

@@ -5,12 +5,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'puppeteer-core'
 import { build, type Plugin } from 'vite'
-import { root } from './build.ts'
+import { buildPages, root } from './build.ts'
 import { until } from './until.ts'
 
 export interface LabOptions {
   /** Sent with every answer: a Content-Security-Policy, say. Default: none. */
   headers?: Record<string, string>
+  /** The engine as it is shipped, of web/built, and not of the sources in one piece. Default false. */
+  built?: boolean
   /** Further paths, or replacements of the lab's own. */
   routes?: Record<string, (request: IncomingMessage, response: ServerResponse) => void | Promise<void>>
 }
@@ -57,7 +59,7 @@ async function make(entry: string): Promise<string> {
 /**
  * An origin of its own with one page, for what is driven from within:
  *   /                                      a page that imports the test's entry and puts its exports on globalThis.lab
- *   /starling.js /starling-store.js /sw.js from the sources
+ *   /starling.js /starling-store.js /sw.js from the sources, or as they are shipped
  *   /webtorrent.min.js                     stock webtorrent 3
  *   /api/ice                               no STUN servers
  */
@@ -69,15 +71,17 @@ export class Lab {
   }
 
   /** entry: a TypeScript module, as new URL('./x.page.ts', import.meta.url). */
-  static async start(entry: URL, { headers = {}, routes = {} }: LabOptions = {}): Promise<Lab> {
+  static async start(entry: URL, { headers = {}, built = false, routes = {} }: LabOptions = {}): Promise<Lab> {
     // What cannot be built fails here, and not as a page that never runs.
     const code = await bundle(fileURLToPath(entry))
-    if (code.includes('/starling.js')) await bundle(engine)
+    if (built) await buildPages()
+    else if (code.includes('/starling.js')) await bundle(engine)
+    const shipped = (path: string) => readFile(join(root, 'web/built', path))
     const scripts: Record<string, () => Promise<string | Buffer>> = {
       '/lab.js': async () => `import * as lab from '/entry.js'\nglobalThis.lab = lab\n`,
       '/entry.js': async () => code,
-      '/starling.js': () => bundle(engine),
-      '/starling-store.js': () => bundle(join(root, 'web/engine/store/worker.ts')),
+      '/starling.js': () => (built ? shipped('starling.js') : bundle(engine)),
+      '/starling-store.js': () => (built ? shipped('starling-store.js') : bundle(join(root, 'web/engine/store/worker.ts'))),
       '/sw.js': () => bundle(join(root, 'web/sw/index.ts')),
       '/webtorrent.min.js': () => readFile(join(root, 'node_modules/webtorrent/dist/webtorrent.min.js')),
     }
@@ -87,7 +91,7 @@ export class Lab {
         for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
         const route = routes[path]
         if (route) return route(request, response)
-        const script = scripts[path]
+        const script = scripts[path] ?? (built && /^\/assets\/[\w-]+\.js$/.test(path) && (() => shipped(path)))
         if (script) return response.setHeader('Content-Type', 'text/javascript').end(await script())
         if (path === '/api/ice') return response.setHeader('Content-Type', 'application/json').end('{"iceServers":[]}')
         if (path !== '/') return response.writeHead(path === '/favicon.ico' ? 204 : 404).end()

@@ -77,8 +77,8 @@ class Desk {
   #closed = false
 
   constructor() {
-    // Beside starling.js, wherever that is; the names keep bundlers from taking the worker into the bundle.
-    const [file, here] = ['./starling-store.js', import.meta.url]
+    // Of the server that this came from, as all in home.ts; the names keep bundlers from taking the worker into the bundle.
+    const [file, here] = ['/starling-store.js', import.meta.url]
     this.#worker = new Worker(new URL(file, here), { type: 'module' })
     this.#worker.onmessage = ({ data: { id, value, error } }: MessageEvent<Answer>) => {
       const pending = this.#pending.get(id)
