@@ -78,8 +78,6 @@ const leastAsks = 4
 /** Bytes nobody asked for before a peer is closed. */
 const patience = 1 << 20
 const maxHaves = 1 << 16
-/** A longer message goes at once, bytes. */
-const small = 1 << 10
 
 /**
  * One peer of one torrent: what it has, wants and owes, over one wire on one channel. A channel that the other side
@@ -119,8 +117,9 @@ export class Peer implements WireHandler, Source, Chokable {
   #snubbed = false
   #unasked = 0
   #queue: Wanted[] = []
-  /** What this turn has to say goes as one message, as each costs the browser much. */
+  /** What this turn has to say goes as one message, or few long ones, as each costs the browser much. */
   #unsent: Bytes[] = []
+  #unsentBytes = 0
 
   /** What it said it has before that could be understood. */
   #told: Bytes | boolean | undefined
@@ -137,9 +136,10 @@ export class Peer implements WireHandler, Source, Chokable {
       {
         send: (data) => {
           this.#sent = now()
+          if (this.#unsentBytes + data.length > channel.maxMessage) this.#flush()
           if (!this.#unsent.length) queueMicrotask(this.#flush)
           this.#unsent.push(data)
-          if (data.length > small) this.#flush()
+          this.#unsentBytes += data.length
         },
         get bufferedAmount() {
           return channel.bufferedAmount
@@ -165,6 +165,7 @@ export class Peer implements WireHandler, Source, Chokable {
 
   readonly #flush = (): void => {
     const parts = this.#unsent.splice(0)
+    this.#unsentBytes = 0
     try {
       if (parts.length) this.channel.send(parts.length > 1 ? concat(parts) : parts[0]!)
     } catch {

@@ -29,6 +29,11 @@ export function message(id: number, numbers: readonly number[] = [], ...payloads
   return concat([fromUint32(parts.reduce((sum, part) => sum + part.length, 0)), ...parts])
 }
 
+/** What a piece message begins with; length is that of the data that follows. */
+export function pieceHead(index: number, begin: number, length: number): Bytes {
+  return concat([fromUint32(9 + length), Uint8Array.of(piece), fromUint32(index), fromUint32(begin)])
+}
+
 /** BEP 10: id 0 is its handshake, others are what the receiver named in its own. */
 export function extension(id: number, payload: Uint8Array): Bytes {
   return message(extended, [], Uint8Array.of(id), payload)

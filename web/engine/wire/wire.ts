@@ -320,8 +320,10 @@ export class Wire {
     this.#send(msg.message(msg.request, [index, begin, length]))
   }
 
-  piece(index: number, begin: number, data: Uint8Array): void {
-    this.#send(msg.message(msg.piece, [index, begin], data))
+  /** data is handed on as it is, without a copy. */
+  piece(index: number, begin: number, data: Bytes): void {
+    this.#send(msg.pieceHead(index, begin, data.length))
+    this.#send(data)
   }
 
   cancel(index: number, begin: number, length: number): void {
