@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes.ts'
+import { concat, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
 import type { Store } from './store.ts'
 
@@ -26,16 +26,15 @@ export class BlobSource implements Store {
 
   async read(start: number, end: number): Promise<Bytes> {
     if (end - start >= chunk) return this.#load(start, end)
-    const into = new Uint8Array(end - start)
-    for (let at = start; at < end; ) {
+    const parts: Bytes[] = []
+    for (let at = start; at < end; at += parts.at(-1)!.length) {
       const first = at - (at % chunk)
-      const data = await this.#chunk(first)
-      const part = data.subarray(at - first, end - first)
+      // A copy, as a view would keep the whole chunk in memory.
+      const part = (await this.#chunk(first)).slice(at - first, end - first)
       if (!part.length) throw unreadable()
-      into.set(part, at - start)
-      at += part.length
+      parts.push(part)
     }
-    return into
+    return parts.length === 1 ? parts[0]! : concat(parts)
   }
 
   async write(): Promise<never> {
