@@ -20,12 +20,18 @@ export async function sees(page: Page, name: string, role = 'button'): Promise<b
 export const text = (page: Page, selector = 'main'): Promise<string> =>
   page.$eval(selector, (element) => (element as HTMLElement).innerText).catch(() => '')
 
-/** Waits until what is shown reads so. */
-export const reads = (page: Page, words: string | RegExp, selector = 'starling-app'): Promise<string> =>
-  until(`“${words}” on the page`, async () => {
-    const shown = await text(page, selector)
-    return (typeof words === 'string' ? shown.includes(words) : words.test(shown)) ? shown : ''
+/** Waits until what is shown reads so; where it never does, the error tells what was shown instead. */
+export async function reads(page: Page, words: string | RegExp, selector = 'starling-app'): Promise<string> {
+  let shown = ''
+  const met = async () => {
+    shown = await text(page, selector)
+    return typeof words === 'string' ? shown.includes(words) : words.test(shown)
+  }
+  await until(`“${words}” on the page`, met).catch((error: Error) => {
+    throw new Error(`${error.message}; it reads: ${shown}`, { cause: error })
   })
+  return shown
+}
 
 /** Records until the clock shows that many seconds, which are then on disk. */
 export async function recordFor(page: Page, seconds: number): Promise<void> {
