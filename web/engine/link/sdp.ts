@@ -32,7 +32,7 @@ export function gathered(pc: RTCPeerConnection, servers: boolean, patience = 300
       if (reachable || (servers && !/ typ (srflx|relay)/.test(candidate.candidate))) return
       reachable = true
       clearTimeout(timer)
-      timer = setTimeout(settle, servers ? 250 : 4)
+      timer = setTimeout(settle, servers ? 250 : 2)
     }
     check()
   })

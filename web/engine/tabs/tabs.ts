@@ -103,7 +103,7 @@ export function shareTabs(
       if (abort.signal.aborted) return
       started = start()
       if (other) follow(undefined)
-      const engine = await started
+      const [engine] = await Promise.all([started, named])
       if (abort.signal.aborted) return
       use(engine)
       unserve = serve(engine, id, { hall, open, whenGone })
@@ -123,16 +123,16 @@ export function shareTabs(
       left.resolve()
     }
 
-    void hold(`${hallName}/${id}`, leaving).then(() => {
-      if (abort.signal.aborted) return
-      hall.postMessage({ hello: true })
-      void hold(hallName, left)
-        .then(elected)
-        .catch(async (error: unknown) => {
-          await close()
-          failed(error)
-        })
+    // Nobody hears of this tab before it holds its own lock; asking for both at once saves time.
+    const named = hold(`${hallName}/${id}`, leaving).then(() => {
+      if (!abort.signal.aborted) hall.postMessage({ hello: true })
     })
+    void hold(hallName, left)
+      .then(elected)
+      .catch(async (error: unknown) => {
+        await close()
+        failed(error)
+      })
   }
 
   const come = () => {
