@@ -1,8 +1,8 @@
 # make run    build all and serve on http://localhost:8080
-# make test   every test, real browsers included (installs them with apt where it may)
+# make test   every test, real browsers and BitTorrent programs included (apt installs them where it may)
 # make build  bin/starling      make dev   live reload
 # make bench  the measured table make lint  linters and format
-.PHONY: run test build dev bench lint clean web browsers
+.PHONY: run test build dev bench lint clean web programs
 .DEFAULT_GOAL := build
 
 web_sources := $(shell find web -path web/built -prune -o -type f -print)
@@ -23,10 +23,10 @@ node_modules/.installed: package.json package-lock.json
 	npm ci --no-audit --no-fund
 	touch $@
 
-browsers:
-	e2e/install-browsers
+programs:
+	e2e/install-programs
 
-test: build browsers
+test: build programs
 	go vet ./...
 	go test ./...
 	npx tsc --noEmit
@@ -35,7 +35,7 @@ test: build browsers
 dev: build
 	bin/starling serve & npx vite --config web/vite.config.ts; kill %1
 
-bench: build browsers
+bench: build programs
 	node bench/run.mjs
 
 lint: node_modules/.installed
