@@ -16,8 +16,8 @@ var goLayers = layers{
 	{"cmd/starling"},
 	{"internal/cli"},
 	{"internal/httpd", "web"},
-	{"tracker/ws"},
-	{"tracker"},
+	{"tracker/ws", "rendezvous"},
+	{"tracker", "link"},
 }
 
 // Packages that only tests use, and this one.
