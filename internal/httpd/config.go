@@ -15,6 +15,15 @@ const DefaultAddr = "127.0.0.1:8080"
 // Config is all there is to configure. Flags, environment and file set it by the names in the tags
 // (docs/operations.md): Addr is --addr, STARLING_ADDR, and "addr" in the file.
 type Config struct {
+	Front
+	Tracker
+
+	IceServer    []string `sep:" " placeholder:"URL[,USER,PASSWORD]" help:"A STUN or TURN server for browsers, such as stun:stun.example.org:3478. May be given several times."`
+	AllowConnect []string `sep:" " placeholder:"ORIGIN" help:"Let pages connect to this origin too, such as wss://tracker.example.org. May be given several times."`
+}
+
+// Front is where the server listens, and whom it believes.
+type Front struct {
 	Addr string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (default ${default}; with --domain :443)."`
 
 	Domain  string `placeholder:"NAME" help:"Serve HTTPS for this name, with a certificate from Let's Encrypt. Ports 80 and 443 must reach this program."`
@@ -22,13 +31,8 @@ type Config struct {
 	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"The certificate's private key (PEM)."`
 	CertDir string `placeholder:"DIR" help:"Where the certificates of --domain are kept. Default: the user's data directory."`
 
-	IceServer    []string `sep:" " placeholder:"URL[,USER,PASSWORD]" help:"A STUN or TURN server for browsers, such as stun:stun.example.org:3478. May be given several times."`
-	AllowConnect []string `sep:" " placeholder:"ORIGIN" help:"Let pages connect to this origin too, such as wss://tracker.example.org. May be given several times."`
-
-	AnnounceInterval     time.Duration `default:"120s" placeholder:"DURATION" help:"How often peers announce; they are forgotten after twice this (default ${default})."`
-	MaxSocketsPerAddress int           `default:"1024" placeholder:"N" help:"Most tracker connections of one IPv4 address or IPv6 /64 (default ${default})."`
-	TrustedProxy         []string      `sep:" " placeholder:"CIDR" help:"Believe X-Forwarded-For from these addresses. May be given several times."`
-	MetricsPublic        bool          `help:"Show /metrics to everybody, not to this machine alone."`
+	TrustedProxy  []string `sep:" " placeholder:"CIDR" help:"Believe X-Forwarded-For from these addresses. May be given several times."`
+	MetricsPublic bool     `help:"Show /metrics to everybody, not to this machine alone."`
 }
 
 // iceServer is an RTCIceServer of the WebRTC API.

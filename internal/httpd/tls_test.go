@@ -10,7 +10,7 @@ import (
 
 // What --domain sets up, as far as it goes without a certificate authority.
 func TestDomain(t *testing.T) {
-	s := &Server{config: Config{Domain: "example.org", CertDir: t.TempDir()}, log: slog.New(slog.DiscardHandler)}
+	s := &Server{config: Config{Front: Front{Domain: "example.org", CertDir: t.TempDir()}}, log: slog.New(slog.DiscardHandler)}
 	if err := s.prepareTLS(); err != nil {
 		t.Fatal(err)
 	}

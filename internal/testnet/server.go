@@ -30,7 +30,10 @@ func Files() fs.FS {
 
 // Config is the default configuration, on a free port of this machine.
 func Config() httpd.Config {
-	return httpd.Config{Addr: "127.0.0.1:0", AnnounceInterval: 2 * time.Minute, MaxSocketsPerAddress: 1024}
+	return httpd.Config{
+		Front:   httpd.Front{Addr: "127.0.0.1:0"},
+		Tracker: httpd.Tracker{AnnounceInterval: 2 * time.Minute, MaxSocketsPerAddress: 1024},
+	}
 }
 
 // Serve runs a server until the test ends and returns its URL.
