@@ -27,8 +27,8 @@ export class Arrival extends Emitter<{ change: void }> {
   bundle: readonly Arrival[] | undefined
   /** All of it is here and kept. */
   saved = false
-  /** There is no sound in it. */
-  silent = false
+  /** There are other things than sounds in it, which the section Files shows. */
+  elsewhere = false
   /** When something last moved, milliseconds since 1970. */
   moved = Date.now()
 
@@ -137,7 +137,13 @@ export class Receiving extends Emitter<{ change: void }> {
       }
       if (!arrival.nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType)
         return await this.#openBundle(arrival, torrent)
-      await this.#makeRows(arrival, torrent)
+      if (!(await this.#makeRows(arrival, torrent))) {
+        this.#arrivals.delete(infoHashOf(arrival.link) ?? arrival.link)
+        // How much of it is fetched is decided over there.
+        await torrent.remove()
+        arrival.elsewhere = true
+        return move()
+      }
       await torrent.done
       for (const id of arrival.memos) await this.#complete(id, torrent)
       arrival.saved = true
@@ -147,13 +153,15 @@ export class Receiving extends Emitter<{ change: void }> {
     }
   }
 
-  async #makeRows(arrival: Arrival, torrent: Torrent): Promise<void> {
+  /** False where it is not for this section. */
+  async #makeRows(arrival: Arrival, torrent: Torrent): Promise<boolean> {
     const before = await this.#library.from(torrent.infoHash)
     const sounds = torrent.files
       .map((file, index) => ({ file, index }))
       .filter(({ file }) => isSound(file))
       .slice(0, maxFiles)
-    arrival.silent = !sounds.length
+    const { kind } = torrent.card ?? {}
+    if (!sounds.length || (sounds.length < torrent.files.length && kind !== 'memo')) return false
     const card = sounds.length === 1 ? readCard(torrent.state.card) : {}
     const ids = []
     for (const { file, index } of sounds) {
@@ -184,6 +192,7 @@ export class Receiving extends Emitter<{ change: void }> {
     arrival.memos = ids
     await this.#recard(arrival)
     arrival.emit('change', undefined)
+    return true
   }
 
   /** What the sender says of it; what the user wrote over it stays. */
@@ -210,7 +219,7 @@ export class Receiving extends Emitter<{ change: void }> {
     if (torrent.files[0]!.size > maxBundle) throw new Error('This link leads to more than can be opened.')
     await torrent.done
     const links = parseBundle(await torrent.files[0]!.text())
-    if (!links.length) arrival.silent = true
+    if (!links.length) throw new Error('This link leads to no memos.')
     arrival.bundle = links.map((link) => this.open(link, true))
     for (const one of arrival.bundle) {
       one.on('change', () => {

@@ -1,13 +1,13 @@
 /** Memos that go to others: the engine seeds their bytes where they lie; links outlive renames and reloads. */
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
-import type { PeerState } from '../engine/types.ts'
+import { Audience } from '../ui/audience.ts'
+import type { Sending } from '../ui/standing.ts'
 import { makeBundle, partOf } from './bundle.ts'
 import { makeCard } from './card.ts'
 import type { Library } from './library.ts'
 import type { Memo, Shares } from './memo.ts'
 import { forget, type Receiving } from './receiving.ts'
-import { sending } from './standing.ts'
 import { fileName } from './titles.ts'
 
 export type Kind = keyof Shares
@@ -16,10 +16,7 @@ export class Sharing extends Emitter<{ change: void }> {
   readonly #node: () => Promise<Starling>
   readonly #library: Library
   readonly #receiving: Receiving
-  /** By infohash: the peers that were seen to have all of it. */
-  readonly #had = new Map<string, Set<string>>()
-  readonly #watched = new WeakSet<Torrent>()
-  readonly #torrents = new Set<Torrent>()
+  readonly #audience = new Audience()
   readonly #making = new Map<string, Promise<Torrent>>()
 
   constructor(node: () => Promise<Starling>, library: Library, receiving: Receiving) {
@@ -27,6 +24,7 @@ export class Sharing extends Emitter<{ change: void }> {
     this.#node = node
     this.#library = library
     this.#receiving = receiving
+    this.#audience.on('change', () => this.emit('change', undefined))
   }
 
   /** The memo's torrent of that kind: made now, or the one that was made before, with the same link. */
@@ -68,15 +66,13 @@ export class Sharing extends Emitter<{ change: void }> {
     if (memo.from) await this.#receiving.forget(memo)
   }
 
-  status(torrent: Torrent): { text: string; safe: boolean } {
-    return sending(torrent.state, this.#had.get(torrent.infoHash)?.size ?? 0)
+  status(torrent: Torrent): Sending {
+    return this.#audience.status(torrent)
   }
 
   /** Somebody is fetching something that nobody else has. */
   get busy(): boolean {
-    return [...this.#torrents].some(
-      (torrent) => torrent.state.peers.some((peer) => peer.progress < 1) && !this.status(torrent).safe,
-    )
+    return this.#audience.busy
   }
 
   /** The sound itself. */
@@ -92,11 +88,11 @@ export class Sharing extends Emitter<{ change: void }> {
     // As it is now: the user may have written on while this was asked for.
     const memo = await this.#library.db.memo(id)
     if (!memo) throw new Error('This memo was deleted.')
-    if (memo.from && kind === 'private') return this.#watch(await node.add(memo.from.link))
+    if (memo.from && kind === 'private') return this.#audience.watch(await node.add(memo.from.link))
     const known = memo.shares?.[kind]
     const torrent = (known && node.get(known)) || (await this.#seed(node, memo, kind))
     await this.#freshen(torrent, id)
-    return this.#watch(torrent)
+    return this.#audience.watch(torrent)
   }
 
   async #seed(node: Starling, memo: Memo, kind: Kind): Promise<Torrent> {
@@ -127,22 +123,7 @@ export class Sharing extends Emitter<{ change: void }> {
       card: { kind: 'memos', title },
     })
     await this.#library.db.addBundle({ infoHash: torrent.infoHash, links: [...links] })
-    return this.#watch(torrent)
-  }
-
-  #watch(torrent: Torrent): Torrent {
-    if (this.#watched.has(torrent)) return torrent
-    this.#watched.add(torrent)
-    this.#torrents.add(torrent)
-    const seen = ({ id, kind, progress }: PeerState) => {
-      if (progress < 1 || kind === 'webseed') return
-      const had = this.#had.get(torrent.infoHash) ?? new Set()
-      this.#had.set(torrent.infoHash, had.add(id))
-    }
-    const tell = () => this.emit('change', undefined)
-    torrent.on('peer', (peer) => (seen(peer), tell()))
-    torrent.on('progress', ({ peers }) => (peers.forEach(seen), tell()))
-    return torrent
+    return this.#audience.watch(torrent)
   }
 }
 

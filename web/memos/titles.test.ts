@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import {
-  ago,
-  bytes,
   cleanTitle,
   clock,
   defaultTitle,
@@ -26,22 +24,6 @@ describe('titles', () => {
 
   it('tells times', () => {
     expect([0, 63, 3723, NaN, Infinity, -1].map(clock)).toEqual(['0:00', '1:03', '1:02:03', '0:00', '0:00', '0:00'])
-    const now = Date.UTC(2025, 0, 1)
-    expect(ago(now - 20_000, now)).toBe('Just now')
-    expect(ago(now - 61_000, now)).toBe('1 minute ago')
-    expect(ago(now - 25 * 3600e3, now)).toBe('yesterday')
-    expect(ago(now - 40 * 864e5, now)).toBe('last month')
-  })
-
-  it('tells sizes', () => {
-    expect([0, 1, 999, 1000, 51_234, 1_234_567].map(bytes)).toEqual([
-      '0 bytes',
-      '1 byte',
-      '999 bytes',
-      '1 kB',
-      '51 kB',
-      '1.2 MB',
-    ])
   })
 })
 

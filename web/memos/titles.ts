@@ -1,4 +1,4 @@
-/** Words made of a memo's facts: titles, times, sizes, file names. */
+/** Words made of a memo's facts: titles, times, file names. */
 import { maxTitle } from './memo.ts'
 
 export const untitled = 'Untitled memo'
@@ -27,41 +27,11 @@ export function clock(seconds: number): string {
 /** ISO 8601 duration, for <time datetime>. */
 export const isoDuration = (seconds: number): string => `PT${Math.max(0, Math.floor(seconds))}S`
 
-const steps: [Intl.RelativeTimeFormatUnit, number][] = [
-  ['year', 31_557_600],
-  ['month', 2_629_800],
-  ['week', 604_800],
-  ['day', 86_400],
-  ['hour', 3600],
-  ['minute', 60],
-]
-
-/** "Just now", "5 minutes ago", "yesterday". */
-export function ago(then: number, now: number): string {
-  const seconds = Math.round((then - now) / 1000)
-  const step = steps.find(([, length]) => Math.abs(seconds) >= length)
-  if (!step) return 'Just now'
-  return new Intl.RelativeTimeFormat('en', { numeric: 'auto' }).format(Math.trunc(seconds / step[1]), step[0])
-}
-
 /** "4 March 2025, 14:05" */
 export function longDate(date: Date, locale?: string): string {
   const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric' })
   const time = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' })
   return `${day.format(date)}, ${time.format(date)}`
-}
-
-/** 1234567 → "1.2 MB" */
-export function bytes(count: number): string {
-  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const
-  const step = Math.min(3, Math.max(0, Math.floor(Math.log10(Math.max(1, count)) / 3)))
-  const value = count / 1000 ** step
-  return new Intl.NumberFormat('en', {
-    style: 'unit',
-    unit: units[step],
-    unitDisplay: step ? 'short' : 'long',
-    maximumFractionDigits: value < 10 && step ? 1 : 0,
-  }).format(value)
 }
 
 const extensions: Record<string, string> = {

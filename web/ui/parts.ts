@@ -1,6 +1,10 @@
 /** Small pieces of screens, as functions. */
 import { encode } from 'uqr'
 import { html, nothing, svg, type TemplateResult } from 'lit'
+import type { TorrentState } from '../engine/types.ts'
+import { icons } from './icons.ts'
+import type { Sending } from './standing.ts'
+import { bytes } from './words.ts'
 
 /** Around a round button: how far something is, 0 to 1. */
 export const ring = (share: number): TemplateResult => html`
@@ -56,3 +60,60 @@ export const notFound = (text: string): TemplateResult => html`
     <a class="button primary" href="/">Go to your memos</a>
   </section>
 `
+
+/** What has become of something shared. */
+export const delivery = ({ text, safe }: Sending): TemplateResult => html`
+  <p class="delivery ${safe ? 'safe' : ''}" role="status">
+    ${
+      safe
+        ? icons.check
+        : html`
+            <span class="pulse" aria-hidden="true"></span>
+          `
+    }
+    <span>${text}</span>
+  </p>
+`
+
+/** For those who want to know. */
+export function numbers(state: TorrentState): TemplateResult {
+  const count = (kind: string) => state.peers.filter((peer) => peer.kind === kind).length
+  const kinds = [count('direct') && `${count('direct')} direct`, count('relayed') && `${count('relayed')} relayed`]
+    .filter(Boolean)
+    .join(', ')
+  const facts: [string, string][] = [
+    ['Peers', state.peers.length ? `${state.peers.length}${kinds ? ` (${kinds})` : ''}` : 'None yet'],
+    ['Speed', `${bytes(state.downloadSpeed)} per second`],
+    ['Received', state.length ? `${bytes(state.downloaded)} of ${bytes(state.length)}` : '0 bytes'],
+    [
+      'Introduced by',
+      state.trackers
+        .map(
+          (tracker) =>
+            `${hostOf(tracker.url)}: ${tracker.status === 'failed' ? tracker.error || 'failed' : tracker.status}`,
+        )
+        .join('\n') || 'Nobody',
+    ],
+    ['Connections tried', `${state.linksTried}, ${state.linksFailed} failed`],
+    ['Encrypted', state.private ? 'Yes, the key is in the link' : 'On its way only: this is a public link'],
+  ]
+  return html`
+    <details class="numbers">
+      <summary>Details</summary>
+      <dl>
+        ${facts.map(
+          ([name, value]) => html`
+            <div>
+              <dt>${name}</dt>
+              <dd>${value}</dd>
+            </div>
+          `,
+        )}
+      </dl>
+    </details>
+  `
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : url
+}

@@ -1,15 +1,16 @@
 import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
-import { bar } from '../../ui/parts.ts'
+import { bar, numbers } from '../../ui/parts.ts'
+import { failure, receiving, type Standing } from '../../ui/standing.ts'
+import { partOf } from '../bundle.ts'
 import { readCard, type MemoCard } from '../card.ts'
 import type { Memo } from '../memo.ts'
 import { paths, type Memos } from '../memos.ts'
 import './empty.ts'
 import './player.ts'
 import type { Arrival } from '../receiving.ts'
-import { failure, receiving, type Standing } from '../standing.ts'
-import { bytes, clock } from '../titles.ts'
+import { clock } from '../titles.ts'
 
 const none = new Uint8Array(0)
 
@@ -60,8 +61,15 @@ class Receive extends PageElement {
   #watchAll(arrivals: Arrival[]): void {
     this.#unwatch()
     this.#arrivals = arrivals
-    this.#offs = arrivals.map((arrival) => arrival.on('change', () => this.requestUpdate()))
-    this.requestUpdate()
+    const look = () => {
+      const [only, ...others] = arrivals
+      this.requestUpdate()
+      if (!only?.elsewhere || others.length) return
+      this.#unwatch()
+      this.memos.host.navigate(files(only), { replace: true })
+    }
+    this.#offs = arrivals.map((arrival) => arrival.on('change', look))
+    look()
   }
 
   #retry(arrival: Arrival): void {
@@ -111,23 +119,6 @@ class Receive extends PageElement {
 
   #one(arrival: Arrival) {
     if (arrival.error) return this.#failed(arrival)
-    if (arrival.silent) {
-      return html`
-        <section class="blank">
-          <h1 tabindex="-1" data-focus>There is no sound in this link</h1>
-          <p>
-            It leads to something else:
-            ${
-              arrival.torrent?.files
-                .map((file) => file.name)
-                .slice(0, 3)
-                .join(', ') || 'nothing at all'
-            }.
-          </p>
-          <a class="button primary" href=${paths.list}>Go to your memos</a>
-        </section>
-      `
-    }
     const standing = this.#standing(arrival)
     const memo = this.#memo(arrival)
     const card = readCard(arrival.torrent?.card)
@@ -194,48 +185,8 @@ class Receive extends PageElement {
               `
             : nothing
         }
-        ${this.#numbers(arrival)}
+        ${arrival.torrent ? numbers(arrival.torrent.state) : nothing}
       </div>
-    `
-  }
-
-  #numbers(arrival: Arrival) {
-    const state = arrival.torrent?.state
-    if (!state) return nothing
-    const count = (kind: string) => state.peers.filter((peer) => peer.kind === kind).length
-    const kinds = [count('direct') && `${count('direct')} direct`, count('relayed') && `${count('relayed')} relayed`]
-      .filter(Boolean)
-      .join(', ')
-    const facts: [string, string][] = [
-      ['Peers', state.peers.length ? `${state.peers.length}${kinds ? ` (${kinds})` : ''}` : 'None yet'],
-      ['Speed', `${bytes(state.downloadSpeed)} per second`],
-      ['Received', state.length ? `${bytes(state.downloaded)} of ${bytes(state.length)}` : '0 bytes'],
-      [
-        'Introduced by',
-        state.trackers
-          .map(
-            (tracker) =>
-              `${hostOf(tracker.url)}: ${tracker.status === 'failed' ? tracker.error || 'failed' : tracker.status}`,
-          )
-          .join('\n') || 'Nobody',
-      ],
-      ['Connections tried', `${state.linksTried}, ${state.linksFailed} failed`],
-      ['Encrypted', state.private ? 'Yes, the key is in the link' : 'On its way only: this is a public link'],
-    ]
-    return html`
-      <details class="numbers">
-        <summary>Details</summary>
-        <dl>
-          ${facts.map(
-            ([name, value]) => html`
-              <div>
-                <dt>${name}</dt>
-                <dd>${value}</dd>
-              </div>
-            `,
-          )}
-        </dl>
-      </details>
     `
   }
 
@@ -278,7 +229,6 @@ class Receive extends PageElement {
     const { player } = this.memos
     const playing = memo !== undefined && player.id === memo.id && player.playing
     const standing = this.#standing(arrival)
-    const wrong = arrival.error ? failure(arrival.error) : undefined
     return html`
       <li class="row">
         <button
@@ -291,30 +241,37 @@ class Receive extends PageElement {
         </button>
         <div class="row-text">
           ${
-            memo
+            memo || arrival.elsewhere
               ? html`
-                  <a class="row-title" href=${paths.memo(memo.id)}>${memo.title}</a>
+                  <a class="row-title" href=${memo ? paths.memo(memo.id) : files(arrival)}>
+                    ${memo?.title ?? arrival.torrent!.name}
+                  </a>
                 `
               : html`
                   <span class="row-title">${this.#title(arrival) ?? 'A memo'}</span>
                 `
           }
-          <p class="row-facts">
-            ${wrong?.title ?? (arrival.saved && memo ? clock(memo.duration) : (standing.cause?.title ?? standing.text))}
-          </p>
+          <p class="row-facts">${this.#facts(arrival, memo, standing)}</p>
         </div>
-        ${
-          wrong || standing.cause
-            ? html`
-                <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
-              `
-            : html`
-                <span class="badge ${arrival.saved ? 'received' : 'receiving'}">
-                  ${arrival.saved ? 'Saved' : standing.phase}
-                </span>
-              `
-        }
+        ${this.#end(arrival, standing)}
       </li>
+    `
+  }
+
+  #facts(arrival: Arrival, memo: Memo | undefined, { cause, text }: Standing): string {
+    if (arrival.elsewhere) return 'Files, not memos'
+    if (arrival.error) return failure(arrival.error).title
+    return arrival.saved && memo ? clock(memo.duration) : (cause?.title ?? text)
+  }
+
+  #end(arrival: Arrival, { cause, phase }: Standing) {
+    if (arrival.elsewhere) return nothing
+    if (arrival.error || cause)
+      return html`
+        <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
+      `
+    return html`
+      <span class="badge ${arrival.saved ? 'received' : 'receiving'}">${arrival.saved ? 'Saved' : phase}</span>
     `
   }
 
@@ -339,8 +296,7 @@ class Receive extends PageElement {
   }
 }
 
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : url
-}
+/** Where the section Files shows it. */
+const files = (arrival: Arrival): string => `/f#${partOf(arrival.torrent!.link)}`
 
 customElements.define('memos-receive', Receive)

@@ -1,13 +1,13 @@
 import type { Torrent } from 'starling'
 import { html, nothing, type TemplateResult } from 'lit'
-import { copy } from '../../ui/clipboard.ts'
 import { icons } from '../../ui/icons.ts'
-import { qr } from '../../ui/parts.ts'
+import '../../ui/link.ts'
+import { delivery } from '../../ui/parts.ts'
 import { Sheet } from '../../ui/sheet.ts'
+import { failure } from '../../ui/standing.ts'
 import type { Memo } from '../memo.ts'
 import type { Memos } from '../memos.ts'
 import type { Kind } from '../sharing.ts'
-import { failure } from '../standing.ts'
 
 /** A link to one memo or several, and what has become of it. */
 export class ShareSheet extends Sheet {
@@ -18,14 +18,11 @@ export class ShareSheet extends Sheet {
     kind: { state: true },
     torrent: { state: true },
     error: { state: true },
-    copied: { state: true },
   }
   declare memos: Memos
   declare kind: Kind
   declare torrent: Torrent | undefined
   declare error: unknown
-  /** What was put on the clipboard, or could not be. */
-  declare copied: { text: string; done: boolean } | undefined
   #what: readonly Memo[] = []
 
   constructor() {
@@ -47,7 +44,7 @@ export class ShareSheet extends Sheet {
   async #make(kind: Kind): Promise<void> {
     const what = this.#what
     this.kind = kind
-    this.torrent = this.error = this.copied = undefined
+    this.torrent = this.error = undefined
     try {
       const { sharing } = this.memos
       const torrent = what.length === 1 ? await sharing.share(what[0]!, kind) : await sharing.bundle(what)
@@ -55,23 +52,6 @@ export class ShareSheet extends Sheet {
     } catch (error) {
       if (this.kind === kind) this.error = error
     }
-  }
-
-  async #copy(text: string): Promise<void> {
-    const done = await copy(text)
-    this.copied = { text, done }
-    if (!done) {
-      const field = [...this.querySelectorAll<HTMLInputElement>('input[readonly]')].find(
-        (input) => input.value === text,
-      )
-      field?.focus()
-      field?.select()
-    }
-  }
-
-  readonly #send = (): void => {
-    const { link } = this.torrent!
-    void navigator.share({ title: this.#title, url: link }).catch(() => undefined)
   }
 
   get #title(): string {
@@ -142,58 +122,14 @@ export class ShareSheet extends Sheet {
   }
 
   #links(torrent: Torrent) {
-    const { text, safe } = this.memos.sharing.status(torrent)
+    const { link, magnetURI } = torrent
     return html`
-      <div class="share-grid">
-        ${qr(torrent.link, 'The link as a QR code')}
-        <div class="share-links">
-          ${this.#link('Link', 'Copy link', torrent.link)}
-          ${this.kind === 'public' ? this.#link('Magnet', 'Copy magnet', torrent.magnetURI) : nothing}
-          ${
-            'share' in navigator
-              ? html`
-                  <button class="button" @click=${this.#send}>${icons.share}Send with…</button>
-                `
-              : nothing
-          }
-        </div>
-      </div>
-      <p class="delivery ${safe ? 'safe' : ''}" role="status">
-        ${
-          safe
-            ? icons.check
-            : html`
-                <span class="pulse" aria-hidden="true"></span>
-              `
-        }
-        <span>${text}</span>
-      </p>
-    `
-  }
-
-  #link(label: string, action: string, text: string) {
-    const copied = this.copied?.text === text ? this.copied : undefined
-    const refused = copied?.done === false
-    return html`
-      <div class="link">
-        <input
-          readonly
-          aria-label=${label}
-          .value=${text}
-          @focus=${(event: Event) => (event.target as HTMLInputElement).select()}
-        />
-        <button
-          class="button ${label === 'Link' ? 'primary' : ''}"
-          aria-label=${action}
-          @click=${() => this.#copy(text)}
-        >
-          ${copied?.done ? icons.check : icons.link}${copied?.done ? 'Copied' : action}
-        </button>
-        <span class=${refused ? 'link-note' : 'visually-hidden'} role="status">
-          ${refused ? 'The browser does not let the page copy. The link is selected: copy it yourself.' : ''}
-          ${copied?.done ? `${label} copied` : ''}
-        </span>
-      </div>
+      <ui-link
+        .link=${link}
+        .magnet=${this.kind === 'public' ? magnetURI : undefined}
+        .heading=${this.#title}
+      ></ui-link>
+      ${delivery(this.memos.sharing.status(torrent))}
     `
   }
 }

@@ -1,6 +1,6 @@
 /** Where a transfer stands, in words: made of the engine's state alone. */
 import type { TorrentState } from '../engine/types.ts'
-import { bytes } from './titles.ts'
+import { bytes } from './words.ts'
 
 export interface Standing {
   /** One or two words: "Finding", "Connecting", "43 %", "Saved". */
@@ -83,7 +83,7 @@ export function failure(error: unknown): { title: string; text: string; again: b
     case 'wrong-key':
       return {
         title: 'The key in this link is wrong',
-        text: 'The memo is there, but this link does not open it. Ask for the link again, and copy all of it.',
+        text: 'It is there, but this link does not open it. Ask for the link again, and copy all of it.',
         again: false,
       }
     case 'no-space':
@@ -109,8 +109,14 @@ export function failure(error: unknown): { title: string; text: string; again: b
   }
 }
 
+export interface Sending {
+  text: string
+  /** Others have all of it. */
+  safe: boolean
+}
+
 /** What the one who shares sees: who has it, who is fetching. had: others that were seen to have all of it. */
-export function sending(state: TorrentState, had: number): { text: string; safe: boolean } {
+export function sending(state: TorrentState, had: number): Sending {
   const peers = state.peers.filter((peer) => peer.kind !== 'webseed')
   const fetching = peers.filter((peer) => peer.progress < 1)
   const seeders = Math.max(0, ...state.trackers.map((tracker) => tracker.seeders ?? 0)) - 1

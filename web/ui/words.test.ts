@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest'
+import { ago, bytes } from './words.ts'
+
+it('tells times', () => {
+  const now = Date.UTC(2025, 0, 1)
+  expect(ago(now - 20_000, now)).toBe('Just now')
+  expect(ago(now - 61_000, now)).toBe('1 minute ago')
+  expect(ago(now - 25 * 3600e3, now)).toBe('yesterday')
+  expect(ago(now - 40 * 864e5, now)).toBe('last month')
+})
+
+it('tells sizes', () => {
+  expect([0, 1, 999, 1000, 51_234, 1_234_567, 2.5e12].map(bytes)).toEqual([
+    '0 bytes',
+    '1 byte',
+    '999 bytes',
+    '1 kB',
+    '51 kB',
+    '1.2 MB',
+    '2.5 TB',
+  ])
+})

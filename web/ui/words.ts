@@ -1,0 +1,30 @@
+/** Sizes and times in words. */
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['year', 31_557_600],
+  ['month', 2_629_800],
+  ['week', 604_800],
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+]
+
+/** "Just now", "5 minutes ago", "yesterday". */
+export function ago(then: number, now: number): string {
+  const seconds = Math.round((then - now) / 1000)
+  const step = steps.find(([, length]) => Math.abs(seconds) >= length)
+  if (!step) return 'Just now'
+  return new Intl.RelativeTimeFormat('en', { numeric: 'auto' }).format(Math.trunc(seconds / step[1]), step[0])
+}
+
+/** 1234567 → "1.2 MB" */
+export function bytes(count: number): string {
+  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const
+  const step = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.max(1, count)) / 3)))
+  const value = count / 1000 ** step
+  return new Intl.NumberFormat('en', {
+    style: 'unit',
+    unit: units[step],
+    unitDisplay: step ? 'short' : 'long',
+    maximumFractionDigits: value < 10 && step ? 1 : 0,
+  }).format(value)
+}
