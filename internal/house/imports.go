@@ -17,7 +17,8 @@ var goLayers = layers{
 	{"internal/cli"},
 	{"internal/httpd", "web"},
 	{"tracker/ws", "rendezvous"},
-	{"tracker", "link"},
+	{"tracker", "link", "seal"},
+	{"internal/names"},
 }
 
 // Packages that only tests use, and this one.
