@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/maphash"
+	"maps"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,10 +20,18 @@ func ticks(d time.Duration) tick { return tick(d / (time.Second / 10)) }
 type Options struct {
 	// Expiry is how long a peer is kept after its last announce: twice the interval.
 	Expiry time.Duration
+	// AddrExpiry is the same for peers at addresses, who announce less often. 0: Expiry.
+	AddrExpiry time.Duration
 	// MaxPeers is the most peers kept, in all swarms together. 0: 4 million, about 400 MB.
 	MaxPeers int
 	// MaxOffers is the most outstanding offers kept. 0: 2 million, about 60 MB.
 	MaxOffers int
+	// MaxPerNetwork is the most peers kept at the addresses of one Network, loopback apart, in all swarms together. 0:
+	// 20,000.
+	MaxPerNetwork int
+	// Allow says whether a swarm may be. It is asked at each announce, and by Sweep for swarms that are there; it must be
+	// quick. Nil: all may.
+	Allow func(InfoHash) bool
 }
 
 const shards = 64
@@ -29,6 +39,7 @@ const shards = 64
 type shard[C comparable] struct {
 	mu     sync.Mutex
 	swarms map[InfoHash]*swarm[C]
+	most   int // swarms there were since the map was made
 	offers offers
 	_      [64]byte // keeps neighbours' locks off one cache line
 }
@@ -39,9 +50,10 @@ type Store[C comparable] struct {
 	start   time.Time
 	seed    maphash.Seed
 	shards  [shards]shard[C]
-	peers   atomic.Int64
+	peers   [kinds]atomic.Int64
 	swarms  atomic.Int64
 	offers  atomic.Int64
+	quota   quota
 }
 
 // New returns an empty store. Run it, or call Sweep, so that peers expire.
@@ -52,7 +64,14 @@ func New[C comparable](o Options) *Store[C] {
 	if o.MaxOffers == 0 {
 		o.MaxOffers = 2_000_000
 	}
+	if o.AddrExpiry == 0 {
+		o.AddrExpiry = o.Expiry
+	}
+	if o.MaxPerNetwork == 0 {
+		o.MaxPerNetwork = 20_000
+	}
 	s := &Store[C]{options: o, start: time.Now(), seed: maphash.MakeSeed()}
+	s.quota.limit, s.quota.seed = int32(min(o.MaxPerNetwork, math.MaxInt32)), maphash.MakeSeed()
 	for i := range s.shards {
 		s.shards[i].swarms = make(map[InfoHash]*swarm[C])
 	}
@@ -77,67 +96,80 @@ func (s *Store[C]) print(h InfoHash, from, to PeerID, offer OfferID) uint64 {
 	return maphash.Bytes(s.seed, b[:])
 }
 
-// Announce records what a peer says and appends the peers chosen for it to picks. The peer itself is counted. The
-// error is ErrTaken or ErrFull.
+// Announce records what a peer says that is reached over a connection, and appends the peers chosen for it to picks.
+// The peer itself is counted. The error is ErrTaken, ErrFull or ErrDenied.
 func (s *Store[C]) Announce(a *Announce[C], picks []Peer[C]) (Counts, []Peer[C], error) {
+	if !s.allowed(a.InfoHash) {
+		return Counts{}, picks, ErrDenied
+	}
 	now := s.now()
 	sh := s.shard(a.InfoHash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 
-	w, i := sh.swarms[a.InfoHash], -1
+	w := sh.swarms[a.InfoHash]
+	var g *group[C]
 	if w != nil {
-		i = w.find(a.PeerID)
+		g = w.web
 	}
-	if i >= 0 && w.peers[i].contact != a.Contact && (a.MayReplace == nil || !a.MayReplace(w.peers[i].contact)) {
+	i := g.find(a.PeerID)
+	if i >= 0 && g.peers[i].contact != a.Contact && (a.MayReplace == nil || !a.MayReplace(g.peers[i].contact)) {
 		return w.counts(), picks, ErrTaken
 	}
 	if a.Event == Stopped {
 		if i >= 0 {
-			s.remove(sh, a.InfoHash, w, i)
-		}
-		if w == nil {
-			return Counts{}, picks, nil
+			remove(s, w, g, web, i)
+			s.drop(sh, a.InfoHash, w)
 		}
 		return w.counts(), picks, nil
 	}
 	if i < 0 {
-		if s.peers.Load() >= int64(s.options.MaxPeers) {
-			return Counts{}, picks, ErrFull
+		if s.full() {
+			return w.counts(), picks, ErrFull
 		}
 		if w == nil {
-			w = &swarm[C]{}
-			sh.swarms[a.InfoHash] = w
-			s.swarms.Add(1)
+			w = s.make(sh, a.InfoHash)
 		}
-		s.peers.Add(1)
-		i = w.add(record[C]{id: a.PeerID})
+		if g = w.web; g == nil {
+			g = new(group[C])
+			w.web = g
+		}
+		s.peers[web].Add(1)
 	}
-	w.peers[i].contact, w.peers[i].seen = a.Contact, now
+	i = place(w, g, web, i, record[C]{a.PeerID, a.Contact, now}, a.Left, a.Event)
 
-	wasSeeder := i < w.seeders
-	switch {
-	case a.Left == Nothing || a.Left == Unsaid && a.Event == Completed:
-		i = w.seed(i, true)
-	case a.Left == Some:
-		i = w.seed(i, false)
-	}
-	if a.Event == Completed && !wasSeeder && i < w.seeders {
-		w.downloaded++
-	}
-
-	want := a.Want
+	want := min(a.Want, MaxWant)
 	if a.Offers != nil {
 		want = min(want, len(a.Offers), s.options.MaxOffers-int(s.offers.Load()))
 	}
-	first := len(picks)
-	picks = w.choose(i, max(0, want), picks)
-	if a.Offers != nil {
-		for j, p := range picks[first:] {
-			s.offers.Add(int64(sh.offers.put(s.print(a.InfoHash, a.PeerID, p.ID, a.Offers[j]), now)))
+	var places [MaxWant]int32
+	for j, p := range g.choose(i, g.standing(i), want, places[:0]) {
+		to := &g.peers[p]
+		picks = append(picks, Peer[C]{ID: to.id, Contact: to.contact})
+		if a.Offers != nil {
+			s.offers.Add(int64(sh.offers.put(s.print(a.InfoHash, a.PeerID, to.id, a.Offers[j]), now)))
 		}
 	}
 	return w.counts(), picks, nil
+}
+
+func (s *Store[C]) allowed(h InfoHash) bool { return s.options.Allow == nil || s.options.Allow(h) }
+
+func (s *Store[C]) full() bool {
+	n := int64(0)
+	for i := range s.peers {
+		n += s.peers[i].Load()
+	}
+	return n >= int64(s.options.MaxPeers)
+}
+
+// make adds a swarm to a shard.
+func (s *Store[C]) make(sh *shard[C], h InfoHash) *swarm[C] {
+	w := &swarm[C]{}
+	sh.swarms[h] = w
+	sh.most = max(sh.most, len(sh.swarms))
+	s.swarms.Add(1)
+	return w
 }
 
 // Answer tells how the maker of an offer is reached, if that offer, from it to the answerer, is outstanding and it is
@@ -153,11 +185,11 @@ func (s *Store[C]) Answer(h InfoHash, answerer, maker PeerID, offer OfferID) (co
 	if !outstanding || w == nil {
 		return contact, false
 	}
-	i := w.find(maker)
+	i := w.web.find(maker)
 	if i < 0 {
 		return contact, false
 	}
-	return w.peers[i].contact, true
+	return w.web.peers[i].contact, true
 }
 
 // Remove forgets a peer whose contact is gone, unless it is reachable otherwise by now.
@@ -166,8 +198,9 @@ func (s *Store[C]) Remove(h InfoHash, id PeerID, contact C) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if w := sh.swarms[h]; w != nil {
-		if i := w.find(id); i >= 0 && w.peers[i].contact == contact {
-			s.remove(sh, h, w, i)
+		if i := w.web.find(id); i >= 0 && w.web.peers[i].contact == contact {
+			remove(s, w, w.web, web, i)
+			s.drop(sh, h, w)
 		}
 	}
 }
@@ -177,27 +210,30 @@ func (s *Store[C]) Counts(h InfoHash) Counts {
 	sh := s.shard(h)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if w := sh.swarms[h]; w != nil {
-		return w.counts()
-	}
-	return Counts{}
+	return sh.swarms[h].counts()
 }
 
-func (s *Store[C]) remove(sh *shard[C], h InfoHash, w *swarm[C], i int) {
-	w.remove(i)
-	s.peers.Add(-1)
-	s.drop(sh, h, w)
+func remove[C, K comparable](s *Store[C], w *swarm[C], g *group[K], in kind, i int) {
+	id, was := g.peers[i].id, g.standing(i)
+	g.remove(i)
+	s.left(w, in, id, was)
+}
+
+// left is what a peer's end means for the counts.
+func (s *Store[C]) left(w *swarm[C], in kind, id PeerID, was standing) {
+	w.change(id, in, was, absent)
+	s.peers[in].Add(-1)
 }
 
 func (s *Store[C]) drop(sh *shard[C], h InfoHash, w *swarm[C]) {
-	if len(w.peers) == 0 {
+	if w.empty() {
 		delete(sh.swarms, h)
 		s.swarms.Add(-1)
 	}
 }
 
-// Sweep forgets the peers that have not announced for as long as Expiry, the swarms that are empty then, and offers
-// that nobody answered.
+// Sweep forgets the peers that have not announced for as long as Expiry or AddrExpiry, the swarms that are empty then
+// or no longer allowed, and offers that nobody answered.
 func (s *Store[C]) Sweep() {
 	for i := range s.shards {
 		s.sweep(&s.shards[i])
@@ -209,15 +245,30 @@ func (s *Store[C]) sweep(sh *shard[C]) {
 	defer sh.mu.Unlock()
 	now := s.now()
 	s.offers.Add(int64(sh.offers.turn(now)))
-	expiry := ticks(s.options.Expiry)
-	if now <= expiry {
-		return
-	}
+	before := func(expiry time.Duration) tick { return now - min(now, ticks(expiry)) }
+	webBefore, addrBefore := before(s.options.Expiry), before(s.options.AddrExpiry)
 	for h, w := range sh.swarms {
-		if n := w.expire(now - expiry); n > 0 {
-			s.peers.Add(-int64(n))
-			s.drop(sh, h, w)
+		webBefore, addrBefore := webBefore, addrBefore
+		if !s.allowed(h) {
+			webBefore, addrBefore = math.MaxUint32, math.MaxUint32
 		}
+		w.web.expire(webBefore, func(r *record[C], was standing) { s.left(w, web, r.id, was) })
+		w.four.expire(addrBefore, func(r *record[addr4], was standing) {
+			s.quota.leave(r.contact.addr())
+			s.left(w, four, r.id, was)
+		})
+		w.six.expire(addrBefore, func(r *record[addr6], was standing) {
+			s.quota.leave(r.contact.addr())
+			s.left(w, six, r.id, was)
+		})
+		s.drop(sh, h, w)
+	}
+	if sh.most > 256 && len(sh.swarms) < sh.most/4 {
+		// Maps never shrink, so this one is made anew.
+		sh.most = len(sh.swarms)
+		swarms := make(map[InfoHash]*swarm[C], sh.most)
+		maps.Copy(swarms, sh.swarms)
+		sh.swarms = swarms
 	}
 }
 
@@ -235,10 +286,16 @@ func (s *Store[C]) Run(ctx context.Context) {
 	}
 }
 
-// Stats are the store's sizes at one moment.
-type Stats struct{ Peers, Swarms, Offers int }
+// Stats are the store's sizes at one moment. Peers is the sum of the other three kinds: who is reached in several ways
+// is in it several times.
+type Stats struct{ Peers, WebRTC, IPv4, IPv6, Swarms, Offers int }
 
 // Stats is cheap: nothing is counted for it.
 func (s *Store[C]) Stats() Stats {
-	return Stats{Peers: int(s.peers.Load()), Swarms: int(s.swarms.Load()), Offers: int(s.offers.Load())}
+	n := Stats{
+		WebRTC: int(s.peers[web].Load()), IPv4: int(s.peers[four].Load()), IPv6: int(s.peers[six].Load()),
+		Swarms: int(s.swarms.Load()), Offers: int(s.offers.Load()),
+	}
+	n.Peers = n.WebRTC + n.IPv4 + n.IPv6
+	return n
 }

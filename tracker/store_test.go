@@ -34,7 +34,12 @@ func ask(t testing.TB, s *Store[int], a Announce[int]) (Counts, []Peer[int]) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return counts, picks
+	return whole(counts), picks
+}
+
+// whole leaves out the counts of those that are reached in one way.
+func whole(c Counts) Counts {
+	return Counts{Seeders: c.Seeders, Leechers: c.Leechers, Downloaded: c.Downloaded}
 }
 
 func TestChoice(t *testing.T) {
@@ -169,7 +174,7 @@ func TestStates(t *testing.T) {
 			for _, a := range c.history {
 				got, _ = ask(t, s, a)
 			}
-			if got != c.want || s.Counts(InfoHash{}) != c.want {
+			if got != c.want || whole(s.Counts(InfoHash{})) != c.want {
 				t.Errorf("got %+v, then %+v, want %+v", got, s.Counts(InfoHash{}), c.want)
 			}
 		})
@@ -187,7 +192,7 @@ func TestExpiry(t *testing.T) {
 		join(t, s, 7, Some)
 		time.Sleep(2*interval - time.Second)
 		synctest.Wait()
-		if got := s.Counts(InfoHash{}); got != (Counts{Leechers: 1}) {
+		if got := whole(s.Counts(InfoHash{})); got != (Counts{Leechers: 1}) {
 			t.Errorf("only the peer that announced again should be left, got %+v", got)
 		}
 		time.Sleep(interval)

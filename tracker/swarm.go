@@ -1,153 +1,92 @@
 package tracker
 
-import "math/rand/v2"
+// kind is a way to reach a peer.
+type kind uint8
 
-// Up to this many peers a scan of the slice is as fast as a map, and much smaller: most swarms have no index.
-const indexAbove = 8
+const (
+	web  kind = iota // over a connection that a front end holds: WebRTC, by offers that are passed on
+	four             // at an IPv4 address
+	six              // at an IPv6 address
+	kinds
+)
 
-type record[C comparable] struct {
-	id      PeerID
-	contact C
-	seen    tick
-}
+// standing is what a peer is in a swarm. Of two, the greater one counts.
+type standing uint8
 
-// swarm keeps its peers in one slice, seeders first, so that a choice among all or among leechers alone is a choice
-// in a range, and to join, leave or change sides is a swap or two:
+const (
+	absent standing = iota
+	leecher
+	seeder
+)
+
+// swarm is the peers of one torrent, in a group for each way to reach them:
 //
-//	peers: [ S S S │ L L L L L ]
-//	        seeders┘
+//	web:  [ S S │ L L L ]      chosen for one another only,
+//	four: [ S │ L L ]          as none can reach those
+//	six:  [ │ L ]              of the other groups
+//
+// Most swarms have one group only, so the others are nil. A peer that announces itself in several ways is in several
+// groups, and counted once.
 type swarm[C comparable] struct {
-	peers      []record[C]
-	index      map[PeerID]int32 // nil while there are few peers
-	seeders    int
-	downloaded int
+	web        *group[C]
+	four       *group[addr4]
+	six        *group[addr6]
+	count      [3]int32 // of peers, by standing; that of the absent has no meaning
+	downloaded int32
 }
 
 func (w *swarm[C]) counts() Counts {
-	return Counts{Seeders: w.seeders, Leechers: len(w.peers) - w.seeders, Downloaded: w.downloaded}
+	if w == nil {
+		return Counts{}
+	}
+	return Counts{
+		Seeders: int(w.count[seeder]), Leechers: int(w.count[leecher]), Downloaded: int(w.downloaded),
+		WebRTC: w.web.part(), IPv4: w.four.part(), IPv6: w.six.part(),
+	}
 }
 
-// find returns the place of a peer, or -1.
-func (w *swarm[C]) find(id PeerID) int {
-	if w.index != nil {
-		if i, ok := w.index[id]; ok {
-			return int(i)
-		}
-		return -1
+func (w *swarm[C]) empty() bool { return w.web.len() == 0 && w.four.len() == 0 && w.six.len() == 0 }
+
+// change counts a peer anew that becomes something else in one of the groups, and says whether this makes a seeder of
+// one that was none anywhere.
+func (w *swarm[C]) change(id PeerID, in kind, from, to standing) (seeds bool) {
+	if from == to {
+		return false
 	}
-	for i := range w.peers {
-		if w.peers[i].id == id {
-			return i
-		}
+	elsewhere := absent
+	if in != web && w.web.len() > 0 {
+		elsewhere = w.web.standing(w.web.find(id))
 	}
-	return -1
+	if in != four && w.four.len() > 0 {
+		elsewhere = max(elsewhere, w.four.standing(w.four.find(id)))
+	}
+	if in != six && w.six.len() > 0 {
+		elsewhere = max(elsewhere, w.six.standing(w.six.find(id)))
+	}
+	from, to = max(from, elsewhere), max(to, elsewhere)
+	w.count[from]--
+	w.count[to]++
+	return from != seeder && to == seeder
 }
 
-// add appends a leecher and returns its place.
-func (w *swarm[C]) add(r record[C]) int {
-	w.peers = append(w.peers, r)
-	i := len(w.peers) - 1
+// place records a peer in a group, at i or as a new one at -1, and returns its place.
+func place[C, K comparable](w *swarm[C], g *group[K], in kind, i int, r record[K], left Left, event Event) int {
+	from := g.standing(i)
+	if i < 0 {
+		i = g.add(r)
+	} else {
+		g.peers[i] = r
+	}
+	to := max(from, leecher)
 	switch {
-	case w.index != nil:
-		w.index[r.id] = int32(i)
-	case len(w.peers) > indexAbove:
-		w.reindex()
+	case left == Nothing || left == Unsaid && event == Completed:
+		to = seeder
+	case left == Some:
+		to = leecher
+	}
+	i = g.seed(i, to == seeder)
+	if w.change(r.id, in, from, to) && event == Completed {
+		w.downloaded++
 	}
 	return i
-}
-
-func (w *swarm[C]) reindex() {
-	w.index = make(map[PeerID]int32, 2*len(w.peers))
-	for i := range w.peers {
-		w.index[w.peers[i].id] = int32(i)
-	}
-}
-
-// seed makes the peer at i a seeder, or a leecher, and returns its new place.
-func (w *swarm[C]) seed(i int, seeder bool) int {
-	switch was := i < w.seeders; {
-	case seeder && !was:
-		w.swap(i, w.seeders)
-		w.seeders++
-		return w.seeders - 1
-	case !seeder && was:
-		w.seeders--
-		w.swap(i, w.seeders)
-		return w.seeders
-	}
-	return i
-}
-
-func (w *swarm[C]) remove(i int) {
-	i = w.seed(i, false)
-	last := len(w.peers) - 1
-	w.swap(i, last)
-	if w.index != nil {
-		delete(w.index, w.peers[last].id)
-	}
-	w.peers = w.peers[:last]
-	if last <= indexAbove/2 {
-		w.index = nil
-	}
-	if cap(w.peers) > 4*indexAbove && last < cap(w.peers)/4 {
-		// A crowd has gone: give its memory back. A map never shrinks, so it is made anew.
-		w.peers = append(make([]record[C], 0, 2*last), w.peers...)
-		if w.index != nil {
-			w.reindex()
-		}
-	}
-}
-
-func (w *swarm[C]) swap(i, j int) {
-	if i == j {
-		return
-	}
-	w.peers[i], w.peers[j] = w.peers[j], w.peers[i]
-	if w.index != nil {
-		w.index[w.peers[i].id] = int32(i)
-		w.index[w.peers[j].id] = int32(j)
-	}
-}
-
-// expire removes the peers last seen before a time.
-func (w *swarm[C]) expire(before tick) (removed int) {
-	for i := len(w.peers) - 1; i >= 0; i-- {
-		if w.peers[i].seen < before {
-			// What remove moves into place i comes from behind it, where all have been looked at.
-			w.remove(i)
-			removed++
-		}
-	}
-	return removed
-}
-
-// choose appends up to n other peers for the one at self: distinct, each as likely as any other, and never a seeder
-// for a seeder. Floyd's sampling: n draws, whatever the size of the swarm.
-func (w *swarm[C]) choose(self, n int, to []Peer[C]) []Peer[C] {
-	from, others := 0, len(w.peers)-1
-	if self < w.seeders {
-		from, others = w.seeders, len(w.peers)-w.seeders
-	}
-	n = min(n, others)
-	first := len(to)
-	for j := others - n; j < others; j++ {
-		p := w.at(from, self, rand.IntN(j+1))
-		for i := first; i < len(to); i++ {
-			if to[i].ID == p.id {
-				p = w.at(from, self, j)
-				break
-			}
-		}
-		to = append(to, Peer[C]{ID: p.id, Contact: p.contact})
-	}
-	return to
-}
-
-// at returns the i-th peer from a place on, not counting self.
-func (w *swarm[C]) at(from, self, i int) *record[C] {
-	i += from
-	if self >= from && i >= self {
-		i++
-	}
-	return &w.peers[i]
 }

@@ -1,15 +1,19 @@
 // Package tracker is the swarm store: who is in which swarm, and which offers are still waiting for an answer.
 //
-// It knows no protocol. A front end (tracker/ws, later HTTP and UDP) turns what a client says into an Announce,
-// and gets back counts and a few other peers. What a peer is reachable by is the front end's own business: the store
-// keeps a value of the front end's type C for each peer, compares it, and hands it out again.
+// It knows no protocol. A front end (tracker/ws, tracker/http, tracker/udp) turns what a client says into an announce,
+// and gets back counts and a few other peers that this client can reach:
 //
-//	front end ── Announce{infohash, peer_id, C, left, want} ──► shard of the infohash ──► swarm: seeders │ leechers
-//	          ◄────────────── counts, peers chosen uniformly ──┘
+//	tracker/ws   ── Announce{…, C} ──────────┐                         ┌ web:  seeders │ leechers
+//	tracker/http ── AnnounceAddr{…, ip:port} ┼► shard of the infohash ─► swarm ┼ four: seeders │ leechers
+//	tracker/udp  ── AnnounceAddr{…, ip:port} ┘                         └ six:  seeders │ leechers
+//	             ◄── counts of all, peers of its own group, chosen uniformly
+//
+// A peer behind a connection is reached by whatever the front end that holds the connection keeps of it: a value of
+// type C, which the store compares and hands out again. C should hold no pointers, then the garbage collector need not
+// look into swarms at all.
 //
 // All state is soft: peers announce again every interval and are forgotten after twice that time, so a restart costs
-// one interval and nothing needs a disk. C should hold no pointers, then the garbage collector need not look into
-// swarms at all.
+// one interval and nothing needs a disk.
 package tracker
 
 import (
@@ -51,6 +55,9 @@ const (
 	Some
 )
 
+// MaxWant is the most peers chosen for one announce.
+const MaxWant = 256
+
 // Announce is one peer's word about one swarm.
 type Announce[C comparable] struct {
 	InfoHash InfoHash
@@ -58,7 +65,7 @@ type Announce[C comparable] struct {
 	Contact  C
 	Event    Event
 	Left     Left
-	// Want is the most peers to choose.
+	// Want is the most peers to choose, at most MaxWant.
 	Want int
 	// Offers go to the chosen peers, one each and in this order. Nil when the front end relays none; otherwise no more
 	// peers are chosen than there are offers.
@@ -76,14 +83,24 @@ type Peer[C comparable] struct {
 
 // Counts are a swarm's numbers.
 type Counts struct {
+	// Each peer is counted once here, in however many ways it is reached.
 	Seeders, Leechers int
 	// Downloaded counts the peers that completed since the swarm came to be.
 	Downloaded int
+	// These count those that are reached in one way.
+	WebRTC, IPv4, IPv6 Part
 }
+
+// Part counts some of a swarm's peers.
+type Part struct{ Seeders, Leechers int }
 
 var (
 	// ErrTaken means that the peer_id belongs to someone who is reachable otherwise.
 	ErrTaken = errors.New("this peer_id is in use on another connection")
 	// ErrFull means that the store keeps as many peers as it may.
 	ErrFull = errors.New("this tracker is full")
+	// ErrTooMany means that one network has as many peers as it may.
+	ErrTooMany = errors.New("too many peers announce from your address: stop some torrents")
+	// ErrDenied means that Options.Allow does not allow the swarm.
+	ErrDenied = errors.New("this tracker does not serve this torrent")
 )

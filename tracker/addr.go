@@ -1,0 +1,139 @@
+package tracker
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"net/netip"
+)
+
+// AddrAnnounce is the word about one swarm of a peer that others connect to, by TCP or uTP.
+type AddrAnnounce struct {
+	InfoHash InfoHash
+	PeerID   PeerID
+	// Addr is where it listens. One with port 0 cannot be reached: it is told of others, and not recorded.
+	Addr netip.AddrPort
+	// Key is a secret of the peer's, any hash of it, by which it proves who it is when its address changes; 0: none.
+	Key   uint16
+	Event Event
+	Left  Left
+	// Want is the most peers to choose, at most MaxWant.
+	Want int
+}
+
+// AddrPeer is a peer that was chosen for another one.
+type AddrPeer = Peer[netip.AddrPort]
+
+// addr4 and addr6 are what is kept of an address: no pointers, unlike netip's.
+type addr4 struct {
+	ip        [4]byte
+	port, key uint16
+}
+
+type addr6 struct {
+	ip        [16]byte
+	port, key uint16
+}
+
+type address[K any] interface {
+	comparable
+	// owner says whether another address is of the same peer: from the same host, or with the same key.
+	owner(K) bool
+	addr() netip.Addr
+	addrPort() netip.AddrPort
+}
+
+func (a addr4) owner(b addr4) bool       { return a.ip == b.ip || a.key != 0 && a.key == b.key }
+func (a addr4) addr() netip.Addr         { return netip.AddrFrom4(a.ip) }
+func (a addr4) addrPort() netip.AddrPort { return netip.AddrPortFrom(a.addr(), a.port) }
+func (a addr6) owner(b addr6) bool       { return a.ip == b.ip || a.key != 0 && a.key == b.key }
+func (a addr6) addr() netip.Addr         { return netip.AddrFrom16(a.ip) }
+func (a addr6) addrPort() netip.AddrPort { return netip.AddrPortFrom(a.addr(), a.port) }
+
+// AnnounceAddr records what a peer says and appends peers of the same address family to picks. The peer itself is
+// counted. The error is ErrFull, ErrTooMany or ErrDenied.
+//
+// Nobody can take a peer_id from its owner, nor keep the owner out: whoever announces one that is in use at another
+// address, and does not have its key, is recorded beside it.
+func (s *Store[C]) AnnounceAddr(a *AddrAnnounce, picks []AddrPeer) (Counts, []AddrPeer, error) {
+	ip, port := a.Addr.Addr().Unmap(), a.Addr.Port()
+	if ip.Is4() {
+		of := func(w *swarm[C]) **group[addr4] { return &w.four }
+		return announceAddr(s, a, four, addr4{ip.As4(), port, a.Key}, of, picks)
+	}
+	of := func(w *swarm[C]) **group[addr6] { return &w.six }
+	return announceAddr(s, a, six, addr6{ip.As16(), port, a.Key}, of, picks)
+}
+
+func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in kind, contact K, of func(*swarm[C]) **group[K], picks []AddrPeer) (Counts, []AddrPeer, error) {
+	if !s.allowed(a.InfoHash) {
+		return Counts{}, picks, ErrDenied
+	}
+	now := s.now()
+	sh := s.shard(a.InfoHash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+
+	w := sh.swarms[a.InfoHash]
+	var g *group[K]
+	if w != nil {
+		g = *of(w)
+	}
+	id := a.PeerID
+	i := g.find(id)
+	if i >= 0 && !g.peers[i].contact.owner(contact) {
+		id = s.beside(id, contact.addr())
+		i = g.find(id)
+	}
+	unreachable := a.Addr.Port() == 0
+	switch {
+	case a.Event == Stopped:
+		if i >= 0 {
+			s.quota.leave(g.peers[i].contact.addr())
+			remove(s, w, g, in, i)
+			s.drop(sh, a.InfoHash, w)
+		}
+		return w.counts(), picks, nil
+	case unreachable && i < 0 && w == nil:
+		return Counts{}, picks, nil
+	case unreachable:
+	case i < 0:
+		if s.full() {
+			return w.counts(), picks, ErrFull
+		}
+		if !s.quota.enter(contact.addr()) {
+			return w.counts(), picks, ErrTooMany
+		}
+		if w == nil {
+			w = s.make(sh, a.InfoHash)
+		}
+		if g = *of(w); g == nil {
+			g = new(group[K])
+			*of(w) = g
+		}
+		s.peers[in].Add(1)
+	case g.peers[i].contact.addr() != contact.addr():
+		s.quota.leave(g.peers[i].contact.addr())
+		s.quota.move(contact.addr())
+	}
+	is := leecher
+	if unreachable {
+		if a.Left == Nothing {
+			is = seeder
+		}
+	} else {
+		i = place(w, g, in, i, record[K]{id, contact, now}, a.Left, a.Event)
+		is = g.standing(i)
+	}
+	var places [MaxWant]int32
+	for _, p := range g.choose(i, is, min(a.Want, MaxWant), places[:0]) {
+		picks = append(picks, AddrPeer{ID: g.peers[p].id, Contact: g.peers[p].contact.addrPort()})
+	}
+	return w.counts(), picks, nil
+}
+
+// beside is the peer_id under which one is recorded whose own is in use at another address.
+func (s *Store[C]) beside(id PeerID, a netip.Addr) PeerID {
+	b := a.As16()
+	binary.LittleEndian.PutUint64(id[12:], maphash.Bytes(s.seed, append(b[:], id[:]...)))
+	return id
+}

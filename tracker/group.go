@@ -1,0 +1,194 @@
+package tracker
+
+import "math/rand/v2"
+
+// Up to this many peers a scan of the slice is as fast as a map, and much smaller: most swarms have no index.
+const indexAbove = 8
+
+type record[C comparable] struct {
+	id      PeerID
+	contact C
+	seen    tick
+}
+
+// group is the peers of a swarm that are reached in one way. It keeps them in one slice, seeders first, so that a
+// choice among all or among leechers alone is a choice in a range, and to join, leave or change sides is a swap or two:
+//
+//	peers: [ S S S │ L L L L L ]
+//	        seeders┘
+//
+// A nil group is an empty one.
+type group[C comparable] struct {
+	peers   []record[C]
+	index   map[PeerID]int32 // nil while there are few peers
+	seeders int
+}
+
+func (g *group[C]) len() int {
+	if g == nil {
+		return 0
+	}
+	return len(g.peers)
+}
+
+func (g *group[C]) part() Part {
+	if g == nil {
+		return Part{}
+	}
+	return Part{Seeders: g.seeders, Leechers: len(g.peers) - g.seeders}
+}
+
+// find returns the place of a peer, or -1.
+func (g *group[C]) find(id PeerID) int {
+	switch {
+	case g == nil:
+		return -1
+	case g.index != nil:
+		if i, ok := g.index[id]; ok {
+			return int(i)
+		}
+		return -1
+	}
+	for i := range g.peers {
+		if g.peers[i].id == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// standing is what the peer at i is; at -1 there is none.
+func (g *group[C]) standing(i int) standing {
+	switch {
+	case i < 0:
+		return absent
+	case i < g.seeders:
+		return seeder
+	}
+	return leecher
+}
+
+// add appends a leecher and returns its place.
+func (g *group[C]) add(r record[C]) int {
+	g.peers = append(g.peers, r)
+	i := len(g.peers) - 1
+	switch {
+	case g.index != nil:
+		g.index[r.id] = int32(i)
+	case len(g.peers) > indexAbove:
+		g.reindex()
+	}
+	return i
+}
+
+func (g *group[C]) reindex() {
+	g.index = make(map[PeerID]int32, 2*len(g.peers))
+	for i := range g.peers {
+		g.index[g.peers[i].id] = int32(i)
+	}
+}
+
+// seed makes the peer at i a seeder, or a leecher, and returns its new place.
+func (g *group[C]) seed(i int, seeder bool) int {
+	switch was := i < g.seeders; {
+	case seeder && !was:
+		g.swap(i, g.seeders)
+		g.seeders++
+		return g.seeders - 1
+	case !seeder && was:
+		g.seeders--
+		g.swap(i, g.seeders)
+		return g.seeders
+	}
+	return i
+}
+
+func (g *group[C]) remove(i int) {
+	i = g.seed(i, false)
+	last := len(g.peers) - 1
+	g.swap(i, last)
+	if g.index != nil {
+		delete(g.index, g.peers[last].id)
+	}
+	g.peers = g.peers[:last]
+	if last <= indexAbove/2 {
+		g.index = nil
+	}
+	if cap(g.peers) > 4*indexAbove && last < cap(g.peers)/4 {
+		// A crowd has gone: give its memory back. A map never shrinks, so it is made anew.
+		g.peers = append(make([]record[C], 0, 2*last), g.peers...)
+		if g.index != nil {
+			g.reindex()
+		}
+	}
+}
+
+func (g *group[C]) swap(i, j int) {
+	if i == j {
+		return
+	}
+	g.peers[i], g.peers[j] = g.peers[j], g.peers[i]
+	if g.index != nil {
+		g.index[g.peers[i].id] = int32(i)
+		g.index[g.peers[j].id] = int32(j)
+	}
+}
+
+// expire removes the peers last seen before a time, and tells of each before it goes.
+func (g *group[C]) expire(before tick, gone func(*record[C], standing)) {
+	if g == nil {
+		return
+	}
+	for i := len(g.peers) - 1; i >= 0; i-- {
+		if g.peers[i].seen < before {
+			gone(&g.peers[i], g.standing(i))
+			// What remove moves into place i comes from behind it, where all have been looked at.
+			g.remove(i)
+		}
+	}
+}
+
+// choose appends the places of up to n other peers for the one at self: distinct, each as likely as any other, and
+// never a seeder for a seeder. At -1, self is one that is not here. Floyd's sampling: n draws, whatever the size of the
+// group.
+func (g *group[C]) choose(self int, is standing, n int, places []int32) []int32 {
+	if g == nil || n <= 0 {
+		return places
+	}
+	from := 0
+	if is == seeder {
+		from = g.seeders
+	}
+	others := len(g.peers) - from
+	inside := self >= from
+	if inside {
+		others--
+	}
+	// place is that of the i-th peer from a place on, not counting self.
+	place := func(i int) int32 {
+		i += from
+		if inside && i >= self {
+			i++
+		}
+		return int32(i)
+	}
+	if n >= others {
+		for i := range others {
+			places = append(places, place(i))
+		}
+		return places
+	}
+	first := len(places)
+draw:
+	for j := others - n; j < others; j++ {
+		p := place(rand.IntN(j + 1))
+		for _, drawn := range places[first:] {
+			if drawn == p {
+				places = append(places, place(j))
+				continue draw
+			}
+		}
+		places = append(places, p)
+	}
+	return places
+}
