@@ -126,9 +126,22 @@ func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in k
 	}
 	var places [MaxWant]int32
 	for _, p := range g.choose(i, is, min(a.Want, MaxWant), places[:0]) {
-		picks = append(picks, AddrPeer{ID: g.peers[p].id, Contact: g.peers[p].contact.addrPort()})
+		if to := g.peers[p].contact.addrPort(); reaches(contact.addr(), to.Addr()) {
+			picks = append(picks, AddrPeer{ID: g.peers[p].id, Contact: to})
+		}
 	}
 	return w.counts(), picks, nil
+}
+
+// reaches says whether it makes sense to tell one of the other: an address within a network is of no use outside.
+func reaches(from, to netip.Addr) bool {
+	switch {
+	case to.IsLoopback():
+		return from.IsLoopback()
+	case to.IsPrivate(), to.IsLinkLocalUnicast():
+		return from.IsPrivate() || from.IsLinkLocalUnicast() || from.IsLoopback()
+	}
+	return true
 }
 
 // beside is the peer_id under which one is recorded whose own is in use at another address.

@@ -91,6 +91,17 @@ type Counts struct {
 	WebRTC, IPv4, IPv6 Part
 }
 
+// Mixed says whether the swarm has peers that cannot reach one another.
+func (c Counts) Mixed() bool {
+	n := 0
+	for _, p := range [...]Part{c.WebRTC, c.IPv4, c.IPv6} {
+		if p != (Part{}) {
+			n++
+		}
+	}
+	return n > 1
+}
+
 // Part counts some of a swarm's peers.
 type Part struct{ Seeders, Leechers int }
 

@@ -16,7 +16,8 @@ var goLayers = layers{
 	{"cmd/starling"},
 	{"internal/cli"},
 	{"internal/httpd", "web"},
-	{"tracker/ws", "rendezvous"},
+	{"tracker/ws", "tracker/http", "tracker/udp", "rendezvous"},
+	{"tracker/gate"},
 	{"tracker", "link", "seal"},
 	{"internal/names"},
 }

@@ -1,9 +1,206 @@
 package httpd
 
-import "time"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/starling-p2p/starling/tracker"
+	"github.com/starling-p2p/starling/tracker/gate"
+	trackerhttp "github.com/starling-p2p/starling/tracker/http"
+	"github.com/starling-p2p/starling/tracker/udp"
+	"github.com/starling-p2p/starling/tracker/ws"
+)
 
 // Tracker is how peers are introduced to one another.
 type Tracker struct {
-	AnnounceInterval     time.Duration `default:"120s" placeholder:"DURATION" help:"How often peers announce by WebSocket; they are forgotten after twice this (default ${default})."`
-	MaxSocketsPerAddress int           `default:"1024" placeholder:"N" help:"Most tracker connections of one IPv4 address or IPv6 /64 (default ${default})."`
+	AnnounceInterval    time.Duration `default:"120s" placeholder:"DURATION" help:"How often peers announce by WebSocket; they are forgotten after twice this (default ${default})."`
+	TCPAnnounceInterval time.Duration `name:"tcp-announce-interval" default:"15m" placeholder:"DURATION" help:"The same for those who announce by HTTP and UDP (default ${default})."`
+	UDPTracker          []string      `name:"udp-tracker" sep:" " placeholder:"HOST:PORT" help:"Answer announces by UDP here too, such as :6969. May be given several times."`
+
+	AllowList   string   `placeholder:"FILE" help:"Serve only the torrents in this file: one infohash in hex on each line. Read again when it changes, or on SIGHUP."`
+	DenyList    string   `placeholder:"FILE" help:"Do not serve the torrents in this file."`
+	AllowOrigin []string `sep:" " placeholder:"ORIGIN" help:"Let only pages of this origin, such as https://example.org, use the tracker. May be given several times."`
+
+	MaxSocketsPerAddress  int `default:"1024" placeholder:"N" help:"Most tracker connections of one IPv4 address or IPv6 /64 (default ${default})."`
+	MaxRequestsPerAddress int `default:"50" placeholder:"N" help:"Most announces and scrapes of one address by HTTP and UDP, per second; ten times as many at once (default ${default})."`
+	MaxPeersPerAddress    int `default:"20000" placeholder:"N" help:"Most peers of one address that announced by HTTP or UDP, in all torrents (default ${default})."`
+}
+
+// check says what is wrong, and with which flag.
+func (c *Tracker) check() error {
+	switch {
+	case c.AnnounceInterval < time.Second:
+		return fmt.Errorf("--announce-interval %s is too short: at least 1s", c.AnnounceInterval)
+	case c.TCPAnnounceInterval < time.Second:
+		return fmt.Errorf("--tcp-announce-interval %s is too short: at least 1s", c.TCPAnnounceInterval)
+	case c.MaxSocketsPerAddress < 1:
+		return errors.New("--max-sockets-per-address must be at least 1")
+	case c.MaxRequestsPerAddress < 1:
+		return errors.New("--max-requests-per-address must be at least 1")
+	case c.MaxPeersPerAddress < 1:
+		return errors.New("--max-peers-per-address must be at least 1")
+	}
+	for _, v := range c.UDPTracker {
+		if _, _, err := net.SplitHostPort(v); err != nil {
+			return fmt.Errorf("--udp-tracker %q is not HOST:PORT, such as :6969", v)
+		}
+	}
+	for _, v := range c.AllowOrigin {
+		if !origin.MatchString(v) || strings.Contains(v, "*") || !strings.HasPrefix(v, "http") {
+			return fmt.Errorf("--allow-origin %q is not an origin such as https://example.org (no path)", v)
+		}
+	}
+	return nil
+}
+
+// trackers are the three front ends and their store.
+type trackers struct {
+	store   *tracker.Store[ws.Handle]
+	list    *gate.List
+	sockets *ws.Server
+	http    *trackerhttp.Server
+	udp     *udp.Handler
+	conns   []net.PacketConn // of udp
+	origins []string
+}
+
+func (s *Server) newTrackers() error {
+	c := &s.config.Tracker
+	list, err := gate.OpenList(c.AllowList, c.DenyList, s.log)
+	if err != nil {
+		return err
+	}
+	t := &trackers{list: list, origins: c.AllowOrigin}
+	t.store = tracker.New[ws.Handle](tracker.Options{
+		Expiry:        2 * c.AnnounceInterval,
+		AddrExpiry:    2 * c.TCPAnnounceInterval,
+		MaxPerNetwork: c.MaxPeersPerAddress,
+		Allow:         list.Allow,
+	})
+	limiter := gate.NewLimiter(c.MaxRequestsPerAddress)
+	t.http = trackerhttp.New(t.store, trackerhttp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter, Address: s.address})
+	t.udp = udp.New(t.store, udp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter})
+	for _, addr := range c.UDPTracker {
+		conns, err := udp.Listen(context.Background(), addr)
+		if err != nil {
+			t.closeUDP()
+			return explain("--udp-tracker", addr, err)
+		}
+		t.conns = append(t.conns, conns...)
+	}
+	t.sockets = ws.New(t.store, ws.Options{
+		Interval:             c.AnnounceInterval,
+		MaxSocketsPerAddress: c.MaxSocketsPerAddress,
+		Address:              s.address,
+		Log:                  s.log,
+	})
+	s.trackers = t
+	return nil
+}
+
+// run serves UDP and keeps house until the context ends.
+func (t *trackers) run(ctx context.Context, failed chan<- error) {
+	go t.store.Run(ctx)
+	for _, c := range t.conns {
+		go func() {
+			if err := t.udp.Serve(c); err != nil {
+				failed <- err
+			}
+		}()
+	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(hangup)
+		t.list.Watch(ctx, hangup, t.store.Sweep)
+	}()
+}
+
+func (t *trackers) closeUDP() {
+	for _, c := range t.conns {
+		_ = c.Close()
+	}
+}
+
+// close ends sockets well, as long as the context lasts.
+func (t *trackers) close(ctx context.Context) error {
+	t.closeUDP()
+	return t.sockets.Close(ctx)
+}
+
+func socket(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
+
+// announce is for WebSockets and for HTTP, whichever asks. Who asks for nothing at all is told that this is a tracker.
+func (s *Server) announce(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case socket(r):
+		if o := r.Header.Get("Origin"); o != "" && len(s.trackers.origins) > 0 && !slices.Contains(s.trackers.origins, o) {
+			http.Error(w, "This tracker does not serve pages of "+o+". Its operator may allow them with --allow-origin.", http.StatusForbidden)
+			return
+		}
+		s.trackers.sockets.ServeHTTP(w, r)
+	case r.URL.RawQuery == "":
+		s.trackers.sockets.ServeHTTP(w, r)
+	default:
+		s.scrape(w, r)
+	}
+}
+
+// scrape is for HTTP alone.
+func (s *Server) scrape(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	clear(h) // what protects pages is no use to programs, and longer than the answer
+	if p := peer(r); !p.IsLoopback() && !s.trusted(p) {
+		h.Set("Connection", "close") // the next request comes in a quarter of an hour
+	}
+	s.trackers.http.ServeHTTP(w, r)
+}
+
+// alone is what a tracker without pages answers.
+func (s *Server) alone(w http.ResponseWriter, r *http.Request) {
+	// Other trackers take sockets at any path, and their links say so.
+	if socket(r) {
+		s.announce(w, r)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	if r.URL.Path != "/" {
+		http.Error(w, "There is nothing here. The tracker is at /announce.", http.StatusNotFound)
+		return
+	}
+	get(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprintf(w, "This is a tracker for BitTorrent and WebTorrent. Announce at /announce, by WebSocket or HTTP%s.\n", s.byUDP())
+	})(w, r)
+}
+
+func (s *Server) byUDP() string {
+	if len(s.trackers.conns) == 0 {
+		return ""
+	}
+	return ", or by UDP"
+}
+
+// stats are a tracker's numbers, by the names that bittorrent-tracker's /stats.json has, as far as it has them.
+func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
+	n := s.trackers.store.Stats()
+	h := w.Header()
+	anyOrigin(h)
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(map[string]int{ // nobody is left to be told
+		"torrents": n.Swarms, "activeTorrents": n.Swarms,
+		"peersAll": n.Peers, "peersWebRTC": n.WebRTC, "peersIPv4": n.IPv4, "peersIPv6": n.IPv6,
+		"sockets": s.trackers.sockets.Stats().Sockets,
+	})
 }

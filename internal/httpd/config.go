@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
 )
 
 // DefaultAddr is where the server listens unless told otherwise.
@@ -99,11 +98,10 @@ func (c *Config) settings() (s settings, err error) {
 		}
 		s.proxies = append(s.proxies, p.Masked())
 	}
+	if err := c.Tracker.check(); err != nil {
+		return s, err
+	}
 	switch {
-	case c.AnnounceInterval < time.Second:
-		return s, fmt.Errorf("--announce-interval %s is too short: at least 1s", c.AnnounceInterval)
-	case c.MaxSocketsPerAddress < 1:
-		return s, fmt.Errorf("--max-sockets-per-address must be at least 1")
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return s, fmt.Errorf("--tls-cert and --tls-key go together: give both")
 	case c.Domain != "" && c.TLSCert != "":

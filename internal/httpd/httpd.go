@@ -1,7 +1,8 @@
 // Package httpd is the one HTTP server: the pages and the engine, which it carries embedded, the tracker's WebSocket,
 // and the little there is of an API.
 //
-//	/announce                       tracker/ws
+//	/announce                       tracker/ws, tracker/http; tracker/udp has ports of its own
+//	/scrape  /stats.json            tracker/http
 //	/  /memos/…  /about  /m  /share index.html
 //	/starling.js /starling-store.js the engine, for pages of any origin
 //	/assets/…  /sw.js  …            what else was built
@@ -26,9 +27,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/starling-p2p/starling/tracker"
-	"github.com/starling-p2p/starling/tracker/ws"
 )
 
 const (
@@ -49,14 +47,13 @@ type Server struct {
 	listener net.Listener
 	tls      *tls.Config
 	http     *http.Server
-	store    *tracker.Store[ws.Handle]
-	tracker  *ws.Server
+	trackers *trackers
 	log      *slog.Logger
 	acme     *acme // nil without a domain
 }
 
 // Listen checks the configuration and begins to listen. Errors say which flag to change. The files are those of the
-// package web.
+// package web; without any, the server is a tracker and nothing else.
 func Listen(config Config, files fs.FS, log *slog.Logger) (*Server, error) {
 	if config.Domain != "" && config.Addr == DefaultAddr {
 		config.Addr = ":443"
@@ -65,9 +62,11 @@ func Listen(config Config, files fs.FS, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	static, err := load(files)
-	if err != nil {
-		return nil, fmt.Errorf("reading the built pages: %w", err)
+	var static static
+	if files != nil {
+		if static, err = load(files); err != nil {
+			return nil, fmt.Errorf("reading the built pages: %w", err)
+		}
 	}
 	s := &Server{config: config, settings: settings, log: log}
 	if s.listener, err = listen(config.Addr); err != nil {
@@ -77,13 +76,10 @@ func Listen(config Config, files fs.FS, log *slog.Logger) (*Server, error) {
 		_ = s.listener.Close()
 		return nil, err
 	}
-	s.store = tracker.New[ws.Handle](tracker.Options{Expiry: 2 * config.AnnounceInterval})
-	s.tracker = ws.New(s.store, ws.Options{
-		Interval:             config.AnnounceInterval,
-		MaxSocketsPerAddress: config.MaxSocketsPerAddress,
-		Address:              s.address,
-		Log:                  log,
-	})
+	if err := s.newTrackers(); err != nil {
+		_ = s.listener.Close()
+		return nil, err
+	}
 	s.http = s.newHTTP(s.routes(static))
 	s.http.TLSConfig = s.tls
 	return s, nil
@@ -114,17 +110,23 @@ func listen(addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("--addr %q is not HOST:PORT, such as 127.0.0.1:8080 or :8080", addr)
 	}
 	l, err := net.Listen("tcp", addr)
-	switch {
-	case err == nil:
-		return l, nil
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use by another program: stop that, or choose another port with --addr", addr)
-	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("%s may not be opened by this user: choose a port above 1023 with --addr, or allow it with `setcap cap_net_bind_service=+ep` on the program", addr)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("%s is not an address of this machine: change --addr", addr)
+	if err != nil {
+		return nil, explain("--addr", addr, err)
 	}
-	return nil, fmt.Errorf("listening on --addr %s: %w", addr, err)
+	return l, nil
+}
+
+// explain says what to do when an address that a flag names cannot be listened at.
+func explain(flag, addr string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s is in use by another program: stop that, or choose another port with %s", addr, flag)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("%s may not be opened by this user: choose a port above 1023 with %s, or allow it with `setcap cap_net_bind_service=+ep` on the program", addr, flag)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s is not an address of this machine: change %s", addr, flag)
+	}
+	return fmt.Errorf("listening on %s %s: %w", flag, addr, err)
 }
 
 // URL is where a browser on this machine finds the server; with a domain, any browser.
@@ -154,8 +156,8 @@ func (s *Server) URL() string {
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	failed := make(chan error, 2)
-	go s.store.Run(ctx)
+	failed := make(chan error, 2+len(s.trackers.conns))
+	s.trackers.run(ctx, failed)
 	go func() {
 		if s.tls != nil {
 			failed <- s.http.ServeTLS(s.listener, "", "")
@@ -178,7 +180,7 @@ func (s *Server) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- s.tracker.Close(ctx) }()
+	go func() { done <- s.trackers.close(ctx) }()
 	err := errors.Join(s.acme.close(), s.http.Shutdown(ctx), <-done)
 	if errors.Is(err, context.DeadlineExceeded) {
 		// Those that did not finish in time are cut off: that was asked for.

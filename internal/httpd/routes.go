@@ -21,7 +21,9 @@ func (s *Server) routes(files static) http.Handler {
 		panic(err) // strings always become JSON
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/announce", s.tracker)
+	mux.HandleFunc("/announce", s.announce)
+	mux.HandleFunc("/scrape", s.scrape)
+	mux.HandleFunc("/stats.json", get(s.stats))
 	mux.Handle("/metrics", s.metrics())
 	mux.HandleFunc("/healthz", get(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -29,6 +31,10 @@ func (s *Server) routes(files static) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		_, _ = io.WriteString(w, "ok\n")
 	}))
+	if files == nil {
+		mux.HandleFunc("/", s.alone)
+		return s.headers(mux)
+	}
 	mux.HandleFunc("/api/ice", get(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		anyOrigin(h)
@@ -36,7 +42,7 @@ func (s *Server) routes(files static) http.Handler {
 		h.Set("Cache-Control", askAgain)
 		_, _ = w.Write(ice)
 	}))
-	for _, page := range []string{"/{$}", "/memos", "/memos/{id}", "/about", "/m", "/share"} {
+	for _, page := range []string{"/{$}", "/memos", "/memos/{id}", "/files", "/files/{id}", "/about", "/m", "/f", "/share"} {
 		mux.HandleFunc(page, get(files.page))
 	}
 	mux.HandleFunc("/", get(files.other))

@@ -31,8 +31,11 @@ func Files() fs.FS {
 // Config is the default configuration, on a free port of this machine.
 func Config() httpd.Config {
 	return httpd.Config{
-		Front:   httpd.Front{Addr: "127.0.0.1:0"},
-		Tracker: httpd.Tracker{AnnounceInterval: 2 * time.Minute, MaxSocketsPerAddress: 1024},
+		Front: httpd.Front{Addr: "127.0.0.1:0"},
+		Tracker: httpd.Tracker{
+			AnnounceInterval: 2 * time.Minute, TCPAnnounceInterval: 15 * time.Minute,
+			MaxSocketsPerAddress: 1024, MaxRequestsPerAddress: 50, MaxPeersPerAddress: 20_000,
+		},
 	}
 }
 

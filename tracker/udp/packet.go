@@ -1,0 +1,164 @@
+package udp
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/starling-p2p/starling/tracker"
+)
+
+// magic is the connection id with which a client asks for one.
+const magic = 0x41727101980
+
+const (
+	actionConnect = iota
+	actionAnnounce
+	actionScrape
+	actionError
+)
+
+const (
+	headerSize   = 16
+	announceSize = 98
+	// maxHashes is the most infohashes of one scrape; those after them are left out, as BEP 15 has it.
+	maxHashes = 74
+	// defaultWant is how many peers a client gets that names no number.
+	defaultWant = 50
+	// maxAnswer is what the smallest network takes that IPv6 may have: 1,280 bytes, less the headers of IPv6 and UDP.
+	maxAnswer = 1280 - 40 - 8
+)
+
+// Events, as numbers.
+const (
+	eventCompleted = 1
+	eventStopped   = 3
+)
+
+// expired is said to those whose id is not known (any more). Short, for it must not be longer than what it answers.
+const expired = "connect again, please"
+
+// Match says whether a packet is for a UDP tracker, and not for STUN, TURN or DTLS on the same port.
+func (h *Handler) Match(packet []byte) bool {
+	if len(packet) < headerSize {
+		return false
+	}
+	action := binary.BigEndian.Uint32(packet[8:])
+	if binary.BigEndian.Uint64(packet) == magic {
+		return action == actionConnect
+	}
+	return packet[0]&firstByte == firstByte && (action == actionAnnounce || action == actionScrape)
+}
+
+func (h *Handler) answer(w *work, to, p []byte, from netip.AddrPort) []byte {
+	if len(p) < headerSize {
+		return to
+	}
+	ip, action := from.Addr().Unmap(), binary.BigEndian.Uint32(p[8:])
+	if binary.BigEndian.Uint64(p) == magic {
+		if action != actionConnect {
+			return to
+		}
+		h.counters.connects.Add(1)
+		id := h.ids.make(&w.mac, ip)
+		return append(begin(to, actionConnect, p), id[:]...)
+	}
+	switch {
+	case action == actionAnnounce && len(p) >= announceSize, action == actionScrape && len(p) >= headerSize+20:
+	default:
+		return to
+	}
+	if !h.ids.knows(&w.mac, ip, p[:8]) {
+		h.counters.forged.Add(1)
+		return append(begin(to, actionError, p), expired...)
+	}
+	// Only now, for the address could be somebody else's before.
+	if !h.options.Limiter.Allow(ip) {
+		h.counters.refused.Add(1)
+		return to
+	}
+	if action == actionScrape {
+		return h.scrape(to, p)
+	}
+	return h.announce(w, to, p, netip.AddrPortFrom(ip, from.Port()))
+}
+
+func begin(to []byte, action uint32, request []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(to, action), request[12:16]...)
+}
+
+func (h *Handler) announce(w *work, to, p []byte, from netip.AddrPort) []byte {
+	h.counters.announces.Add(1)
+	a := tracker.AddrAnnounce{
+		InfoHash: tracker.InfoHash(p[16:36]),
+		PeerID:   tracker.PeerID(p[36:56]),
+		Left:     tracker.Some,
+		Addr:     netip.AddrPortFrom(stated(p[84:88], from.Addr()), binary.BigEndian.Uint16(p[96:])),
+	}
+	if binary.BigEndian.Uint64(p[64:]) == 0 {
+		a.Left = tracker.Nothing
+	}
+	switch binary.BigEndian.Uint32(p[80:]) {
+	case eventCompleted:
+		a.Event = tracker.Completed
+	case eventStopped:
+		a.Event = tracker.Stopped
+	}
+	if key := binary.BigEndian.Uint32(p[88:]); key != 0 {
+		a.Key = h.ids.fingerprint(&w.mac, key)
+	}
+	size := 18
+	if a.Addr.Addr().Is4() {
+		size = 6
+	}
+	want := int32(binary.BigEndian.Uint32(p[92:]))
+	if want < 0 {
+		want = defaultWant
+	}
+	a.Want = min(int(want), (maxAnswer-20)/size)
+
+	counts, picks, err := h.store.AnnounceAddr(&a, w.picks[:0])
+	if err != nil {
+		h.counters.failures.Add(1)
+		return append(begin(to, actionError, p), err.Error()...)
+	}
+	to = begin(to, actionAnnounce, p)
+	to = binary.BigEndian.AppendUint32(to, h.interval())
+	to = binary.BigEndian.AppendUint32(to, uint32(counts.Leechers))
+	to = binary.BigEndian.AppendUint32(to, uint32(counts.Seeders))
+	for i := range picks {
+		c := &picks[i].Contact
+		if size == 6 {
+			ip := c.Addr().As4()
+			to = append(to, ip[:]...)
+		} else {
+			ip := c.Addr().As16()
+			to = append(to, ip[:]...)
+		}
+		to = binary.BigEndian.AppendUint16(to, c.Port())
+	}
+	return to
+}
+
+// stated is where a peer says it is, where it may say so: one in this tracker's own network, whose address out there
+// the tracker cannot know. Others could have somebody else's machine called by a whole swarm.
+func stated(ip []byte, from netip.Addr) netip.Addr {
+	a := netip.AddrFrom4([4]byte(ip))
+	if a.IsUnspecified() || a.IsMulticast() || !from.Is4() || !from.IsLoopback() && !from.IsPrivate() {
+		return from
+	}
+	return a
+}
+
+func (h *Handler) scrape(to, p []byte) []byte {
+	h.counters.scrapes.Add(1)
+	to = begin(to, actionScrape, p)
+	hashes := p[headerSize:]
+	for range min(len(hashes)/20, maxHashes) {
+		c := h.store.Counts(tracker.InfoHash(hashes[:20]))
+		hashes = hashes[20:]
+		to = binary.BigEndian.AppendUint32(to, uint32(c.Seeders))
+		to = binary.BigEndian.AppendUint32(to, uint32(c.Downloaded))
+		to = binary.BigEndian.AppendUint32(to, uint32(c.Leechers))
+	}
+	return to
+}
