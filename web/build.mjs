@@ -108,7 +108,7 @@ await build({
   ...common,
   root: join(web, 'app'),
   publicDir: join(web, 'app/public'),
-  define: { __VERSION__: await versionOf('app', 'memos', 'ui', 'engine', 'sw') },
+  define: { __VERSION__: await versionOf('app', 'memos', 'files', 'ui', 'engine', 'sw') },
   plugins: [engineIsExternal, preloadEngine],
   build: { outDir: out, emptyOutDir: false, target, assetsDir: 'assets', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
 })

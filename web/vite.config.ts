@@ -3,7 +3,7 @@ import { defineConfig } from 'vite'
 import { fileURLToPath } from 'node:url'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const pages = /^\/(memos(\/[\w-]+)?|about|m|share)$/
+const pages = /^\/((memos|files)(\/[\w-]+)?|about|m|f|share)$/
 const modules: Record<string, string> = {
   '/starling.js': '/@fs' + at('./engine/index.ts'),
   '/starling-store.js': '/@fs' + at('./engine/store/worker.ts'),

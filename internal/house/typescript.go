@@ -12,7 +12,7 @@ import (
 // belongs to the lowest layer.
 var webLayers = layers{
 	{"app"},
-	{"memos"},
+	{"memos", "files"},
 	{"ui"},
 	{"sw"},
 	{"engine/index"},

@@ -31,7 +31,7 @@ func (s *Server) routes(files static) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		_, _ = io.WriteString(w, "ok\n")
 	}))
-	if files == nil {
+	if s.trackerOnly {
 		mux.HandleFunc("/", s.alone)
 		return s.headers(mux)
 	}

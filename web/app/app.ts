@@ -12,6 +12,9 @@ import { Router, type Visit } from './router.ts'
 import { sections } from './sections.ts'
 import { register } from './updates.ts'
 
+/** Milliseconds after which a page that was opened is at rest. */
+const restful = 1000
+
 /** The shell: navigation, the section whose address it is, and toasts. */
 class App extends PageElement {
   readonly #router = new Router((visit) => void this.#visit(visit))
@@ -35,9 +38,12 @@ class App extends PageElement {
   override connectedCallback(): void {
     super.connectedCallback()
     this.#router.start()
-    const registering = () => void register(this.#host.toast).catch(reportError)
-    if (document.readyState === 'complete') registering()
-    else addEventListener('load', registering, { once: true })
+    const loaded = () => {
+      void register(this.#host.toast).catch(reportError)
+      setTimeout(() => sections.forEach((section) => section.wake?.(this.#host)), restful)
+    }
+    if (document.readyState === 'complete') loaded()
+    else addEventListener('load', loaded, { once: true })
   }
 
   async #visit({ url, first, scroll }: Visit): Promise<void> {
@@ -46,14 +52,17 @@ class App extends PageElement {
     const section = sections.find((section) => section.owns(url))
     if (this.#section && this.#section !== section) this.#section.leave()
     this.#section = section
+    let starting: void | Promise<void> = undefined
     if (section && !this.#started.has(section)) {
       this.#started.add(section)
-      section.start(this.#host)
+      starting = section.start(this.#host)
     }
     this.#view = section?.view(url) ?? this.#own(url)
     this.requestUpdate()
     if (first) return
     await this.updateComplete
+    await starting
+    if (section !== this.#section) return
     // The views' own parts are drawn in turns of their own.
     await new Promise(requestAnimationFrame)
     if (!this.contains(document.activeElement) || !isField(document.activeElement)) {

@@ -1,7 +1,7 @@
-import { encodeName, parseFilePath } from '../engine/stream/protocol.ts'
+import { encodeName, parseDownloadPath, parseFilePath } from '../engine/stream/protocol.ts'
 import { parseRange, type Range } from './range.ts'
 import type { Clients, FetchEvent } from './scope.ts'
-import { findSupplier, type File, type Supplier } from './tabs.ts'
+import { findMaker, findSupplier, type File, type Supplier } from './tabs.ts'
 
 /**
  * Most bytes of an answer to "from here to the end": a player asks again when it has played them. So an answer that
@@ -19,6 +19,8 @@ const policy = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; s
 export async function answerFile(clients: Clients, event: FetchEvent): Promise<Response> {
   const { request, clientId } = event
   const { pathname } = new URL(request.url)
+  const download = parseDownloadPath(pathname)
+  if (download) return answerDownload(clients, event, download)
   const path = parseFilePath(pathname)
   if (!path) return refuse(404, 'There is no such file.')
   if (!/^(GET|HEAD)$/.test(request.method)) return refuse(405, 'Files can only be read.', { Allow: 'GET, HEAD' })
@@ -41,6 +43,17 @@ export async function answerFile(clients: Clients, event: FetchEvent): Promise<R
   const empty = request.method === 'HEAD' || !file.size
   if (empty) supplier.close()
   return new Response(empty ? null : body(supplier, { start, end }), { status: range ? 206 : 200, headers })
+}
+
+/** Answers a page that goes to a download of its own: it stays where it is, whatever comes. */
+async function answerDownload(clients: Clients, { request }: FetchEvent, id: string): Promise<Response> {
+  const maker = /^(|document)$/.test(request.destination) ? await findMaker(clients, id) : undefined
+  if (!maker) return new Response(null, { status: 204 })
+  const { size } = maker.file
+  const headers = describe({ ...maker.file, type: '' }, { start: 0, end: size })
+  headers.delete('Accept-Ranges')
+  if (!size) maker.close()
+  return new Response(size ? body(maker, { start: 0, end: size }) : null, { headers })
 }
 
 function limit(range: Range | undefined): Range | undefined {

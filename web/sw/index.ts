@@ -17,7 +17,7 @@ declare const __VERSION__: string
 
 const precache = new Precache(__VERSION__, __PRECACHE__)
 /** Paths of the one page. */
-const pages = /^\/(memos(\/[\w-]+)?|about|m|share)?$/
+const pages = /^\/((memos|files)(\/[\w-]+)?|about|m|f|share)?$/
 
 scope.addEventListener('install', (event) => event.waitUntil(precache.install()))
 

@@ -1,4 +1,4 @@
-import { looking, release, type Ask, type Found, type Pull } from '../engine/stream/protocol.ts'
+import { looking, release, type Ask, type AskDownload, type Found, type Pull } from '../engine/stream/protocol.ts'
 import type { Client, Clients } from './scope.ts'
 
 /** Milliseconds in which a tab must show that it is there: frozen ones and those of other pages do not. */
@@ -62,11 +62,18 @@ export async function findSupplier(
 ): Promise<Supplier | undefined> {
   const all = await clients.matchAll({ type: 'window', includeUncontrolled: true })
   const asker = all.find(({ id }) => id === clientId)
-  const own = asker && ask(clients, asker, infoHash, file)
+  const question: Ask = { type: 'starling:range', infoHash, file }
+  const own = asker && ask(clients, asker, question)
   const early = await Promise.race([own, new Promise<undefined>((resolve) => setTimeout(resolve, own ? headStart : 0))])
   if (early) return early
-  const others = all.filter((client) => client !== asker).map((client) => ask(clients, client, infoHash, file))
+  const others = all.filter((client) => client !== asker).map((client) => ask(clients, client, question))
   return first(own ? [own, ...others] : others)
+}
+
+/** The tab that makes this download. */
+export async function findMaker(clients: Clients, id: string): Promise<Supplier | undefined> {
+  const all = await clients.matchAll({ type: 'window', includeUncontrolled: true })
+  return first(all.map((client) => ask(clients, client, { type: 'starling:download', id })))
 }
 
 /** The first that is there; those that come after it are closed. */
@@ -82,7 +89,7 @@ async function first(answers: Promise<Supplier | undefined>[]): Promise<Supplier
   return found
 }
 
-function ask(clients: Clients, client: Client, infoHash: string, file: number): Promise<Supplier | undefined> {
+function ask(clients: Clients, client: Client, question: Ask | AskDownload): Promise<Supplier | undefined> {
   const { port1, port2 } = new MessageChannel()
   return new Promise((resolve) => {
     const refuse = () => {
@@ -97,6 +104,6 @@ function ask(clients: Clients, client: Client, infoHash: string, file: number): 
       else if (data) resolve(new Supplier(clients, client, port1, data))
       else refuse()
     }
-    client.postMessage({ type: 'starling:range', infoHash, file } satisfies Ask, [port2])
+    client.postMessage(question, [port2])
   })
 }

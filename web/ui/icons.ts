@@ -36,6 +36,7 @@ export const icons = {
     'M10 14a4 4 0 0 0 5.9.3l3-3a4 4 0 0 0-5.7-5.7l-1.5 1.5M14 10a4 4 0 0 0-5.9-.3l-3 3a4 4 0 0 0 5.7 5.7l1.5-1.5',
   ),
   lock: icon(svg`<rect x="5" y="10.5" width="14" height="9.5" rx="2.2" /><path d="M8 10.3V8a4 4 0 0 1 8 0v2.3" />`),
+  file: line('M7 3.5h6.5L18.5 8.5V19a1.5 1.5 0 0 1-1.5 1.5H7A1.5 1.5 0 0 1 5.5 19V5A1.5 1.5 0 0 1 7 3.5zM13.3 3.7v5h5'),
   globe: icon(
     svg`<circle cx="12" cy="12" r="8.5" />
       <path d="M3.7 12h16.6

@@ -14,6 +14,9 @@
  *                       …
  *                       'release' ──►                                          forgets this reader
  *
+ * A page that makes something to be downloaded (files in one archive, say) is asked the same way, by an id of its own in
+ * place of infohash and file; it is read once, from beginning to end.
+ *
  * The service worker keeps nothing: browsers end it when they like, and what is lost is the answer at hand.
  */
 
@@ -23,6 +26,13 @@ export interface Ask {
   /** 40 hex digits, lower case. */
   infoHash: string
   file: number
+}
+
+/** Service worker to every tab, with a port: the tab whose download it is answers as to Ask, the others not at all. */
+export interface AskDownload {
+  type: 'starling:download'
+  /** 32 hex digits. */
+  id: string
 }
 
 /** Tab to service worker over the port, first: somebody is there. */
@@ -53,6 +63,7 @@ export interface Ready {
   updated: boolean
 }
 
+const downloads = /^\/~\/download\/([0-9a-f]{32})(?:\/|$)/
 const form = /^\/~\/([0-9a-f]{40})\/(\d{1,7})(?:\/|$)/
 
 /** The path of a file. Its name is there for whoever saves it. */
@@ -64,6 +75,11 @@ export function parseFilePath(path: string): { infoHash: string; file: number } 
   const [, infoHash, file] = form.exec(path) ?? []
   return infoHash && file ? { infoHash, file: Number(file) } : undefined
 }
+
+/** The path that a page goes to for its own download; the browser saves what comes, and the page stays. */
+export const downloadPath = (id: string, name: string): string => `/~/download/${id}/${encodeName(name)}`
+
+export const parseDownloadPath = (path: string): string | undefined => downloads.exec(path)?.[1]
 
 /** Percent-encoded for a path and for RFC 8187 alike. */
 export function encodeName(name: string): string {

@@ -62,7 +62,7 @@ export function opened(seal: Opened): Content {
   return {
     name,
     author,
-    files,
+    files: files.map((file) => ({ ...file, type: file.type || typeOf(file.name) })),
     salt: seal.salt,
     read: (start, end) => seal.read(start, end),
     covering: (start, end) => seal.covering(start, end),

@@ -1,0 +1,119 @@
+/** The section at work: what its screens share, and what happens whichever of them is shown. */
+import type { Torrent, TorrentFile } from 'starling'
+import type { Host } from '../ui/section.ts'
+import { guard } from '../ui/vigil.ts'
+import { Arriving } from './arriving.ts'
+import { chosen, dropped, maxFiles, TooMany } from './chosen.ts'
+import { FilesDb } from './db.ts'
+import { paths, type Parcel } from './parcel.ts'
+import { mark, Parcels, undoTime } from './parcels.ts'
+import { Savings } from './saving.ts'
+import { Sending } from './sending.ts'
+import { countOf } from './words.ts'
+
+export class Files {
+  readonly host: Host
+  readonly parcels = new Parcels(new FilesDb(), new BroadcastChannel('files'))
+  readonly arriving: Arriving
+  readonly sending: Sending
+  readonly savings = new Savings()
+  /** The browser gives this page no storage. */
+  homeless: unknown
+
+  constructor(host: Host) {
+    this.host = host
+    this.arriving = new Arriving(() => host.node(), this.parcels)
+    this.sending = new Sending(() => host.node(), this.parcels)
+    this.parcels.on('change', () => remember(this.parcels.all.length > 0))
+    this.parcels.on('purged', (parcel) => {
+      const forget = parcel.sent ? this.sending.forget(parcel) : this.arriving.forget(parcel)
+      void forget.catch(reportError)
+    })
+    this.savings.on('saved', ({ name }) => host.toast({ text: `“${name}” is with your downloads.` }))
+    this.savings.on('failed', ({ name }) => host.toast({ text: `“${name}” was not saved to its end. Save it again.` }))
+    guard({
+      awake: () => this.sending.busy || this.arriving.busy || this.savings.all.length > 0,
+      busy: () => this.sending.busy || this.savings.all.length > 0,
+      on: [this.sending, this.arriving, this.savings],
+    })
+    void this.#begin()
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      await this.parcels.reload()
+      await this.parcels.purge()
+    } catch (error) {
+      this.homeless = error
+      this.parcels.emit('change', undefined)
+      return
+    }
+    if (!this.parcels.all.length) return
+    const resume = async () => {
+      for (const { from } of this.parcels.all) if (from) this.arriving.open(from.link)
+      await this.sending.resume()
+    }
+    // One tab seeds all; when it closes, another one does.
+    if (navigator.locks) void navigator.locks.request('files-sharing', () => resume().then(() => new Promise(() => {})))
+    else void resume()
+  }
+
+  /** Makes a link to what was chosen, and goes to its page. */
+  async send(what: FileList | DataTransfer): Promise<void> {
+    try {
+      const files = what instanceof FileList ? chosen(what) : await dropped(what)
+      if (!files.length) return
+      const { id } = await this.sending.send(files)
+      if (this.parcels.all.length === 1) void navigator.storage?.persist?.().catch(() => false)
+      if (location.pathname === paths.home) this.host.navigate(paths.sent(id))
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  /** The files of a parcel that are not at hand any more, chosen again. */
+  async again(parcel: Parcel, list: FileList): Promise<void> {
+    try {
+      if (await this.sending.again(parcel, chosen(list))) return
+      this.host.toast({ text: 'These are not the same files: the link would not lead to them.' })
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  async save(file: TorrentFile): Promise<void> {
+    await this.savings.save(file).catch((error: unknown) => this.#refuse(error))
+  }
+
+  async saveAll(torrent: Torrent): Promise<void> {
+    await this.savings.saveAll(torrent).catch((error: unknown) => this.#refuse(error))
+  }
+
+  async delete(parcel: Parcel): Promise<void> {
+    await this.parcels.remove(parcel.id)
+    this.host.toast({
+      text: `Deleted “${parcel.name}”`,
+      time: undoTime,
+      action: { label: 'Undo', run: () => void this.parcels.restore(parcel.id) },
+      closed: () => void this.parcels.purge(parcel.id),
+    })
+  }
+
+  #refuse(error: unknown): void {
+    const many = `These are more than ${countOf(maxFiles)}. Put them into one archive first, or send fewer at once.`
+    // Only the engine's own messages are words for people.
+    const { code, message } = error as { code?: unknown; message: string }
+    if (!code && !(error instanceof TooMany)) reportError(error)
+    const text = error instanceof TooMany ? many : code ? message : 'That did not work. Reload the page to try again.'
+    this.host.toast({ text, time: Infinity })
+  }
+}
+
+function remember(any: boolean): void {
+  try {
+    if (any) localStorage.setItem(mark, '1')
+    else localStorage.removeItem(mark)
+  } catch {
+    // Then what is here goes on when the section is opened.
+  }
+}

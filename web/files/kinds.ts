@@ -1,0 +1,15 @@
+/** What a page can show of a file, by what is said of it. Strangers say it: a wrong type shows nothing, and harms nothing. */
+
+export type Shown = 'video' | 'audio' | 'image' | 'text'
+
+const text =
+  /\.(txt|md|markdown|log|csv|tsv|json|xml|ya?ml|toml|ini|conf|srt|vtt|nfo|html?|css|m?js|ts|jsx|tsx|go|py|rb|rs|c|h|cc|cpp|java|kt|swift|sh|sql|diff|patch|svg|tex|bib)$/i
+
+/** Undefined where it can only be saved. */
+export function shownAs({ name, type }: { name: string; type: string }): Shown | undefined {
+  const [essence = ''] = type.toLowerCase().split(';')
+  // As the service worker has it: what else calls itself an image may run, and is text at most.
+  const [, media] = /^(video|audio|image)\/[\w.-]+$/.exec(essence) ?? []
+  if (media) return media as Shown
+  return /^text\/|[/+](json|xml|yaml)$/.test(essence) || text.test(name) ? 'text' : undefined
+}

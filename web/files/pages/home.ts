@@ -1,0 +1,145 @@
+import { html, nothing } from 'lit'
+import { PageElement } from '../../ui/element.ts'
+import { icons } from '../../ui/icons.ts'
+import { bar } from '../../ui/parts.ts'
+import { ago, bytes } from '../../ui/words.ts'
+import type { Files } from '../files.ts'
+import { paths, type Parcel } from '../parcel.ts'
+import { sizeOf } from '../words.ts'
+
+/** Where files are sent from, and what is on this device. */
+class Home extends PageElement {
+  static override properties = { files: { attribute: false }, over: { state: true } }
+  declare files: Files
+  /** Files are held over the page. */
+  declare over: boolean
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.watch(this.files.parcels, 'change')
+    this.watch(this.files.sending, 'change')
+    this.watch(this.files.arriving, 'change')
+    for (const type of ['dragover', 'dragleave', 'drop'] as const) {
+      addEventListener(type, this.#drag)
+      this.onLeave(() => removeEventListener(type, this.#drag))
+    }
+  }
+
+  protected override updated(): void {
+    this.files.host.title('Send files')
+  }
+
+  readonly #drag = (event: DragEvent): void => {
+    if (!event.dataTransfer?.types.includes('Files')) return
+    event.preventDefault()
+    this.over = event.type === 'dragover'
+    if (event.type === 'drop' && !this.files.sending.making) void this.files.send(event.dataTransfer)
+  }
+
+  readonly #choose = ({ target }: Event): void => {
+    const input = target as HTMLInputElement
+    if (input.files?.length) void this.files.send(input.files).finally(() => (input.value = ''))
+  }
+
+  #pick(name: string): void {
+    this.querySelector<HTMLInputElement>(`input[name=${name}]`)!.click()
+  }
+
+  protected override render() {
+    const { parcels, homeless } = this.files
+    return html`
+      <section class="parcels">
+        ${this.#send()}
+        ${
+          homeless
+            ? html`
+                <div class="cause" role="alert">
+                  <strong>This browser gives the page no storage</strong>
+                  <p>Nothing is kept here. Private windows often do this: use an ordinary one.</p>
+                </div>
+              `
+            : nothing
+        }
+        ${
+          parcels.all.length
+            ? html`
+                <div class="parcels-head">
+                  <h2>On this device</h2>
+                  <span>${bytes(parcels.all.reduce((sum, parcel) => sum + this.#here(parcel), 0))}</span>
+                </div>
+                <ul class="rows">
+                  ${parcels.all.map((parcel) => this.#row(parcel))}
+                </ul>
+              `
+            : nothing
+        }
+      </section>
+    `
+  }
+
+  #send() {
+    const { making } = this.files.sending
+    return html`
+      <div class="drop ${this.over ? 'is-over' : ''}">
+        <h1 tabindex="-1" data-focus>Send files</h1>
+        ${
+          making
+            ? html`
+                <p role="status">Making a link to “${making.name}”…</p>
+                ${bar('Read', making.size ? making.hashed / making.size : undefined)}
+              `
+            : html`
+                <p>
+                  Drop them here, or choose them. You get a private link; they go straight from this browser to whoever
+                  opens it.
+                </p>
+                <div class="drop-actions">
+                  <button class="button primary" @click=${() => this.#pick('files')}>Choose files</button>
+                  <button class="button quiet" @click=${() => this.#pick('folder')}>Choose a folder</button>
+                </div>
+              `
+        }
+        <input type="file" name="files" multiple hidden aria-label="Files" @change=${this.#choose} />
+        <input type="file" name="folder" webkitdirectory hidden aria-label="Folder" @change=${this.#choose} />
+      </div>
+    `
+  }
+
+  /** Bytes of it that this browser keeps. */
+  #here({ size, sent, from }: Parcel): number {
+    if (sent) return sent.kept ? size : 0
+    if (from?.done) return size
+    return Math.min(size, from ? (this.files.arriving.open(from.link).torrent?.downloaded ?? 0) : 0)
+  }
+
+  #badge({ size, sent, from }: Parcel, here: number): [text: string, look: string] {
+    if (sent) return sent.public ? ['Public', 'public'] : ['Sent', 'shared']
+    if (from?.done) return ['Received', 'received']
+    return from?.whole ? [`${size ? Math.floor((here / size) * 100) : 0} %`, 'receiving'] : ['In part', 'receiving']
+  }
+
+  #row(parcel: Parcel) {
+    const { id, name, added, sent, from } = parcel
+    const here = this.#here(parcel)
+    const [text, look] = this.#badge(parcel, here)
+    return html`
+      <li class="row">
+        <span class="row-mark">${sent ? icons.share : icons.download}</span>
+        <div class="row-text">
+          <a class="row-title" href=${sent ? paths.sent(id) : paths.receive(from!.link)}>${name}</a>
+          <p class="row-facts">
+            ${sizeOf(parcel)}
+            <span aria-hidden="true">·</span>
+            <time datetime=${new Date(added).toISOString()}>${ago(added, Date.now())}</time>
+            <span class="badge ${look}">${text}</span>
+          </p>
+        </div>
+        <button class="button icon-only quiet" aria-label="Delete ${name}" @click=${() => this.files.delete(parcel)}>
+          ${icons.trash}
+        </button>
+      </li>
+    `
+  }
+}
+
+customElements.define('files-home', Home)

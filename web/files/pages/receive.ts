@@ -1,0 +1,276 @@
+import type { Torrent } from 'starling'
+import { html, nothing } from 'lit'
+import { PageElement } from '../../ui/element.ts'
+import { icons } from '../../ui/icons.ts'
+import { bar, numbers } from '../../ui/parts.ts'
+import { failure } from '../../ui/standing.ts'
+import { bytes } from '../../ui/words.ts'
+import type { Arrival } from '../arriving.ts'
+import type { Files } from '../files.ts'
+import { shownAs } from '../kinds.ts'
+import { infoHashOf, linkOf, paths } from '../parcel.ts'
+import { comesFrom, sizeOf, standingOf } from '../words.ts'
+import './file-list.ts'
+import { savings } from './savings.ts'
+import { FilesShareSheet } from './share-sheet.ts'
+import './viewer.ts'
+
+/** What a link leads to: where it stands at every moment, and its files while they still arrive. */
+class Receive extends PageElement {
+  static override properties = { files: { attribute: false }, link: { attribute: false }, current: { state: true } }
+  declare files: Files
+  /** '' where it is cut off before anything that matters. */
+  declare link: string
+  /** The file that is shown: what the user chose, or else what speaks for itself. */
+  declare current: number | undefined
+  #opened: string | undefined
+  #arrival: Arrival | undefined
+  #off: (() => void) | undefined
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.watch(this.files.savings, 'change')
+    this.watch(this.files.parcels, 'change')
+    const tick = setInterval(() => this.requestUpdate(), 1000)
+    this.onLeave(() => clearInterval(tick))
+    this.onLeave(() => this.#off?.())
+  }
+
+  protected override willUpdate(): void {
+    if (this.#opened === this.link) return
+    this.#opened = this.link
+    this.#off?.()
+    this.#arrival = this.current = undefined
+    if (this.link) void this.#open(this.link)
+  }
+
+  protected override updated(): void {
+    this.files.host.title(this.#ready?.name || 'Files for you')
+  }
+
+  async #open(link: string): Promise<void> {
+    const infoHash = infoHashOf(link)
+    const own = infoHash && this.files.parcels.of(infoHash).sent
+    const node = own && (await this.files.host.node())
+    if (link !== this.#opened || !this.isConnected) return
+    if (own && node && node.get(infoHash)?.state.done)
+      return this.files.host.navigate(paths.sent(own.id), { replace: true })
+    this.#watch(this.files.arriving.open(link))
+  }
+
+  #watch(arrival: Arrival): void {
+    this.#off?.()
+    this.#arrival = arrival
+    const look = () => {
+      this.requestUpdate()
+      if (!arrival.memo) return
+      this.#off?.()
+      this.files.host.navigate(`/m#${arrival.torrent!.link.split('#')[1]}`, { replace: true })
+    }
+    this.#off = arrival.on('change', look)
+    look()
+  }
+
+  get #ready(): Torrent | undefined {
+    const torrent = this.#arrival?.torrent
+    return torrent?.state.ready ? torrent : undefined
+  }
+
+  #shown({ files }: Torrent): number | undefined {
+    if (this.current !== undefined) return this.current
+    if (files.length === 1) return shownAs(files[0]!) ? 0 : undefined
+    const films = files.flatMap((file, i) => (shownAs(file) === 'video' ? i : []))
+    return films.length === 1 ? films[0] : undefined
+  }
+
+  readonly #view = ({ detail }: CustomEvent<number>): void => {
+    this.current = detail
+    void this.updateComplete.then(() =>
+      this.querySelector('files-viewer')?.scrollIntoView({ block: 'nearest', behavior: 'smooth' }),
+    )
+  }
+
+  readonly #delete = (): void => {
+    const parcel = this.files.parcels.get(this.#arrival?.parcel ?? '')
+    if (!parcel) return
+    void this.files.delete(parcel)
+    this.files.host.navigate(paths.home, { replace: true })
+  }
+
+  protected override render() {
+    if (!this.link) return this.#nothing()
+    const arrival = this.#arrival
+    if (arrival?.error) return this.#failed(arrival)
+    const torrent = this.#ready
+    const state = arrival?.torrent?.state
+    return html`
+      <article class="parcel">
+        <p class="parcel-for">${torrent?.files.length === 1 ? 'A file for you' : 'Files for you'}</p>
+        <h1 tabindex="-1" data-focus>${torrent?.name ?? 'On its way'}</h1>
+        ${torrent && arrival ? this.#parcel(torrent, arrival) : nothing}
+        ${arrival ? this.#standing(arrival) : nothing}
+        ${torrent ? this.#actions(torrent) : nothing}
+        ${
+          torrent && torrent.files.length > 1
+            ? html`
+                <files-list
+                  .files=${torrent.files}
+                  .current=${this.#shown(torrent)}
+                  .state=${state}
+                  @view=${this.#view}
+                  @save=${({ detail }: CustomEvent<number>) => this.files.save(torrent.files[detail]!)}
+                ></files-list>
+              `
+            : nothing
+        }
+        ${state ? numbers(state) : nothing}
+      </article>
+    `
+  }
+
+  #parcel(torrent: Torrent, arrival: Arrival) {
+    const shown = this.#shown(torrent)
+    const file = shown === undefined ? undefined : torrent.files[shown]
+    const size = { size: torrent.length, count: torrent.files.length }
+    return html`
+      <p class="parcel-facts">
+        <span>${sizeOf(size)}</span>
+        <span>
+          ${torrent.private ? icons.lock : icons.globe}
+          ${torrent.private ? 'Only for those with the link' : 'Public: anyone may fetch it'}
+        </span>
+      </p>
+      ${
+        file
+          ? html`
+              ${
+                torrent.files.length > 1
+                  ? html`
+                      <h2 class="viewer-name">${file.name}</h2>
+                    `
+                  : nothing
+              }
+              <files-viewer .file=${file}></files-viewer>
+            `
+          : nothing
+      }
+      ${arrival.asking ? this.#ask(torrent, arrival) : nothing}
+    `
+  }
+
+  /** Large: nobody's device is filled unasked. */
+  #ask(torrent: Torrent, arrival: Arrival) {
+    const text =
+      arrival.room === undefined
+        ? 'Play or save what you want of it, or have this browser keep all of it.'
+        : `This browser has room for ${bytes(arrival.room)}. Save single files, or make some room first.`
+    return html`
+      <div class="notice">
+        <strong>This is ${bytes(torrent.length)}</strong>
+        <p>${text}</p>
+        <button class="button" @click=${() => this.files.arriving.fetch(arrival)}>Get all of it</button>
+      </div>
+    `
+  }
+
+  #standing(arrival: Arrival) {
+    const state = arrival.torrent?.state
+    const { phase, text, share, cause } = standingOf(state, Date.now() - arrival.moved, navigator.onLine, arrival.asking)
+    const from = state && !state.done ? comesFrom(state) : ''
+    return html`
+      <div class="standing parcel-standing">
+        <p class="standing-phase" role="status">
+          ${state?.done ? icons.check : nothing}
+          <strong>${phase}</strong>
+          <span>${text}</span>
+        </p>
+        ${state?.done ? nothing : bar('Received', share)}
+        ${
+          from
+            ? html`
+                <p class="parcel-from">${from} No server in between keeps it.</p>
+              `
+            : nothing
+        }
+        ${
+          cause && !arrival.asking
+            ? html`
+                <div class="cause" role="alert">
+                  <strong>${cause.title}</strong>
+                  <p>${cause.text}</p>
+                  <button class="button" @click=${() => this.#watch(this.files.arriving.retry(arrival))}>Retry</button>
+                </div>
+              `
+            : nothing
+        }
+      </div>
+    `
+  }
+
+  #actions(torrent: Torrent) {
+    const several = torrent.files.length > 1
+    return html`
+      <div class="parcel-actions">
+        <button class="button primary" @click=${() => this.files.saveAll(torrent)}>
+          ${icons.download}${several ? 'Save all' : 'Save'}
+        </button>
+        <button
+          class="button"
+          @click=${() => this.querySelector<FilesShareSheet>(FilesShareSheet.tag)!.show()}
+        >
+          ${icons.share}Share
+        </button>
+        ${
+          this.files.parcels.get(this.#arrival?.parcel ?? '')
+            ? html`
+                <button class="button icon-only quiet" aria-label="Delete" @click=${this.#delete}>${icons.trash}</button>
+              `
+            : nothing
+        }
+      </div>
+      ${savings(this.files.savings.all)}
+      <files-share-sheet
+        .link=${linkOf(torrent.link)}
+        .magnet=${torrent.private ? undefined : torrent.magnetURI}
+        .name=${torrent.name}
+      ></files-share-sheet>
+    `
+  }
+
+  #nothing() {
+    return html`
+      <section class="blank">
+        <h1 tabindex="-1" data-focus>This link is not complete</h1>
+        <p>
+          What comes after the # is missing, and that says which files they are. Ask for the link again, and copy all
+          of it.
+        </p>
+        <a class="button primary" href=${paths.home}>Go to your files</a>
+      </section>
+    `
+  }
+
+  #failed(arrival: Arrival) {
+    const { title, text, again } = failure(arrival.error)
+    return html`
+      <section class="blank" role="alert">
+        <h1 tabindex="-1" data-focus>${title}</h1>
+        <p>${text}</p>
+        <div class="blank-actions">
+          ${
+            again
+              ? html`
+                  <button class="button primary" @click=${() => this.#watch(this.files.arriving.retry(arrival))}>
+                    Retry
+                  </button>
+                `
+              : nothing
+          }
+          <a class="button ${again ? '' : 'primary'}" href=${paths.home}>Go to your files</a>
+        </div>
+      </section>
+    `
+  }
+}
+
+customElements.define('files-receive', Receive)

@@ -1,0 +1,203 @@
+import type { Torrent } from 'starling'
+import { html, nothing, type TemplateResult } from 'lit'
+import { PageElement } from '../../ui/element.ts'
+import { icons } from '../../ui/icons.ts'
+import '../../ui/link.ts'
+import { bar, delivery, notFound } from '../../ui/parts.ts'
+import type { Files } from '../files.ts'
+import { paths, type Kind, type Parcel } from '../parcel.ts'
+import { sizeOf } from '../words.ts'
+import './file-list.ts'
+
+/** What is sent from here: its link, and what has become of it. */
+class SentPage extends PageElement {
+  static override properties = {
+    files: { attribute: false },
+    parcel: { attribute: false },
+    kind: { state: true },
+    torrent: { state: true },
+    error: { state: true },
+  }
+  declare files: Files
+  /** Its id. */
+  declare parcel: string
+  declare kind: Kind
+  declare torrent: Torrent | undefined
+  declare error: unknown
+  #opened = ''
+
+  constructor() {
+    super()
+    this.kind = 'private'
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.watch(this.files.parcels, 'change')
+    this.watch(this.files.sending, 'change')
+  }
+
+  get #parcel(): Parcel | undefined {
+    return this.files.parcels.get(this.parcel)
+  }
+
+  protected override willUpdate(): void {
+    const parcel = this.#parcel
+    if (!parcel?.sent || this.#opened === parcel.id) return
+    this.#opened = parcel.id
+    void this.#choose(parcel.sent.public && !parcel.sent.private ? 'public' : 'private')
+  }
+
+  protected override updated(): void {
+    const parcel = this.#parcel
+    if (parcel) this.files.host.title(parcel.name)
+    else if (this.files.parcels.loaded) this.files.host.title('Nothing is here')
+  }
+
+  async #choose(kind: Kind): Promise<void> {
+    this.kind = kind
+    this.torrent = this.error = undefined
+    const parcel = this.#parcel!
+    const current = () => this.kind === kind && this.#opened === parcel.id
+    try {
+      await this.files.sending.share(parcel, kind)
+      const now = this.#parcel
+      const torrent = now && (await this.files.sending.torrent(now, kind))
+      if (current()) this.torrent = torrent
+    } catch (error) {
+      if (current()) this.error = error
+    }
+  }
+
+  readonly #again = ({ target }: Event): void => {
+    const input = target as HTMLInputElement
+    const parcel = this.#parcel
+    if (!input.files?.length || !parcel) return
+    void this.files.again(parcel, input.files).then(() => {
+      input.value = ''
+      return this.#choose(this.kind)
+    })
+  }
+
+  readonly #delete = (): void => {
+    const parcel = this.#parcel
+    if (!parcel) return
+    void this.files.delete(parcel)
+    this.files.host.back(paths.home)
+  }
+
+  protected override render() {
+    const parcel = this.#parcel
+    if (!parcel?.sent)
+      return this.files.parcels.loaded
+        ? notFound('These files are not on this device: they were deleted, or sent from another one.')
+        : nothing
+    const share = parcel.sent[this.kind]
+    return html`
+      <article class="parcel">
+        <div class="parcel-tools">
+          <a class="button quiet parcel-back" href=${paths.home}>${icons.back}Files</a>
+          <button class="button icon-only quiet" aria-label="Delete" @click=${this.#delete}>${icons.trash}</button>
+        </div>
+        <h1 tabindex="-1" data-focus>${parcel.name}</h1>
+        <p class="parcel-facts"><span>${sizeOf(parcel)}</span></p>
+        <fieldset class="choice-of-link">
+          <legend class="visually-hidden">Who can open it</legend>
+          ${this.#option('private', 'Private link', icons.lock)}
+          ${this.#option('public', 'Public link', icons.globe)}
+        </fieldset>
+        <p class="sheet-words">
+          ${
+            this.kind === 'private'
+              ? 'Anyone with this link can open it. It is encrypted, and the key is only in the link.'
+              : 'Anyone at all can open it, with any WebTorrent program. It is not encrypted.'
+          }
+        </p>
+        ${
+          share
+            ? html`
+                <ui-link
+                  .link=${share.link}
+                  .magnet=${this.kind === 'public' ? this.torrent?.magnetURI : undefined}
+                  .heading=${parcel.name}
+                ></ui-link>
+              `
+            : nothing
+        }
+        ${this.#state(parcel)}
+        ${
+          this.torrent?.state.done && parcel.count > 1
+            ? html`
+                <files-list .files=${this.torrent.files} .local=${true}></files-list>
+              `
+            : nothing
+        }
+      </article>
+    `
+  }
+
+  #option(kind: Kind, text: string, icon: TemplateResult) {
+    return html`
+      <label>
+        <input
+          type="radio"
+          name="kind"
+          value=${kind}
+          .checked=${this.kind === kind}
+          @change=${() => this.#choose(kind)}
+        />
+        <span>${icon}${text}</span>
+      </label>
+    `
+  }
+
+  #state(parcel: Parcel) {
+    const { torrent, error } = this
+    const { making } = this.files.sending
+    if (making)
+      return html`
+        <p role="status">Making the link…</p>
+        ${bar('Read', making.size ? making.hashed / making.size : undefined)}
+      `
+    if (error || (torrent && !torrent.state.done)) return this.#away(parcel)
+    if (!torrent) return nothing
+    return html`
+      ${delivery(this.files.sending.status(torrent))}
+      <p class="parcel-from">
+        ${
+          parcel.sent!.kept
+            ? 'A copy is kept in this browser, so the link works whenever Starling is open here.'
+            : 'They are read from where they lie, so the link works as long as this page is open.'
+        }
+      </p>
+    `
+  }
+
+  /** After a reload, and there was no room for a copy. */
+  #away(parcel: Parcel) {
+    const folder = !!this.torrent?.files.some(({ path }) => path.includes('/'))
+    return html`
+      <div class="notice">
+        <strong>The files are not at hand any more</strong>
+        <p>
+          No copy was kept here, and the page was closed since. Choose the same files again, and the link works as
+          before.
+        </p>
+        <button class="button" @click=${() => this.querySelector<HTMLInputElement>('input[name=again]')!.click()}>
+          Choose them again
+        </button>
+        <input
+          type="file"
+          name="again"
+          hidden
+          aria-label="The same files"
+          ?multiple=${parcel.count > 1}
+          ?webkitdirectory=${folder}
+          @change=${this.#again}
+        />
+      </div>
+    `
+  }
+}
+
+customElements.define('files-sent', SentPage)

@@ -1,0 +1,93 @@
+/** The parcels of this browser, as every tab sees them: what one tab changes, the others show at once. */
+import { Emitter } from '../engine/emitter.ts'
+import type { FilesDb } from './db.ts'
+import type { Parcel } from './parcel.ts'
+
+export interface ParcelsEvents {
+  change: void
+  /** This one was deleted for good, here. */
+  purged: Parcel
+}
+
+/** Milliseconds that Undo is offered. */
+export const undoTime = 10_000
+
+/** Tells index.ts, which must not open a database to find out, that there is something to go on with. */
+export const mark = 'files'
+
+export class Parcels extends Emitter<ParcelsEvents> {
+  /** Newest first, without the deleted. */
+  all: readonly Parcel[] = []
+  /** False until all has been read once. */
+  loaded = false
+  readonly db: FilesDb
+  readonly #others: BroadcastChannel | undefined
+  #reads = 0
+
+  constructor(db: FilesDb, others?: BroadcastChannel) {
+    super()
+    this.db = db
+    this.#others = others
+    if (others) others.onmessage = () => void this.reload().catch(reportError)
+  }
+
+  async reload(): Promise<void> {
+    const read = ++this.#reads
+    const all = await this.db.parcels()
+    if (read !== this.#reads) return
+    this.all = all.filter((parcel) => !parcel.deleted).sort((a, b) => b.added - a.added)
+    this.loaded = true
+    this.emit('change', undefined)
+  }
+
+  get(id: string): Parcel | undefined {
+    return this.all.find((parcel) => parcel.id === id)
+  }
+
+  /** The one that others sent under this infohash, or that was sent from here. */
+  of(infoHash: string): { from?: Parcel; sent?: Parcel } {
+    return {
+      from: this.all.find(({ from }) => from?.infoHash === infoHash),
+      sent: this.all.find(({ sent }) => sent?.private?.infoHash === infoHash || sent?.public?.infoHash === infoHash),
+    }
+  }
+
+  async add(parcel: Parcel): Promise<void> {
+    await this.db.add(parcel)
+    await this.changed()
+  }
+
+  async update(id: string, change: (parcel: Parcel) => Partial<Parcel>): Promise<Parcel | undefined> {
+    const parcel = await this.db.update(id, change)
+    await this.changed()
+    return parcel
+  }
+
+  /** Out of sight, but not gone: see restore and purge. */
+  async remove(id: string): Promise<void> {
+    await this.update(id, () => ({ deleted: Date.now() }))
+  }
+
+  async restore(id: string): Promise<void> {
+    await this.update(id, () => ({ deleted: undefined }))
+  }
+
+  /** Deletes for good: the one given, or what was deleted long enough ago that no tab offers Undo for it any more. */
+  async purge(id?: string, now = Date.now()): Promise<void> {
+    for (const parcel of await this.db.parcels()) {
+      if (!parcel.deleted || (id ? parcel.id !== id : now - parcel.deleted < 6 * undoTime)) continue
+      await this.db.delete(parcel.id)
+      this.emit('purged', parcel)
+    }
+  }
+
+  /** Reads again, and has the other tabs do so. */
+  async changed(): Promise<void> {
+    this.#others?.postMessage('changed')
+    await this.reload()
+  }
+
+  close(): void {
+    this.#others?.close()
+  }
+}

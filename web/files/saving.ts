@@ -1,0 +1,141 @@
+/**
+ * Files of torrents as files of the user's: the browser downloads them, to wherever its downloads go, and this page makes
+ * them while it does (engine/stream/protocol.ts draws the way). Nothing is held in memory, and what has not arrived yet
+ * is waited for.
+ */
+import type { Torrent, TorrentFile } from 'starling'
+import { Emitter } from '../engine/emitter.ts'
+import {
+  downloadPath,
+  looking,
+  release,
+  type AskDownload,
+  type Found,
+  type Pull,
+  type Word,
+} from '../engine/stream/protocol.ts'
+import { unguarded } from '../ui/vigil.ts'
+import { zip } from './zip.ts'
+
+type Bytes = Uint8Array<ArrayBuffer>
+
+/** Something under way to the browser's downloads. */
+export interface Saving {
+  readonly name: string
+  /** Bytes. */
+  readonly size: number
+  /** Bytes that the browser has taken. */
+  saved: number
+}
+
+interface Download extends Saving {
+  readonly id: string
+  readonly type: string
+  readonly stream: () => ReadableStream<Bytes>
+}
+
+/** Browsers end a service worker that hears nothing from its pages for half a minute, and its downloads with it. */
+const keepAwake = 10_000
+/** Milliseconds in which the browser must ask for what it was sent to. */
+const patience = 15_000
+
+export class Savings extends Emitter<{ change: void; saved: Saving; failed: Saving }> {
+  readonly #downloads = new Map<string, Download>()
+  #timer: ReturnType<typeof setInterval> | undefined
+
+  constructor() {
+    super()
+    const container = navigator.serviceWorker
+    container?.addEventListener('message', ({ data, ports: [port] }: MessageEvent<AskDownload | undefined>) => {
+      const download = data?.type === 'starling:download' ? this.#downloads.get(data.id) : undefined
+      if (download && port) this.#give(download, port)
+    })
+    container?.startMessages()
+  }
+
+  get all(): readonly Saving[] {
+    return [...this.#downloads.values()]
+  }
+
+  /** Where no service worker is in charge of the page, resolves when the file is whole and handed over. */
+  async save(file: TorrentFile): Promise<void> {
+    const { name, size, type } = file
+    // The engine knows whether its service worker is there.
+    const url = await file.url()
+    if (url.startsWith('blob:')) return click(url, name)
+    this.#start({ name, size, type, stream: () => file.stream() })
+  }
+
+  /** All of a torrent's files, as one .zip. */
+  async saveAll(torrent: Torrent): Promise<void> {
+    const { files } = torrent
+    if (files.length === 1) return this.save(files[0]!)
+    if ((await files[0]!.url()).startsWith('blob:')) {
+      for (const file of files) await this.save(file)
+      return
+    }
+    const { size, stream } = zip(files.map((file) => ({ path: file.path, size: file.size, stream: () => file.stream() })))
+    this.#start({ name: `${torrent.name}.zip`, size, type: 'application/zip', stream: () => stream })
+  }
+
+  #start(what: Pick<Download, 'name' | 'size' | 'type' | 'stream'>): void {
+    const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+    const download: Download = { ...what, id, saved: -1 }
+    this.#downloads.set(id, download)
+    // saved is -1 until the browser has asked.
+    setTimeout(() => download.saved < 0 && this.#end(download, 'failed'), patience)
+    this.#timer ??= setInterval(() => {
+      navigator.serviceWorker.controller?.postMessage({ type: 'starling:hello' } satisfies Word)
+    }, keepAwake)
+    this.emit('change', undefined)
+    unguarded(() => click(downloadPath(id, what.name)))
+  }
+
+  #give(download: Download, port: MessagePort): void {
+    if (download.saved >= 0) return
+    download.saved = 0
+    const { name, type, size } = download
+    const reader = download.stream().getReader()
+    port.onmessage = async ({ data }: MessageEvent<Pull | typeof release>) => {
+      if (data === release) {
+        port.close()
+        void reader.cancel().catch(() => {})
+        return this.#end(download, download.saved >= size ? 'saved' : 'failed')
+      }
+      try {
+        const { value } = await reader.read()
+        if (!value) throw new Error('There is no more.')
+        download.saved += value.length
+        // A copy: what is read may be part of a buffer that others use.
+        const bytes = value.slice()
+        port.postMessage(bytes, [bytes.buffer])
+        this.emit('change', undefined)
+      } catch (error) {
+        port.postMessage(new Error(String(error)))
+      }
+    }
+    port.postMessage(looking)
+    port.postMessage({ name, type, size } satisfies Found)
+  }
+
+  #end(download: Download, how: 'saved' | 'failed'): void {
+    if (!this.#downloads.delete(download.id)) return
+    if (!this.#downloads.size) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    }
+    this.emit(how, download)
+    this.emit('change', undefined)
+  }
+}
+
+function click(href: string, download?: string): void {
+  const link = Object.assign(document.createElement('a'), { href })
+  // With a name, browsers pass the service worker by.
+  if (download) link.download = download
+  // Its own: the router is not asked.
+  link.target = '_self'
+  document.body.append(link)
+  link.click()
+  link.remove()
+}

@@ -1,0 +1,174 @@
+/** Parcels that go to others: the engine seeds files where they lie; where there is room, a copy outlives the page. */
+import type { Starling, Torrent } from 'starling'
+import { Emitter } from '../engine/emitter.ts'
+import { Audience } from '../ui/audience.ts'
+import type { Sending as Words } from '../ui/standing.ts'
+import { forget } from './arriving.ts'
+import { linkOf, newId, type Kind, type Parcel, type Share } from './parcel.ts'
+import type { Parcels } from './parcels.ts'
+import { modest, room } from './room.ts'
+import { nameOf } from './words.ts'
+
+/** What is being made ready to be sent. */
+export interface Making {
+  name: string
+  /** Bytes. */
+  size: number
+  /** Bytes hashed so far. */
+  hashed: number
+}
+
+export class Sending extends Emitter<{ change: void }> {
+  making: Making | undefined
+  readonly #node: () => Promise<Starling>
+  readonly #parcels: Parcels
+  readonly #audience = new Audience()
+  /** What the user chose since the page was opened, by the parcel's id. */
+  readonly #chosen = new Map<string, readonly File[]>()
+  readonly #open = new Map<string, Promise<Torrent>>()
+
+  constructor(node: () => Promise<Starling>, parcels: Parcels) {
+    super()
+    this.#node = node
+    this.#parcels = parcels
+    this.#audience.on('change', () => this.emit('change', undefined))
+  }
+
+  /** Makes a private link to the files, each named by its path; resolves when it can be given away. */
+  async send(files: readonly File[]): Promise<Parcel> {
+    const parcel: Parcel = {
+      id: newId(),
+      name: nameOf(files.map(({ name }) => name)),
+      size: files.reduce((sum, { size }) => sum + size, 0),
+      count: files.length,
+      added: Date.now(),
+    }
+    const share = await this.#seed(parcel, 'private', files)
+    const row = { ...parcel, sent: { private: share, kept: false } }
+    this.#chosen.set(parcel.id, files)
+    await this.#parcels.add(row)
+    void this.#keep(parcel, files)
+    return row
+  }
+
+  /** The parcel's link of that kind: as it is, or made now. Rejects where the files are not at hand. */
+  async share(parcel: Parcel, kind: Kind): Promise<Share> {
+    const known = parcel.sent?.[kind]
+    if (known) return known
+    const files = await this.#files(parcel)
+    if (!files) throw new Error('The files are not at hand.')
+    const share = await this.#seed(parcel, kind, files)
+    await this.#parcels.update(parcel.id, ({ sent }) => ({ sent: sent && { ...sent, [kind]: share } }))
+    return share
+  }
+
+  /** Its torrent of that kind, which has nothing to give (see Torrent.state.done) where the files are not at hand. */
+  torrent(parcel: Parcel, kind: Kind): Promise<Torrent> {
+    const key = `${kind} ${parcel.id}`
+    const open = this.#open.get(key) ?? this.#torrent(parcel, kind)
+    this.#open.set(key, open)
+    open.catch(() => this.#open.delete(key))
+    return open
+  }
+
+  /** The user chose the files again. False where they are not the same. */
+  async again(parcel: Parcel, files: readonly File[]): Promise<boolean> {
+    const node = await this.#node()
+    for (const kind of kindsOf(parcel)) {
+      const torrent = await node.seed(files, { ...this.#options(parcel, kind) })
+      if (torrent.infoHash !== parcel.sent![kind]!.infoHash) {
+        await torrent.remove({ destroyStore: true })
+        return false
+      }
+      this.#open.set(`${kind} ${parcel.id}`, Promise.resolve(this.#audience.watch(torrent)))
+    }
+    this.#chosen.set(parcel.id, files)
+    void this.#keep(parcel, files)
+    this.emit('change', undefined)
+    return true
+  }
+
+  /** All that was sent and is at hand, again: after a reload. */
+  async resume(): Promise<void> {
+    for (const parcel of this.#parcels.all) {
+      if (!parcel.sent?.kept) continue
+      for (const kind of kindsOf(parcel)) await this.torrent(parcel, kind).catch(reportError)
+    }
+  }
+
+  /** The parcel was deleted for good. */
+  async forget(parcel: Parcel): Promise<void> {
+    const node = await this.#node()
+    this.#chosen.delete(parcel.id)
+    for (const kind of kindsOf(parcel)) {
+      const torrent = await this.#open.get(`${kind} ${parcel.id}`)?.catch(() => undefined)
+      if (torrent) this.#audience.drop(torrent)
+      this.#open.delete(`${kind} ${parcel.id}`)
+      await forget(node, parcel.sent![kind]!.infoHash)
+    }
+  }
+
+  status(torrent: Torrent): Words {
+    return this.#audience.status(torrent)
+  }
+
+  /** Somebody is fetching something that nobody else has. */
+  get busy(): boolean {
+    return this.making !== undefined || this.#audience.busy
+  }
+
+  async #torrent(parcel: Parcel, kind: Kind): Promise<Torrent> {
+    const node = await this.#node()
+    const { infoHash, link } = parcel.sent![kind]!
+    const there = node.get(infoHash)
+    if (there?.state.done) return this.#audience.watch(there)
+    const files = await this.#files(parcel)
+    const torrent = files
+      ? await node.seed(files, this.#options(parcel, kind))
+      : // Another tab may have them.
+        await node.add(link, { onDemand: true })
+    return this.#audience.watch(torrent)
+  }
+
+  async #seed(parcel: Parcel, kind: Kind, files: readonly File[]): Promise<Share> {
+    const making = { name: parcel.name, size: parcel.size, hashed: 0 }
+    this.making = making
+    this.emit('change', undefined)
+    try {
+      const node = await this.#node()
+      const torrent = await node.seed(files, {
+        ...this.#options(parcel, kind),
+        onHash: (hashed) => {
+          making.hashed = hashed
+          this.emit('change', undefined)
+        },
+      })
+      this.#open.set(`${kind} ${parcel.id}`, Promise.resolve(this.#audience.watch(torrent)))
+      return { infoHash: torrent.infoHash, link: linkOf(torrent.link) }
+    } finally {
+      this.making = undefined
+      this.emit('change', undefined)
+    }
+  }
+
+  #options({ name, sent }: Parcel, kind: Kind): { name: string; private: boolean; known?: string } {
+    return { name, private: kind === 'private', known: sent?.[kind]?.infoHash }
+  }
+
+  async #files({ id }: Parcel): Promise<readonly File[] | undefined> {
+    return this.#chosen.get(id) ?? (await this.#parcels.db.copy(id))
+  }
+
+  /** A copy, where there is room; without one, what was sent is there only as long as this page is. */
+  async #keep({ id, size }: Parcel, files: readonly File[]): Promise<void> {
+    try {
+      if (!modest(size, await room())) return
+      await this.#parcels.db.keep(id, [...files])
+      await this.#parcels.changed()
+    } catch {
+      // The browser had less room than it said, or the files changed: the page says that nothing is kept.
+    }
+  }
+}
+
+const kindsOf = ({ sent }: Parcel): Kind[] => (['private', 'public'] as const).filter((kind) => sent?.[kind])

@@ -1,0 +1,39 @@
+/** Words made of a parcel's facts. */
+import type { TorrentState } from '../engine/types.ts'
+import { receiving, type Standing } from '../ui/standing.ts'
+import { bytes } from '../ui/words.ts'
+
+export const countOf = (count: number): string =>
+  count === 1 ? '1 file' : `${new Intl.NumberFormat('en').format(count)} files`
+
+/** "1.2 MB", "1.2 MB in 3 files" */
+export const sizeOf = ({ size, count }: { size: number; count: number }): string =>
+  count === 1 ? bytes(size) : `${bytes(size)} in ${countOf(count)}`
+
+/** What several files are called together: their folder, or how many they are. */
+export function nameOf(paths: readonly string[]): string {
+  const [first = ''] = paths
+  if (paths.length === 1) return first.slice(first.lastIndexOf('/') + 1)
+  const [folder = ''] = first.split('/', 1)
+  return folder && paths.every((path) => path.startsWith(`${folder}/`)) ? folder : countOf(paths.length)
+}
+
+/** From whom it comes right now; '' while nobody is there. */
+export function comesFrom({ peers }: Pick<TorrentState, 'peers'>): string {
+  const devices = peers.filter(({ kind, progress }) => kind !== 'webseed' && progress > 0)
+  const web = peers.some(({ kind }) => kind === 'webseed')
+  const relayed = devices.length > 0 && devices.every(({ kind }) => kind === 'relayed')
+  const many = devices.length === 1 ? 'the device of somebody who has it' : `${devices.length} devices that have it`
+  if (!devices.length) return web ? 'It comes from a website.' : ''
+  const by = relayed ? ', by way of a relay that cannot read it' : ''
+  return `It comes ${relayed ? '' : 'straight '}from ${many}${by}${web ? ', and from a website' : ''}.`
+}
+
+/** As standing.ts tells it, for files. asking: only what is looked at is fetched. */
+export function standingOf(state: TorrentState | undefined, idle: number, online: boolean, asking: boolean): Standing {
+  const standing = receiving(state, idle, online)
+  if (state?.done) return { phase: 'All of it is here', text: 'Keep this page open to pass it on to others.', share: 1 }
+  if (!asking || !state?.ready) return standing
+  const text = state.peers.length ? 'Only what you play or save is fetched.' : 'Looking for whoever has it.'
+  return { ...standing, phase: `${Math.floor(state.progress * 100)} % here`, text, share: state.progress }
+}
