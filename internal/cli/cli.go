@@ -27,8 +27,9 @@ const (
 )
 
 type commands struct {
-	Serve   serve   `cmd:"" help:"Serve the pages and the tracker."`
-	Version version `cmd:"" help:"Print the version."`
+	Serve   serve        `cmd:"" help:"Serve the pages and the tracker."`
+	Tracker trackerAlone `cmd:"" help:"Introduce peers to one another, and serve no pages."`
+	Version version      `cmd:"" help:"Print the version."`
 }
 
 // streams are where a command writes.

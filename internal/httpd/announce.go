@@ -25,7 +25,7 @@ import (
 type Tracker struct {
 	AnnounceInterval    time.Duration `default:"120s" placeholder:"DURATION" help:"How often peers announce by WebSocket; they are forgotten after twice this (default ${default})."`
 	TCPAnnounceInterval time.Duration `name:"tcp-announce-interval" default:"15m" placeholder:"DURATION" help:"The same for those who announce by HTTP and UDP (default ${default})."`
-	UDPTracker          []string      `name:"udp-tracker" sep:" " placeholder:"HOST:PORT" help:"Answer announces by UDP here too, such as :6969. May be given several times."`
+	UDPTracker          []string      `name:"udp-tracker" sep:" " placeholder:"HOST:PORT" help:"Answer announces by UDP here too, such as :6969. May be given several times. starling tracker does so at the port of --addr, unless this is off."`
 
 	AllowList   string   `placeholder:"FILE" help:"Serve only the torrents in this file: one infohash in hex on each line. Read again when it changes, or on SIGHUP."`
 	DenyList    string   `placeholder:"FILE" help:"Do not serve the torrents in this file."`
@@ -51,7 +51,7 @@ func (c *Tracker) check() error {
 		return errors.New("--max-peers-per-address must be at least 1")
 	}
 	for _, v := range c.UDPTracker {
-		if _, _, err := net.SplitHostPort(v); err != nil {
+		if _, _, err := net.SplitHostPort(v); err != nil && v != off {
 			return fmt.Errorf("--udp-tracker %q is not HOST:PORT, such as :6969", v)
 		}
 	}
@@ -90,7 +90,7 @@ func (s *Server) newTrackers() error {
 	limiter := gate.NewLimiter(c.MaxRequestsPerAddress)
 	t.http = trackerhttp.New(t.store, trackerhttp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter, Address: s.address})
 	t.udp = udp.New(t.store, udp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter})
-	for _, addr := range c.UDPTracker {
+	for _, addr := range s.udpAddrs() {
 		conns, err := udp.Listen(context.Background(), addr)
 		if err != nil {
 			t.closeUDP()
@@ -106,6 +106,35 @@ func (s *Server) newTrackers() error {
 	})
 	s.trackers = t
 	return nil
+}
+
+// off is where UDP is not answered.
+const off = "off"
+
+func (s *Server) udpAddrs() []string {
+	addrs := slices.DeleteFunc(slices.Clone(s.config.UDPTracker), func(v string) bool { return v == off })
+	if s.trackerOnly && len(s.config.UDPTracker) == 0 {
+		addrs = []string{s.listener.Addr().String()}
+	}
+	return addrs
+}
+
+// AnnounceURLs are the tracker's, as torrents and links name them on this machine, or for everybody with a domain.
+func (s *Server) AnnounceURLs() []string {
+	page := s.URL()
+	urls := []string{"ws" + strings.TrimPrefix(page, "http") + "/announce", page + "/announce"}
+	for _, c := range s.trackers.conns {
+		a := c.LocalAddr().(*net.UDPAddr).AddrPort()
+		host := a.Addr().Unmap().String()
+		switch {
+		case s.config.Domain != "":
+			host = s.config.Domain
+		case a.Addr().IsUnspecified() || a.Addr().IsLoopback():
+			host = "localhost"
+		}
+		urls = append(urls, fmt.Sprintf("udp://%s/announce", net.JoinHostPort(host, fmt.Sprint(a.Port()))))
+	}
+	return slices.Compact(urls) // the sockets of one port follow one another
 }
 
 // run serves UDP and keeps house until the context ends.

@@ -48,8 +48,10 @@ type Server struct {
 	tls      *tls.Config
 	http     *http.Server
 	trackers *trackers
-	log      *slog.Logger
-	acme     *acme // nil without a domain
+	// trackerOnly: there are no pages.
+	trackerOnly bool
+	log         *slog.Logger
+	acme        *acme // nil without a domain
 }
 
 // Listen checks the configuration and begins to listen. Errors say which flag to change. The files are those of the
@@ -68,7 +70,7 @@ func Listen(config Config, files fs.FS, log *slog.Logger) (*Server, error) {
 			return nil, fmt.Errorf("reading the built pages: %w", err)
 		}
 	}
-	s := &Server{config: config, settings: settings, log: log}
+	s := &Server{config: config, settings: settings, log: log, trackerOnly: files == nil}
 	if s.listener, err = listen(config.Addr); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/starling-p2p/starling/internal/httpd"
+)
+
+type trackerAlone struct {
+	httpd.Front
+	httpd.Tracker
+	File     kong.ConfigFlag `name:"config" placeholder:"FILE" help:"A JSON file of settings: {\"addr\": \":8080\", \"deny-list\": \"denied.txt\"}."`
+	LogLevel slog.Level      `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
+}
+
+func (c *trackerAlone) config() httpd.Config { return httpd.Config{Front: c.Front, Tracker: c.Tracker} }
+
+// Validate says what is wrong, and with which flag.
+func (c *trackerAlone) Validate() error {
+	config := c.config()
+	return config.Validate()
+}
+
+// Run introduces peers until the context ends, and serves no pages.
+func (c *trackerAlone) Run(ctx context.Context, s streams) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	server, err := httpd.Listen(c.config(), nil, log)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.err, "Starling is at", server.URL())
+	fmt.Fprintln(s.err, "Peers announce at", strings.Join(server.AnnounceURLs(), " and "))
+	return server.Serve(ctx)
+}
