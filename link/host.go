@@ -1,12 +1,24 @@
 // Package link keeps WebRTC connections: one link per pair of peers, whatever the number of torrents that they share,
 // and on it one channel per torrent, each of which is a net.Conn that carries the peer wire protocol (BEP 3).
+//
+//	rendezvous ──Offer, Accept, Answer──▶ Host ──one per peer──▶ link ──▶ Channel ──Options.Channel──▶ peer
+//	             (pending offers, bans,    │                      │ first channel: a WebTorrent connection
+//	              one link per peer)       mux: one UDP port      └ control: which more torrents the two share
+//
+// An offer belongs to nobody until it is answered; then it becomes a link, as does an offer of others once it is
+// answered here. A link whose peer names the extension carries all torrents the two share; without, it is its first
+// channel and ends with it. docs/protocol.md, "One link, many torrents", has the rules; exchange.go draws the messages.
 package link
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 )
@@ -28,89 +40,287 @@ var (
 	ErrSDP = errors.New("link: not a session description for data channels")
 )
 
+const (
+	defaultMaxLinks = 128
+	maxBanned       = 4096
+)
+
 // Options says what a host is made of.
 type Options struct {
 	// PeerID is this side's, as announced. Ours begin with -SL.
 	PeerID PeerID
-	// Listen is the UDP address for all links, ":0" where it is empty.
+	// Listen is the UDP address for all links, ":0" where it is empty. Without a host, it is that port on every address
+	// of this machine, as they come and go; the loopback address is used where there is no other.
 	Listen string
-	// ICEServers are asked for when an offer or an answer is made; nil means none. The answer is used as long as its
-	// credentials hold.
+	// ICEServers returns STUN and TURN servers; nil means none. It is asked anew every ten minutes, and before
+	// credentials end that carry their time (a user name of the form "unix time:name").
 	ICEServers func(context.Context) ([]webrtc.ICEServer, error)
 	// Channel is called for each channel that opens, whoever opened it. It must not block. The channel is the
 	// receiver's, who must read from it and close it.
 	Channel func(*Channel)
-	// Failed is called when an attempt to link with a peer for this torrent came to nothing; may be nil.
+	// Failed is called when an attempt to link with a peer for this torrent came to nothing; may be nil. It must not
+	// block.
 	Failed func(InfoHash)
-	// MaxLinks is the number of links open or under way at once, 128 where it is 0.
+	// MaxLinks is the number of links open or under way at once, unanswered offers included; 128 where it is 0.
 	MaxLinks int
 	// Log may be nil.
 	Log *slog.Logger
 }
 
 // Host keeps all links of a peer. Its methods may be called at any time by anyone.
-type Host struct{ o Options }
+type Host struct {
+	o       Options
+	log     *slog.Logger
+	limits  limits
+	mux     *mux
+	api     *webrtc.API
+	servers servers
+	// closing waits for connections that are being closed.
+	closing sync.WaitGroup
 
-// NewHost listens.
-func NewHost(o Options) (*Host, error) { return &Host{o: o}, nil }
-
-// Want says that this torrent is known here, and whether data of it is lacking still: then channels are opened for it.
-func (h *Host) Want(ih InfoHash, lacking bool) {}
-
-// Drop takes Want back. Channels that are open stay so.
-func (h *Host) Drop(ih InfoHash) {}
-
-// Offer is an offer that waits for its answer.
-type Offer struct {
-	ID  [20]byte
-	SDP string
+	mu       sync.Mutex
+	closed   bool
+	torrents map[InfoHash]*torrent
+	wants    int
+	links    map[*link]struct{}
+	numbered int
+	offers   map[[20]byte]*pending
+	making   int
+	made     int
+	banned   map[PeerID]struct{}
+	bans     []PeerID
+	// calls are made once the lock is open again.
+	calls     []func()
+	cert      *webrtc.Certificate
+	certSince time.Time
 }
 
-// Offer makes an offer for a torrent; it expires by itself.
-func (h *Host) Offer(ctx context.Context, ih InfoHash) (*Offer, error) { return nil, net.ErrClosed }
+// torrent is known here; number is its place among those lacking.
+type torrent struct {
+	lacking bool
+	number  int
+}
 
-// Accept makes a link of it. The link opens later, or fails.
-func (o *Offer) Accept(ctx context.Context, from PeerID, sdp string) error { return net.ErrClosed }
+// NewHost listens. The error tells of an address that cannot be listened on.
+func NewHost(o Options) (*Host, error) { return newHost(o, usual) }
 
-// Close gives it up, unless it was accepted.
-func (o *Offer) Close() {}
+func newHost(o Options, l limits) (*Host, error) {
+	if o.MaxLinks == 0 {
+		o.MaxLinks = defaultMaxLinks
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	pion := logs{o.Log}
+	m, err := newMux(o.Listen, pion)
+	if err != nil {
+		return nil, fmt.Errorf("listening for links: %w", err)
+	}
+	return &Host{
+		o: o, log: o.Log, limits: l, mux: m, api: newAPI(m, pion), servers: servers{ask: o.ICEServers, log: o.Log},
+		torrents: map[InfoHash]*torrent{}, links: map[*link]struct{}{}, offers: map[[20]byte]*pending{},
+		banned: map[PeerID]struct{}{},
+	}, nil
+}
 
-// Release says that it reached nobody: it may serve another torrent.
-func (o *Offer) Release() {}
+// Port is the UDP port of all links.
+func (h *Host) Port() int { return h.mux.port }
 
-// Answer answers somebody's offer.
-func (h *Host) Answer(ctx context.Context, ih InfoHash, from PeerID, sdp string) (string, error) {
-	return "", net.ErrClosed
+// Want says that this torrent is known here, and whether data of it is lacking still: then channels are opened for it.
+// Those wanted first come first.
+func (h *Host) Want(ih InfoHash, lacking bool) {
+	h.mu.Lock()
+	defer h.unlock()
+	t := h.torrents[ih]
+	if t != nil && t.lacking == lacking {
+		return
+	}
+	h.wants++
+	h.torrents[ih] = &torrent{lacking, h.wants}
+	h.changed(ih)
+}
+
+// Drop takes Want back. Channels that are open stay so.
+func (h *Host) Drop(ih InfoHash) {
+	h.mu.Lock()
+	defer h.unlock()
+	if h.torrents[ih] == nil {
+		return
+	}
+	delete(h.torrents, ih)
+	h.changed(ih)
+	for id, p := range h.offers {
+		if p.ih == ih {
+			h.pool(id)
+		}
+	}
+}
+
+func (h *Host) changed(ih InfoHash) {
+	t := h.torrents[ih]
+	for l := range h.links {
+		if l.control != nil {
+			l.control.change(ih)
+		}
+		if t == nil || !t.lacking {
+			l.forget(ih)
+		}
+	}
+}
+
+// lacking returns the torrents that lack data, in their order.
+func (h *Host) lacking() (all []InfoHash) {
+	for ih, t := range h.torrents {
+		if t.lacking {
+			all = append(all, ih)
+		}
+	}
+	slices.SortFunc(all, func(a, b InfoHash) int { return h.torrents[a].number - h.torrents[b].number })
+	return all
+}
+
+// Carried is the number of links that have a channel for this torrent.
+func (h *Host) Carried(ih InfoHash) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for l := range h.links {
+		if l.healthy() && l.carries[ih] != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // Ban closes the links with a peer and takes no more from it.
-func (h *Host) Ban(PeerID) {}
-
-// Close ends all links.
-func (h *Host) Close() error { return nil }
-
-// Channel is one torrent's stream with one peer.
-type Channel struct {
-	net.Conn
-	ih        InfoHash
-	peer      PeerID
-	initiator bool
+func (h *Host) Ban(peer PeerID) {
+	h.mu.Lock()
+	defer h.unlock()
+	h.ban(peer)
 }
 
-// InfoHash names its torrent.
-func (c *Channel) InfoHash() InfoHash { return c.ih }
+func (h *Host) ban(peer PeerID) {
+	if _, already := h.banned[peer]; !already {
+		h.log.Debug("banned a peer", "peer", fmt.Sprintf("%x", peer))
+		h.banned[peer] = struct{}{}
+		if h.bans = append(h.bans, peer); len(h.bans) > maxBanned {
+			delete(h.banned, h.bans[0])
+			h.bans = h.bans[1:]
+		}
+	}
+	for _, l := range h.to(peer) {
+		l.end()
+	}
+}
 
-// Initiator says whether this side sends the BEP 3 handshake first.
-func (c *Channel) Initiator() bool { return c.initiator }
+// Stats are of now, but for Made, which counts connections since the start.
+type Stats struct {
+	// Links are open; Offers wait for their answers, those kept for later included.
+	Links, Channels, Offers, Made, Banned int
+}
 
-// Peer is the other side's peer_id as the tracker told it.
-func (c *Channel) Peer() PeerID { return c.peer }
+// Stats may be called at any time.
+func (h *Host) Stats() Stats {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := Stats{Offers: len(h.offers), Made: h.made, Banned: len(h.banned)}
+	for l := range h.links {
+		if l.open {
+			s.Links++
+			s.Channels += len(l.wires)
+		}
+	}
+	return s
+}
 
-// Extended says that both sides have named sl_link in their BEP 10 handshakes: the link may carry more torrents.
-func (c *Channel) Extended() {}
+// Close ends all links and returns when nothing is left of them.
+func (h *Host) Close() error {
+	h.mu.Lock()
+	h.closed = true
+	for l := range h.links {
+		l.dismiss()
+	}
+	for id := range h.offers {
+		h.discard(id)
+	}
+	h.unlock()
+	h.closing.Wait()
+	return h.mux.Close()
+}
 
-// Ban closes the link with all its channels and keeps the peer from coming back.
-func (c *Channel) Ban() {}
+// later makes a call once the lock is open again.
+func (h *Host) later(call func()) { h.calls = append(h.calls, call) }
 
-// Relayed says whether the way goes through a TURN server.
-func (c *Channel) Relayed() bool { return false }
+func (h *Host) unlock() {
+	calls := h.calls
+	h.calls = nil
+	h.mu.Unlock()
+	for _, call := range calls {
+		call()
+	}
+}
+
+// shut closes a connection. That takes a while where the other end is gone.
+func (h *Host) shut(pc *webrtc.PeerConnection) {
+	h.closing.Go(func() {
+		if err := pc.GracefulClose(); err != nil && !errors.Is(err, net.ErrClosed) {
+			h.log.Debug("closing a connection", "error", err)
+		}
+	})
+}
+
+// add takes a link among the others.
+func (h *Host) add(l *link) {
+	h.numbered++
+	l.number = h.numbered
+	h.links[l] = struct{}{}
+}
+
+// to returns the links with a peer that are not in doubt, eldest first.
+func (h *Host) to(peer PeerID) (some []*link) {
+	for l := range h.links {
+		if l.peer == peer && l.healthy() {
+			some = append(some, l)
+		}
+	}
+	slices.SortFunc(some, func(a, b *link) int { return a.number - b.number })
+	return some
+}
+
+// merge: one pair of peers has one link. The side with the smaller peer_id closes the younger ones.
+func (h *Host) merge(l *link) {
+	if string(h.o.PeerID[:]) > string(l.peer[:]) {
+		return
+	}
+	all := slices.DeleteFunc(h.to(l.peer), func(l *link) bool { return !l.open || !l.named })
+	if len(all) < 2 || !all[0].ready {
+		return
+	}
+	for _, younger := range all[1:] {
+		younger.end()
+	}
+}
+
+// carriedBeside says whether another link with the same peer has a channel for this torrent.
+func (h *Host) carriedBeside(l *link, ih InfoHash) bool {
+	return slices.ContainsFunc(h.to(l.peer), func(other *link) bool { return other != l && other.carries[ih] != nil })
+}
+
+// elsewhere: a link carries this torrent no more; another one with the same peer may.
+func (h *Host) elsewhere(l *link, ih InfoHash) {
+	for _, other := range h.to(l.peer) {
+		if other != l {
+			other.has(ih)
+		}
+	}
+}
+
+func (h *Host) ended(l *link) {
+	delete(h.links, l)
+	for ih := range l.carries {
+		h.elsewhere(l, ih)
+	}
+	another := slices.ContainsFunc(h.to(l.peer), func(other *link) bool { return other.open })
+	if !l.open && !l.dismissed && !another && h.o.Failed != nil {
+		h.later(func() { h.o.Failed(l.ih) })
+	}
+}

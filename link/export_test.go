@@ -1,0 +1,15 @@
+package link
+
+import "time"
+
+// Hurried is a host whose times are a hundredth of the usual ones.
+func Hurried(o Options) (*Host, error) {
+	l := usual
+	for _, d := range []*time.Duration{
+		&l.answerWithin, &l.freshFor, &l.overdue, &l.bringsWithin, &l.openWithin, &l.extendedWithin, &l.helloWithin,
+		&l.meetWithin, &l.recoversWithin, &l.idleFor, &l.retryAfter,
+	} {
+		*d /= 100
+	}
+	return newHost(o, l)
+}

@@ -1,0 +1,125 @@
+package link
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/logging"
+	"github.com/pion/webrtc/v4"
+)
+
+const (
+	// receiveBuffer is SCTP's window, in bytes, for all channels of a link: it allows 600 Mbit/s over 100 ms.
+	receiveBuffer = 8 << 20
+	// gatherWithin is for relays; the other addresses are known at once.
+	gatherWithin = 1500 * time.Millisecond
+	// renewCertificate is well before pion's certificates end, after a month.
+	renewCertificate = 24 * time.Hour
+)
+
+// newAPI tunes pion: no media, no multicast DNS, one UDP port.
+func newAPI(mux ice.UDPMux, logs logging.LoggerFactory) *webrtc.API {
+	s := webrtc.SettingEngine{LoggerFactory: logs}
+	s.DetachDataChannels()
+	// A write waits until SCTP has taken the one before it, so no more than a message waits for the peer.
+	s.EnableDataChannelBlockWrite(true)
+	s.SetSCTPMaxReceiveBufferSize(receiveBuffer)
+	s.SetSCTPMaxMessageSize(longestMessage)
+	s.SetICEUDPMux(mux)
+	s.SetIncludeLoopbackCandidate(true) // the mux has it only where there is nothing else
+	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	// The way found first is taken, but for relays, which wait for a better one.
+	s.SetPrflxAcceptanceMinWait(0)
+	s.SetSrflxAcceptanceMinWait(100 * time.Millisecond)
+	s.SetRelayAcceptanceMinWait(time.Second)
+	return webrtc.NewAPI(webrtc.WithSettingEngine(s))
+}
+
+// connect makes a connection that has no other end yet.
+func (h *Host) connect(servers []webrtc.ICEServer) (*webrtc.PeerConnection, error) {
+	certificate, err := h.certificate()
+	if err != nil {
+		return nil, err
+	}
+	pc, err := h.api.NewPeerConnection(webrtc.Configuration{ICEServers: relays(servers), Certificates: []webrtc.Certificate{certificate}})
+	if err != nil {
+		return nil, fmt.Errorf("making a connection: %w", err)
+	}
+	h.mu.Lock()
+	h.made++
+	h.mu.Unlock()
+	return pc, nil
+}
+
+// certificate is one for all links, for a day: making one takes longer than the rest of a connection.
+func (h *Host) certificate() (webrtc.Certificate, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cert != nil && time.Since(h.certSince) < renewCertificate {
+		return *h.cert, nil
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return webrtc.Certificate{}, fmt.Errorf("making a key: %w", err)
+	}
+	c, err := webrtc.GenerateCertificate(key)
+	if err != nil {
+		return webrtc.Certificate{}, fmt.Errorf("making a certificate: %w", err)
+	}
+	h.cert, h.certSince = c, time.Now()
+	return *c, nil
+}
+
+// relays leaves the TURN servers; STUN is the mux's own affair.
+func relays(servers []webrtc.ICEServer) (some []webrtc.ICEServer) {
+	for _, s := range servers {
+		var urls []string
+		for _, u := range s.URLs {
+			if strings.HasPrefix(u, "turn:") || strings.HasPrefix(u, "turns:") {
+				urls = append(urls, u)
+			}
+		}
+		if len(urls) > 0 {
+			s.URLs = urls
+			some = append(some, s)
+		}
+	}
+	return some
+}
+
+// describe gathers addresses for a description and returns it as it is to be sent. There is no trickle: the tracker
+// carries one message each way.
+func (h *Host) describe(ctx context.Context, pc *webrtc.PeerConnection, d webrtc.SessionDescription, servers []webrtc.ICEServer) (string, error) {
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(d); err != nil {
+		return "", fmt.Errorf("describing this end: %w", err)
+	}
+	reflexive := h.mux.reflexive(ctx, servers)
+	patience := time.NewTimer(gatherWithin)
+	defer patience.Stop()
+	select {
+	case <-gathered:
+	case <-patience.C:
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+	return withCandidates(pc.LocalDescription().SDP, <-reflexive), nil
+}
+
+// withCandidates adds candidates to an SDP with one section.
+func withCandidates(sdp string, candidates []string) string {
+	if len(candidates) == 0 {
+		return sdp
+	}
+	lines := "a=" + strings.Join(candidates, "\r\na=") + "\r\n"
+	if at := strings.Index(sdp, "a=end-of-candidates"); at >= 0 {
+		return sdp[:at] + lines + sdp[at:]
+	}
+	return sdp + lines
+}

@@ -1,0 +1,264 @@
+package link
+
+import (
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// limits are times, and the numbers that tests make smaller.
+type limits struct {
+	// answerWithin is how long an offer waits for its answer, and freshFor how long it may be offered to others: NATs
+	// forget. After overdue, an unanswered one goes to a torrent that has none: it may have met a peer that is gone.
+	answerWithin, freshFor, overdue time.Duration
+	// bringsWithin is how long an offer just answered keeps its place among those pending: its link may bring what
+	// another one would be for.
+	bringsWithin time.Duration
+	// openWithin is from the answer to the first channel, extendedWithin from then until the peer named the extension,
+	// helloWithin from then to its hello, meetWithin from a further channel to its handshake.
+	openWithin, extendedWithin, helloWithin, meetWithin time.Duration
+	recoversWithin, idleFor                             time.Duration
+	// A torrent whose channel closed is tried again on this link after retryAfter, then twice this time, and so on.
+	retryAfter time.Duration
+	pending    int
+}
+
+var usual = limits{
+	answerWithin: 50 * time.Second, freshFor: 120 * time.Second, overdue: 10 * time.Second, bringsWithin: 2 * time.Second,
+	openWithin: 30 * time.Second, extendedWithin: 10 * time.Second, helloWithin: 10 * time.Second, meetWithin: 10 * time.Second,
+	recoversWithin: 10 * time.Second, idleFor: 60 * time.Second, retryAfter: 10 * time.Second,
+	pending: 16,
+}
+
+const (
+	// Wire channels on one link: opened by this side, and in all. Those that the peer has not closed although this side
+	// has count as well, up to maxHalf.
+	maxOutgoing = 32
+	maxWires    = 64
+	maxHalf     = 256
+	maxTries    = 4
+
+	// What the other side may cost at once, and per second: bytes of control messages, a bit for each, and channels.
+	allowance   = 2 << 20
+	refill      = 512 << 10
+	messageCost = 256
+	channelCost = 256
+)
+
+// link is one RTCPeerConnection whose other end is known: from the answer on. The host's lock guards all of it but pc.
+type link struct {
+	host      *Host
+	pc        *webrtc.PeerConnection
+	peer      PeerID
+	initiator bool
+	// ih is the torrent it was made for.
+	ih    InfoHash
+	since time.Time
+	// number is the order in which links came about.
+	number int
+
+	open, ended, dismissed, doubtful bool
+	// named: the peer named the extension, and did not prove to lack it. ready: the extension is at work.
+	named, ready, lied, begun bool
+	// settled is closed when it is plain whether the peer names the extension: it did, it had its time to, or the link
+	// ended.
+	settled   chan struct{}
+	unsettled bool
+	gone      chan struct{}
+
+	openTimer, settleTimer, helloTimer, recoverTimer, idleTimer *time.Timer
+
+	// wires are open, those being opened included; half is how many more the peer has not closed yet.
+	wires map[*Channel]struct{}
+	half  int
+	// outgoing are those opened here, until both sides have closed them.
+	outgoing int
+	// carries are wires by torrent, where it is known: of those opened here, and of those whose handshake came.
+	carries map[InfoHash]*Channel
+	tried   map[InfoHash]*try
+	queue   []InfoHash
+	ids     ids
+	bucket  bucket
+	control *control
+	route   atomic.Pointer[way]
+}
+
+// way is where the two ends are.
+type way struct {
+	local, remote Addr
+	relayed       bool
+}
+
+var noWay way
+
+func (l *link) way() *way {
+	if w := l.route.Load(); w != nil {
+		return w
+	}
+	return &noWay
+}
+
+func newLink(h *Host, pc *webrtc.PeerConnection, peer PeerID, ih InfoHash, initiator bool) *link {
+	l := &link{
+		host: h, pc: pc, peer: peer, ih: ih, initiator: initiator, since: time.Now(),
+		settled: make(chan struct{}), unsettled: true, gone: make(chan struct{}),
+		wires: map[*Channel]struct{}{}, carries: map[InfoHash]*Channel{}, tried: map[InfoHash]*try{},
+		bucket: newBucket(allowance, refill),
+	}
+	l.openTimer = l.after(h.limits.openWithin, l.end)
+	l.settleTimer = l.after(h.limits.extendedWithin, l.settle)
+	return l
+}
+
+// after runs f under the host's lock, unless the link has ended by then.
+func (l *link) after(wait time.Duration, f func()) *time.Timer {
+	return time.AfterFunc(wait, func() { l.do(f) })
+}
+
+// do runs f under the host's lock, unless the link has ended.
+func (l *link) do(f func()) {
+	l.host.mu.Lock()
+	defer l.host.unlock()
+	if !l.ended {
+		f()
+	}
+}
+
+func stop(timers ...*time.Timer) {
+	for _, t := range timers {
+		if t != nil {
+			t.Stop()
+		}
+	}
+}
+
+// listen hears what happens to the connection.
+func (l *link) listen() {
+	l.pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) { l.do(func() { l.watch(s) }) })
+	l.pc.OnDataChannel(l.incoming)
+	// Tells that the other end is gone well before ICE does.
+	l.pc.SCTP().OnClose(func(error) { l.do(l.end) })
+}
+
+func (l *link) watch(s webrtc.PeerConnectionState) {
+	switch s {
+	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+		l.end()
+	case webrtc.PeerConnectionStateDisconnected:
+		if !l.doubtful {
+			l.doubtful = true
+			l.recoverTimer = l.after(l.host.limits.recoversWithin, l.end)
+		}
+	default:
+		l.doubtful = false
+		stop(l.recoverTimer)
+	}
+}
+
+// healthy: under way, or open and not in doubt.
+func (l *link) healthy() bool { return !l.ended && !l.doubtful }
+
+func (l *link) settle() {
+	if l.unsettled {
+		l.unsettled = false
+		close(l.settled)
+	}
+}
+
+// opened is called when the first channel is open.
+func (l *link) opened() {
+	l.open = true
+	stop(l.openTimer)
+	if pair, err := l.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair(); err == nil && pair != nil {
+		l.route.Store(&way{
+			local: address(pair.Local), remote: address(pair.Remote),
+			relayed: pair.Local.Typ == webrtc.ICECandidateTypeRelay || pair.Remote.Typ == webrtc.ICECandidateTypeRelay,
+		})
+	}
+	// A new link to a peer takes the place of one in doubt.
+	for other := range l.host.links {
+		if other.peer == l.peer && !other.healthy() {
+			other.end()
+		}
+	}
+}
+
+func address(c *webrtc.ICECandidate) Addr {
+	ip, err := netip.ParseAddr(c.Address)
+	if err != nil {
+		return Addr{}
+	}
+	return Addr{netip.AddrPortFrom(ip, c.Port)}
+}
+
+// extended: both sides have named the extension.
+func (l *link) extended() {
+	l.do(func() {
+		if l.named || l.lied {
+			return
+		}
+		l.named = true
+		l.settle()
+		l.helloTimer = l.after(l.host.limits.helloWithin, l.plain)
+		if l.initiator {
+			l.openControl()
+		} else {
+			l.talk()
+		}
+		l.host.merge(l)
+	})
+}
+
+// plain: the peer named the extension and does not speak it, so it is as if it had not named it.
+func (l *link) plain() {
+	if l.ready {
+		l.end()
+		return
+	}
+	l.named, l.lied = false, true
+	stop(l.helloTimer)
+	if l.control != nil {
+		l.control.close()
+	}
+	if len(l.wires) == 0 {
+		l.end()
+	}
+}
+
+// end closes the link with all its channels.
+func (l *link) end() {
+	if l.ended {
+		return
+	}
+	l.ended = true
+	close(l.gone)
+	stop(l.openTimer, l.settleTimer, l.helloTimer, l.recoverTimer, l.idleTimer)
+	for _, t := range l.tried {
+		stop(t.timer)
+	}
+	if l.control != nil {
+		l.control.close()
+	}
+	l.settle()
+	l.host.shut(l.pc)
+	for c := range l.wires {
+		l.host.later(func() { c.lost() })
+	}
+	l.host.ended(l)
+}
+
+// dismiss is end where nothing failed: the link is not needed, or was never one.
+func (l *link) dismiss() {
+	l.dismissed = true
+	l.end()
+}
+
+func (l *link) ban() {
+	l.host.ban(l.peer)
+	l.end()
+}
+
+var _ net.Addr = Addr{}

@@ -1,0 +1,217 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/logging"
+)
+
+const (
+	// socketBuffer is asked of the kernel, in bytes; it may give less.
+	socketBuffer = 4 << 20
+	maxAddresses = 16
+	// scanEvery is how often the machine's addresses are looked at, at most.
+	scanEvery = 5 * time.Second
+	// portTries is how many ports are tried until one is free on every address.
+	portTries = 16
+	// mappedFor is how long an address that a STUN server told is taken to be right.
+	mappedFor = 10 * time.Second
+)
+
+// mux is one UDP port on all addresses of this machine, for all links. There is a socket for each address: one for all
+// of them would answer from whichever address the kernel likes, and ICE takes such an answer for a stranger's.
+type mux struct {
+	only    netip.Addr // the one address to use, if valid
+	port    int
+	pion    logging.LoggerFactory
+	servers resolver
+
+	mu      sync.Mutex
+	sockets map[netip.Addr]*ice.UniversalUDPMuxDefault
+	scanned time.Time
+	closed  bool
+}
+
+func newMux(listen string, pion logging.LoggerFactory) (*mux, error) {
+	if listen == "" {
+		listen = ":0"
+	}
+	host, service, err := net.SplitHostPort(listen)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no port", service)
+	}
+	m := &mux{port: int(port), pion: pion, sockets: map[netip.Addr]*ice.UniversalUDPMuxDefault{}}
+	if host != "" {
+		ip, err := netip.ParseAddr(host)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no IP address", host)
+		}
+		if !ip.IsUnspecified() {
+			m.only = ip.Unmap()
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for range portTries {
+		if err = m.scan(); err == nil {
+			return m, nil
+		}
+		m.shut()
+		if port != 0 {
+			break
+		}
+		m.port = 0
+	}
+	return nil, err
+}
+
+// scan listens on addresses that are new and leaves those that are gone. The error tells of one that it could not
+// listen on; the others are fine.
+func (m *mux) scan() (err error) {
+	all := []netip.Addr{m.only}
+	if !m.only.IsValid() {
+		if all, err = addresses(); err != nil {
+			return err
+		}
+	}
+	m.scanned = time.Now()
+	old := m.sockets
+	m.sockets = make(map[netip.Addr]*ice.UniversalUDPMuxDefault, len(all))
+	var errs []error
+	for _, ip := range all {
+		socket := old[ip]
+		delete(old, ip)
+		if socket == nil {
+			if socket, err = m.listen(ip); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+		}
+		m.sockets[ip] = socket
+	}
+	for _, gone := range old {
+		_ = gone.Close()
+	}
+	return errors.Join(errs...)
+}
+
+func (m *mux) listen(ip netip.Addr) (*ice.UniversalUDPMuxDefault, error) {
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, uint16(m.port))))
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetReadBuffer(socketBuffer)
+	_ = conn.SetWriteBuffer(socketBuffer)
+	m.port = conn.LocalAddr().(*net.UDPAddr).Port
+	return ice.NewUniversalUDPMuxDefault(ice.UniversalUDPMuxParams{
+		UDPConn: conn, Logger: m.pion.NewLogger("mux"), XORMappedAddrCacheTTL: mappedFor,
+	}), nil
+}
+
+// addresses are those of this machine that others may reach, or the loopback ones where there are none.
+func addresses() (all []netip.Addr, err error) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("looking at the network interfaces: %w", err)
+	}
+	var loopback []netip.Addr
+	for _, i := range interfaces {
+		if i.Flags&net.FlagUp == 0 {
+			continue
+		}
+		found, err := i.Addrs()
+		if err != nil {
+			continue // it went away meanwhile
+		}
+		for _, a := range found {
+			prefix, err := netip.ParsePrefix(a.String())
+			ip := prefix.Addr().Unmap()
+			switch {
+			case err != nil || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified():
+			case ip.IsLoopback():
+				loopback = append(loopback, ip)
+			default:
+				all = append(all, ip)
+			}
+		}
+	}
+	if len(all) == 0 {
+		all = loopback
+	}
+	return all[:min(len(all), maxAddresses)], nil
+}
+
+func (m *mux) all() (all []*ice.UniversalUDPMuxDefault) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed && time.Since(m.scanned) > scanEvery {
+		if err := m.scan(); err != nil {
+			m.pion.NewLogger("mux").Warnf("listening on a new address: %v", err)
+		}
+	}
+	for _, s := range m.sockets {
+		all = append(all, s)
+	}
+	return all
+}
+
+// GetListenAddresses implements ice.UDPMux.
+func (m *mux) GetListenAddresses() (all []net.Addr) {
+	for _, s := range m.all() {
+		all = append(all, s.LocalAddr())
+	}
+	return all
+}
+
+// GetConn implements ice.UDPMux: ufrag's part of the socket with this address.
+func (m *mux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error) {
+	udp, ok := addr.(*net.UDPAddr)
+	if !ok {
+		return nil, net.UnknownNetworkError(addr.Network())
+	}
+	m.mu.Lock()
+	socket := m.sockets[udp.AddrPort().Addr().Unmap()]
+	m.mu.Unlock()
+	if socket == nil {
+		return nil, net.ErrClosed
+	}
+	return socket.GetConn(ufrag, addr)
+}
+
+// RemoveConnByUfrag implements ice.UDPMux.
+func (m *mux) RemoveConnByUfrag(ufrag string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.sockets {
+		s.RemoveConnByUfrag(ufrag)
+	}
+}
+
+// Close implements ice.UDPMux.
+func (m *mux) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	m.shut()
+	return nil
+}
+
+func (m *mux) shut() {
+	for _, s := range m.sockets {
+		_ = s.Close()
+	}
+	clear(m.sockets)
+}
+
+var _ ice.UDPMux = (*mux)(nil)

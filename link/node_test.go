@@ -1,0 +1,174 @@
+package link_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/starling-p2p/starling/link"
+)
+
+// node is a host that shakes hands as a wire would, and remembers what happened.
+type node struct {
+	testing.TB
+	*link.Host
+	id     link.PeerID
+	habits habits
+
+	mu      sync.Mutex
+	changed *sync.Cond
+	met     map[link.InfoHash][]*link.Channel
+	closed  []link.InfoHash
+	failed  []link.InfoHash
+}
+
+type habits struct {
+	// stranger: it knows no extension, and its peer_id is another client's.
+	stranger bool
+	hurried  bool
+	maxLinks int
+	// raw: channels go nowhere but here, without a handshake.
+	raw func(*link.Channel)
+	// onMet is called when both ends have shaken hands.
+	onMet func(*link.Channel)
+}
+
+func newNode(t testing.TB, digit byte, h habits) *node {
+	t.Helper()
+	n := &node{TB: t, habits: h, met: map[link.InfoHash][]*link.Channel{}}
+	n.changed = sync.NewCond(&n.mu)
+	begin := "-SL0001-"
+	if h.stranger {
+		begin = "-WW0001-"
+	}
+	copy(n.id[:], begin+"aaaaaaaaaaaa")
+	n.id[19] = digit
+	o := link.Options{PeerID: n.id, Listen: "127.0.0.1:0", Channel: n.channel, Failed: n.fail, MaxLinks: h.maxLinks}
+	if testing.Verbose() {
+		o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	open := link.NewHost
+	if h.hurried {
+		open = link.Hurried
+	}
+	host, err := open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Host = host
+	t.Cleanup(func() {
+		if err := host.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+func (n *node) fail(ih link.InfoHash) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.failed = append(n.failed, ih)
+	n.changed.Broadcast()
+}
+
+func (n *node) channel(c *link.Channel) {
+	if n.habits.raw != nil {
+		n.habits.raw(c)
+		return
+	}
+	go n.shake(c)
+}
+
+// handshake is as long as BEP 3's; its last reserved byte stands for what BEP 10 would tell.
+func (n *node) handshake(ih link.InfoHash) []byte {
+	b := make([]byte, 68)
+	copy(b, "\x13BitTorrent protocol")
+	if !n.habits.stranger {
+		b[27] = 1
+	}
+	copy(b[28:], ih[:])
+	copy(b[48:], n.id[:])
+	return b
+}
+
+func (n *node) shake(c *link.Channel) {
+	defer func() {
+		_ = c.Close()
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.closed = append(n.closed, c.InfoHash())
+		n.changed.Broadcast()
+	}()
+	if c.Initiator() {
+		if _, err := c.Write(n.handshake(c.InfoHash())); err != nil {
+			return
+		}
+	}
+	theirs := make([]byte, 68)
+	if _, err := io.ReadFull(c, theirs); err != nil {
+		return
+	}
+	if !c.Initiator() {
+		if _, err := c.Write(n.handshake(c.InfoHash())); err != nil {
+			return
+		}
+	}
+	if theirs[27] == 1 && !n.habits.stranger {
+		c.Extended()
+	}
+	n.mu.Lock()
+	n.met[c.InfoHash()] = append(n.met[c.InfoHash()], c)
+	n.changed.Broadcast()
+	n.mu.Unlock()
+	if n.habits.onMet != nil {
+		n.habits.onMet(c)
+		return
+	}
+	_, _ = io.Copy(io.Discard, c)
+}
+
+// until waits until something is so, for as long as the test may run.
+func (n *node) until(so func() bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for !so() {
+		n.changed.Wait()
+	}
+}
+
+func (n *node) untilMet(all ...link.InfoHash) {
+	n.until(func() bool {
+		return !slices.ContainsFunc(all, func(ih link.InfoHash) bool { return len(n.met[ih]) == 0 })
+	})
+}
+
+func hash(n int) (ih link.InfoHash) {
+	ih[0], ih[1], ih[19] = byte(n>>8), byte(n), 1
+	return ih
+}
+
+// introduce does what a tracker does: an offer of one for the other, and the answer back.
+func introduce(t testing.TB, from, to *node, ih link.InfoHash) error {
+	t.Helper()
+	ctx := context.Background()
+	o, err := from.Offer(ctx, ih)
+	if err != nil {
+		return err
+	}
+	answer, err := to.Answer(ctx, ih, from.id, o.SDP)
+	if err != nil {
+		o.Close()
+		return err
+	}
+	return o.Accept(ctx, to.id, answer)
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,23 @@
+package link
+
+import "strings"
+
+const longestSDP = 64 << 10
+
+// plausible says whether a stranger's session description is worth pion's while: one section, for data channels, no
+// media (RFC 8841).
+func plausible(sdp string) bool {
+	if len(sdp) > longestSDP || !strings.HasPrefix(sdp, "v=0") {
+		return false
+	}
+	sections, data := 0, false
+	for line := range strings.Lines(sdp) {
+		if !strings.HasPrefix(line, "m=") {
+			continue
+		}
+		sections++
+		fields := strings.Fields(line)
+		data = len(fields) > 2 && fields[0] == "m=application" && (strings.Contains(fields[2], "DTLS") || strings.Contains(fields[2], "SCTP"))
+	}
+	return sections == 1 && data
+}
