@@ -118,42 +118,47 @@ func appendString(b []byte, text string) []byte {
 // A MIME type, with parameters whose values may be quoted.
 var mime = regexp.MustCompile(`^[\w.+-]+/[\w.+-]+(;[\w ,.+="-]*)?$`)
 
-// parseHeader makes a stranger's header clean. size: bytes that all files must have. Keys are taken as they are
-// spelt, which encoding/json does not do with structs.
-func parseHeader(text []byte, size int64) (h Header, err error) {
+// ParseHeader makes a stranger's header (Opened.RawHeader) clean, as Open does. Errors: ErrFormat.
+func ParseHeader(text []byte) (Header, error) {
+	if len(text) > maxHeader {
+		return Header{}, ErrFormat
+	}
+	h, _, err := parseHeader(text)
+	return h, err
+}
+
+// parseHeader returns the bytes of all files besides. Keys are taken as they are spelt, which encoding/json does not do
+// with structs.
+func parseHeader(text []byte) (h Header, size int64, err error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	var object struct{ V, Name, Files, Author json.RawMessage }
 	var files []json.RawMessage
 	if !utf8.Valid(text) ||
 		!members(text, map[string]*json.RawMessage{"v": &object.V, "name": &object.Name, "files": &object.Files, "author": &object.Author}) ||
 		json.Unmarshal(object.Files, &files) != nil || len(files) == 0 || len(files) > maxFiles {
-		return h, ErrFormat
+		return h, 0, ErrFormat
 	}
 	if v, ok := number(object.V); !ok || v != 1 {
-		return h, ErrFormat
+		return h, 0, ErrFormat
 	}
-	left := size
 	paths := make([][]string, len(files))
 	h.Files = make([]File, len(files))
 	for i, file := range files {
 		var member struct{ Path, Size, Type json.RawMessage }
 		if !members(file, map[string]*json.RawMessage{"path": &member.Path, "size": &member.Size, "type": &member.Type}) {
-			return h, ErrFormat
+			return h, 0, ErrFormat
 		}
 		path, isText := str(member.Path)
 		length, ok := number(member.Size)
-		if !isText || !ok || length > left {
-			return h, ErrFormat
+		if !isText || !ok || length > maxSize-size {
+			return h, 0, ErrFormat
 		}
-		left -= length
+		size += length
 		paths[i] = strings.Split(path, "/")
 		h.Files[i].Size = length
 		if t, _ := str(member.Type); len(t) < 200 && mime.MatchString(t) {
 			h.Files[i].Type = t
 		}
-	}
-	if left != 0 {
-		return h, ErrFormat
 	}
 	for i, path := range names.Paths(paths) {
 		h.Files[i].Path = path
@@ -167,7 +172,7 @@ func parseHeader(text []byte, size int64) (h Header, err error) {
 	if author, err := base64.RawURLEncoding.DecodeString(encoded); err == nil && len(author) == authorLen && author[0] == 4 && !strings.ContainsAny(encoded, "\r\n") {
 		h.Author = author
 	}
-	return h, nil
+	return h, size, nil
 }
 
 // members sets what an object has of these, and says whether it is one.

@@ -63,9 +63,13 @@ func Open(key Key, container io.ReaderAt, size int64) (*Opened, error) {
 	if _, err := o.readPlain(o.raw, 4); err != nil {
 		return nil, err
 	}
+	var files int64
 	var err error
-	if o.header, err = parseHeader(o.raw, o.plain-4-n); err != nil {
+	if o.header, files, err = parseHeader(o.raw); err != nil {
 		return nil, err
+	}
+	if files != o.plain-4-n {
+		return nil, ErrFormat
 	}
 	o.starts = append(make([]int64, 0, len(o.header.Files)+1), 4+n)
 	for i, f := range o.header.Files {
