@@ -133,7 +133,8 @@ func (f *file) read() error {
 func parse(r io.Reader) (map[tracker.InfoHash]struct{}, error) {
 	hashes := map[tracker.InfoHash]struct{}{}
 	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan(); n++ {
+	n := 1
+	for ; lines.Scan(); n++ {
 		line, _, _ := bytes.Cut(lines.Bytes(), []byte("#"))
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
@@ -149,5 +150,8 @@ func parse(r io.Reader) (map[tracker.InfoHash]struct{}, error) {
 			return nil, fmt.Errorf("more than %d infohashes", maxEntries)
 		}
 	}
-	return hashes, lines.Err()
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("line %d: %w", n, err)
+	}
+	return hashes, nil
 }
