@@ -18,12 +18,12 @@ var goLayers = layers{
 	{"internal/httpd", "web"},
 	{"tracker/ws", "tracker/http", "tracker/udp", "rendezvous"},
 	{"tracker/gate"},
-	{"tracker", "link", "seal"},
+	{"tracker", "link", "relay", "seal"},
 	{"internal/names"},
 }
 
 // Packages that only tests use, and this one.
-var goTests = map[string]bool{"internal/testnet": true, "internal/house": true}
+var goTests = map[string]bool{"internal/testnet": true, "internal/house": true, "bench/relay": true}
 
 // Go returns what is wrong with the Go packages in the tree.
 func Go(tree fs.FS) (problems []string, err error) {

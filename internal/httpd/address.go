@@ -37,5 +37,10 @@ func (s *Server) address(r *http.Request) netip.Addr {
 
 // local says whether a request was made on this very machine, rather than passed on by a proxy that runs on it.
 func local(r *http.Request) bool {
-	return peer(r).IsLoopback() && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
+	return peer(r).IsLoopback() && !proxied(r)
+}
+
+// proxied says whether a proxy passed a request on, as far as proxies say so.
+func proxied(r *http.Request) bool {
+	return r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
 }

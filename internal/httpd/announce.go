@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"slices"
@@ -90,6 +91,9 @@ func (s *Server) newTrackers() error {
 	limiter := gate.NewLimiter(c.MaxRequestsPerAddress)
 	t.http = trackerhttp.New(t.store, trackerhttp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter, Address: s.address})
 	t.udp = udp.New(t.store, udp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter})
+	if s.sharesUDP() {
+		s.relay.Also(t.udp)
+	}
 	for _, addr := range s.udpAddrs() {
 		conns, err := udp.Listen(context.Background(), addr)
 		if err != nil {
@@ -112,11 +116,21 @@ func (s *Server) newTrackers() error {
 const off = "off"
 
 func (s *Server) udpAddrs() []string {
-	addrs := slices.DeleteFunc(slices.Clone(s.config.UDPTracker), func(v string) bool { return v == off })
+	addrs := slices.DeleteFunc(slices.Clone(s.config.UDPTracker), func(v string) bool { return v == off || s.relay != nil && s.ownPort(v) })
 	if s.trackerOnly && len(s.config.UDPTracker) == 0 {
 		addrs = []string{s.listener.Addr().String()}
 	}
 	return addrs
+}
+
+func (s *Server) ownPort(addr string) bool {
+	_, port, _ := net.SplitHostPort(addr)
+	return port == fmt.Sprint(s.listener.Addr().(*net.TCPAddr).Port)
+}
+
+// sharesUDP says whether the relay's socket is the tracker's too.
+func (s *Server) sharesUDP() bool {
+	return s.relay != nil && slices.ContainsFunc(s.config.UDPTracker, s.ownPort)
 }
 
 // AnnounceURLs are the tracker's, as torrents and links name them on this machine, or for everybody with a domain.
@@ -133,6 +147,9 @@ func (s *Server) AnnounceURLs() []string {
 			host = "localhost"
 		}
 		urls = append(urls, fmt.Sprintf("udp://%s/announce", net.JoinHostPort(host, fmt.Sprint(a.Port()))))
+	}
+	if u, err := url.Parse(page); err == nil && s.sharesUDP() {
+		urls = append(urls, fmt.Sprintf("udp://%s/announce", net.JoinHostPort(u.Hostname(), fmt.Sprint(s.listener.Addr().(*net.TCPAddr).Port))))
 	}
 	return slices.Compact(urls) // the sockets of one port follow one another
 }

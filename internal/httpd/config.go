@@ -16,6 +16,7 @@ const DefaultAddr = "127.0.0.1:8080"
 type Config struct {
 	Front
 	Tracker
+	Relay
 
 	IceServer    []string `sep:" " placeholder:"URL[,USER,PASSWORD]" help:"A STUN or TURN server for browsers, such as stun:stun.example.org:3478. May be given several times."`
 	AllowConnect []string `sep:" " placeholder:"ORIGIN" help:"Let pages connect to this origin too, such as wss://tracker.example.org. May be given several times."`
@@ -46,6 +47,7 @@ type settings struct {
 	ice     []iceServer
 	connect []string
 	proxies []netip.Prefix
+	public  []netip.Addr // of the relay
 }
 
 // An origin as a Content-Security-Policy has it; nothing in it can end the directive.
@@ -99,6 +101,9 @@ func (c *Config) settings() (s settings, err error) {
 		s.proxies = append(s.proxies, p.Masked())
 	}
 	if err := c.Tracker.check(); err != nil {
+		return s, err
+	}
+	if s.public, err = c.Relay.check(); err != nil {
 		return s, err
 	}
 	switch {

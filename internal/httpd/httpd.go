@@ -6,11 +6,12 @@
 //	/  /memos/…  /about  /m  /share index.html
 //	/starling.js /starling-store.js the engine, for pages of any origin
 //	/assets/…  /sw.js  …            what else was built
-//	/api/ice                        STUN and TURN servers
+//	/api/ice                        STUN and TURN servers, and credentials for this one
 //	/healthz  /metrics              for those who run it
 //
 // A request passes the headers (headers.go), then goes by its path (routes.go). Everything that was built lies in
-// memory with its compressed variants and ETags (static.go). TLS is in tls.go, who asks behind a proxy in address.go.
+// memory with its compressed variants and ETags (static.go). TLS is in tls.go, who asks behind a proxy in address.go; TURN
+// shares the port (split.go, ice.go).
 package httpd
 
 import (
@@ -27,6 +28,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/starling-p2p/starling/relay"
 )
 
 const (
@@ -45,6 +48,7 @@ type Server struct {
 	config   Config
 	settings settings
 	listener net.Listener
+	relay    *relay.Relay // nil without
 	tls      *tls.Config
 	http     *http.Server
 	trackers *trackers
@@ -71,15 +75,15 @@ func Listen(config Config, files fs.FS, log *slog.Logger) (*Server, error) {
 		}
 	}
 	s := &Server{config: config, settings: settings, log: log, trackerOnly: files == nil}
-	if s.listener, err = listen(config.Addr); err != nil {
+	if err := s.listenBoth(); err != nil {
 		return nil, err
 	}
 	if err := s.prepareTLS(); err != nil {
-		_ = s.listener.Close()
+		s.unlisten()
 		return nil, err
 	}
 	if err := s.newTrackers(); err != nil {
-		_ = s.listener.Close()
+		s.unlisten()
 		return nil, err
 	}
 	s.http = s.newHTTP(s.routes(static))
@@ -161,9 +165,12 @@ func (s *Server) Serve(ctx context.Context) error {
 	failed := make(chan error, 2+len(s.trackers.conns))
 	s.trackers.run(ctx, failed)
 	go func() {
-		if s.tls != nil {
+		switch {
+		case s.relay != nil:
+			failed <- s.http.Serve(split(s.listener, s.tls, s.relay))
+		case s.tls != nil:
 			failed <- s.http.ServeTLS(s.listener, "", "")
-		} else {
+		default:
 			failed <- s.http.Serve(s.listener)
 		}
 	}()
@@ -184,6 +191,9 @@ func (s *Server) shutdown() error {
 	done := make(chan error, 1)
 	go func() { done <- s.trackers.close(ctx) }()
 	err := errors.Join(s.acme.close(), s.http.Shutdown(ctx), <-done)
+	if s.relay != nil {
+		_ = s.relay.Close()
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		// Those that did not finish in time are cut off: that was asked for.
 		return s.http.Close()

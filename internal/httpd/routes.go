@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -16,10 +15,6 @@ const (
 )
 
 func (s *Server) routes(files static) http.Handler {
-	ice, err := json.Marshal(map[string]any{"iceServers": s.settings.ice})
-	if err != nil {
-		panic(err) // strings always become JSON
-	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/announce", s.announce)
 	mux.HandleFunc("/scrape", s.scrape)
@@ -35,13 +30,7 @@ func (s *Server) routes(files static) http.Handler {
 		mux.HandleFunc("/", s.alone)
 		return s.headers(mux)
 	}
-	mux.HandleFunc("/api/ice", get(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		anyOrigin(h)
-		h.Set("Content-Type", "application/json")
-		h.Set("Cache-Control", askAgain)
-		_, _ = w.Write(ice)
-	}))
+	mux.HandleFunc("/api/ice", get(s.ice))
 	for _, page := range []string{"/{$}", "/memos", "/memos/{id}", "/files", "/files/{id}", "/about", "/m", "/f", "/share"} {
 		mux.HandleFunc(page, get(files.page))
 	}
