@@ -1,0 +1,111 @@
+package peer
+
+// suspect is a file that has changed.
+type suspect struct {
+	seen  stamp // how it looked last
+	wrong stamp // how it looked when it was hashed, and found to be another file
+}
+
+// fileChanged is called when a file that is seeded does not look as it did when it was verified: none of its pieces is
+// given to anybody until it was hashed again. It does not wait for the engine.
+func (t *Torrent) fileChanged(c changedError) {
+	t.mu.Lock()
+	s := t.store
+	first := false
+	for i, f := range s.files.files {
+		if f.path != c.path {
+			continue
+		}
+		if _, known := t.suspects[i]; !known {
+			first = true
+			t.suspects[i] = suspect{}
+		}
+	}
+	if t.problem == nil {
+		t.problem = c
+	}
+	t.mu.Unlock()
+	if !first {
+		return
+	}
+	t.p.log.Warn("a file that is shared has changed; it is not shared until it is as it was", "file", c.path, "torrent", hexOf(t.ih))
+	lost := s.unseal(c.path)
+	t.p.goWork(func() { t.tell(lost) })
+}
+
+// tell lets the engine look again at which of these pieces there are.
+func (t *Torrent) tell(pieces []int) {
+	t.loading.Lock()
+	defer t.loading.Unlock()
+	if e := t.engine.Load(); e != nil && e.Info() != nil {
+		for _, i := range pieces {
+			e.Piece(i).UpdateCompletion()
+		}
+	}
+}
+
+// recheck looks at files that have changed, once a second. One that looks the same for a second time is not being
+// written to any more, and its pieces are hashed.
+func (t *Torrent) recheck() {
+	t.mu.Lock()
+	s := t.store
+	var quiet []int
+	if !t.checks {
+		for i, was := range t.suspects {
+			now := s.files.look(i)
+			if now == was.seen && now != was.wrong && now.exists && now.size == s.files.files[i].size {
+				quiet = append(quiet, i)
+			}
+			was.seen = now
+			t.suspects[i] = was
+		}
+	}
+	t.checks = t.checks || len(quiet) > 0
+	t.mu.Unlock()
+	if len(quiet) > 0 {
+		t.p.goWork(func() { t.check(s, quiet) })
+	}
+}
+
+// check hashes what is missing of these files. They are suspects still, but for those of which all is right.
+func (t *Torrent) check(s *store, quiet []int) {
+	t.mu.Lock()
+	stamps := append([]stamp(nil), s.files.stamps...)
+	for _, i := range quiet {
+		stamps[i] = t.suspects[i].seen
+	}
+	t.mu.Unlock()
+	s.files.seal(stamps) // so that a change while it is hashed is an error
+
+	var missing []int
+	for i := range s.meta.pieces {
+		if all, _ := s.has(i, i+1); !all {
+			missing = append(missing, i)
+		}
+	}
+	good, err := t.p.verify(t.ctx, s.from, s.meta, t.infoBytes(), missing)
+	var back []int
+	for _, i := range missing {
+		if err == nil && good.has(i) {
+			s.mark(i, true)
+			back = append(back, i)
+		}
+	}
+	t.tell(back)
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.checks = false
+	for _, i := range quiet {
+		if err == nil && s.whole(i) && s.files.same(i) {
+			delete(t.suspects, i)
+		} else {
+			t.suspects[i] = suspect{wrong: stamps[i]}
+		}
+	}
+	if len(t.suspects) > 0 {
+		return
+	}
+	t.problem = nil
+	_ = t.p.state.put(entry{t.progressBucket(), t.ih[:], s.snapshot().encode()}) // else it is hashed again some day
+}

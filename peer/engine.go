@@ -1,0 +1,128 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+
+	"github.com/anacrolix/dht/v2"
+	"github.com/anacrolix/torrent"
+	"github.com/anacrolix/torrent/iplist"
+	"github.com/anacrolix/torrent/metainfo"
+	pp "github.com/anacrolix/torrent/peer_protocol"
+	"github.com/anacrolix/torrent/storage"
+	"golang.org/x/time/rate"
+)
+
+const (
+	maxConns = 80 // of one torrent
+	// burst is what may be sent at once in spite of a limit: more than the longest block.
+	burst = 256 << 10
+)
+
+// extensions are the reserved bytes of our handshakes: DHT, BEP 6 and BEP 10.
+var extensions = pp.NewPeerExtensionBytes(pp.ExtensionBitDht, pp.ExtensionBitLtep, pp.ExtensionBitFast)
+
+// newEngine starts anacrolix/torrent with all switched off that is done here: trackers, its WebRTC layer, announcing to
+// the DHT, port mapping, metadata and storage.
+func newEngine(p *Peer) (*torrent.Client, error) {
+	c := torrent.NewDefaultClientConfig()
+	host, port, err := splitListen(p.o.Listen)
+	if err != nil {
+		return nil, err
+	}
+	c.ListenHost = func(string) string { return host }
+	c.ListenPort = port
+	if ip := net.ParseIP(host); ip != nil {
+		c.DisableIPv6, c.DisableIPv4 = ip.To4() != nil, ip.To4() == nil
+	}
+	c.DisableTCP, c.DisableUTP = !p.o.TCP, !p.o.UTP
+	c.DisableWebtorrent, c.DisableTrackers, c.NoDefaultPortForwarding = true, true, true
+	c.DisablePEX = !p.o.PEX
+	c.NoDHT = !p.o.DHT.Enabled
+	c.PeriodicallyAnnounceTorrentsToDht = false
+	if nodes := p.o.DHT.Bootstrap; len(nodes) > 0 {
+		c.DhtStartingNodes = func(network string) dht.StartingNodesGetter {
+			return func() ([]dht.Addr, error) { return resolve(network, nodes) }
+		}
+	}
+
+	c.PeerID, c.Bep20 = string(p.id[:]), string(p.id[:8])
+	c.Extensions = extensions
+	c.ExtendedHandshakeClientVersion = "Starling " + p.o.Version
+	c.HTTPUserAgent = "Starling/" + p.o.Version
+	c.Seed = true
+	c.AlwaysWantConns = true // torrents are loaded when somebody asks for them
+	c.EstablishedConnsPerTorrent = maxConns
+	c.DefaultStorage = noStorage{}
+	if p.o.UploadLimit > 0 {
+		c.UploadRateLimiter = limiter(p.o.UploadLimit)
+	}
+	if p.o.DownloadLimit > 0 {
+		c.DownloadRateLimiter = limiter(p.o.DownloadLimit)
+	}
+	c.IPBlocklist = p.guard
+	c.Slogger = slog.New(quiet{p.log.Handler()})
+	p.guard.listen(&c.Callbacks)
+	return torrent.NewClient(c)
+}
+
+func splitListen(address string) (host string, port int, err error) {
+	if address == "" {
+		return "", 0, nil
+	}
+	host, text, err := net.SplitHostPort(address)
+	if err == nil {
+		port, err = strconv.Atoi(text)
+	}
+	if err != nil {
+		return "", 0, fmt.Errorf("%q is no address to listen on: write it as host:port or :port", address)
+	}
+	return host, port, nil
+}
+
+func limiter(bytesPerSecond int64) *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(bytesPerSecond), burst)
+}
+
+func resolve(network string, nodes []string) (all []dht.Addr, err error) {
+	for _, node := range nodes {
+		address, e := net.ResolveUDPAddr(network, node)
+		if e != nil {
+			err = errors.Join(err, e)
+			continue
+		}
+		all = append(all, dht.NewAddr(address))
+	}
+	if len(all) > 0 {
+		err = nil
+	}
+	return all, err
+}
+
+// noStorage is the engine's own storage: each torrent brings its store.
+type noStorage struct{}
+
+func (noStorage) OpenTorrent(context.Context, *metainfo.Info, metainfo.Hash) (storage.TorrentImpl, error) {
+	return storage.TorrentImpl{}, errors.New("a torrent without a store")
+}
+
+// quiet is a log of things that only who works on Starling wants to know.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && q.Handler.Enabled(ctx, slog.LevelDebug)
+}
+
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	r.Level = slog.LevelDebug
+	return q.Handler.Handle(ctx, r)
+}
+
+func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(attrs)} }
+func (q quiet) WithGroup(name string) slog.Handler       { return quiet{q.Handler.WithGroup(name)} }
+
+var _ iplist.Ranger = (*guard)(nil)

@@ -1,0 +1,229 @@
+// Package peer joins both worlds: it speaks BitTorrent over TCP and uTP with ordinary clients, and over WebRTC with
+// browsers, so that each side helps the other.
+//
+//	files ─ Share ─▶ hashed where they lie ─▶ seeded, as they are or sealed as they are read
+//	link, magnet, infohash, .torrent ─ Add ─▶ part files ─ all verified ─▶ files under their names ─▶ seeded
+//	                                             └─ File.NewReader: verified bytes, in the order in which they are read
+//
+//	           ┌ TCP, uTP: anacrolix/torrent ───────────────┐
+//	peers  ────┤                                            ├── store: pieces ── content: files
+//	           └ links: channel ── shim ── as a net.Conn ───┘
+//	found by:  rendezvous (ws), announcer (http, udp), DHT, PEX, LSD
+//
+// A torrent costs little while nobody asks for it: it is loaded into the engine when it lacks data or when a handshake
+// for it arrives, and leaves it when its last connection has gone (load.go). What is known of torrents lies in one
+// database below the data directory (state.go), which one process has at a time.
+//
+// No type of the engine leaves this package. Everything here may be used by many goroutines at once.
+package peer
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/anacrolix/torrent"
+	"github.com/pion/webrtc/v4"
+)
+
+// DHT says how the distributed hash table (BEP 5) is used.
+type DHT struct {
+	Enabled bool
+	// Bootstrap are nodes to begin with, host:port; none: the well-known ones.
+	Bootstrap []string
+}
+
+// Options say what a peer is made of. Defaults returns the usual ones.
+type Options struct {
+	// DataDir is where the peer keeps what it knows of its torrents. One process uses it at a time.
+	DataDir string
+	// Listen is the address for TCP, uTP and the DHT [":0"].
+	Listen string
+	// LinkListen is the UDP address for links [":0"].
+	LinkListen string
+	// Trackers are announced to for torrents that name none, and named in their links.
+	Trackers []string
+
+	WebRTC, TCP, UTP bool
+	DHT              DHT
+	// PEX exchanges peers with peers (BEP 11); LSD finds those on the local network (BEP 14).
+	PEX, LSD bool
+	// PortMapping asks the router, by UPnP and NAT-PMP, to let peers in.
+	PortMapping bool
+
+	// UploadLimit and DownloadLimit are bytes per second for all torrents together, over TCP, uTP and links; 0: none.
+	UploadLimit, DownloadLimit int64
+	// ICEServers are asked for anew before their credentials end; nil: none.
+	ICEServers func(context.Context) ([]webrtc.ICEServer, error)
+
+	// Version is named to other peers ["0"].
+	Version string
+	// Log gets what a person may want to know [none].
+	Log *slog.Logger
+}
+
+// Defaults are the options of a peer that uses everything but port mapping and limits.
+func Defaults(dataDir string) Options {
+	return Options{
+		DataDir: dataDir, WebRTC: true, TCP: true, UTP: true, DHT: DHT{Enabled: true}, PEX: true, LSD: true,
+	}
+}
+
+var (
+	// ErrInUse is for a data directory that another process has.
+	ErrInUse = errors.New("another starling uses this data folder: stop it, or name another folder")
+	// ErrClosed is for what was closed meanwhile.
+	ErrClosed = errors.New("closed")
+)
+
+// Peer shares and fetches torrents. Close it.
+type Peer struct {
+	o       Options
+	log     *slog.Logger
+	id      [20]byte
+	state   *state
+	handles *handles
+	client  *torrent.Client
+	guard   *guard
+	finders finders
+
+	ctx    context.Context
+	stop   context.CancelFunc
+	work   sync.WaitGroup
+	hashes chan struct{} // one token per piece that is hashed at once
+
+	mu       sync.Mutex
+	torrents map[[20]byte]*Torrent
+	closed   bool
+}
+
+// New starts a peer. Errors: ErrInUse, and whatever keeps it from its directory or its ports.
+func New(o Options) (*Peer, error) {
+	if o.DataDir == "" {
+		return nil, errors.New("a peer needs a data directory")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Version == "" {
+		o.Version = "0"
+	}
+	dir, err := filepath.Abs(o.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	o.DataDir = dir
+	p := &Peer{o: o, log: o.Log, torrents: map[[20]byte]*Torrent{}, handles: newHandles(maxHandles), hashes: make(chan struct{}, hashers())}
+	copy(p.id[:], "-SL0001-")
+	_, _ = rand.Read(p.id[8:]) // it never fails
+	if p.state, err = openState(dir); err != nil {
+		return nil, err
+	}
+	p.ctx, p.stop = context.WithCancel(context.Background())
+	p.guard = newGuard(p)
+	if err := p.start(); err != nil {
+		_ = p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Peer) start() (err error) {
+	if p.client, err = newEngine(p); err != nil {
+		return fmt.Errorf("starting to listen for peers: %w", err)
+	}
+	if err := p.finders.start(p); err != nil {
+		return err
+	}
+	p.work.Go(p.keepHouse)
+	return nil
+}
+
+// ID is the peer_id, which begins with -SL.
+func (p *Peer) ID() [20]byte { return p.id }
+
+// Addr is where it listens for TCP or uTP; nil where it does not.
+func (p *Peer) Addr() net.Addr {
+	for _, l := range p.client.Listeners() {
+		if _, own := l.(*channels); !own {
+			return l.Addr()
+		}
+	}
+	return nil
+}
+
+// Torrents are all that have been shared or added and not been closed.
+func (p *Peer) Torrents() []*Torrent {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]*Torrent, 0, len(p.torrents))
+	for _, t := range p.torrents {
+		all = append(all, t)
+	}
+	return all
+}
+
+func (p *Peer) torrent(ih [20]byte) *Torrent {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.torrents[ih]
+}
+
+// Close stops everything, writes down what is known and keeps all data. It may be called twice.
+func (p *Peer) Close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.closed = true
+	p.mu.Unlock()
+
+	p.stop()
+	for _, t := range p.Torrents() {
+		t.end()
+	}
+	p.finders.close()
+	if p.client != nil {
+		p.client.Close()
+		p.finders.closed()
+	}
+	p.work.Wait()
+	p.handles.close()
+	return p.state.close()
+}
+
+// goWork runs what Close is to wait for; nothing once it was called.
+func (p *Peer) goWork(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.work.Go(f)
+	}
+}
+
+// keepHouse does what is to be done from time to time for torrents that are loaded.
+func (p *Peer) keepHouse() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, t := range p.Torrents() {
+			t.tick(n)
+		}
+	}
+}

@@ -1,0 +1,344 @@
+package peer
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/starling-p2p/starling/internal/names"
+	"github.com/starling-p2p/starling/seal"
+)
+
+// ShareOptions say what is shared, and how.
+type ShareOptions struct {
+	// Paths are files and folders. Folders are shared with all regular files in them; links in them are not followed.
+	Paths []string
+	// Name is what it is called [that of the first path].
+	Name string
+	// Private seals it: only who has the link can read it.
+	Private bool
+	// Trackers are where it is announced [those of the peer].
+	Trackers []string
+	// WebSeeds are URLs where the files are too (BEP 19). There are none for what is private.
+	WebSeeds []string
+	// Progress is called, by several goroutines at once, with how many bytes of how many are hashed; may be nil.
+	Progress func(done, all int64)
+}
+
+// Share hashes files and seeds them from where they lie. What was shared before and has not changed since is not hashed
+// again and has the same link. Errors: the context's, the files', seal.ErrTooLarge, and that a file changed meanwhile.
+func (p *Peer) Share(ctx context.Context, o ShareOptions) (*Torrent, error) {
+	if o.Private && len(o.WebSeeds) > 0 {
+		return nil, errors.New("a web seed would need the files as they are: share them publicly, or without web seeds")
+	}
+	list, err := listFiles(o)
+	if err != nil {
+		return nil, err
+	}
+	r := record{Name: list.name, Trackers: trackerURLs(o.Trackers), WebSeeds: seedURLs(o.WebSeeds)}
+	if len(r.Trackers) == 0 {
+		r.Trackers = p.o.Trackers
+	}
+	for _, f := range list.files {
+		r.Paths = append(r.Paths, []byte(f.from))
+	}
+	files := over(p.handles, nil, list.spans())
+	if t, err := p.shareAgain(o, list, files, r); t != nil || err != nil {
+		return t, err
+	}
+
+	before := files.lookAll()
+	info, from, m, err := p.hashShare(ctx, o, list, files, &r)
+	if err != nil {
+		return nil, fmt.Errorf("hashing what is to be shared: %w", err)
+	}
+	if now := files.lookAll(); !slices.Equal(before, now) {
+		for i := range now {
+			if now[i] != before[i] {
+				return nil, fmt.Errorf("%s changed while it was read: share it when nobody writes to it", files.files[i].path)
+			}
+		}
+	}
+	ih := sha1.Sum(info)
+	done := newBitset(m.pieces)
+	for i := range m.pieces {
+		done.set(i)
+	}
+	err = p.state.put(
+		entry{infoBucket, ih[:], info}, recordEntry(sharedBucket, ih, &r), entry{sharesBucket, list.key, ih[:]},
+		entry{sharedProgressBucket, ih[:], progress{done, before}.encode()},
+	)
+	if err != nil {
+		return nil, fmt.Errorf("writing down what is shared: %w", err)
+	}
+	files.seal(before)
+	return p.seed(ih, r, m, from, files, done)
+}
+
+// hashShare makes the info dictionary, as web/engine/swarm/seeding.ts does.
+func (p *Peer) hashShare(ctx context.Context, o ShareOptions, list *listing, files *content, r *record) (info []byte, from io.ReaderAt, m *meta, err error) {
+	from = files
+	size := files.size
+	if o.Private {
+		key, salt := seal.NewKey(), seal.NewSalt()
+		h := seal.Header{Name: list.name, Files: list.sealed()}
+		sealed, err := seal.New(key, salt, h, files)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if r.Header, err = h.Encode(); err != nil {
+			return nil, nil, nil, err
+		}
+		r.Key, r.Salt, r.Files = key[:], salt[:], h.Files
+		from, size = sealed, sealed.Size()
+	}
+	m = &meta{name: list.name, pieceLength: pieceLengthFor(size), length: size}
+	m.pieces = int((size + m.pieceLength - 1) / m.pieceLength)
+	hashes := make([]byte, sha1.Size*m.pieces)
+	var hashed progressCounter
+	err = p.eachPiece(ctx, from, m, allOf(m.pieces), func(i int, sum [sha1.Size]byte, err error) error {
+		if err != nil {
+			return err
+		}
+		copy(hashes[i*sha1.Size:], sum[:])
+		hashed.add(m.size(i), size, o.Progress)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if o.Private {
+		info = makeInfo("sealed", []metaFile{{path: "sealed", size: size}}, m.pieceLength, hashes)
+	} else {
+		info = makeInfo(list.name, list.meta(), m.pieceLength, hashes)
+	}
+	if len(info) > maxInfo {
+		return nil, nil, nil, errors.New("these are too many files for one torrent: share fewer, or an archive of them")
+	}
+	m, err = parseInfo(info)
+	return info, from, m, err
+}
+
+// shareAgain finds what was shared before, if none of it has changed.
+func (p *Peer) shareAgain(o ShareOptions, list *listing, files *content, r record) (*Torrent, error) {
+	hash := p.state.get(sharesBucket, list.key)
+	if len(hash) != sha1.Size {
+		return nil, nil
+	}
+	ih := [sha1.Size]byte(hash)
+	was := p.state.record(sharedBucket, ih)
+	info := p.state.get(infoBucket, ih[:])
+	if was == nil || sha1.Sum(info) != ih || !slices.EqualFunc(was.Paths, r.Paths, slices.Equal) {
+		return nil, nil
+	}
+	m, err := parseInfo(info)
+	if err != nil {
+		return nil, nil
+	}
+	state, ok := parseProgress(p.state.get(sharedProgressBucket, ih[:]), len(files.files), m.pieces)
+	if !ok || state.done.count() != m.pieces || !slices.Equal(state.stamps, files.lookAll()) {
+		return nil, nil
+	}
+	from := io.ReaderAt(files)
+	if o.Private {
+		if len(was.Key) != len(seal.Key{}) || len(was.Salt) != 16 {
+			return nil, nil
+		}
+		sealed, err := seal.Again(seal.Key(was.Key), [16]byte(was.Salt), was.Header, files, files.size)
+		if err != nil || sealed.Size() != m.length {
+			return nil, nil
+		}
+		from = sealed
+		r.Key, r.Salt, r.Header, r.Files = was.Key, was.Salt, was.Header, was.Files
+	}
+	files.seal(state.stamps)
+	if err := p.state.put(recordEntry(sharedBucket, ih, &r)); err != nil {
+		return nil, fmt.Errorf("writing down what is shared: %w", err)
+	}
+	return p.seed(ih, r, m, from, files, state.done)
+}
+
+// seed makes a torrent of verified files.
+func (p *Peer) seed(ih [20]byte, r record, m *meta, from io.ReaderAt, files *content, done bitset) (*Torrent, error) {
+	t := p.newTorrent(ih, sharedBucket, r)
+	known, err := p.register(t)
+	if err != nil {
+		return nil, err
+	}
+	if known != t {
+		files.close()
+		known.found.also(r.Trackers)
+		return known, nil
+	}
+	s := newStore(m)
+	s.placed(from, files, done)
+	s.changed = t.fileChanged
+	t.mu.Lock()
+	t.meta, t.store = m, s
+	t.mu.Unlock()
+	t.isKnown.Store(true)
+	t.private.Store(m.private)
+	if t.key != nil {
+		t.setFiles(filesOfHeader(r.Files), nil)
+	} else {
+		t.setFiles(filesOf(m), nil)
+	}
+	close(t.placed)
+	t.found.begin()
+	return t, nil
+}
+
+// listing is what is found at the paths that are to be shared.
+type listing struct {
+	name  string
+	files []listed
+	key   []byte // the same for the same request
+}
+
+type listed struct {
+	from string // absolute
+	path string // clean, in the torrent
+	size int64
+}
+
+// listFiles finds the files, in the order of their names.
+func listFiles(o ShareOptions) (*listing, error) {
+	if len(o.Paths) == 0 {
+		return nil, errors.New("sharing nothing: name a file or folder")
+	}
+	var paths [][]string
+	l := &listing{}
+	var roots []string
+	for _, given := range o.Paths {
+		root, err := filepath.Abs(given)
+		if err != nil {
+			return nil, err
+		}
+		roots = append(roots, root)
+		info, err := os.Stat(root)
+		if err != nil {
+			return nil, fmt.Errorf("sharing %s: %w", given, reason(err))
+		}
+		if info.Mode().IsRegular() {
+			l.files = append(l.files, listed{from: root, size: info.Size()})
+			paths = append(paths, []string{filepath.Base(root)})
+			continue
+		}
+		if !info.IsDir() {
+			return nil, fmt.Errorf("sharing %s: it is neither a file nor a folder", given)
+		}
+		if err := l.walk(root, len(o.Paths) > 1, &paths); err != nil {
+			return nil, err
+		}
+	}
+	if len(l.files) == 0 {
+		return nil, fmt.Errorf("sharing %s: there is no file in it", o.Paths[0])
+	}
+	if l.name = names.Name(o.Name); o.Name == "" {
+		l.name = names.Name(filepath.Base(roots[0]))
+	}
+	if len(l.files) == 1 && len(paths[0]) == 1 { // one file is a torrent without a folder
+		if o.Name == "" {
+			l.name = names.Name(paths[0][0])
+		}
+		paths[0] = []string{l.name}
+	}
+	for i, path := range names.Paths(paths) {
+		l.files[i].path = path
+	}
+	request, err := json.Marshal(struct {
+		Private bool
+		Name    string
+		Roots   [][]byte
+	}{o.Private, o.Name, asBytes(roots)})
+	if err != nil {
+		return nil, err
+	}
+	sum := sha1.Sum(request)
+	l.key = sum[:]
+	return l, nil
+}
+
+func asBytes(texts []string) (all [][]byte) {
+	for _, text := range texts {
+		all = append(all, []byte(text))
+	}
+	return all
+}
+
+func (l *listing) walk(root string, below bool, paths *[][]string) error {
+	above := root
+	if below {
+		above = filepath.Dir(root)
+	}
+	// The files of a folder that a link leads to are found behind it.
+	return filepath.WalkDir(root+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("sharing %s: %w", path, reason(err))
+		}
+		if d.IsDir() {
+			if d.Name() == partFolder {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return fmt.Errorf("sharing %s: %w", path, reason(err))
+		}
+		if len(l.files) == maxFiles {
+			return fmt.Errorf("sharing %s: it has more than %d files: share fewer, or an archive of them", root, maxFiles)
+		}
+		path = filepath.Clean(path)
+		inside, err := filepath.Rel(above, path)
+		if err != nil {
+			return err
+		}
+		l.files = append(l.files, listed{from: path, size: info.Size()})
+		*paths = append(*paths, strings.Split(filepath.ToSlash(inside), "/"))
+		return nil
+	})
+}
+
+// reason is an error of the file system without the path, which is named already.
+func reason(err error) error {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+func (l *listing) spans() (spans []span) {
+	var offset int64
+	for _, f := range l.files {
+		spans = append(spans, span{f.from, offset, f.size})
+		offset += f.size
+	}
+	return spans
+}
+
+func (l *listing) meta() (files []metaFile) {
+	for _, f := range l.files {
+		files = append(files, metaFile{path: f.path, size: f.size})
+	}
+	return files
+}
+
+func (l *listing) sealed() (files []seal.File) {
+	for _, f := range l.files {
+		files = append(files, seal.File{Path: f.path, Size: f.size, Type: typeOf(f.path)})
+	}
+	return files
+}
