@@ -61,8 +61,9 @@ type Server struct {
 // work is what one request needs; used again for others.
 type work struct {
 	query
-	picks  [tracker.MaxWant]tracker.AddrPeer
-	answer []byte
+	announce tracker.AddrAnnounce
+	picks    [tracker.MaxWant]tracker.AddrPeer
+	answer   []byte
 }
 
 // New returns a server that keeps its peers in the store.
@@ -109,12 +110,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) announce(k *work, raw string, from netip.Addr) {
 	s.counters.announces.Add(1)
 	q := &k.query
-	a, err := q.announce(raw, from)
-	if err == nil {
+	var err error
+	if k.announce, err = q.announce(raw, from); err == nil {
 		var counts tracker.Counts
 		var picks []tracker.AddrPeer
-		if counts, picks, err = s.store.AnnounceAddr(&a, k.picks[:0]); err == nil {
-			k.answer = s.appendAnnounce(k.answer[:0], q, a.Addr.Addr(), counts, picks)
+		if counts, picks, err = s.store.AnnounceAddr(&k.announce, k.picks[:0]); err == nil {
+			k.answer = s.appendAnnounce(k.answer[:0], q, k.announce.Addr.Addr(), counts, picks)
 			return
 		}
 	}

@@ -88,7 +88,8 @@ func begin(to []byte, action uint32, request []byte) []byte {
 
 func (h *Handler) announce(w *work, to, p []byte, from netip.AddrPort) []byte {
 	h.counters.announces.Add(1)
-	a := tracker.AddrAnnounce{
+	a := &w.announce
+	*a = tracker.AddrAnnounce{
 		InfoHash: tracker.InfoHash(p[16:36]),
 		PeerID:   tracker.PeerID(p[36:56]),
 		Left:     tracker.Some,
@@ -116,7 +117,7 @@ func (h *Handler) announce(w *work, to, p []byte, from netip.AddrPort) []byte {
 	}
 	a.Want = min(int(want), (maxAnswer-20)/size)
 
-	counts, picks, err := h.store.AnnounceAddr(&a, w.picks[:0])
+	counts, picks, err := h.store.AnnounceAddr(a, w.picks[:0])
 	if err != nil {
 		h.counters.failures.Add(1)
 		return append(begin(to, actionError, p), err.Error()...)

@@ -95,9 +95,10 @@ func (h *Handler) Stats() Stats {
 
 // work is what one packet needs; used again for others.
 type work struct {
-	mac    mac
-	picks  [tracker.MaxWant]tracker.AddrPeer
-	answer [maxAnswer]byte
+	mac      mac
+	announce tracker.AddrAnnounce
+	picks    [tracker.MaxWant]tracker.AddrPeer
+	answer   [maxAnswer]byte
 }
 
 // Answer appends the answer to a packet from an address; none for what is no request. Safe for concurrent use.
