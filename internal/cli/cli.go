@@ -1,13 +1,20 @@
 // Package cli is the command line: one file per command, each a thin layer over the package that does the work.
 //
 //	starling serve      the server (serve.go)
+//	starling share      seeds files, and prints their link (share.go); push is the same for a fleet (push.go)
+//	starling get        fetches what was shared (get.go)
+//	starling stream     serves it to a player on this machine (stream.go, local.go)
+//	starling info       says what it is (info.go)
 //	starling version    which Starling this is (version.go)
 //
 // A command is a struct that kong fills from flags, from STARLING_… in the environment, and from the JSON file that
 // --config names, in this order of precedence. An error is one line, `starling: error: …`, and says what to do.
 //
-// Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 it failed; 2 the command line, the environment or the file is
-// wrong.
+// What strangers chose (names, paths, errors from afar) goes through names.Text before it is printed (text.go). Those
+// commands that meet other peers have the flags of network.go; what they are doing is shown by progress.go.
+//
+// Exit codes: 0 done, or what runs until it is stopped was stopped by SIGINT or SIGTERM; 1 it failed; 2 the command
+// line, the environment or the file is wrong; exit.go has the rest.
 package cli
 
 import (
@@ -16,19 +23,20 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 )
 
-const (
-	exitFailed = 1
-	exitUsage  = 2
-)
-
 type commands struct {
 	Serve   serve        `cmd:"" help:"Serve the pages and the tracker."`
 	Tracker trackerAlone `cmd:"" help:"Introduce peers to one another, and serve no pages."`
+	Share   share        `cmd:"" help:"Share files, from this machine to browsers and BitTorrent peers."`
+	Push    push         `cmd:"" help:"Share files with many machines at once."`
+	Get     get          `cmd:"" help:"Fetch what was shared."`
+	Stream  stream       `cmd:"" help:"Play what was shared while it comes."`
+	Info    info         `cmd:"" help:"Say what a link leads to."`
 	Version version      `cmd:"" help:"Print the version."`
 }
 
@@ -38,7 +46,7 @@ type streams struct{ out, err io.Writer }
 // Run executes one command and returns the exit code. Commands that run on end with the context.
 func Run(ctx context.Context, args []string, out, stderr io.Writer) (code int) {
 	fail := func(code int, err error) int {
-		fmt.Fprintf(stderr, "starling: error: %v\n", err)
+		fmt.Fprintf(stderr, "starling: error: %s\n", safe(strings.ReplaceAll(err.Error(), "\n", "; ")))
 		return code
 	}
 	var c commands
@@ -51,7 +59,7 @@ func Run(ctx context.Context, args []string, out, stderr io.Writer) (code int) {
 	}()
 	parser, err := kong.New(&c,
 		kong.Name("starling"),
-		kong.Description("Share what is in a browser straight with other browsers.\n\nEvery flag is also an environment variable (--addr is STARLING_ADDR) and a key of the JSON file that --config names."),
+		kong.Description("Share straight with others: from browser to browser, and from any machine.\n\nEvery flag is also an environment variable (--addr is STARLING_ADDR) and a key of the JSON file that --config names."),
 		kong.Writers(out, stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.DefaultEnvars("STARLING"),
@@ -71,7 +79,7 @@ func Run(ctx context.Context, args []string, out, stderr io.Writer) (code int) {
 		return fail(exitUsage, fmt.Errorf("%w (see starling --help)", err))
 	}
 	if err := k.Run(); err != nil {
-		return fail(exitFailed, err)
+		return fail(exitCode(err), err)
 	}
 	return 0
 }

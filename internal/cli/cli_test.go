@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 			e.Values[processKey{}] = &process{err: make(chan error, 1)}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "start": start, "get": get, "interrupt": interrupt},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "start": start, "get": visit, "interrupt": interrupt},
 	})
 }
 
@@ -87,7 +87,7 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 	_, _ = io.WriteString(ts.Stdout(), line)
 }
 
-func get(ts *testscript.TestScript, _ bool, args []string) {
+func visit(ts *testscript.TestScript, _ bool, args []string) {
 	response, err := http.Get(ts.Getenv("URL") + args[0])
 	ts.Check(err)
 	defer response.Body.Close()

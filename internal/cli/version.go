@@ -8,8 +8,8 @@ import (
 
 type version struct{}
 
-// Run prints one line: the module's version, or the commit that it was built from.
-func (version) Run(s streams) error {
+// versionName is the module's version, or the commit that it was built from.
+func versionName() string {
 	name := "development"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v := info.Main.Version; v != "" && v != "(devel)" {
@@ -21,6 +21,11 @@ func (version) Run(s streams) error {
 			}
 		}
 	}
-	_, err := fmt.Fprintf(s.out, "starling %s (%s, %s/%s)\n", name, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return name
+}
+
+// Run prints one line.
+func (version) Run(s streams) error {
+	_, err := fmt.Fprintf(s.out, "starling %s (%s, %s/%s)\n", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

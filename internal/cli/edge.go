@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/starling-p2p/starling/edge"
+)
+
+type edgeCmd struct {
+	Folder string `arg:"" optional:"" type:"path" placeholder:"FOLDER" help:"The site's folder."`
+	Origin string `placeholder:"URL" help:"Stand in front of this server, such as http://localhost:3000, in place of a folder."`
+
+	Addr     string     `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (default ${default})."`
+	TLSCert  string     `name:"tls-cert" placeholder:"FILE" help:"Serve HTTPS with this certificate chain (PEM)."`
+	TLSKey   string     `name:"tls-key" placeholder:"FILE" help:"The certificate's private key (PEM)."`
+	CacheDir string     `placeholder:"DIR" help:"Where hashes and figures are kept. Default: a folder for this site in the user's cache directory."`
+	LogLevel slog.Level `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
+
+	Tracker   []string `sep:" " placeholder:"URL" help:"A tracker that visitors use in place of this program's own, such as one that several sites share. May be given several times."`
+	IceServer []string `sep:" " placeholder:"URL[,USER,PASSWORD]" help:"A STUN or TURN server for visitors. May be given several times."`
+	Turn      bool     `default:"true" negatable:"" help:"Use TURN servers (on)."`
+
+	Threshold int           `default:"2" placeholder:"N" help:"Ask peers from the N-th visitor on (default ${default})."`
+	Images    bool          `default:"true" negatable:"" help:"Images come from peers (on)."`
+	Fonts     bool          `default:"true" negatable:"" help:"Fonts come from peers (on)."`
+	Audio     bool          `default:"true" negatable:"" help:"Audio comes from peers (on)."`
+	Videos    bool          `default:"true" negatable:"" help:"Videos come from peers (on)."`
+	Downloads bool          `default:"true" negatable:"" help:"Downloads come from peers (on)."`
+	Exclude   []string      `sep:" " placeholder:"PATTERN" help:"Leave these paths alone: /private/, *.gif, /img/*.png. May be given several times."`
+	Fold      bool          `default:"true" negatable:"" help:"What is in view comes over HTTP at once (on)."`
+	Nearest   bool          `default:"true" negatable:"" help:"Prefer the peers that answer soonest (on)."`
+	Deadline  time.Duration `default:"5s" placeholder:"DURATION" help:"How long peers have for an image (default ${default})."`
+	Lead      time.Duration `default:"4s" placeholder:"DURATION" help:"How long before a video needs a piece HTTP steps in (default ${default})."`
+	Upload    int           `default:"2000000" placeholder:"BYTES" help:"The most a visitor sends, per second; -1 for no limit (default ${default})."`
+	Keep      int64         `default:"134217728" placeholder:"BYTES" help:"The most a visitor keeps (default ${default})."`
+	Metered   bool          `help:"Visitors on metered connections, or who save data, take part too."`
+	Worker    bool          `help:"The service worker takes images, fonts, audio and video that the markup does not name."`
+}
+
+// Run serves until the context ends.
+func (c *edgeCmd) Run(ctx context.Context, s streams) error {
+	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	if (c.Folder == "") == (c.Origin == "") {
+		return errors.New("say what to serve: a folder, such as `starling edge ./public`, or --origin http://localhost:3000")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("--tls-cert and --tls-key go together: give both")
+	}
+	options, err := c.options(log)
+	if err != nil {
+		return err
+	}
+	e, err := edge.New(options)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	var handler http.Handler
+	if c.Folder != "" {
+		handler, err = e.Folder(c.Folder)
+	} else if handler, err = edge.Proxy(c.Origin, log); err == nil {
+		handler = e.Handler(handler)
+	}
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("listening on --addr %s: %w", c.Addr, err)
+	}
+	scheme, host := "http", "localhost"
+	if a := listener.Addr().(*net.TCPAddr); !a.IP.IsLoopback() && !a.IP.IsUnspecified() {
+		host = a.IP.String()
+	}
+	if c.TLSCert != "" {
+		scheme = "https"
+	}
+	url := fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)))
+	fmt.Fprintf(s.err, "Starling is at %s\nIts figures are at %s%s#%s\n", url, url, edge.Prefix, e.Key())
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	failed := make(chan error, 1)
+	go func() {
+		if c.TLSCert != "" {
+			failed <- server.ServeTLS(listener, c.TLSCert, c.TLSKey)
+		} else {
+			failed <- server.Serve(listener)
+		}
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	// Who did not finish in time is cut off: that was asked for.
+	if err := server.Shutdown(stop); errors.Is(err, context.DeadlineExceeded) {
+		_ = server.Close()
+	}
+	return e.Close()
+}
+
+func (c *edgeCmd) options(log *slog.Logger) (edge.Options, error) {
+	dir := c.CacheDir
+	if dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return edge.Options{}, fmt.Errorf("there is no folder for caches here, so give one with --cache-dir: %w", err)
+		}
+		site := strings.Trim(strings.Map(func(r rune) rune {
+			if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' {
+				return r
+			}
+			return '-'
+		}, c.Folder+c.Origin), "-.")
+		dir = filepath.Join(cache, "starling", "edge", site)
+	}
+	o := edge.Options{
+		CacheDir: dir, Trackers: c.Tracker, Exclude: c.Exclude, Log: log,
+		Site: edge.Site{
+			Threshold: c.Threshold, NoImages: !c.Images, NoFonts: !c.Fonts, NoAudio: !c.Audio, NoVideos: !c.Videos, NoDownloads: !c.Downloads,
+			NoFold: !c.Fold, NoNearest: !c.Nearest, Deadline: c.Deadline, Lead: c.Lead, Upload: c.Upload, Cache: c.Keep,
+			Metered: c.Metered, NoTURN: !c.Turn, Worker: c.Worker,
+		},
+	}
+	for _, v := range c.IceServer {
+		parts := strings.SplitN(v, ",", 3)
+		server := edge.ICEServer{URLs: parts[0]}
+		switch {
+		case !strings.HasPrefix(v, "stun:") && !strings.HasPrefix(v, "stuns:") && !strings.HasPrefix(v, "turn:") && !strings.HasPrefix(v, "turns:"):
+			return o, fmt.Errorf("--ice-server %q must begin with stun:, stuns:, turn: or turns:, such as stun:host:3478", parts[0])
+		case len(parts) == 3:
+			server.Username, server.Credential = parts[1], parts[2]
+		case len(parts) == 2 || strings.HasPrefix(v, "turn"):
+			return o, fmt.Errorf("--ice-server %q: a TURN server needs user and password: turn:host:3478,user,password", parts[0])
+		}
+		o.ICEServers = append(o.ICEServers, server)
+	}
+	return o, nil
+}

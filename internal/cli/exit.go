@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+)
+
+// Exit codes; docs/commands/README.md has them for scripts.
+const (
+	exitFailed  = 1
+	exitUsage   = 2
+	exitNobody  = 3
+	exitLink    = 4
+	exitMachine = 5
+	exitStopped = 6
+)
+
+// failure is an error with the exit code that tells it apart.
+type failure struct {
+	code int
+	error
+}
+
+func (f failure) Unwrap() error { return f.error }
+
+func exitCode(err error) int {
+	var f failure
+	if errors.As(err, &f) {
+		return f.code
+	}
+	return exitFailed
+}
+
+// stopped is for a signal that came before a command was done; the next one of the same words goes on from there.
+func stopped(what string) error {
+	return failure{exitStopped, errors.New("stopped: " + what)}
+}
+
+// onMachine gives errors of this machine's disks their exit code, and says what to do.
+func onMachine(err error) error {
+	var f failure
+	var e syscall.Errno
+	switch {
+	case err == nil || errors.As(err, &f) || !errors.As(err, &e) && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case e == syscall.ENOSPC || e == syscall.EDQUOT:
+		return failure{exitMachine, errors.New("there is no space left on the disk: free some, then run the same command again to go on from here")}
+	case errors.Is(err, fs.ErrPermission) || e == syscall.EROFS:
+		return failure{exitMachine, fmt.Errorf("%w: choose a folder that you may write to", err)}
+	case errors.Is(err, fs.ErrNotExist):
+		return failure{exitMachine, err}
+	}
+	return err
+}
+
+// ofLink gives what is wrong with a link, or with what it leads to, its exit code: trying again does not help.
+func ofLink(err error) error {
+	var f failure
+	err = onMachine(err)
+	if errors.As(err, &f) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return failure{exitLink, err}
+}

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/starling-p2p/starling/peer"
+)
+
+// found is a torrent of which the files are known.
+type found struct {
+	peer    *peer.Peer
+	torrent *peer.Torrent
+	view    *screen
+	own     string // the data folder of this task alone
+}
+
+// close ends it all. finished: there is nothing left to go on with, so what was kept for that may go.
+func (f *found) close(finished bool) error {
+	f.view.close()
+	err := f.peer.Close()
+	if finished && f.own != "" {
+		err = errors.Join(err, os.RemoveAll(f.own))
+	}
+	return err
+}
+
+// find starts a peer, adds a link and waits until its files are known. output is as in get; "-" keeps the data in the
+// task's own folder.
+func (n *network) find(ctx context.Context, s streams, command, link, output string, patience time.Duration) (f *found, err error) {
+	ref, err := peer.ParseRef(link)
+	if err != nil {
+		return nil, failure{exitLink, err}
+	}
+	dir, name, err := place(output)
+	if err != nil {
+		return nil, err
+	}
+	words := []string{command, fmt.Sprintf("%x", ref.InfoHash), absolute(ref.TorrentFile), dir, name}
+	if output == "-" {
+		words = words[:3]
+	}
+	f = &found{view: &screen{streams: s, json: n.JSON}}
+	servers := n.serversFor(link)
+	f.peer, f.own, err = n.start(task{name: words, public: ref.Key == nil, servers: servers, log: f.view})
+	if err != nil {
+		return nil, err
+	}
+	if output == "-" {
+		dir, name = filepath.Join(f.dataDir(n), "data"), ""
+	}
+	options := peer.AddOptions{Dir: dir, Name: name, Trackers: append([]string{}, n.Tracker...), Lazy: output == "-"}
+	if n.Server != "" {
+		options.Trackers = append(options.Trackers, n.server().tracker())
+	}
+	f.torrent, err = f.peer.Add(ctx, link, options)
+	if err == nil {
+		err = watch(ctx, f.torrent, f.view, fetchingLook(nameOf(ref)), patience, f.torrent.Ready)
+	}
+	if err != nil {
+		_ = f.close(false)
+		return nil, ending(ctx, ofLink(err), "run the same command again to go on")
+	}
+	return f, nil
+}
+
+func (f *found) dataDir(n *network) string {
+	if f.own != "" {
+		return f.own
+	}
+	return n.DataDir
+}
+
+// nameOf is what to call it as long as only the link is known.
+func nameOf(r peer.Ref) string {
+	switch {
+	case r.Name != "":
+		return r.Name
+	case r.TorrentFile != "":
+		return filepath.Base(r.TorrentFile)
+	}
+	return fmt.Sprintf("%x", r.InfoHash[:4])
+}
+
+func absolute(path string) string {
+	if path == "" || strings.Contains(path, "://") {
+		return path
+	}
+	if a, err := filepath.Abs(path); err == nil {
+		return a
+	}
+	return path
+}

@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+type push struct {
+	Path []string `arg:"" type:"path" help:"Files and folders."`
+	sharing
+	network
+}
+
+// Help is what push --help says besides.
+func (push) Help() string {
+	return `Shares a build, an image or a data set with many machines that fetch it at once: each passes on what it has, so that
+this machine need not send it once for each. It is "share" without what is for people and for the internet: no QR code,
+no DHT, no uTP.
+
+On one machine:
+  starling serve --addr :8080 &
+  starling push --server http://build.example.org:8080 image.tar
+On each of the others (they go on passing it to one another for a minute after they have it):
+  starling get --seed-for 1m -o image.tar 'http://build.example.org:8080/f#08ada5a7…'`
+}
+
+// Validate says what is wrong, and with which flag.
+func (c *push) Validate() error { return errors.Join(c.validate(), c.network.Validate()) }
+
+// Run shares until the context ends.
+func (c *push) Run(ctx context.Context, s streams) error {
+	no := false
+	if c.DHT == nil {
+		c.DHT = &no
+	}
+	c.UTP = false
+	return c.sharing.run(ctx, s, &c.network, "push", c.Path, func(link string) error {
+		_, err := fmt.Fprintf(s.err, "On each machine: starling get --seed-for 1m '%s'\n", link)
+		return err
+	})
+}

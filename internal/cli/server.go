@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// defaultServer is where `starling serve` is without any flags.
+const defaultServer = "http://localhost:8080"
+
+// server is a Starling server: it introduces peers, and its pages are what links lead to.
+type server struct{ *url.URL }
+
+func parseServer(text string) (server, error) {
+	if !strings.Contains(text, "://") {
+		text = "https://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return server{}, fmt.Errorf("--server %q is not a server's URL such as https://share.example.org", text)
+	}
+	return server{&url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}}, nil
+}
+
+// serverOf is the server that a Starling link names; without URL where the text is none.
+func serverOf(link string) server {
+	before, _, linked := strings.Cut(strings.TrimSpace(link), "#")
+	u, err := url.Parse(before)
+	if !linked || err != nil || u.Host == "" {
+		return server{}
+	}
+	s, err := parseServer(u.Scheme + "://" + u.Host)
+	if err != nil {
+		return server{}
+	}
+	return s
+}
+
+func (s server) tracker() string {
+	return "ws" + strings.TrimPrefix(s.Scheme, "http") + "://" + s.Host + "/announce"
+}
+
+// here says whether only this machine knows the server by that name.
+func (s server) here() bool {
+	ip := net.ParseIP(s.Hostname())
+	return s.Hostname() == "localhost" || strings.HasSuffix(s.Hostname(), ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+// answers says what is wrong where it does not.
+func (s server) answers(ctx context.Context) error {
+	_, err := s.get(ctx, "/healthz", 16)
+	return err
+}
+
+// iceServers are the STUN and TURN servers that it gives to browsers.
+func (s server) iceServers(ctx context.Context) (list []webrtc.ICEServer, err error) {
+	body, err := s.get(ctx, "/api/ice", 64<<10)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		ICEServers []struct {
+			URLs                 json.RawMessage // a string, or several
+			Username, Credential string
+		}
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, fmt.Errorf("%s/api/ice: %w", s, err)
+	}
+	for _, one := range answer.ICEServers[:min(maxICE, len(answer.ICEServers))] {
+		var urls []string
+		if json.Unmarshal(one.URLs, &urls) != nil {
+			urls = make([]string, 1)
+			if err := json.Unmarshal(one.URLs, &urls[0]); err != nil {
+				return nil, fmt.Errorf("%s/api/ice: %w", s, err)
+			}
+		}
+		list = append(list, webrtc.ICEServer{URLs: urls[:min(maxICE, len(urls))], Username: one.Username, Credential: one.Credential})
+	}
+	return list, nil
+}
+
+const maxICE = 8
+
+func (s server) get(ctx context.Context, path string, limit int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.JoinPath(path).String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		var e *url.Error
+		if errors.As(err, &e) {
+			err = e.Err // the URL is in what we say already
+		}
+		return nil, fmt.Errorf("%s: %w", s, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: it answers %s", s, safe(response.Status))
+	}
+	return io.ReadAll(io.LimitReader(response.Body, limit))
+}

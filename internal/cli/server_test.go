@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestServersOfLinks(t *testing.T) {
+	hash := strings.Repeat("ab", 20)
+	for link, want := range map[string]string{
+		"https://Share.example.org/f#" + hash: "https://share.example.org wss://share.example.org/announce",
+		" http://localhost:8080/m#" + hash:    "http://localhost:8080 ws://localhost:8080/announce here",
+		"http://127.0.0.2/f#" + hash:          "http://127.0.0.2 ws://127.0.0.2/announce here",
+		"magnet:?xt=urn:btih:" + hash:         "",
+		hash:                                  "",
+		"#" + hash:                            "",
+		"ftp://x/#" + hash:                    "",
+		"/etc/passwd#" + hash:                 "",
+	} {
+		got := ""
+		if s := serverOf(link); s.URL != nil {
+			got = s.String() + " " + s.tracker()
+			if s.here() {
+				got += " here"
+			}
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", link, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"share.example.org": "https://share.example.org", "http://x:8080/": "http://x:8080",
+		"https://x/y": "", "udp://x": "", "": "", "http://": "", "https://me@x": "", "https://x?y": "",
+	} {
+		got := ""
+		if s, err := parseServer(text); err == nil {
+			got = s.String()
+		}
+		if got != want {
+			t.Errorf("--server %q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestServerAnswers(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("/api/ice", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"iceServers":[{"urls":"stun:a:1"},{"urls":["turn:b:2","turn:b:3"],"username":"u","credential":"c"}]}`))
+	})
+	h := httptest.NewServer(mux)
+	s, err := parseServer(h.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.answers(t.Context()); err != nil {
+		t.Error(err)
+	}
+	list, err := s.iceServers(t.Context())
+	if err != nil || len(list) != 2 || list[0].URLs[0] != "stun:a:1" || len(list[1].URLs) != 2 || list[1].Credential != "c" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	h.Close()
+	if err := s.answers(t.Context()); err == nil || strings.Count(err.Error(), s.Host) < 1 {
+		t.Errorf("gone: %v", err)
+	}
+}

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/starling-p2p/starling/peer"
+)
+
+type share struct {
+	Path []string `arg:"" type:"path" help:"Files and folders."`
+	sharing
+	QR *bool `name:"qr" negatable:"" help:"Draw the link as a QR code (default: on a terminal)."`
+	network
+}
+
+// sharing is what share and push have in common.
+type sharing struct {
+	Name    string   `placeholder:"NAME" help:"What to call it. Default: the name of the file or folder."`
+	Public  bool     `help:"Share a plain torrent, for every BitTorrent client. Whoever learns its infohash can fetch it."`
+	WebSeed []string `sep:" " placeholder:"URL" help:"With --public: the same files lie on this web server too (BEP 19). May be given several times."`
+}
+
+func (c *sharing) validate() error {
+	if len(c.WebSeed) > 0 && !c.Public {
+		return errors.New("--web-seed goes with --public: a web server has the files as they are, and a private link is for sealed ones")
+	}
+	return nil
+}
+
+// Help is what share --help says besides.
+func (share) Help() string {
+	return `Prints a link, and shares until it is stopped (Ctrl-C). The link opens in any browser, on this server's page, and with
+"starling get". Private: what travels is sealed, and the key is in the link alone. With --public any BitTorrent client
+can fetch it, too.
+
+The same command again gives the same link, without reading unchanged files anew.
+
+Example:
+  starling share film.mp4
+  starling share --server https://share.example.org --limit-up 2M photos/ notes.txt
+  starling share --public --tracker udp://tracker.example.org:6969 image.iso`
+}
+
+// Validate says what is wrong, and with which flag.
+func (c *share) Validate() error { return errors.Join(c.validate(), c.network.Validate()) }
+
+// Run shares until the context ends.
+func (c *share) Run(ctx context.Context, s streams) error {
+	draw := isTerminal(s.out)
+	if c.QR != nil {
+		draw = *c.QR
+	}
+	return c.sharing.run(ctx, s, &c.network, "share", c.Path, func(link string) error {
+		if !draw {
+			return nil
+		}
+		return writeQR(s.out, link)
+	})
+}
+
+// shared is what is printed as JSON once it can be fetched.
+type shared struct {
+	Event    string `json:"event"`
+	Link     string `json:"link"`
+	Magnet   string `json:"magnet,omitempty"`
+	InfoHash string `json:"infoHash"`
+	Name     string `json:"name"`
+	Bytes    int64  `json:"bytes"`
+	Files    int    `json:"files"`
+	Private  bool   `json:"private"`
+}
+
+func (c *sharing) run(ctx context.Context, s streams, n *network, command string, paths []string, also func(link string) error) error {
+	words := []string{command, c.Name, fmt.Sprint(c.Public)}
+	for _, path := range paths {
+		if _, err := os.Stat(path); err != nil {
+			return failure{exitMachine, fmt.Errorf("%s cannot be shared: %w", path, cause(err))}
+		}
+		words = append(words, path)
+	}
+	host := n.server()
+	view := &screen{streams: s, json: n.JSON}
+	defer view.close()
+	p, _, err := n.start(task{name: words, public: c.Public, servers: []server{host}, log: view})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+
+	reading := view.open(readingLook())
+	t, err := p.Share(ctx, peer.ShareOptions{
+		Paths: paths, Name: c.Name, Private: !c.Public, WebSeeds: c.WebSeed,
+		Trackers: append([]string{host.tracker()}, n.Tracker...),
+		Progress: func(done, all int64) { reading.show(figures{Bytes: all, Done: done}) },
+	})
+	view.close()
+	if err != nil {
+		if ctx.Err() != nil {
+			return stopped("nothing is shared yet")
+		}
+		return onMachine(err)
+	}
+	if err := c.print(s, n.JSON, t, host); err != nil {
+		return err
+	}
+	if err := also(t.Link(host.String())); err != nil {
+		return err
+	}
+	c.hint(ctx, view, host)
+	seed(ctx, t, view)
+	view.close()
+	return p.Close()
+}
+
+func (c *sharing) print(s streams, json bool, t *peer.Torrent, host server) (err error) {
+	e := shared{
+		Event: "shared", Link: t.Link(host.String()), InfoHash: hexHash(t), Name: safe(t.Name()),
+		Files: len(t.Files()), Private: t.Private(),
+	}
+	for _, f := range t.Files() {
+		e.Bytes += f.Size
+	}
+	if c.Public {
+		e.Magnet = t.Magnet()
+	}
+	if json {
+		return printJSON(s.out, e)
+	}
+	if _, err = fmt.Fprintln(s.out, e.Link); err == nil && c.Public {
+		_, err = fmt.Fprintln(s.out, e.Magnet)
+	}
+	return err
+}
+
+// hint says why a link may not work for those it is sent to.
+func (c *sharing) hint(ctx context.Context, view *screen, host server) {
+	switch err := host.answers(ctx); {
+	case ctx.Err() != nil:
+	case err != nil:
+		view.say("No Starling server answers at %s (%s): the link does not work yet.\nStart one with 'starling serve', or name another with --server or STARLING_SERVER. It is tried again and again.", host, safe(err.Error()))
+	case host.here():
+		view.say("The link works on this machine only, as it names %s. --server names a server that others reach.", host.Hostname())
+	}
+}
+
+// cause is an error of the file system without the path, which is said already.
+func cause(err error) error {
+	var e *os.PathError
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}

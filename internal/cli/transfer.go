@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/starling-p2p/starling/peer"
+)
+
+// hexHash is how JSON and people have an infohash.
+func hexHash(t *peer.Torrent) string {
+	ih := t.InfoHash()
+	return hex.EncodeToString(ih[:])
+}
+
+// figuresOf are a torrent's, as they are now.
+func figuresOf(t *peer.Torrent) figures {
+	s := t.Stats()
+	return figures{
+		Bytes: s.Bytes, Done: s.BytesDone, Down: s.DownRate, Up: s.UpRate, Uploaded: s.Uploaded,
+		Peers: peerCounts{Browser: s.Peers.Browser, TCP: s.Peers.TCP, UTP: s.Peers.UTP, WebSeed: s.Peers.WebSeed},
+	}
+}
+
+// watch shows how a torrent goes on until work has ended, and returns its error. work gets a context that ends too when
+// nothing has come for as long as patience (0: forever); then the error says that nobody has it.
+func watch(ctx context.Context, t *peer.Torrent, view *screen, l look, patience time.Duration, work func(context.Context) error) error {
+	d := view.open(l)
+	defer view.close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan error, 1)
+	go func() { ended <- work(ctx) }()
+
+	tick := time.NewTicker(barEvery)
+	defer tick.Stop()
+	last, lastDone, told := time.Now(), int64(-1), false
+	for {
+		select {
+		case err := <-ended:
+			d.show(figuresOf(t))
+			if err != nil && errors.Is(err, context.Canceled) {
+				return context.Cause(ctx)
+			}
+			return err
+		case now := <-tick.C:
+			f := figuresOf(t)
+			d.show(f)
+			if problem := t.Stats().Problem; problem != nil {
+				cancel(onMachine(problem))
+			}
+			if f.Done != lastDone {
+				last, lastDone = now, f.Done
+			}
+			if f.Peers.all() > 0 {
+				told = true
+			} else if wait := now.Sub(last); wait > tellAfter && !told {
+				told = true
+				view.say("Nobody who has it is online at the moment; waiting.")
+			}
+			if patience > 0 && now.Sub(last) > patience {
+				cancel(nobody(patience))
+			}
+		}
+	}
+}
+
+// tellAfter is when people who wait are told why.
+const tellAfter = 10 * time.Second
+
+func nobody(patience time.Duration) error {
+	return failure{exitNobody, fmt.Errorf("nothing has come for %s: nobody who has it is online, or can be reached from here; ask for it to be shared, then run the same command again (--timeout says how long to wait)", patience)}
+}
+
+// seed shows a torrent that is there until the context ends.
+func seed(ctx context.Context, t *peer.Torrent, view *screen) {
+	d := view.open(sharingLook())
+	defer view.close()
+	tick := time.NewTicker(barEvery)
+	defer tick.Stop()
+	var said string
+	for {
+		d.show(figuresOf(t))
+		if problem := t.Stats().Problem; problem != nil && problem.Error() != said {
+			said = problem.Error()
+			view.say("%s", safe(said))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
