@@ -88,6 +88,27 @@ func Listen(ctx context.Context, addr string) ([]net.PacketConn, error) {
 	return all, nil
 }
 
+// ListenAndServe answers at one address, as Listen has it, until the context ends, and returns nil then.
+func (h *Handler) ListenAndServe(ctx context.Context, addr string) error {
+	conns, err := Listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+	// The end of one is the end of all.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	served := make(chan error, len(conns))
+	for _, c := range conns {
+		context.AfterFunc(ctx, func() { _ = c.Close() })
+		go func() { served <- h.Serve(c) }()
+	}
+	for range conns {
+		err = errors.Join(err, <-served)
+		cancel()
+	}
+	return err
+}
+
 func sockets() int {
 	if sharesPort {
 		return runtime.GOMAXPROCS(0)

@@ -2,6 +2,7 @@ package udp_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -389,6 +390,18 @@ func TestServe(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestListenAndServe(t *testing.T) {
+	w := newWorld(t, udp.Options{})
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := w.handler.ListenAndServe(ctx, "127.0.0.1:0"); err != nil {
+		t.Error(err)
+	}
+	if err := w.handler.ListenAndServe(ctx, "192.0.2.1:1"); err == nil {
+		t.Error("listening at somebody else's address")
 	}
 }
 

@@ -2,6 +2,7 @@ package ws_test
 
 import (
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/starling-p2p/starling/internal/testnet"
+	"github.com/starling-p2p/starling/tracker"
 	"github.com/starling-p2p/starling/tracker/ws"
 )
 
@@ -492,6 +494,32 @@ func TestTransport(t *testing.T) {
 			synctest.Wait()
 			if got := string(b.Frames()[0].Payload); !strings.HasSuffix(got, `,"offer":`+raw+`}`) {
 				w.Errorf("got %s", got)
+			}
+		}},
+		{"Peers that announce by HTTP or UDP: counted, and not made offers to", func(w *world) {
+			a, b := w.connect(), w.connect()
+			peer := tracker.AddrAnnounce{InfoHash: tracker.InfoHash([]byte(hash)), Addr: netip.MustParseAddrPort("192.0.2.77:1"), Left: tracker.Nothing}
+			if _, _, err := w.store.AnnounceAddr(&peer, nil); err != nil {
+				w.Fatal(err)
+			}
+			w.wantCounts(b, announce('b', `"left":1`), 1, 1)
+			a.Send(announce('a', `"left":1`, offers(5)))
+			part := func(complete, incomplete float64) map[string]any {
+				return map[string]any{"complete": complete, "incomplete": incomplete}
+			}
+			want := map[string]any{"ipv4": part(1, 0), "ipv6": part(0, 0), "webrtc": part(0, 2)}
+			if m := w.one(a); !reflect.DeepEqual(m["kinds"], want) {
+				w.Errorf("got %v, want kinds %v", m, want)
+			}
+			w.one(b)
+			a.Send(fmt.Sprintf(`{"action":"scrape","info_hash":%q}`, hash))
+			file := w.one(a)["files"].(map[string]any)[hash].(map[string]any)
+			if !reflect.DeepEqual(file["kinds"], want) || file["downloaded"] != 0.0 {
+				w.Errorf("got %v, want kinds %v", file, want)
+			}
+			peer.Event = tracker.Stopped
+			if _, _, err := w.store.AnnounceAddr(&peer, nil); err != nil {
+				w.Fatal(err)
 			}
 		}},
 		{"a request that is no WebSocket", func(w *world) {

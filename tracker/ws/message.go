@@ -22,7 +22,7 @@ type message struct {
 	scanner
 	ids    [maxOffers]tracker.OfferID
 	picks  [maxOffers]tracker.Peer[Handle]
-	number [128]byte
+	number [320]byte
 	files  []byte
 }
 
@@ -162,8 +162,19 @@ func (s *Server) announce(k *socket, m *message) error {
 }
 
 func appendCounts(b []byte, c tracker.Counts) []byte {
-	b = strconv.AppendInt(append(b, `"complete":`...), int64(c.Seeders), 10)
-	return strconv.AppendInt(append(b, `,"incomplete":`...), int64(c.Leechers), 10)
+	b = appendPart(b, tracker.Part{Seeders: c.Seeders, Leechers: c.Leechers})
+	if c.Mixed() {
+		// Only those of a client's own kind can be reached by it.
+		b = appendPart(append(b, `,"kinds":{"ipv4":{`...), c.IPv4)
+		b = appendPart(append(b, `},"ipv6":{`...), c.IPv6)
+		b = append(appendPart(append(b, `},"webrtc":{`...), c.WebRTC), '}', '}')
+	}
+	return b
+}
+
+func appendPart(b []byte, p tracker.Part) []byte {
+	b = strconv.AppendInt(append(b, `"complete":`...), int64(p.Seeders), 10)
+	return strconv.AppendInt(append(b, `,"incomplete":`...), int64(p.Leechers), 10)
 }
 
 // answer passes an answer on to the maker of the offer, while that is outstanding. There is no reply.
