@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"strings"
@@ -61,9 +62,33 @@ type allocation struct {
 	user   string
 	meter  meter
 
-	// The book's lock is over these.
-	peers    map[netip.Addr]struct{}
-	channels int
+	peers map[netip.Addr]struct{}  // those permitted; under the book's lock
+	bound atomic.Pointer[channels] // replaced under the book's lock, never changed
+}
+
+// channels are those that an allocation has bound.
+type channels struct {
+	peers   map[uint16]netip.AddrPort
+	numbers map[netip.AddrPort]uint16
+}
+
+var noChannels channels
+
+// bind and unbind are called under the book's lock.
+func (a *allocation) bind(number uint16, peer netip.AddrPort) {
+	was := a.bound.Load()
+	now := channels{map[uint16]netip.AddrPort{number: peer}, map[netip.AddrPort]uint16{peer: number}}
+	maps.Copy(now.peers, was.peers)
+	maps.Copy(now.numbers, was.numbers)
+	a.bound.Store(&now)
+}
+
+func (a *allocation) unbind(number uint16) {
+	was := a.bound.Load()
+	now := channels{maps.Clone(was.peers), maps.Clone(was.numbers)}
+	delete(now.numbers, now.peers[number])
+	delete(now.peers, number)
+	a.bound.Store(&now)
 }
 
 // book holds all allocations, and how many there may be.
@@ -107,6 +132,7 @@ func (b *book) enter(c client, user string, at netip.AddrPort) *allocation {
 		return nil
 	}
 	a := &allocation{client: c, user: user, meter: newMeter(b.rate), peers: map[netip.Addr]struct{}{}}
+	a.bound.Store(&noChannels)
 	b.clients[c], b.relayed[at] = a, a
 	b.addresses[whole(c.at.Addr())]++
 	b.count++
@@ -169,7 +195,7 @@ func (b *book) permits(c client, peer netip.Addr) bool {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	a := b.clients[c]
-	if a == nil || a.channels >= maxChannels {
+	if a == nil || len(a.bound.Load().peers) >= maxChannels {
 		return false
 	}
 	_, known := a.peers[peer]

@@ -122,35 +122,36 @@ func (p *peers) here(a netip.Addr) bool {
 // publicAddresses are those at which a relay is reached, as far as this machine knows.
 func publicAddresses(o Options) map[family]netip.Addr {
 	all := map[family]netip.Addr{}
-	bound := o.Addr.Addr().Unmap()
-	if !bound.IsUnspecified() {
+	if bound := o.Addr.Addr().Unmap(); !bound.IsUnspecified() {
 		all[familyOf(bound)] = bound.WithZone("")
 	} else {
-		// The kernel chooses the address; nothing is sent.
-		for f, far := range map[family]string{v4: "203.0.113.1:9", v6: "[2001:db8::1]:9"} {
-			if a, ok := source(far); ok {
-				all[f] = a
-			} else if f == v4 {
-				all[f] = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		all[v4] = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		interfaces, _ := net.InterfaceAddrs() // there may be none
+		for _, i := range interfaces {
+			n, ok := i.(*net.IPNet)
+			if !ok {
+				continue
+			}
+			a, _ := netip.AddrFromSlice(n.IP)
+			if a = a.Unmap(); a.IsGlobalUnicast() && (!all[familyOf(a)].IsValid() || all[familyOf(a)].IsLoopback()) {
+				all[familyOf(a)] = a
+			}
+		}
+		// Where there is a way to the internet, the address with which the kernel would take it; nothing is sent.
+		for _, far := range []string{"203.0.113.1:9", "[2001:db8::1]:9"} {
+			if conn, err := net.Dial("udp", far); err == nil {
+				a := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+				all[familyOf(a)] = a
+				_ = conn.Close()
 			}
 		}
 	}
 	for _, a := range o.Public {
-		if _, listens := all[familyOf(a.Unmap())]; listens || bound.IsUnspecified() {
-			all[familyOf(a.Unmap())] = a.Unmap()
+		if a = a.Unmap(); o.Addr.Addr().IsUnspecified() || all[familyOf(a)].IsValid() {
+			all[familyOf(a)] = a
 		}
 	}
 	return all
-}
-
-func source(far string) (netip.Addr, bool) {
-	conn, err := net.Dial("udp", far)
-	if err != nil {
-		return netip.Addr{}, false
-	}
-	defer func() { _ = conn.Close() }()
-	a := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-	return a, a.IsValid() && a.Zone() == ""
 }
 
 // Reachable says whether an address is one that anybody on the internet may send to.

@@ -47,11 +47,11 @@ func (r *Relay) events() turn.EventHandler {
 			a, _ := netip.AddrFromSlice(peer)
 			r.book.change(relayed, func(of *allocation) { delete(of.peers, a.Unmap()) })
 		},
-		OnChannelCreated: func(_, _ net.Addr, _, _, _ string, relayed, _ net.Addr, _ uint16) {
-			r.book.change(relayed, func(of *allocation) { of.channels++ })
+		OnChannelCreated: func(_, _ net.Addr, _, _, _ string, relayed, peer net.Addr, number uint16) {
+			r.book.change(relayed, func(of *allocation) { of.bind(number, clientAt(peer).at) })
 		},
-		OnChannelDeleted: func(_, _ net.Addr, _, _, _ string, relayed, _ net.Addr, _ uint16) {
-			r.book.change(relayed, func(of *allocation) { of.channels-- })
+		OnChannelDeleted: func(_, _ net.Addr, _, _, _ string, relayed, _ net.Addr, number uint16) {
+			r.book.change(relayed, func(of *allocation) { of.unbind(number) })
 		},
 	}
 }

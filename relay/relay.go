@@ -123,7 +123,6 @@ func Listen(o Options) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	generator := &generator{relay: r, bind: o.Addr.Addr()}
 	config := turn.ServerConfig{
 		Realm:              realm,
 		AuthHandler:        r.authenticate,
@@ -131,11 +130,11 @@ func Listen(o Options) (*Relay, error) {
 		EventHandler:       r.events(),
 		AllocationLifetime: allocationLifetime,
 		LoggerFactory:      loggers{o.Log},
-		ListenerConfigs:    []turn.ListenerConfig{{Listener: r.streams, RelayAddressGenerator: generator, PermissionHandler: r.permit}},
+		ListenerConfigs:    []turn.ListenerConfig{{Listener: r.streams, RelayAddressGenerator: &generator{relay: r, bind: o.Addr.Addr()}, PermissionHandler: r.permit}},
 	}
 	for _, s := range sockets {
 		config.PacketConnConfigs = append(config.PacketConnConfigs,
-			turn.PacketConnConfig{PacketConn: s, RelayAddressGenerator: generator, PermissionHandler: r.permit})
+			turn.PacketConnConfig{PacketConn: s, RelayAddressGenerator: &generator{r, s, o.Addr.Addr()}, PermissionHandler: r.permit})
 	}
 	if r.turn, err = turn.NewServer(config); err != nil {
 		closeAll(sockets)
@@ -145,7 +144,7 @@ func Listen(o Options) (*Relay, error) {
 }
 
 // listen opens the sockets that share the port: several of each family where the system spreads datagrams over them.
-func (r *Relay) listen(at netip.AddrPort) ([]net.PacketConn, error) {
+func (r *Relay) listen(at netip.AddrPort) ([]*socket, error) {
 	networks := []string{"udp4", "udp6"}
 	addr := at.Addr().Unmap()
 	switch {
@@ -154,7 +153,7 @@ func (r *Relay) listen(at netip.AddrPort) ([]net.PacketConn, error) {
 	case !addr.IsUnspecified():
 		networks = networks[1:]
 	}
-	var sockets []net.PacketConn
+	var sockets []*socket
 	for _, network := range networks {
 		host := addr.String()
 		if addr.IsUnspecified() {
@@ -178,7 +177,7 @@ func (r *Relay) listen(at netip.AddrPort) ([]net.PacketConn, error) {
 	return sockets, nil
 }
 
-func closeAll(sockets []net.PacketConn) {
+func closeAll(sockets []*socket) {
 	for _, s := range sockets {
 		_ = s.Close()
 	}

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -23,14 +24,15 @@ func newMeter(bytesPerSecond int) meter {
 	return meter{rate.NewLimiter(rate.Limit(bytesPerSecond), max(bytesPerSecond/2, 1<<16))}
 }
 
-func (m meter) pass(n int) bool { return m.limit == nil || m.limit.AllowN(time.Now(), n) }
+func (m meter) pass(now time.Time, n int) bool { return m.limit == nil || m.limit.AllowN(now, n) }
 
 var errNoRoom = errors.New("no room for another allocation")
 
 // generator makes the sockets of allocations.
 type generator struct {
-	relay *Relay
-	bind  netip.Addr
+	relay  *Relay
+	socket *socket // of the clients; nil when they come by TCP
+	bind   netip.Addr
 }
 
 var _ turn.RelayAddressGenerator = (*generator)(nil)
@@ -70,7 +72,10 @@ func (g *generator) AllocatePacketConn(c turn.AllocateListenerConfig) (net.Packe
 		g.relay.counts.quota.Add(1)
 		return nil, nil, errNoRoom
 	}
-	conn := &relayed{UDPConn: socket.(*net.UDPConn), relay: g.relay, allocation: a, at: at, inner: inner}
+	conn := &relayed{UDPConn: socket.(*net.UDPConn), relay: g.relay, socket: g.socket, allocation: a, at: at, inner: inner}
+	if g.socket != nil {
+		g.socket.clients.Store(owner.at, conn)
+	}
 	return conn, net.UDPAddrFromAddrPort(at), nil
 }
 
@@ -84,23 +89,32 @@ func (g *generator) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// relayed is the socket of one allocation: what others send to arrives here, and they see what comes from it. It meters, and
-// joins two allocations of this relay: the one sends to the other's public address, which from here may lead nowhere
-// (behind a NAT), so it goes to where the other's socket is bound.
+// relayed is the socket of one allocation: what others send to arrives here, and they see what comes from it.
+//
+// Two allocations of this relay are joined here: the one sends to the other's public address, which from this machine may
+// lead nowhere (behind a NAT), so it goes to where the other's socket is bound.
+//
+// What belongs to a bound channel does not pass through pion, which would copy each datagram: that is nearly all there is.
 type relayed struct {
 	*net.UDPConn
 	relay      *Relay
+	socket     *socket // the client's; nil when it comes by TCP
 	allocation *allocation
 	at         netip.AddrPort
 	inner      netip.Addr
-	from       addrs // of the one goroutine that reads
 	once       sync.Once
+
+	// These are the reading goroutine's, of which there is one. The buffer has room for ChannelData's header.
+	from   addrs
+	buffer [channelHeader + maxMessage]byte
 }
 
-// ReadFrom drops what is beyond the rate.
+const channelHeader = 4
+
+// ReadFrom gives pion what came from peers that have no channel.
 func (r *relayed) ReadFrom(p []byte) (int, net.Addr, error) {
 	for {
-		n, from, err := r.ReadFromUDPAddrPort(p)
+		n, from, err := r.ReadFromUDPAddrPort(r.buffer[channelHeader:])
 		if err != nil {
 			return 0, nil, err
 		}
@@ -110,43 +124,57 @@ func (r *relayed) ReadFrom(p []byte) (int, net.Addr, error) {
 				from = other
 			}
 		}
-		if !r.pass(n) {
+		if n == maxMessage || !r.pass(n) { // cut off, perhaps
 			continue
 		}
 		r.relay.counts.toClients.Add(uint64(n))
-		return n, r.from.get(from), nil
+		number, bound := r.allocation.bound.Load().numbers[from]
+		if !bound || r.socket == nil {
+			return copy(p, r.buffer[channelHeader:channelHeader+n]), r.from.get(from), nil
+		}
+		binary.BigEndian.PutUint16(r.buffer[:], number)
+		binary.BigEndian.PutUint16(r.buffer[2:], uint16(n))
+		_, _ = r.socket.WriteToUDPAddrPort(r.buffer[:channelHeader+n], r.allocation.client.at) // one that is not taken is lost
 	}
 }
 
-// WriteTo sends to a peer that has been permitted, and drops what is beyond the rate and what would reach a port of
-// this machine that is not relayed.
-func (r *relayed) WriteTo(p []byte, addr net.Addr) (int, error) {
-	udp, ok := addr.(*net.UDPAddr)
-	if !ok {
-		return 0, fmt.Errorf("sending to %v: %w", addr, errors.ErrUnsupported)
+// channelData sends on what the client sent by ChannelData, if the channel is bound and the length right.
+func (r *relayed) channelData(p []byte) {
+	if len(p) < channelHeader {
+		return
 	}
-	to := unmap(udp.AddrPort())
+	peer, bound := r.allocation.bound.Load().peers[binary.BigEndian.Uint16(p)]
+	if n := int(binary.BigEndian.Uint16(p[2:])); bound && n <= len(p)-channelHeader {
+		r.send(p[channelHeader:channelHeader+n], peer)
+	}
+}
+
+// WriteTo is how pion sends to a peer that has been permitted.
+func (r *relayed) WriteTo(p []byte, addr net.Addr) (int, error) {
+	r.send(p, clientAt(addr).at)
+	return len(p), nil
+}
+
+// send drops what is beyond the rate, what would reach a port of this machine that is not relayed, and what the network
+// does not take.
+func (r *relayed) send(p []byte, to netip.AddrPort) {
 	if to.Addr() == r.at.Addr() {
 		if r.relay.book.relays(to) {
 			to = netip.AddrPortFrom(r.inner, to.Port())
 		} else if !r.relay.peers.private {
 			r.relay.counts.peer.Add(1)
-			return len(p), nil
+			return
 		}
 	}
-	if !r.pass(len(p)) {
-		return len(p), nil
+	if r.pass(len(p)) {
+		r.relay.counts.toPeers.Add(uint64(len(p)))
+		_, _ = r.WriteToUDPAddrPort(p, to)
 	}
-	r.relay.counts.toPeers.Add(uint64(len(p)))
-	// One datagram that the network does not take is one lost.
-	if _, err := r.WriteToUDPAddrPort(p, to); errors.Is(err, net.ErrClosed) {
-		return 0, err
-	}
-	return len(p), nil
 }
 
 func (r *relayed) pass(n int) bool {
-	if r.allocation.meter.pass(n) && r.relay.total.pass(n) {
+	now := time.Now()
+	if r.allocation.meter.pass(now, n) && r.relay.total.pass(now, n) {
 		return true
 	}
 	r.relay.counts.rate.Add(1)
@@ -158,6 +186,9 @@ func (r *relayed) Close() error {
 	err := net.ErrClosed
 	r.once.Do(func() {
 		r.relay.book.leave(r.allocation, r.at)
+		if r.socket != nil {
+			r.socket.clients.CompareAndDelete(r.allocation.client.at, r)
+		}
 		err = r.UDPConn.Close()
 	})
 	return err

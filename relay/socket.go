@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -37,11 +38,13 @@ func plausible(p []byte) bool {
 	return !response && int(binary.BigEndian.Uint16(p[2:])) == len(p)-headerSize
 }
 
-// socket is a UDP socket towards clients. From strangers it lets through only what is well formed, and little of that: the
-// answers are about as long as the questions, but addresses of senders can be forged.
+// socket is a UDP socket towards clients. What they send by channels goes straight on. From strangers it lets through only
+// what is well formed, and little of that: the answers are about as long as the questions, but addresses of senders can
+// be forged.
 type socket struct {
 	*net.UDPConn
-	relay *Relay
+	relay   *Relay
+	clients sync.Map // netip.AddrPort → *relayed
 	// Both are the reading goroutine's, of which there is one.
 	from   addrs
 	answer []byte
@@ -68,24 +71,26 @@ func (s *socket) ReadFrom(p []byte) (int, net.Addr, error) {
 			}
 			continue
 		}
-		failures = 0
+		failures, from = 0, unmap(from)
 		if h := s.relay.also.Load(); h != nil && (*h).Match(p[:n]) {
 			if s.answer = (*h).Answer(s.answer[:0], p[:n], from); len(s.answer) > 0 {
 				_, _ = s.WriteToUDPAddrPort(s.answer, from) // who asked asks again
 			}
 			continue
 		}
-		if n == 0 || !isChannelData(p[0]) {
-			if !plausible(p[:n]) {
-				s.relay.counts.malformed.Add(1)
-				continue
+		known, _ := s.clients.Load(from)
+		switch {
+		case n > 0 && isChannelData(p[0]):
+			if known != nil {
+				known.(*relayed).channelData(p[:n])
 			}
-			if c := (client{"udp", unmap(from)}); !s.relay.book.knows(c) && !s.relay.flood.pass(c.at.Addr()) {
-				s.relay.counts.flood.Add(1)
-				continue
-			}
+		case !plausible(p[:n]):
+			s.relay.counts.malformed.Add(1)
+		case known == nil && !s.relay.flood.pass(from.Addr()):
+			s.relay.counts.flood.Add(1)
+		default:
+			return n, s.from.get(from), nil
 		}
-		return n, s.from.get(unmap(from)), nil
 	}
 }
 
