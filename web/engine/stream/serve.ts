@@ -30,7 +30,8 @@ async function answer(port: MessagePort, find: FindSource, { infoHash, file }: A
   port.postMessage((source ? { name: source.name, type: source.type, size: source.size } : null) satisfies Found)
 }
 
-function serve(port: MessagePort, source: RangeSource): void {
+/** Answers pulls that come over the port, until it is released. */
+export function serve(port: MessagePort, source: RangeSource): void {
   const reader = `range ${toHex(random(8))}`
   const forget = () => source.release(reader)
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -37,7 +37,7 @@ export interface PeerHost {
   readonly info: Info | undefined
   readonly had: Bitfield
   readonly picker: Picker<Source> | undefined
-  readonly metadata: MetadataExchange
+  readonly metadata: Pick<MetadataExchange, 'info' | 'add' | 'receive'>
   /** All data is here. */
   readonly done: boolean
   /** Its handshake came. False where it is not welcome. */
