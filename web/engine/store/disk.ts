@@ -20,79 +20,48 @@ export interface Directory {
   removeEntry(name: string): Promise<void>
 }
 
-interface Waiting {
-  resolve: (value?: Bytes | File) => void
-  reject: (error: unknown) => void
-}
-
-interface Job extends Waiting {
-  request: Request
-}
-
 /** Handles open at once: a node may have a thousand torrents, a browser fewer file descriptors. */
 const maxHandles = 64
-/** Jobs done while writes wait for their flush: bounds how long a write waits under a stream of reads. */
-const maxUnflushed = 64
 
-/**
- * The files, one job after another. A write is answered when its file was flushed; flushing is dear, so it is put off
- * until no job waits, and one flush answers all writes before it (group commit).
- */
+/** The files, one request after another. What was written outlives the page; once it was flushed, a power cut as well. */
 export class Disk {
   readonly #directory: Directory
   /** Least recently used first. */
   readonly #handles = new Map<string, SyncHandle>()
-  readonly #unflushed = new Map<string, Waiting[]>()
-  readonly #jobs: Job[] = []
-  #running = false
+  readonly #unflushed = new Set<string>()
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(directory: Directory) {
     this.#directory = directory
   }
 
   do(request: Request): Promise<Bytes | File | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#jobs.push({ request, resolve, reject })
-      if (!this.#running) void this.#run()
-    })
+    const done = this.#last.then(() => this.#perform(request))
+    this.#last = done.catch(() => undefined)
+    return done
   }
 
-  async #run(): Promise<void> {
-    this.#running = true
-    for (let done = 0; this.#jobs.length || this.#unflushed.size; ) {
-      const job = this.#jobs.shift()
-      if (job) await this.#perform(job).catch(job.reject)
-      if (!this.#unflushed.size) continue
-      // Jobs that came while this one was done wait as events: let them in before it is decided to flush.
-      if (!this.#jobs.length) await turn()
-      if (this.#jobs.length && ++done < maxUnflushed) continue
-      for (const file of [...this.#unflushed.keys()]) this.#flush(file)
-      done = 0
-    }
-    this.#running = false
-  }
-
-  async #perform(job: Job): Promise<void> {
-    const { request, resolve, reject } = job
+  async #perform(request: Request): Promise<Bytes | File | undefined> {
     switch (request.op) {
       case 'write': {
         const handle = await this.#handle(request.file, true)
-        write(handle, request.start, request.data)
-        this.#unflushed.set(request.file, [...(this.#unflushed.get(request.file) ?? []), { resolve, reject }])
-        return
+        this.#unflushed.add(request.file)
+        return write(handle, request.start, request.data)
       }
       case 'read':
-        return resolve(read(await this.#handle(request.file), request.start, request.end))
+        return read(await this.#handle(request.file), request.start, request.end)
+      case 'flush':
+        return this.#flush(request.file)
       case 'blob':
-        this.#close(request.file)
-        return resolve(await (await this.#directory.getFileHandle(request.file)).getFile())
+        await this.#close(request.file)
+        return (await this.#directory.getFileHandle(request.file)).getFile()
       case 'close':
-        for (const file of request.file ? [request.file] : [...this.#handles.keys()]) this.#close(file)
-        return resolve()
+        for (const file of request.file ? [request.file] : [...this.#handles.keys()]) await this.#close(file)
+        return
       case 'delete':
-        return resolve(await this.#delete(request.file))
+        return this.#delete(request.file)
       case 'probe':
-        return resolve(await this.#probe())
+        return this.#probe()
     }
   }
 
@@ -101,29 +70,33 @@ export class Disk {
     this.#handles.delete(file)
     this.#handles.set(file, handle)
     const [oldest] = this.#handles.keys()
-    if (oldest !== undefined && this.#handles.size > maxHandles) this.#close(oldest)
+    if (oldest !== undefined && this.#handles.size > maxHandles) await this.#close(oldest)
     return handle
   }
 
-  #flush(file: string): void {
-    const writes = this.#unflushed.get(file) ?? []
+  async #flush(file: string): Promise<undefined> {
+    if (!this.#unflushed.has(file)) return
+    const handle = await this.#handle(file)
+    handle.flush()
     this.#unflushed.delete(file)
+  }
+
+  async #close(file: string): Promise<void> {
+    const handle = this.#handles.get(file)
+    this.#handles.delete(file)
     try {
-      if (writes.length) this.#handles.get(file)?.flush()
-      for (const { resolve } of writes) resolve()
+      if (handle && this.#unflushed.delete(file)) handle.flush()
     } catch (error) {
-      for (const { reject } of writes) reject(error)
+      this.#unflushed.add(file)
+      throw error
+    } finally {
+      handle?.close()
     }
   }
 
-  #close(file: string): void {
-    this.#flush(file)
-    this.#handles.get(file)?.close()
-    this.#handles.delete(file)
-  }
-
   async #delete(file: string): Promise<undefined> {
-    this.#close(file)
+    this.#unflushed.delete(file)
+    await this.#close(file)
     await this.#directory.removeEntry(file).catch((error: unknown) => {
       if (!named(error, 'NotFoundError')) throw error
     })
@@ -155,7 +128,7 @@ function read(handle: SyncHandle, start: number, end: number): Bytes {
   return into
 }
 
-function write(handle: SyncHandle, start: number, data: Bytes): void {
+function write(handle: SyncHandle, start: number, data: Bytes): undefined {
   if (handle.write(data, { at: start }) !== data.length) throw new DOMException('only a part was written', full)
 }
 
@@ -172,16 +145,4 @@ async function open(file: SyncFile): Promise<SyncHandle> {
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }
-}
-
-/** Resolves after the events that wait already. Not by a timer: those of hidden tabs are slowed. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel()
-    port1.onmessage = () => {
-      port1.close()
-      resolve()
-    }
-    port2.postMessage(0)
-  })
 }

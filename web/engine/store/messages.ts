@@ -5,7 +5,7 @@ import type { Bytes } from '../bytes.ts'
  * infohash. Every request has one answer, of the same id:
  *
  *   engine                                             worker
- *     { id: 7, op: 'write', file, start, data }  ──►     writes; flushes, perhaps with other writes
+ *     { id: 7, op: 'write', file, start, data }  ──►     writes
  *                              (data transferred)
  *                                                ◄──   { id: 7 }
  *     { id: 8, op: 'read', file, start, end }    ──►
@@ -18,8 +18,10 @@ export type Request =
   | { op: 'probe' }
   /** Answered with exactly end - start bytes. */
   | { op: 'read'; file: string; start: number; end: number }
-  /** Answered when flushed. */
+  /** Answered when another page would read it. */
   | { op: 'write'; file: string; start: number; data: Bytes }
+  /** Answered when what was written is on disk. */
+  | { op: 'flush'; file: string }
   /** Answered with the File. */
   | { op: 'blob'; file: string }
   /** Lets go of the file's handle, or of all. */

@@ -1,8 +1,8 @@
 /**
- * Where torrents are kept. The swarm writes a piece once its hash was right, then puts into the registry that it is
- * there; so the registry never promises what is not on disk:
+ * Where torrents are kept. The swarm writes a piece once its hash was right; now and then it flushes, and then puts into
+ * the registry what is there: so the registry never promises what is not on disk, though flushing is dear.
  *
- *   swarm ── write(piece) ─► Store ─► OPFS, through the worker starling-store.js   (opfs.ts ─ messages.ts ─► disk.ts)
+ *   swarm ── write, flush ─► Store ─► OPFS, through the worker starling-store.js   (opfs.ts ─ messages.ts ─► disk.ts)
  *     │                               else IndexedDB, a record per piece           (indexeddb.ts, chunks.ts)
  *     │                               else Blobs in memory                         (memory.ts)
  *     └──── put(entry) ────► Registry ─► IndexedDB, or memory

@@ -54,6 +54,10 @@ class FileStore implements Store {
     return this.#desk.ask({ op: 'write', file: this.#file, start, data: whole }, [whole.buffer])
   }
 
+  flush(): Promise<void> {
+    return this.#desk.ask({ op: 'flush', file: this.#file })
+  }
+
   async blob(): Promise<Blob | undefined> {
     const file = this.#length ? await this.#desk.ask<Blob>({ op: 'blob', file: this.#file }) : new Blob()
     return file.size === this.#length ? file : undefined

@@ -9,10 +9,12 @@ export interface Store {
   /** Bytes [start, end), or a StarlingError 'storage' or 'unreadable'. */
   read(start: number, end: number): Promise<Bytes>
   /**
-   * Resolves when the bytes are on disk; data's buffer may be transferred away, so the caller forgets it. Errors:
-   * StarlingError 'no-space', which leaves all earlier bytes as they were, and 'storage'.
+   * Resolves when the bytes can be read, and outlive the page; data's buffer may be transferred away, so the caller
+   * forgets it. Errors: StarlingError 'no-space', which leaves all earlier bytes as they were, and 'storage'.
    */
   write(start: number, data: Bytes): Promise<void>
+  /** Resolves when all that was written before outlives a power cut; absent where write sees to it, or nothing can. */
+  flush?(): Promise<void>
   /** Where the whole is one readable Blob on disk: that Blob, not a copy in memory. Otherwise undefined. */
   blob?(): Promise<Blob | undefined>
   /** Lets go of handles; idempotent. */

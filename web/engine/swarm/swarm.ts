@@ -6,7 +6,7 @@
  *                               └─ what was asked for ◀── Shelf ◀── Store           ▼
  *                                  (Choker: of whom)             page ◀── Content ◀── Readers (windows, waits)
  *
- * What is in `had` was verified and is on disk; nothing else is sent or read. Nothing here has a timer: the node calls
+ * What is in `had` was verified and is in the store; nothing else is sent or read. Nothing here has a timer: the node calls
  * tick a few times a second, and all else follows from what peers send.
  */
 import { concat, equal, type Bytes } from '../bytes.ts'
@@ -465,9 +465,15 @@ export class Swarm implements PeerHost, Announcing {
     if (!this.#whole) return this.#resumed
     this.#unsaved = false
     this.#savedAt = this.node.now()
-    if (this.info && !this.entry.seeded) this.entry.pieces = this.had.bytes.slice()
     // One after another, so that the last one stays.
-    this.#saving = this.#saving.catch(() => {}).then(async () => (await this.node.stores).registry.put(this.entry))
+    this.#saving = this.#saving.catch(() => {}).then(async () => {
+      const { registry } = await this.node.stores
+      const store = await this.#store?.catch(() => undefined)
+      const pieces = this.info && !this.entry.seeded ? this.had.bytes.slice() : this.entry.pieces
+      await store?.flush?.()
+      if (pieces) this.entry.pieces = pieces
+      await registry.put(this.entry)
+    })
     return this.#saving
   }
 
