@@ -1,0 +1,203 @@
+package relay
+
+import (
+	"bufio"
+	"bytes"
+	"net"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pion/stun/v4"
+	"github.com/pion/turn/v5"
+)
+
+func TestPeers(t *testing.T) {
+	public := netip.MustParseAddr("203.0.113.5")
+	own := func() (own netip.Addr) {
+		all, err := net.InterfaceAddrs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range all {
+			if a, _ := netip.AddrFromSlice(a.(*net.IPNet).IP); !a.IsLoopback() && !a.IsLinkLocalUnicast() {
+				return a.Unmap()
+			}
+		}
+		return netip.MustParseAddr("127.0.0.1")
+	}().String()
+	for _, c := range []struct {
+		addr                     string
+		strangers, private, here bool // allowed by default, with Private, and with Private where the relay is on loopback
+	}{
+		{"8.8.8.8", true, true, true},
+		{"2600::1", true, true, true},
+		{"203.0.113.5", true, true, true}, // the relay's own
+		{"::ffff:203.0.113.5", true, true, true},
+		{own, false, own != "127.0.0.1", true},
+		{"10.1.2.3", false, true, true},
+		{"172.16.0.1", false, true, true},
+		{"172.32.0.1", true, true, true},
+		{"192.168.1.1", false, true, true},
+		{"100.64.0.1", false, true, true},
+		{"100.128.0.1", true, true, true},
+		{"198.18.0.1", false, true, true},
+		{"fd00::1234", false, true, true},
+		{"fec0::1", false, true, true},
+		{"127.0.0.1", false, false, true},
+		{"127.8.8.8", false, false, true},
+		{"::1", false, false, true},
+		{"0.0.0.0", false, false, false},
+		{"0.1.2.3", false, false, false},
+		{"::", false, false, false},
+		{"169.254.169.254", false, false, false},
+		{"fe80::1", false, false, false},
+		{"224.0.0.251", false, false, false},
+		{"239.255.255.250", false, false, false},
+		{"ff02::1", false, false, false},
+		{"255.255.255.255", false, false, false},
+		{"240.0.0.1", false, false, false},
+		// IPv4 in disguise.
+		{"::ffff:127.0.0.1", false, false, true},
+		{"::ffff:10.0.0.1", false, true, true},
+		{"::ffff:8.8.8.8", true, true, true},
+		{"64:ff9b::10.0.0.1", false, true, true},
+		{"64:ff9b::127.0.0.1", false, false, true},
+		{"64:ff9b::8.8.8.8", true, true, true},
+		{"64:ff9b:1::8.8.8.8", false, false, false},
+		{"2002:a00:1::1", false, true, true},
+		{"2002:7f00:1::1", false, false, true},
+		{"2002:808:808::1", true, true, true},
+		{"::8.8.8.8", false, false, false},
+		{"2001:0:1:2::3", false, false, false},
+	} {
+		addr := netip.MustParseAddr(c.addr)
+		for _, p := range []struct {
+			*peers
+			want bool
+		}{
+			{&peers{}, c.strangers},
+			{&peers{private: true}, c.private},
+			{&peers{private: true, loopback: true}, c.here},
+		} {
+			p.relay = map[family]netip.Addr{v4: public}
+			if got := p.allows(addr); got != p.want {
+				t.Errorf("%s: %v, private %v, on loopback %v", c.addr, got, p.private, p.loopback)
+			}
+		}
+	}
+	if new(peers).allows(netip.Addr{}) {
+		t.Error("no address is allowed")
+	}
+}
+
+func TestReachable(t *testing.T) {
+	for addr, want := range map[string]bool{"8.8.8.8": true, "2600::1": true, "10.0.0.1": false, "127.0.0.1": false, "fe80::1": false} {
+		if Reachable(netip.MustParseAddr(addr)) != want {
+			t.Errorf("%s: %v", addr, !want)
+		}
+	}
+}
+
+// What was allocated with credentials stays when they have ended.
+func TestLongCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &Relay{secret: secret("a secret of the tests"), book: newBook(10, 10, 0)}
+		from := &net.UDPAddr{IP: net.IPv4(8, 8, 8, 8), Port: 1234}
+		c := r.Credentials()
+		try := func(user string, m stun.Method) bool {
+			_, _, ok := r.authenticate(&turn.RequestAttributes{Username: user, SrcAddr: from, Method: m})
+			return ok
+		}
+		time.Sleep(Lifetime - time.Second)
+		if !try(c.User, stun.MethodAllocate) {
+			t.Error("ended before its time")
+		}
+		at := netip.MustParseAddrPort("203.0.113.5:5000")
+		a := r.book.enter(clientAt(from), c.User, at)
+		time.Sleep(24 * time.Hour)
+		if try(c.User, stun.MethodAllocate) {
+			t.Error("credentials that have ended can allocate")
+		}
+		if !try(c.User, stun.MethodRefresh) || !try(c.User, stun.MethodChannelBind) {
+			t.Error("an allocation is lost with its credentials")
+		}
+		if try(sign(r, -1), stun.MethodRefresh) {
+			t.Error("others that have ended are good for it")
+		}
+		r.book.leave(a, at)
+		if try(c.User, stun.MethodRefresh) {
+			t.Error("good for what is gone")
+		}
+	})
+}
+
+func sign(r *Relay, hours int) string {
+	return r.secret.issue(time.Now().Add(time.Duration(hours)*time.Hour - Lifetime)).User
+}
+
+// A subscriber has a /64.
+func TestAddresses(t *testing.T) {
+	b := newBook(100, 1, 0)
+	at := func(s string) client { return client{"udp", netip.MustParseAddrPort(s)} }
+	port := uint16(1000)
+	for _, c := range []struct {
+		from string
+		ok   bool
+	}{
+		{"1.2.3.4:1", true}, {"1.2.3.4:2", false}, {"1.2.3.5:1", true},
+		{"[2600::1]:1", true}, {"[2600::2]:1", false}, {"[2600:0:0:1::1]:1", true},
+	} {
+		port++
+		if got := b.enter(at(c.from), "", netip.AddrPortFrom(netip.MustParseAddr("203.0.113.5"), port)); (got != nil) != c.ok {
+			t.Errorf("%s: %v", c.from, got)
+		}
+	}
+	b.close()
+	if b.room(at("9.9.9.9:1")) {
+		t.Error("there is room where it is closed")
+	}
+}
+
+func TestFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFlood()
+		loud, other := netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("8.8.4.4")
+		for range 2 {
+			passed := 0
+			for range 1000 {
+				if f.pass(loud) {
+					passed++
+				}
+			}
+			if passed != strangerRate {
+				t.Errorf("%d passed", passed)
+			}
+			time.Sleep(time.Second)
+		}
+		// Two may share a slot, though not for long.
+		for range strangerRate {
+			f.pass(loud)
+		}
+		for i := 0; !f.pass(other); i++ {
+			if i == 10 {
+				t.Fatal("one address takes from another")
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+func FuzzNext(f *testing.F) {
+	f.Add([]byte{0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{0x40, 0, 0xff, 0xff})
+	f.Add([]byte{0, 1, 0xff, 0xec, 0x21, 0x12, 0xA4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		n, err := next(bufio.NewReaderSize(bytes.NewReader(data), maxMessage))
+		if err == nil && (n < 4 || n%4 != 0 || n > 1<<16+4+headerSize) {
+			t.Errorf("%d bytes", n)
+		}
+		plausible(data)
+	})
+}

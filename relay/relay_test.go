@@ -1,0 +1,519 @@
+package relay_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pion/stun/v4"
+	"github.com/pion/turn/v5"
+
+	"github.com/starling-p2p/starling/relay"
+)
+
+// world is a relay, and where it listens.
+type world struct {
+	*relay.Relay
+	t  *testing.T
+	at string
+}
+
+func options() relay.Options {
+	return relay.Options{
+		MaxAllocations: 10, MaxPerAddress: 10, Rate: 1e9, TotalRate: 1e9,
+		Secret: []byte("a secret of the tests"), Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// listen runs a relay on a free port of this machine, TCP included.
+func listen(t *testing.T, o relay.Options) *world {
+	t.Helper()
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Addr = l.Addr().(*net.TCPAddr).AddrPort()
+		r, err := relay.Listen(o)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			_ = l.Close()
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		accepted := make(chan struct{})
+		go func() {
+			defer close(accepted)
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				r.Serve(conn)
+			}
+		}()
+		t.Cleanup(func() {
+			_ = l.Close()
+			_ = r.Close()
+			<-accepted
+		})
+		return &world{r, t, l.Addr().String()}
+	}
+}
+
+// client is one that may allocate, by "udp" or "tcp".
+func (w *world) client(network string, c relay.Credentials) *turn.Client {
+	w.t.Helper()
+	var conn net.PacketConn
+	var err error
+	if network == "tcp" {
+		stream, e := net.Dial("tcp", w.at)
+		if e != nil {
+			w.t.Fatal(e)
+		}
+		conn = turn.NewSTUNConn(stream)
+	} else if conn, err = net.ListenPacket("udp4", "127.0.0.1:0"); err != nil {
+		w.t.Fatal(err)
+	}
+	client, err := turn.NewClient(&turn.ClientConfig{STUNServerAddr: w.at, TURNServerAddr: w.at, Username: c.User, Password: c.Password, Conn: conn})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := client.Listen(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		client.Close()
+		_ = conn.Close()
+	})
+	return client
+}
+
+func (w *world) allocate(network string) net.PacketConn {
+	w.t.Helper()
+	conn, err := w.client(network, w.Credentials()).Allocate()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// until waits for what the relay counts.
+func (w *world) until(what string, is func(relay.Stats) bool) {
+	w.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !is(w.Stats()); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("%s: never; %+v", what, w.Stats())
+		}
+	}
+}
+
+// carry sends from one end to the other until it arrives: datagrams may be lost, and the first may come before the
+// other end has permitted them.
+func carry(t *testing.T, from, to net.PacketConn, text string) {
+	t.Helper()
+	buffer := make([]byte, 2048)
+	for range 100 {
+		if _, err := from.WriteTo([]byte(text), to.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		_ = to.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+		for {
+			n, sender, err := to.ReadFrom(buffer)
+			if err != nil {
+				break
+			}
+			if string(buffer[:n]) != text {
+				continue
+			}
+			if sender.String() != from.LocalAddr().String() {
+				t.Fatalf("it came from %v, not from %v", sender, from.LocalAddr())
+			}
+			return
+		}
+	}
+	t.Fatalf("%q did not arrive", text)
+}
+
+// Two clients reach each other through the relay's own address, be that one of this machine or of a NAT before it.
+func TestTwoClients(t *testing.T) {
+	for _, c := range []struct{ public, one, other string }{
+		{"", "udp", "udp"},
+		{"203.0.113.5", "udp", "udp"},
+		{"203.0.113.5", "tcp", "udp"},
+		{"203.0.113.5", "tcp", "tcp"},
+	} {
+		t.Run(c.public+" "+c.one+" "+c.other, func(t *testing.T) {
+			o := options()
+			want := "127.0.0.1"
+			if c.public != "" {
+				o.Public, want = []netip.Addr{netip.MustParseAddr(c.public)}, c.public
+			}
+			w := listen(t, o)
+			a, b := w.allocate(c.one), w.allocate(c.other)
+			if host, _, _ := net.SplitHostPort(a.LocalAddr().String()); host != want {
+				t.Fatalf("relayed at %s, not at %s", host, want)
+			}
+			// The first ones go by indications; channels take over.
+			_, _ = b.WriteTo([]byte("permit"), a.LocalAddr())
+			for i := range 20 {
+				carry(t, a, b, fmt.Sprint("there ", i))
+				carry(t, b, a, fmt.Sprint("back ", i))
+			}
+			s := w.Stats()
+			if s.Allocations != 2 || s.ToPeers == 0 || s.ToClients == 0 || s.Refused != (relay.Refused{}) {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+func TestEnds(t *testing.T) {
+	w := listen(t, options())
+	a := w.allocate("udp")
+	w.allocate("tcp")
+	if s := w.Stats(); s.Allocations != 2 || s.Streams != 1 {
+		t.Errorf("%+v", s)
+	}
+	_ = a.Close()
+	w.until("one allocation fewer", func(s relay.Stats) bool { return s.Allocations == 1 })
+	_ = w.Close()
+	if s := w.Stats(); s.Allocations != 0 || s.Streams != 0 {
+		t.Errorf("after closing: %+v", s)
+	}
+	_ = w.Close()
+}
+
+func sign(secret, user string) relay.Credentials {
+	mac := hmac.New(sha1.New, []byte(secret))
+	mac.Write([]byte(user))
+	return relay.Credentials{User: user, Password: base64.StdEncoding.EncodeToString(mac.Sum(nil))}
+}
+
+func TestCredentials(t *testing.T) {
+	w := listen(t, options())
+	other := listen(t, options())
+	secret := string(options().Secret)
+	hour := func(hours int, rest string) string {
+		return fmt.Sprint(time.Now().Add(time.Duration(hours)*time.Hour).Unix(), rest)
+	}
+	for _, c := range []struct {
+		name string
+		relay.Credentials
+		ok bool
+	}{
+		{"given", w.Credentials(), true},
+		{"another server's with the same secret", other.Credentials(), true},
+		{"made by somebody else who knows the secret", sign(secret, hour(1, ":somebody")), true},
+		{"ended", sign(secret, hour(-1, ":somebody")), false},
+		{"wrong secret", sign("another", hour(1, ":somebody")), false},
+		{"no password", relay.Credentials{User: hour(1, ":somebody"), Password: "guess"}, false},
+		{"later than signed", relay.Credentials{User: hour(2, ":somebody"), Password: sign(secret, hour(1, ":somebody")).Password}, false},
+		{"no time", sign(secret, "somebody"), false},
+		{"no name", sign(secret, hour(1, ":")), false},
+		{"negative time", sign(secret, "-1:somebody"), false},
+		{"a time beyond all bounds", sign(secret, "99999999999999999999:somebody"), false},
+		{"too long", sign(secret, hour(1, ":"+strings.Repeat("a", 200))), false},
+	} {
+		before := w.Stats().Refused.Credentials
+		conn, err := w.client("udp", c.Credentials).Allocate()
+		if err == nil {
+			_ = conn.Close()
+		}
+		if (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if refused := w.Stats().Refused.Credentials > before; refused == c.ok {
+			t.Errorf("%s: counted as refused: %v", c.name, refused)
+		}
+	}
+}
+
+func TestQuotas(t *testing.T) {
+	for _, c := range []struct{ all, each int }{{2, 10}, {10, 2}} {
+		o := options()
+		o.MaxAllocations, o.MaxPerAddress = c.all, c.each
+		w := listen(t, o)
+		first := w.allocate("udp")
+		w.allocate("tcp")
+		if _, err := w.client("udp", w.Credentials()).Allocate(); err == nil || !strings.Contains(err.Error(), "486") {
+			t.Errorf("%+v: the third: %v", c, err)
+		}
+		if n := w.Stats().Refused.Quota; n != 1 {
+			t.Errorf("%+v: %d refused", c, n)
+		}
+		_ = first.Close()
+		w.until("room", func(s relay.Stats) bool { return s.Allocations == 1 })
+		w.allocate("udp")
+	}
+}
+
+// One client may not have as many peers as it likes.
+func TestPeersOfOneAllocation(t *testing.T) {
+	w := listen(t, options())
+	client := w.client("udp", w.Credentials())
+	conn, err := client.Allocate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	for i := range 70 {
+		err := client.CreatePermission(&net.UDPAddr{IP: net.IPv4(8, 8, 8, byte(i)), Port: 1})
+		if (err == nil) != (i < 64) {
+			t.Fatalf("peer %d: %v", i, err)
+		}
+	}
+	if err := client.CreatePermission(&net.UDPAddr{IP: net.IPv4(8, 8, 8, 1), Port: 1}); err != nil {
+		t.Errorf("one that is known already: %v", err)
+	}
+}
+
+func TestForbiddenPeers(t *testing.T) {
+	w := listen(t, options())
+	client := w.client("udp", w.Credentials())
+	conn, err := client.Allocate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	for _, ip := range []string{"10.0.0.1", "127.0.0.2", "169.254.169.254", "0.0.0.0", "224.0.0.1"} {
+		if err := client.CreatePermission(&net.UDPAddr{IP: net.ParseIP(ip), Port: 53}); err == nil {
+			t.Errorf("%s is permitted", ip)
+		}
+	}
+	if n := w.Stats().Refused.Peer; n != 5 {
+		t.Errorf("%d refused", n)
+	}
+
+	// The relay's own address is permitted, but nothing else that listens there is reached.
+	service, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = service.Close() }()
+	if _, err := conn.WriteTo([]byte("hello"), service.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+	w.until("refused", func(s relay.Stats) bool { return s.Refused.Peer > 5 })
+	if s := w.Stats(); s.ToPeers != 0 {
+		t.Errorf("%d bytes reached it", s.ToPeers)
+	}
+}
+
+func TestPrivate(t *testing.T) {
+	o := options()
+	o.Private = true
+	w := listen(t, o)
+	conn := w.allocate("udp")
+	service, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = service.Close() }()
+	carry(t, conn, service, "there")
+	carry(t, service, conn, "back")
+}
+
+// Beyond its rate an allocation loses datagrams.
+func TestRate(t *testing.T) {
+	for _, c := range []struct{ each, all int }{{1, 0}, {0, 1}} {
+		o := options()
+		o.Rate, o.TotalRate = c.each, c.all
+		w := listen(t, o)
+		a, b := w.allocate("udp"), w.allocate("udp")
+		_, _ = b.WriteTo(make([]byte, 1000), a.LocalAddr())
+		for w.Stats().Refused.Rate == 0 {
+			if _, err := a.WriteTo(make([]byte, 1000), b.LocalAddr()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// What was saved up, for each of two, and a little for the time that passes.
+		if s := w.Stats(); s.ToPeers > 3*(1<<16) {
+			t.Errorf("%+v: %d bytes passed", c, s.ToPeers)
+		}
+	}
+}
+
+// raw sends datagrams that are not answered, then one that is, and returns the first answer that comes: answers to
+// those before would have come first.
+func (w *world) raw(unanswered [][]byte, question []byte) []byte {
+	w.t.Helper()
+	conn, err := net.Dial("udp4", w.at)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	for _, p := range append(unanswered, question) {
+		if _, err := conn.Write(p); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	answer := make([]byte, 2048)
+	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	n, err := conn.Read(answer)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return answer[:n]
+}
+
+// What strangers send gets no answer, or a small one.
+func TestStrangers(t *testing.T) {
+	w := listen(t, options())
+	binding := stun.MustBuild(stun.TransactionID, stun.BindingRequest)
+	long := append([]byte(nil), binding.Raw...)
+	long[3] = 4
+	answered := stun.MustBuild(stun.TransactionID, stun.BindingSuccess)
+	answer := w.raw([][]byte{
+		{}, {0}, {0x40}, []byte("GET / HTTP/1.1\r\n\r\n"), {0x40, 0, 0, 4, 1, 2, 3, 4}, make([]byte, 1500), long, answered.Raw,
+	}, binding.Raw)
+	got := &stun.Message{Raw: answer}
+	if err := got.Decode(); err != nil || got.TransactionID != binding.TransactionID {
+		t.Errorf("%x: %v", answer, err)
+	}
+	var mapped stun.XORMappedAddress
+	if err := mapped.GetFrom(got); err != nil || mapped.IP.String() != "127.0.0.1" {
+		t.Errorf("%v: %v", mapped, err)
+	}
+	if len(answer) > 40 {
+		t.Errorf("%d bytes for %d", len(answer), len(binding.Raw))
+	}
+	if n := w.Stats().Refused.Malformed; n != 5 {
+		t.Errorf("%d malformed", n)
+	}
+
+	allocate := stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodAllocate, stun.ClassRequest),
+		stun.RawAttribute{Type: stun.AttrRequestedTransport, Length: 4, Value: []byte{17, 0, 0, 0}})
+	answer = w.raw(nil, allocate.Raw)
+	var code stun.ErrorCodeAttribute
+	got = &stun.Message{Raw: answer}
+	if err := errors.Join(got.Decode(), code.GetFrom(got)); err != nil || code.Code != stun.CodeUnauthorized || len(answer) > 80 {
+		t.Errorf("%d bytes, %v, %v", len(answer), code, err)
+	}
+
+	c := w.Credentials()
+	stale := stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodAllocate, stun.ClassRequest),
+		stun.RawAttribute{Type: stun.AttrRequestedTransport, Length: 4, Value: []byte{17, 0, 0, 0}},
+		stun.NewUsername(c.User), stun.NewRealm("starling"), stun.NewNonce("of my own"),
+		stun.NewLongTermIntegrity(c.User, "starling", c.Password))
+	answer = w.raw(nil, stale.Raw)
+	got = &stun.Message{Raw: answer}
+	if err := errors.Join(got.Decode(), code.GetFrom(got)); err != nil || code.Code != stun.CodeStaleNonce || len(answer) > 80 {
+		t.Errorf("%d bytes, %v, %v", len(answer), code, err)
+	}
+}
+
+// On TCP a length that cannot be ends the connection, and one that is too long is left out.
+func TestStreams(t *testing.T) {
+	w := listen(t, options())
+	binding := stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw
+	tooLong := append([]byte{0, 1, 0x40, 0}, binding[4:]...)
+	tooLong = append(tooLong, make([]byte, 0x4000)...)
+	for _, c := range []struct {
+		name    string
+		sent    []byte
+		answers int
+	}{
+		{"whole", binding, 1},
+		{"several at once", append(append([]byte(nil), binding...), binding...), 2},
+		{"after small ChannelData", append([]byte{0x40, 0, 0, 1, 9, 0, 0, 0}, binding...), 1},
+		{"after empty ChannelData", append([]byte{0x40, 0, 0, 0}, binding...), 1},
+		{"after one that is too long", append(tooLong, binding...), 1},
+		{"after ChannelData whose length wraps around", append(append([]byte{0x40, 0, 0xff, 0xff}, make([]byte, 0x10000)...), binding...), 1},
+		{"a length that wraps around", append([]byte{0, 1, 0xff, 0xec}, binding[4:]...), 0},
+		{"no cookie", append([]byte{0, 1, 0, 0, 1, 2, 3, 4}, binding[8:]...), 0},
+		{"odd length", append([]byte{0, 1, 0, 1}, binding[4:]...), 0},
+		{"neither", append([]byte{0x80}, binding...), 0},
+	} {
+		conn, err := net.Dial("tcp", w.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		if _, err := conn.Write(c.sent); err != nil && c.answers > 0 {
+			t.Fatal(err)
+		}
+		_ = conn.(*net.TCPConn).CloseWrite()
+		got, err := io.ReadAll(conn)
+		if err != nil && !errors.Is(err, syscall.ECONNRESET) || len(got) != 40*c.answers {
+			t.Errorf("%s: %d bytes, %v", c.name, len(got), err)
+		}
+		_ = conn.Close()
+	}
+	w.until("none left", func(s relay.Stats) bool { return s.Streams == 0 })
+}
+
+// RFC 5769: what others have computed.
+func TestRFC5769(t *testing.T) {
+	decode := func(s string) *stun.Message {
+		raw, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &stun.Message{Raw: raw}
+		if err := m.Decode(); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	// 2.1: a request, answered whatever else it says.
+	request := decode(`000100582112a442b7e7a701bc34d686fa87dfae 802200105354554e207465737420636c69656e74
+		002400046e0001ff 80290008932ff9b151263b36 000600096576746a3a68367659202020
+		000800149aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a2 80280004e57a3bcf`)
+	w := listen(t, options())
+	answer := &stun.Message{Raw: w.raw(nil, request.Raw)}
+	if err := answer.Decode(); err != nil || answer.Type != stun.BindingSuccess || answer.TransactionID != request.TransactionID {
+		t.Errorf("%v: %v", answer, err)
+	}
+	if err := stun.Fingerprint.Check(answer); err != nil {
+		t.Error(err)
+	}
+	// 2.4: the key of long-term credentials.
+	long := decode(`000100602112a44278ad3433c6ad72c029da412e 00060012e3839ee38388e383aae38383e382afe382b90000
+		0015001c662f2f3439396b39353464364f4c33346f4c394653547679363473 41 0014000b6578616d706c652e6f726700
+		00080014f67024656dd64a3e02b8e0712e85c9a28ca89666`)
+	key := turn.GenerateAuthKey("\u30DE\u30C8\u30EA\u30C3\u30AF\u30B9", "example.org", "TheMatrIX")
+	if err := stun.MessageIntegrity(key).Check(long); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	busy, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = busy.Close() }()
+	o := options()
+	o.Addr = busy.LocalAddr().(*net.UDPAddr).AddrPort()
+	if _, err := relay.Listen(o); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Error(err)
+	}
+}
+
+// Others' datagrams on the same port.
+type echo struct{}
+
+func (echo) Match(p []byte) bool                             { return string(p) == "knock" }
+func (echo) Answer(to, p []byte, from netip.AddrPort) []byte { return append(to, "who is there?"...) }
+
+func TestAlso(t *testing.T) {
+	w := listen(t, options())
+	w.Also(echo{})
+	if got := string(w.raw([][]byte{[]byte("knack")}, []byte("knock"))); got != "who is there?" {
+		t.Errorf("%q", got)
+	}
+}
