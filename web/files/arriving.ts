@@ -111,7 +111,9 @@ export class Arriving extends Emitter<{ change: void }> {
         arrival.memo = true
         return move()
       }
-      const parcel = await this.#row(arrival, torrent)
+      const { parcel, fresh } = await this.#row(arrival, torrent)
+      // Its card may come a moment later than its files.
+      torrent.on('card', () => fresh && !arrival.memo && isMemo(torrent) && void this.#handOver(arrival, parcel))
       if (!parcel.from!.whole && !torrent.state.done) await this.#decide(arrival, torrent)
       else await this.fetch(arrival)
       await torrent.done
@@ -132,7 +134,15 @@ export class Arriving extends Emitter<{ change: void }> {
     arrival.emit('change', undefined)
   }
 
-  async #row(arrival: Arrival, torrent: Torrent): Promise<Parcel> {
+  /** It turned out to be a memo. */
+  async #handOver(arrival: Arrival, { id }: Parcel): Promise<void> {
+    arrival.memo = true
+    arrival.parcel = undefined
+    await this.#parcels.discard(id)
+    arrival.emit('change', undefined)
+  }
+
+  async #row(arrival: Arrival, torrent: Torrent): Promise<{ parcel: Parcel; fresh: boolean }> {
     const { infoHash, name, length: size, files } = torrent
     const all = await this.#parcels.db.parcels()
     const known = all.find(({ from }) => from?.infoHash === infoHash)
@@ -148,7 +158,7 @@ export class Arriving extends Emitter<{ change: void }> {
     arrival.parcel = parcel.id
     if (!known) await this.#parcels.add(parcel)
     else if (known.deleted) await this.#parcels.restore(known.id)
-    return parcel
+    return { parcel, fresh: !known }
   }
 }
 

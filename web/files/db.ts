@@ -2,14 +2,20 @@
  * Rows of parcels, and copies of what was sent:
  *
  *   parcels  rows, small
- *   copies   the files themselves, by the parcel's id; each named by its path
+ *   copies   the files themselves, by the parcel's id: all in one blob, as thousands of them would take minutes
  */
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
 import type { Parcel } from './parcel.ts'
 
+interface Copy {
+  whole: Blob
+  /** In order. */
+  files: { path: string; size: number; type: string; lastModified: number }[]
+}
+
 interface Schema extends DBSchema {
   parcels: { key: string; value: Parcel }
-  copies: { key: string; value: File[] }
+  copies: { key: string; value: Copy }
 }
 
 export class FilesDb {
@@ -51,17 +57,21 @@ export class FilesDb {
     await Promise.all([tx.objectStore('parcels').delete(id), tx.objectStore('copies').delete(id), tx.done])
   }
 
+  /** Each is named by its path. */
   async copy(id: string): Promise<File[] | undefined> {
-    return (await this.#db).get('copies', id)
+    const copy = await (await this.#db).get('copies', id)
+    let at = 0
+    return copy?.files.map(({ path, size, ...facts }) => new File([copy.whole.slice(at, (at += size))], path, facts))
   }
 
   /** Copies them, and says so in the row: both or neither. Nothing where the row is gone. */
-  async keep(id: string, files: File[]): Promise<void> {
+  async keep(id: string, files: readonly File[]): Promise<void> {
     const tx = (await this.#db).transaction(['parcels', 'copies'], 'readwrite')
     const parcel = await tx.objectStore('parcels').get(id)
     if (parcel?.sent) {
       const kept = { ...parcel, sent: { ...parcel.sent, kept: true } }
-      void tx.objectStore('copies').put(files, id).catch(() => {})
+      const facts = files.map(({ name: path, size, type, lastModified }) => ({ path, size, type, lastModified }))
+      void tx.objectStore('copies').put({ whole: new Blob([...files]), files: facts }, id).catch(() => {})
       void tx.objectStore('parcels').put(kept).catch(() => {})
     }
     await tx.done

@@ -17,6 +17,8 @@ export class Files {
   readonly arriving: Arriving
   readonly sending: Sending
   readonly savings = new Savings()
+  /** The parcels have been read, where the browser lets them. */
+  readonly ready: Promise<void>
   /** The browser gives this page no storage. */
   homeless: unknown
 
@@ -36,18 +38,16 @@ export class Files {
       busy: () => this.sending.busy || this.savings.all.length > 0,
       on: [this.sending, this.arriving, this.savings],
     })
-    void this.#begin()
+    this.ready = this.parcels.reload().catch((error: unknown) => {
+      this.homeless = error
+    })
+    void this.#begin().catch(reportError)
   }
 
   async #begin(): Promise<void> {
-    try {
-      await this.parcels.reload()
-      await this.parcels.purge()
-    } catch (error) {
-      this.homeless = error
-      this.parcels.emit('change', undefined)
-      return
-    }
+    await this.ready
+    if (this.homeless) return this.parcels.emit('change', undefined)
+    await this.parcels.purge()
     if (!this.parcels.all.length) return
     const resume = async () => {
       for (const { from } of this.parcels.all) if (from) this.arriving.open(from.link)

@@ -81,6 +81,12 @@ export class Parcels extends Emitter<ParcelsEvents> {
     }
   }
 
+  /** Takes away a row that should not have been; what belongs to it stays. */
+  async discard(id: string): Promise<void> {
+    await this.db.delete(id)
+    await this.changed()
+  }
+
   /** Reads again, and has the other tabs do so. */
   async changed(): Promise<void> {
     this.#others?.postMessage('changed')

@@ -163,7 +163,7 @@ export class Sending extends Emitter<{ change: void }> {
   async #keep({ id, size }: Parcel, files: readonly File[]): Promise<void> {
     try {
       if (!modest(size, await room())) return
-      await this.#parcels.db.keep(id, [...files])
+      await this.#parcels.db.keep(id, files)
       await this.#parcels.changed()
     } catch {
       // The browser had less room than it said, or the files changed: the page says that nothing is kept.

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Found } from '../engine/stream/protocol.ts'
 import { answerFile } from './files.ts'
 import type { Client, Clients, FetchEvent } from './scope.ts'
@@ -198,4 +198,34 @@ test('what is no file, and what is no reading', async () => {
   expect((await get({}, { path: `/~/${infoHash}/x/y` })).status).toBe(404)
   const response = await get({}, { method: 'POST' })
   expect([response.status, response.headers.get('Allow')]).toEqual([405, 'GET, HEAD'])
+})
+
+describe('a download that a page makes', () => {
+  const id = '0'.repeat(32)
+  const path = `/~/download/${id}/x.zip`
+  const download = { name: 'Holiday.zip', type: 'text/html', size: data.length }
+
+  test('is saved, whatever it says that it is', async () => {
+    tabs = [new Tab('a', 'silent'), new Tab('b', download)]
+    const response = await get({}, { path, clientId: '' })
+    expect(response.status).toBe(200)
+    expect(response.headers.get('Content-Type')).toBe('application/octet-stream')
+    expect(response.headers.get('Content-Disposition')).toBe("attachment; filename*=UTF-8''Holiday.zip")
+    expect(response.headers.get('Content-Length')).toBe('1000')
+    expect(await bytes(response)).toEqual(data)
+    expect(tabs.map(({ heard }) => heard[0])).toEqual(Array(2).fill({ type: 'starling:download', id }))
+    await vi.waitFor(() => expect(tabs[1]!.heard.at(-1)).toBe('release'))
+  })
+
+  test('of nothing', async () => {
+    tabs = [new Tab('a', { ...download, size: 0 })]
+    const response = await get({}, { path })
+    expect([response.status, (await bytes(response)).length]).toEqual([200, 0])
+    await vi.waitFor(() => expect(tabs[0]!.heard.at(-1)).toBe('release'))
+  })
+
+  test('which nobody makes leaves the page where it is', async () => {
+    tabs = []
+    expect((await get({}, { path })).status).toBe(204)
+  })
 })

@@ -5,7 +5,6 @@ import { bar } from '../../ui/parts.ts'
 import { ago, bytes } from '../../ui/words.ts'
 import type { Files } from '../files.ts'
 import { paths, type Parcel } from '../parcel.ts'
-import { sizeOf } from '../words.ts'
 
 /** Where files are sent from, and what is on this device. */
 class Home extends PageElement {
@@ -119,7 +118,7 @@ class Home extends PageElement {
   }
 
   #row(parcel: Parcel) {
-    const { id, name, added, sent, from } = parcel
+    const { id, name, size, added, sent, from } = parcel
     const here = this.#here(parcel)
     const [text, look] = this.#badge(parcel, here)
     return html`
@@ -128,7 +127,7 @@ class Home extends PageElement {
         <div class="row-text">
           <a class="row-title" href=${sent ? paths.sent(id) : paths.receive(from!.link)}>${name}</a>
           <p class="row-facts">
-            ${sizeOf(parcel)}
+            ${bytes(size)}
             <span aria-hidden="true">·</span>
             <time datetime=${new Date(added).toISOString()}>${ago(added, Date.now())}</time>
             <span class="badge ${look}">${text}</span>

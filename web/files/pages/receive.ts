@@ -50,11 +50,11 @@ class Receive extends PageElement {
 
   async #open(link: string): Promise<void> {
     const infoHash = infoHashOf(link)
-    const own = infoHash && this.files.parcels.of(infoHash).sent
-    const node = own && (await this.files.host.node())
+    await this.files.ready
+    const own = infoHash ? this.files.parcels.of(infoHash).sent : undefined
+    const here = own && (own.sent!.kept || (await this.files.host.node()).get(infoHash!)?.state.done)
     if (link !== this.#opened || !this.isConnected) return
-    if (own && node && node.get(infoHash)?.state.done)
-      return this.files.host.navigate(paths.sent(own.id), { replace: true })
+    if (own && here) return this.files.host.navigate(paths.sent(own.id), { replace: true })
     this.#watch(this.files.arriving.open(link))
   }
 

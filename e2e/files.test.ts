@@ -1,0 +1,263 @@
+/** Files between people: what a link shows, playing, saving and keeping them; sending some; and what goes wrong. */
+import { createHash, randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Page } from 'puppeteer-core'
+import { harness, until, type Kind, type Person, type Server } from './harness/index.ts'
+import { arrived, choose, chooseFilm, folder, givenLink, saver, send, unzip, write } from './files.kit.ts'
+import { accessible, makeMemo, press, reads, shareLink, text, titles } from './memos.kit.ts'
+
+const kit = harness()
+let server: Server
+
+beforeAll(async () => {
+  server = await kit.serve()
+})
+
+const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+const path = (page: Page): Promise<string> => page.evaluate(() => location.pathname)
+const visitor = (kind: Kind = 'chromium'): Promise<Person> => kit.person(kind)
+
+/** From the next page on, the browser asks to be sparing: anything above 50 MB is fetched and copied on demand only. */
+async function sparing(page: Page): Promise<void> {
+  await page.evaluateOnNewDocument(() => {
+    Object.defineProperty(navigator, 'connection', { value: { saveData: true } })
+  })
+}
+
+describe.each(['chromium', 'firefox'] as const)('to %s', (kind) => {
+  test('a private link: what it is, from whom it comes, saved byte for byte, kept, and deleted', async () => {
+    const ann = await visitor()
+    const { person: bob, saved } = await saver(kit, kind)
+    const [film] = await write(await folder(kit), { 'Holiday plans.zip': randomBytes(9_000_000) })
+    const link = await send(ann.page, server.origin, [film!])
+    expect(link).toMatch(/\/f#[0-9a-f]{40}\.[\w-]{22}$/)
+    await reads(ann.page, 'Nobody has it yet. Keep this page open')
+
+    await bob.page.goto(link)
+    const shown = await arrived(bob.page)
+    for (const words of ['A file for you', 'Holiday plans.zip', '9 MB', 'Only for those with the link', 'to pass it on'])
+      expect(shown).toContain(words)
+    await reads(ann.page, '1 other has all of it. You may close this page.')
+    await press(bob.page, 'Save')
+    expect(hash(await saved('Holiday plans.zip'))).toBe(hash(await readFile(film!)))
+    await reads(bob.page, 'is with your downloads')
+    expect(await bob.page.evaluate(() => location.href)).toBe(link)
+
+    // What was kept needs nobody else; and Bob passes it on.
+    await ann.page.close()
+    await bob.page.goto(`${server.origin}/files`)
+    await reads(bob.page, /On this device\s+9 MB/)
+    await press(bob.page, 'Holiday plans.zip', 'link')
+    await arrived(bob.page)
+    const carol = await visitor()
+    await carol.page.goto(link)
+    await arrived(carol.page)
+
+    await press(bob.page, 'Delete')
+    await press(bob.page, 'Undo')
+    await reads(bob.page, 'Received')
+    await press(bob.page, 'Delete Holiday plans.zip')
+    await press(bob.page, 'Close this message')
+    await until('it to be gone', async () => !(await text(bob.page)).includes('Received'))
+  })
+})
+
+test('a large film plays from anywhere while only that is fetched, until all of it is asked for', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await ann.page.goto(`${server.origin}/files`)
+  await chooseFilm(ann.page, 'Murmuration.webm', 300)
+  const link = await givenLink(ann.page)
+  await sparing(bob.page)
+  await bob.page.goto(link)
+  await reads(bob.page, 'Only what you play or save is fetched.')
+  await bob.page.waitForSelector('video')
+  const at = await bob.page.evaluate(async () => {
+    const video = document.querySelector('video')!
+    video.currentTime = 200
+    await new Promise((resolve) => (video.onseeked = resolve))
+    return [video.currentTime, Math.round(video.duration), video.videoWidth]
+  })
+  expect(at).toEqual([200, 300, 640])
+  const percent = Number(/(\d+) % here/.exec(await reads(bob.page, /\d+ % here/))?.[1])
+  expect(percent).toBeLessThan(80)
+  await press(bob.page, 'Get all of it')
+  await arrived(bob.page)
+})
+
+test('several files: some shown, hostile names as text, all saved as one archive', async () => {
+  const ann = await visitor()
+  const { person: bob, saved } = await saver(kit, 'chromium')
+  const svg = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+  const files = {
+    '<img src=x onerror=alert(1)>.txt': 'just words\n<b>not bold</b>',
+    '\u202egpj.exe': randomBytes(1000),
+    'CON': 'not a device',
+    'bird.svg': svg,
+    'evil.html': '<script>alert(2)</script>',
+    [`${'long '.repeat(40)}.bin`]: randomBytes(70_000),
+    'empty': '',
+  }
+  const from = await folder(kit)
+  const paths = await write(join(from, '"><script>alert(3)</script>'.replace('/', '∕')), files)
+  const link = await send(ann.page, server.origin, [paths[0]!.slice(0, paths[0]!.lastIndexOf('/'))], 'folder')
+  await bob.page.goto(link)
+  const shown = await arrived(bob.page)
+  for (const words of ['7 files', '<img src=x onerror=alert(1)>', 'gpj.exe']) expect(shown.replaceAll('_', '<')).toContain(words.replaceAll('>', '<'))
+  expect(shown).not.toContain('\u202e')
+  expect(await bob.page.$('main img, main script')).toBe(null)
+
+  await (await bob.page.waitForSelector('aria/bird.svg[role="button"]'))!.click()
+  await reads(bob.page, svg, '.viewer')
+  await (await bob.page.waitForSelector('aria/evil.html[role="button"]'))!.click()
+  await reads(bob.page, '<script>alert(2)</script>', '.viewer')
+
+  await press(bob.page, 'Save all')
+  const name = await bob.page.$eval('h1', (title) => title.textContent)
+  const archive = unzip(await saved(`${name}.zip`))
+  expect([...archive.values()].map(hash).sort()).toEqual(Object.values(files).map((file) => hash(Buffer.from(file as string))).sort())
+  for (const path of archive.keys()) expect(path).not.toMatch(/[<>:"|?*\u202e]|(^|\/)(\.\.|CON)(\/|$)/)
+  await press(bob.page, 'Save bird.svg')
+  expect((await saved('bird.svg')).toString()).toBe(svg)
+})
+
+test('ten thousand files are listed, found and scrolled through with few on the page', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  const names = Array.from({ length: 10_000 }, (_, i) => `many/${Math.floor(i / 100)}/${i}.txt`)
+  const from = await folder(kit)
+  await write(from, Object.fromEntries(names.map((name) => [name, name])))
+  const link = await send(ann.page, server.origin, [join(from, 'many')], 'folder')
+  await bob.page.goto(link)
+  await reads(bob.page, '10,000 files')
+  const rows = () => bob.page.$$eval('.file-row', (rows) => rows.length)
+  expect(await rows()).toBeLessThan(100)
+  await bob.page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight))
+  await reads(bob.page, '9999.txt')
+  expect(await rows()).toBeLessThan(100)
+  const last = await bob.page.$eval('.file-row:last-child', (row) => [row.ariaSetSize ?? row.getAttribute('aria-setsize'), row.getAttribute('aria-posinset')])
+  expect(last).toEqual(['10000', '10000'])
+  await (await bob.page.waitForSelector('aria/Find a file[role="searchbox"]'))!.type('77/7742')
+  await until('one found', async () => (await rows()) === 1)
+  await (await bob.page.waitForSelector('aria/7742.txt[role="button"]'))!.click()
+  await reads(bob.page, 'many/77/7742.txt', '.viewer')
+})
+
+test('a public link is a plain torrent; links find their section, wherever they are opened', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await ann.allowMicrophone(server.origin)
+  const from = await folder(kit)
+  const [one] = await write(from, { 'for all.bin': randomBytes(300_000) })
+  await send(ann.page, server.origin, [one!])
+  await press(ann.page, 'Public link', 'radio')
+  const magnet = await ann.page.waitForSelector('aria/Magnet[role="textbox"]')
+  expect(await magnet!.evaluate((input) => (input as HTMLInputElement).value)).toMatch(/^magnet:\?xt=urn:btih:[0-9a-f]{40}&/)
+  const link = await givenLink(ann.page)
+  expect(link).toMatch(/\/f#[0-9a-f]{40}$/)
+  // As links of the engine have it.
+  await bob.page.goto(link.replace('/f#', '/m#'))
+  expect(await arrived(bob.page)).toContain('Public: anyone may fetch it')
+  expect(await bob.page.evaluate(() => location.href)).toBe(link)
+
+  await press(ann.page, 'Memos', 'link')
+  await makeMemo(ann.page, 'A memo')
+  const memo = await shareLink(ann.page)
+  await bob.page.goto(memo.replace('/m#', '/f#'))
+  await reads(bob.page, 'Saved')
+  await bob.page.goto(`${server.origin}/memos`)
+  await until('the memo', async () => (await titles(bob.page)).join() === 'A memo')
+})
+
+describe('after a reload', () => {
+  test('a link goes on by itself where a copy is kept, whatever section is shown', async () => {
+    const [ann, bob] = [await visitor(), await visitor()]
+    const [one] = await write(await folder(kit), { 'kept.bin': randomBytes(400_000) })
+    const link = await send(ann.page, server.origin, [one!])
+    await reads(ann.page, 'A copy is kept in this browser')
+    await ann.page.goto(`${server.origin}/memos`)
+    await bob.page.goto(link)
+    await arrived(bob.page)
+    // Whoever opens a link of their own sees what became of it.
+    await ann.page.goto(link)
+    await reads(ann.page, '1 other has all of it')
+    expect(await path(ann.page)).toMatch(/^\/files\/[\w-]+$/)
+  })
+
+  test('without a copy the page says so, and takes the same files again, but no others', async () => {
+    const [ann, bob] = [await visitor(), await visitor()]
+    await ann.page.evaluateOnNewDocument(() => {
+      navigator.storage.estimate = async () => ({ quota: 1e9, usage: 1e9 - 1000 })
+    })
+    const [same, other] = await write(await folder(kit), { 'a.bin': randomBytes(5_000), 'b.bin': randomBytes(6_000) })
+    const link = await send(ann.page, server.origin, [same!])
+    await reads(ann.page, 'the link works as long as this page is open')
+    await ann.page.reload()
+    await reads(ann.page, 'The files are not at hand any more')
+    await choose(ann.page, [other!], 'again')
+    await reads(ann.page, 'These are not the same files')
+    await choose(ann.page, [same!], 'again')
+    await reads(ann.page, 'the link works as long as this page is open')
+    expect(await givenLink(ann.page)).toBe(link)
+    await bob.page.goto(link)
+    await arrived(bob.page)
+    expect(await text(bob.page)).toContain(basename(same!))
+  })
+})
+
+test('a link that leads nowhere says why, and what can be done', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  const [one] = await write(await folder(kit), { 'locked.bin': randomBytes(1000) })
+  const link = await send(ann.page, server.origin, [one!])
+  for (const rest of ['', 'abcdef0123', `${'a'.repeat(40)}.short`, link.split('#')[1]!.split('.')[0]!]) {
+    await bob.page.goto(`${server.origin}/f#${rest}`)
+    await reads(bob.page, 'This link is not complete')
+  }
+  await bob.page.goto(link.replace(/\.(.)/, (_, first: string) => (first === 'A' ? '.B' : '.A')))
+  await reads(bob.page, 'The key in this link is wrong')
+  await bob.page.goto(link)
+  await arrived(bob.page)
+
+  // As if nobody had come for longer than people wait in silence.
+  await bob.page.goto(`${server.origin}/f#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
+  await reads(bob.page, 'Looking for whoever has it')
+  await bob.page.evaluate(() => {
+    const now = Date.now
+    Date.now = () => now() + 16_000
+  })
+  await reads(bob.page, 'The sender’s page is closed or offline')
+})
+
+test('everybody can use it: axe finds nothing, and nothing is wider than a phone', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  const from = await folder(kit)
+  const paths = await write(from, {
+    [`${'AnExtraordinarilyLongNameWithoutAnyGaps'.repeat(3)}.txt`]: 'words',
+    'b.txt': 'b',
+    ...Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`${i}.bin`, String(i)])),
+  })
+  const fits = async (page: Page) => {
+    await accessible(page)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), page.url()).toBeLessThanOrEqual(0)
+  }
+  for (const person of [ann, bob]) await person.page.setViewport({ width: 360, height: 780 })
+  await ann.page.goto(`${server.origin}/files`)
+  await reads(ann.page, 'Choose files')
+  await fits(ann.page)
+  const link = await send(ann.page, server.origin, paths)
+  await reads(ann.page, 'A copy is kept')
+  await fits(ann.page)
+  await bob.page.goto(link)
+  await arrived(bob.page)
+  await fits(bob.page)
+  await (await bob.page.waitForSelector('button.file-name'))!.click()
+  await bob.page.waitForSelector('.viewer pre')
+  await press(bob.page, 'Share')
+  await bob.page.waitForSelector('aria/Copy link[role="button"]')
+  await fits(bob.page)
+  await bob.page.keyboard.press('Escape')
+  await bob.page.setViewport({ width: 1280, height: 800 })
+  await fits(bob.page)
+  await bob.page.goto(`${server.origin}/files`)
+  await reads(bob.page, 'On this device')
+  await fits(bob.page)
+})

@@ -1,0 +1,52 @@
+import 'fake-indexeddb/auto'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { FilesDb } from './db.ts'
+import type { Parcel } from './parcel.ts'
+import { Parcels, undoTime } from './parcels.ts'
+
+let name = 0
+let parcels: Parcels
+const purged: string[] = []
+
+const parcel = (id: string, more: Partial<Parcel> = {}): Parcel => ({ id, name: id, size: 1, count: 1, added: 1, ...more })
+const sent = { private: { infoHash: 'a'.repeat(40), link: '' }, kept: false }
+const from = { infoHash: 'b'.repeat(40), link: '', whole: true, done: false }
+
+beforeEach(() => {
+  parcels = new Parcels(new FilesDb(`files ${name++}`))
+  purged.length = 0
+  parcels.on('purged', ({ id }) => purged.push(id))
+})
+afterEach(() => parcels.db.close())
+
+it('lists the newest first, and finds one by what it is known under', async () => {
+  await parcels.add(parcel('old', { sent }))
+  await parcels.add(parcel('new', { added: 2, from }))
+  expect(parcels.all.map(({ id }) => id)).toEqual(['new', 'old'])
+  expect([parcels.of('a'.repeat(40)).sent?.id, parcels.of('b'.repeat(40)).from?.id]).toEqual(['old', 'new'])
+  expect(parcels.of('c'.repeat(40))).toEqual({ from: undefined, sent: undefined })
+})
+
+it('keeps a copy and says so, both or neither', async () => {
+  await parcels.add(parcel('a', { sent }))
+  await parcels.db.keep('a', [new File([], 'empty'), new File(['hello'], 'folder/a.txt', { type: 'text/plain' })])
+  await parcels.reload()
+  expect(parcels.get('a')!.sent!.kept).toBe(true)
+  const [empty, file, ...more] = (await parcels.db.copy('a'))!
+  expect([empty!.size, file!.name, file!.type, await file!.text(), more]).toEqual([0, 'folder/a.txt', 'text/plain', 'hello', []])
+  await parcels.db.keep('gone', [new File([''], 'a')])
+  expect(await parcels.db.copy('gone')).toBe(undefined)
+})
+
+it('what is deleted can be brought back, and goes for good with its copy when nobody offers that any more', async () => {
+  await parcels.add(parcel('a', { sent }))
+  await parcels.db.keep('a', [new File(['hello'], 'a')])
+  await parcels.remove('a')
+  expect(parcels.all).toEqual([])
+  await parcels.purge(undefined, Date.now() + undoTime)
+  await parcels.restore('a')
+  expect(parcels.get('a')).toBeDefined()
+  await parcels.remove('a')
+  await parcels.purge(undefined, Date.now() + 7 * undoTime)
+  expect([purged, await parcels.db.copy('a')]).toEqual([['a'], undefined])
+})
