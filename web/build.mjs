@@ -3,10 +3,11 @@
 //   assets/starling-*                what starling.js loads: the node, and what is needed only at times
 //   index.html, assets/*             the app; names of assets carry a hash, so they may be cached for ever
 //   sw.js                            the service worker, with the list of what it precaches
+//   edge/edge.js, edge/*-*           what sites include, which the Go package edge serves; sw.js and owner.* beside it
 //   *.br, *.gz                       each of these precompressed
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -25,7 +26,7 @@ const common = { configFile: false, root: web, logLevel: 'warn', publicDir: fals
 const target = ['chrome111', 'firefox115', 'safari16.4']
 
 /** One entry, under a name without a hash; what it imports only when it must becomes files of their own, with one. */
-function module(entry, name, define = {}) {
+function module(entry, name, define = {}, chunks = 'assets/starling-[name]-[hash].js') {
   return build({
     ...common,
     define,
@@ -40,7 +41,7 @@ function module(entry, name, define = {}) {
       rolldownOptions: {
         preserveEntrySignatures: 'allow-extension',
         output: {
-          chunkFileNames: 'assets/starling-[name]-[hash].js',
+          chunkFileNames: chunks,
           minify: { compress: true, mangle: true, codegen: { removeWhitespace: true } },
         },
       },
@@ -115,6 +116,10 @@ await build({
 const precache = await precacheList()
 const version = createHash('sha256').update(JSON.stringify(precache)).digest('hex').slice(0, 12)
 await module('sw/index.ts', 'sw.js', { __PRECACHE__: JSON.stringify(precache), __VERSION__: JSON.stringify(version) })
+await module('edge/edge.ts', 'edge/edge.js', {}, 'edge/[name]-[hash].js')
+await module('edge/sw.ts', 'edge/sw.js')
+await module('edge/owner/owner.ts', 'edge/owner.js')
+for (const name of ['owner.html', 'owner.css']) await copyFile(join(web, 'edge/owner', name), join(out, 'edge', name))
 for (const file of await files(out)) if (/\.(js|css|html|svg|webmanifest|json)$/.test(file)) await compress(file)
 
 for (const name of await readdir(built)) if (name !== '.keep') await rm(join(built, name), { recursive: true, force: true })

@@ -5,6 +5,7 @@
 //	starling get        fetches what was shared (get.go)
 //	starling stream     serves it to a player on this machine (stream.go, local.go)
 //	starling info       says what it is (info.go)
+//	starling edge       a site whose visitors carry it (edge.go)
 //	starling version    which Starling this is (version.go)
 //
 // A command is a struct that kong fills from flags, from STARLING_… in the environment, and from the JSON file that
@@ -37,6 +38,7 @@ type commands struct {
 	Get     get          `cmd:"" help:"Fetch what was shared."`
 	Stream  stream       `cmd:"" help:"Play what was shared while it comes."`
 	Info    info         `cmd:"" help:"Say what a link leads to."`
+	Edge    edgeCmd      `cmd:"" help:"Serve a site whose visitors carry its images and videos."`
 	Version version      `cmd:"" help:"Print the version."`
 }
 

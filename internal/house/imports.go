@@ -15,6 +15,7 @@ const module = "github.com/starling-p2p/starling/"
 var goLayers = layers{
 	{"cmd/starling"},
 	{"internal/cli"},
+	{"edge"},
 	{"internal/httpd", "web", "peer"},
 	{"tracker/ws", "tracker/http", "tracker/udp", "rendezvous"},
 	{"tracker/gate"},

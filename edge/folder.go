@@ -1,0 +1,263 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// scanEach is how often a folder is looked at for what has changed: a few thousand files take some milliseconds.
+const scanEach = 2 * time.Second
+
+// The system's own table of types may lack these.
+var types = map[string]string{
+	".html": "text/html; charset=utf-8", ".htm": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
+	".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".json": "application/json",
+	".svg": "image/svg+xml", ".webp": "image/webp", ".avif": "image/avif", ".ico": "image/x-icon", ".jxl": "image/jxl",
+	".woff": "font/woff", ".woff2": "font/woff2", ".ttf": "font/ttf", ".otf": "font/otf",
+	".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg", ".mov": "video/quicktime",
+	".mp3": "audio/mpeg", ".m4a": "audio/mp4", ".ogg": "audio/ogg", ".oga": "audio/ogg", ".opus": "audio/ogg", ".wav": "audio/wav", ".flac": "audio/flac",
+	".pdf": "application/pdf", ".zip": "application/zip", ".gz": "application/gzip", ".epub": "application/epub+zip",
+	".webmanifest": "application/manifest+json", ".txt": "text/plain; charset=utf-8", ".wasm": "application/wasm",
+}
+
+func typeOf(name string) string {
+	ext := strings.ToLower(path.Ext(name))
+	if t := types[ext]; t != "" {
+		return t
+	}
+	if t := mime.TypeByExtension(ext); t != "" {
+		return t
+	}
+	return "application/octet-stream"
+}
+
+// folder is a site that lies on disk. Links that lead out of it are not followed, and hidden files are not served.
+type folder struct {
+	edge *Edge
+	root *os.Root
+	// release lets versions be made again: some file is about to be hashed.
+	release func()
+}
+
+// stamp tells whether a file has changed.
+type stamp struct {
+	size     int64
+	modified time.Time
+}
+
+func (s stamp) etag() string {
+	return `"` + strconv.FormatInt(s.modified.UnixNano(), 36) + "-" + strconv.FormatInt(s.size, 36) + `"`
+}
+
+// Folder serves the files below dir, with everything of the edge. It knows of changes without being asked, within a few
+// seconds. Call it once, in place of Handler.
+func (e *Edge) Folder(dir string) (http.Handler, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening the site's folder: %w", err)
+	}
+	f := &folder{edge: e, root: root}
+	e.run(f.watch)
+	return e.mount(f), nil
+}
+
+func hidden(p string) bool {
+	return (strings.Contains(p, "/.") && !strings.HasPrefix(p, "/.well-known/")) || strings.Contains(p, "\x00")
+}
+
+func (f *folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "Only GET and HEAD work here.", http.StatusMethodNotAllowed)
+		return
+	}
+	clean := path.Clean("/" + r.URL.Path)
+	if hidden(clean) {
+		f.missing(w, r)
+		return
+	}
+	file, info, err := f.open(clean)
+	if err == nil && info.IsDir() {
+		_ = file.Close()
+		if !strings.HasSuffix(r.URL.Path, "/") {
+			// Not to another host, whatever the path looks like.
+			http.Redirect(w, r, (path.Base(clean))+"/", http.StatusMovedPermanently)
+			return
+		}
+		clean = path.Join(clean, "index.html")
+		file, info, err = f.open(clean)
+	}
+	if err != nil || !info.Mode().IsRegular() {
+		if err == nil {
+			_ = file.Close()
+		}
+		f.missing(w, r)
+		return
+	}
+	defer file.Close()
+	h := w.Header()
+	h.Set("Content-Type", typeOf(clean))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("ETag", stamp{info.Size(), info.ModTime()}.etag())
+	h.Set("Cache-Control", "no-cache")
+	m := f.edge.stats.meter(w, f.edge.library.get(clean) != nil)
+	http.ServeContent(m, r, "", info.ModTime(), file)
+}
+
+func (f *folder) open(clean string) (*os.File, fs.FileInfo, error) {
+	name := strings.TrimPrefix(clean, "/")
+	if name == "" {
+		name = "."
+	}
+	file, err := f.root.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		_ = file.Close()
+	}
+	return file, info, err
+}
+
+// missing shows the site's own 404.html.
+func (f *folder) missing(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if file, info, err := f.open("/404.html"); err == nil {
+		defer file.Close()
+		if info.Mode().IsRegular() {
+			w.Header().Set("Content-Type", typeOf("404.html"))
+			w.WriteHeader(http.StatusNotFound)
+			if r.Method == http.MethodGet {
+				_, _ = io.Copy(w, file) // a client that has gone is no concern of ours
+			}
+			return
+		}
+	}
+	http.Error(w, "There is nothing here.", http.StatusNotFound)
+}
+
+func (f *folder) watch(ctx context.Context) {
+	defer f.root.Close()
+	tick := time.NewTicker(scanEach)
+	defer tick.Stop()
+	for first := true; ; first = false {
+		if err := f.scan(ctx, first); err != nil && ctx.Err() == nil {
+			f.edge.log.Warn("the site's folder cannot be looked at", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// scan brings the library up to date. What changed a moment ago may still be being written and is left out until the next
+// scan; at the start all is taken as it is.
+func (f *folder) scan(ctx context.Context, first bool) error {
+	e := f.edge
+	there := map[string]stamp{}
+	err := fs.WalkDir(f.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return nil // it has just gone, or is not for us
+		}
+		p := "/" + name
+		if name != "." && hidden(p) {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !d.Type().IsRegular() || !e.options.Site.wants(kindOf(typeOf(name))) || excluded(e.options.Exclude, p) {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil || info.Size() == 0 || info.Size() > largest || len(there) >= maxAssets {
+			return nil
+		}
+		there[p] = stamp{info.Size(), info.ModTime()}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	defer e.library.hold()()
+	var wait bool
+	for _, a := range e.library.all() {
+		if s, ok := there[a.Path]; !ok || s.etag() != a.ETag {
+			e.library.drop(a.Path)
+		}
+	}
+	for p, s := range there {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case e.library.get(p) != nil || e.library.recall(p, s.size, s.etag(), ""):
+			continue
+		case !first && time.Since(s.modified) < scanEach/2:
+			wait = true
+			continue
+		}
+		if a, err := f.hash(ctx, p, s); err == nil {
+			e.library.add(a)
+		} else if errors.Is(err, errChanged) {
+			wait = true
+		} else if !errors.Is(err, fs.ErrNotExist) && ctx.Err() == nil {
+			e.log.Warn("a file cannot be read", "path", p, "error", err)
+		}
+	}
+	if f.release != nil {
+		f.release()
+		f.release = nil
+	}
+	if wait {
+		f.release = e.library.hold()
+	}
+	return nil
+}
+
+func (f *folder) hash(ctx context.Context, p string, s stamp) (*asset, error) {
+	file, info, err := f.open(p)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if (stamp{info.Size(), info.ModTime()}) != s {
+		return nil, errChanged
+	}
+	a, err := hashAll(asset{Path: p, Size: s.size, Type: typeOf(p), ETag: s.etag()}, reader{ctx, file})
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err != nil || (stamp{info.Size(), info.ModTime()}) != s {
+		return nil, errChanged
+	}
+	return a, nil
+}
+
+// reader ends with its context.
+type reader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}

@@ -1,0 +1,286 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/starling-p2p/starling/tracker"
+)
+
+const (
+	// maxAssets bounds what strangers can make an edge remember by asking for paths that a site answers.
+	maxAssets = 100_000
+	// oldVersions are so many whose torrents visitors may still be in.
+	oldVersions = 16
+	// settle is how long nothing may have changed before a version is made; the longer ago the last change, the longer, up
+	// to slowest, for each version is a new swarm.
+	settle  = 500 * time.Millisecond
+	slowest = time.Minute
+	// longestHold is how long a version waits for what is being hashed.
+	longestHold = 10 * time.Second
+	saveEach    = 5 * time.Second
+)
+
+// library is what is known of the site: assets by path, and the version that is made of them.
+type library struct {
+	path string
+	keep bool
+	log  *slog.Logger
+
+	mu      sync.RWMutex
+	assets  map[string]*asset
+	known   map[string]*asset // of the cache: not yet seen on the site since the start
+	version atomic.Pointer[version]
+	// swarms are the torrents of this version and of some before.
+	swarms map[tracker.InfoHash]*torrent
+	recent []*version
+	// added and changed are when something last did, since the version was made; zero when nothing has.
+	added, changed time.Time
+	dirty          bool
+	wake           chan struct{}
+	held           atomic.Int32
+	since          time.Time // of the first change that no version has
+	// delay is what an addition waits for a version.
+	delay time.Duration
+}
+
+func newLibrary(path string, keep bool, log *slog.Logger) *library {
+	l := &library{
+		path: path, keep: keep, log: log, delay: settle,
+		assets: map[string]*asset{}, known: map[string]*asset{}, swarms: map[tracker.InfoHash]*torrent{}, wake: make(chan struct{}, 1),
+	}
+	l.version.Store(newVersion(nil))
+	if !keep {
+		return l
+	}
+	var kept []*asset
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, &kept)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("the kept hashes cannot be read; assets are hashed again", "file", path, "error", err)
+	}
+	for _, a := range kept {
+		if a != nil && a.sound() && len(l.known) < maxAssets {
+			l.known[a.Path] = a
+		}
+	}
+	return l
+}
+
+// get returns what is known of a path now.
+func (l *library) get(path string) *asset {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.assets[path]
+}
+
+// recall takes an asset over from before the restart, where its size and validators are the same still.
+func (l *library) recall(path string, size int64, etag, modified string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.known[path]
+	if a == nil || a.Size != size || a.ETag != etag || a.Modified != modified {
+		return false
+	}
+	l.put(a)
+	return true
+}
+
+// add puts an asset in place of what was known of its path.
+func (l *library) add(a *asset) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.put(a)
+}
+
+func (l *library) put(a *asset) {
+	old := l.assets[a.Path]
+	if old == nil && len(l.assets) >= maxAssets {
+		return
+	}
+	l.assets[a.Path] = a
+	delete(l.known, a.Path)
+	l.dirty = true
+	switch {
+	case old == nil:
+		l.added = time.Now()
+	case !bytes.Equal(old.SHA256, a.SHA256) || old.Type != a.Type:
+		l.changed = time.Now()
+	default:
+		return
+	}
+	l.poke()
+}
+
+// drop forgets a path: from now on nobody is told of it.
+func (l *library) drop(path string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.assets[path] == nil {
+		return
+	}
+	delete(l.assets, path)
+	l.changed, l.dirty = time.Now(), true
+	l.poke()
+}
+
+func (l *library) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// all returns what is known now.
+func (l *library) all() []*asset {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return slices.Collect(maps.Values(l.assets))
+}
+
+// hold says that more is about to be known: a version waits for it, though not for ever. The function takes it back.
+func (l *library) hold() func() {
+	l.held.Add(1)
+	return sync.OnceFunc(func() {
+		l.held.Add(-1)
+		l.poke()
+	})
+}
+
+// allows says whether the tracker serves a swarm.
+func (l *library) allows(h tracker.InfoHash) bool { return l.torrent(h) != nil }
+
+func (l *library) torrent(h tracker.InfoHash) *torrent {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.swarms[h]
+}
+
+// run makes versions, and keeps what changed, until the context ends.
+func (l *library) run(ctx context.Context) {
+	timer, keep := time.NewTimer(0), time.NewTicker(saveEach)
+	defer timer.Stop()
+	defer keep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.wake:
+		case <-timer.C:
+		case <-keep.C:
+			if err := l.save(); err != nil {
+				l.log.Warn("hashes cannot be kept", "error", err)
+			}
+			continue
+		}
+		if next := l.publish(time.Now()); next > 0 {
+			timer.Reset(next)
+		}
+	}
+}
+
+// publish makes a version if it is time; else it says when it will be, 0 where there is nothing to publish.
+func (l *library) publish(now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := l.added
+	if l.changed.After(last) {
+		last = l.changed
+	}
+	if last.IsZero() {
+		return 0
+	}
+	if l.since.IsZero() {
+		l.since = now
+	}
+	if wait := settle - now.Sub(last); wait > 0 {
+		return wait
+	}
+	if wait := longestHold - now.Sub(l.since); l.held.Load() > 0 && wait > 0 {
+		return wait
+	}
+	// What only adds to a version can wait: who is on need not move.
+	if wait := l.delay - now.Sub(l.version.Load().made); l.changed.IsZero() && wait > 0 {
+		return wait
+	}
+	if l.changed.IsZero() {
+		l.delay = min(slowest, 2*l.delay)
+	} else {
+		l.delay = settle
+	}
+	l.added, l.changed, l.since = time.Time{}, time.Time{}, time.Time{}
+	l.set(newVersion(l.assets))
+	return 0
+}
+
+func (l *library) set(v *version) {
+	l.version.Store(v)
+	l.recent = append(l.recent, v)
+	if len(l.recent) > oldVersions {
+		l.recent = l.recent[1:]
+	}
+	clear(l.swarms)
+	for _, v := range l.recent {
+		for _, t := range v.torrents {
+			l.swarms[t.infoHash] = t
+		}
+	}
+	l.log.Info("a new version of the site's assets", "version", v.id, "assets", len(v.places), "torrents", len(v.torrents))
+}
+
+// save writes what changed to the cache, all or nothing.
+func (l *library) save() error {
+	l.mu.Lock()
+	dirty := l.dirty
+	l.dirty = false
+	all := make([]*asset, 0, len(l.assets)+len(l.known))
+	for _, a := range l.assets {
+		all = append(all, a)
+	}
+	for _, a := range l.known {
+		all = append(all, a)
+	}
+	l.mu.Unlock()
+	if !l.keep || !dirty {
+		return nil
+	}
+	data, err := json.Marshal(all)
+	if err == nil {
+		err = replaceFile(l.path, data)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping hashes in %s: %w", l.path, err)
+	}
+	return nil
+}
+
+// replaceFile leaves the old file or the new one, and nothing in between.
+func replaceFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}

@@ -1,0 +1,314 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	maxJobs = 1024
+	hashers = 2
+	// hashTime is what reading one asset may take.
+	hashTime = 30 * time.Minute
+	// strikes are how often what a path answers may contradict itself before it is left alone until the restart.
+	maxStrikes = 4
+	maxPath    = 1024
+)
+
+// watch looks at responses as they pass, and has new and changed assets hashed. It asks the site for those bytes itself,
+// without any cookie: what one visitor got may be theirs alone.
+type watch struct {
+	edge *Edge
+	next http.Handler
+	jobs chan job
+
+	mu      sync.Mutex
+	pending map[string]bool
+	strikes map[string]int
+}
+
+// job is a path to be hashed, and what a visitor got for it.
+type job struct {
+	path, host string
+	seen       validators
+	release    func()
+}
+
+// validators tell one representation from another.
+type validators struct {
+	size           int64 // -1: not said
+	etag, modified string
+}
+
+func (v validators) same(o validators) bool {
+	return v.etag == o.etag && v.modified == o.modified && (v.size == o.size || v.size < 0 || o.size < 0)
+}
+
+func (w *watch) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if !w.candidate(r) {
+		w.next.ServeHTTP(rw, r)
+		return
+	}
+	o := &observer{meter: w.edge.stats.meter(rw, w.edge.library.get(r.URL.Path) != nil), watch: w, request: r}
+	w.next.ServeHTTP(o, r)
+}
+
+// candidate says whether the response to this request may be an asset.
+func (w *watch) candidate(r *http.Request) bool {
+	p := r.URL.Path
+	return r.Method == http.MethodGet && r.URL.RawQuery == "" && len(p) <= maxPath && r.Header.Get("Authorization") == "" &&
+		r.Header.Get("Upgrade") == "" && !excluded(w.edge.options.Exclude, p)
+}
+
+// observer sees the header of a response.
+type observer struct {
+	*meter
+	watch   *watch
+	request *http.Request
+	looked  bool
+}
+
+func (o *observer) WriteHeader(status int) {
+	if status >= 200 && !o.looked {
+		o.looked = true
+		o.watch.look(o.request, status, o.Header())
+	}
+	o.meter.WriteHeader(status)
+}
+
+func (o *observer) Write(p []byte) (int, error) {
+	if !o.looked {
+		o.WriteHeader(http.StatusOK)
+	}
+	return o.meter.Write(p)
+}
+
+// ReadFrom keeps the fast path of a response writer for what io.Copy writes.
+func (o *observer) ReadFrom(r io.Reader) (int64, error) {
+	if !o.looked {
+		o.WriteHeader(http.StatusOK)
+	}
+	return o.meter.ReadFrom(r)
+}
+
+// look decides on what a visitor got.
+func (w *watch) look(r *http.Request, status int, h http.Header) {
+	p := r.URL.Path
+	known := w.edge.library.get(p)
+	seen := validatorsOf(status, h)
+	switch status {
+	case http.StatusOK, http.StatusPartialContent:
+		if !w.edge.options.Site.wants(kindOf(h.Get("Content-Type"))) || !public(h) {
+			if known != nil {
+				w.edge.library.drop(p)
+			}
+			return
+		}
+	case http.StatusNotModified:
+		// It has no type, and perhaps no validators.
+		if known != nil && (seen.etag == "" && seen.modified == "" || seen.same(validators{known.Size, known.ETag, known.Modified})) {
+			return
+		}
+		if known == nil && seen.etag == "" && seen.modified == "" || !w.edge.options.Site.wants(kindOf(typeOf(p))) {
+			return
+		}
+	default:
+		if known != nil && status < 500 && status != http.StatusRequestedRangeNotSatisfiable {
+			w.edge.library.drop(p)
+		}
+		return
+	}
+	if known != nil {
+		if seen.same(validators{known.Size, known.ETag, known.Modified}) || h.Get("Content-Encoding") != "" {
+			return
+		}
+		// From now on nobody is sent to peers for it.
+		w.edge.library.drop(p)
+		w.strike(p)
+	}
+	if seen.size >= 0 && (seen.etag != "" || seen.modified != "") && w.edge.library.recall(p, seen.size, seen.etag, seen.modified) {
+		return
+	}
+	w.enqueue(job{path: p, host: r.Host, seen: seen})
+}
+
+func validatorsOf(status int, h http.Header) validators {
+	v := validators{size: -1, etag: h.Get("ETag"), modified: h.Get("Last-Modified")}
+	size := h.Get("Content-Length")
+	if status == http.StatusPartialContent {
+		_, size, _ = strings.Cut(h.Get("Content-Range"), "/")
+	}
+	if n, err := strconv.ParseInt(size, 10, 64); err == nil && status != http.StatusNotModified && h.Get("Content-Encoding") == "" {
+		v.size = n
+	}
+	return v
+}
+
+// public says whether a response is the same for everybody, as far as its header tells.
+func public(h http.Header) bool {
+	if h.Get("Set-Cookie") != "" || h.Get("Content-Encoding") != "" && h.Get("ETag") == "" && h.Get("Last-Modified") == "" {
+		return false
+	}
+	for directive := range strings.SplitSeq(strings.ToLower(strings.Join(h.Values("Cache-Control"), ",")), ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		if name == "private" || name == "no-store" {
+			return false
+		}
+	}
+	for field := range strings.SplitSeq(strings.ToLower(strings.Join(h.Values("Vary"), ",")), ",") {
+		switch strings.TrimSpace(field) {
+		case "", "accept-encoding", "origin", "access-control-request-method", "access-control-request-headers":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func (w *watch) strike(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.strikes) >= maxAssets {
+		clear(w.strikes)
+	}
+	w.strikes[path]++
+}
+
+func (w *watch) enqueue(j job) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.pending[j.path] || w.strikes[j.path] >= maxStrikes {
+		return
+	}
+	j.release = w.edge.library.hold()
+	select {
+	case w.jobs <- j:
+		w.pending[j.path] = true
+	default: // it will be seen again
+		j.release()
+	}
+}
+
+// work hashes one path after another until the context ends.
+func (w *watch) work(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case j := <-w.jobs:
+			err := w.hash(ctx, j)
+			if err != nil && ctx.Err() == nil {
+				w.edge.log.Debug("left alone", "path", j.path, "reason", err)
+				if errors.Is(err, errDiffers) {
+					w.strike(j.path)
+				}
+			}
+			w.mu.Lock()
+			delete(w.pending, j.path)
+			w.mu.Unlock()
+			j.release()
+		}
+	}
+}
+
+var (
+	errDiffers = errors.New("it is not the same for everybody")
+	errNoAsset = errors.New("it is no asset")
+	errKnown   = errors.New("it is known from before")
+)
+
+// hash reads a path as nobody in particular.
+func (w *watch) hash(ctx context.Context, j job) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, hashTime)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+	if err != nil {
+		return err
+	}
+	r.URL = &url.URL{Path: j.path}
+	r.RequestURI, r.Host, r.RemoteAddr = r.URL.RequestURI(), j.host, "127.0.0.1:0"
+	r.Header.Set("Accept", "*/*")
+	r.Header.Set("Accept-Encoding", "identity")
+	s := &sink{header: http.Header{}, watch: w, job: j, stop: cancel}
+	func() {
+		// A reverse proxy ends so what it cannot pass on.
+		defer func() {
+			if v := recover(); v != nil && s.err == nil {
+				s.err = errChanged
+			}
+		}()
+		w.next.ServeHTTP(s, r)
+	}()
+	switch {
+	case errors.Is(s.err, errKnown):
+		return nil
+	case s.err != nil:
+		return s.err
+	case s.hasher == nil:
+		return errNoAsset
+	}
+	a, err := s.hasher.finish()
+	if err == nil {
+		w.edge.library.add(a)
+	}
+	return err
+}
+
+// sink is the other end of a request that the edge itself makes.
+type sink struct {
+	header http.Header
+	watch  *watch
+	job    job
+	stop   func()
+	hasher *hasher
+	looked bool
+	err    error
+}
+
+func (s *sink) Header() http.Header { return s.header }
+
+func (s *sink) WriteHeader(status int) {
+	if s.looked || status < 200 {
+		return
+	}
+	s.looked = true
+	if s.hasher, s.err = s.begin(status); s.err != nil {
+		s.stop() // the rest is of no use
+	}
+}
+
+func (s *sink) begin(status int) (*hasher, error) {
+	h, e := s.header, s.watch.edge
+	seen := validatorsOf(status, h)
+	contentType := h.Get("Content-Type")
+	switch {
+	case status != http.StatusOK || !e.options.Site.wants(kindOf(contentType)) || !public(h) || h.Get("Content-Encoding") != "":
+		return nil, errNoAsset
+	case seen.size < 0 || seen.etag == "" && seen.modified == "":
+		return nil, errNoAsset
+	case !seen.same(s.job.seen):
+		return nil, errDiffers
+	case e.library.recall(s.job.path, seen.size, seen.etag, seen.modified):
+		return nil, errKnown
+	}
+	return newHasher(asset{Path: s.job.path, Size: seen.size, Type: contentType, ETag: seen.etag, Modified: seen.modified})
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	s.WriteHeader(http.StatusOK)
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.hasher.Write(p)
+	if err != nil {
+		s.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,287 @@
+/**
+ * The carrier: what a page has one of as soon as something may come from other visitors.
+ *
+ *   page.ts, media.ts ── get, read ──▶ Carrier ── lookup ──▶ the site: where assets lie, and their sums
+ *                                        │ Asset (verifies, keeps) ◀── ranges.ts ◀── HTTP, at the deadline
+ *                                        └ Torrent ◀── Peer ◀── Links ◀── TrackerRendezvous
+ *
+ * It never throws at its users: what cannot be had from here is undefined, and they leave it to the browser.
+ */
+import {
+  Budget, Limit, Links, Peer, Shelf, TrackerRendezvous, random, toHex, utf8,
+  type Channel, type LinkHost, type PeerNode,
+} from '../engine/parts.ts'
+import { Asset, type Described } from './asset.ts'
+import { Cache } from './cache.ts'
+import { figures, type Cause } from './figures.ts'
+import { fetchPieces } from './ranges.ts'
+import { base, settings } from './settings.ts'
+import { Torrent, type DescribedTorrent } from './torrent.ts'
+
+interface Found {
+  version: string
+  trackers: string[]
+  ice: { urls: string; username?: string; credential?: string }[]
+  torrents: DescribedTorrent[]
+  assets: Record<string, Described>
+  held: Record<string, { torrent: number; first: number }>
+}
+
+const memory = 16 << 20
+const shelf = 8 << 20
+const tickEvery = 250
+const maxLinks = 30
+const maxBanned = 1024
+const maxStrangers = 64
+/** Paths asked for at once, and assets kept from before that are told of. */
+const maxPaths = 256
+const maxHeld = 256
+const lookupTime = 5_000
+/** Torrents of earlier versions that are kept for those who are in them still. */
+const maxTorrents = 8
+
+export class Carrier implements LinkHost, PeerNode {
+  readonly memory = new Budget(memory)
+  readonly shelf = new Shelf(shelf)
+  readonly up = new Limit(settings.upload)
+  readonly down = new Limit()
+  readonly thirsty = new Set<Peer>()
+  readonly peerId: string
+  trackers: string[] = []
+  #ice: RTCIceServer[] = []
+  readonly #cache = new Cache(settings.cache)
+  readonly #torrents = new Map<string, Torrent>()
+  /** By path; undefined: the site does not name it. */
+  readonly #assets = new Map<string, Promise<Asset | undefined>>()
+  readonly #known = new Map<string, Asset>()
+  readonly #strangers = new Set<Peer>()
+  readonly #banned = new Set<string>()
+  readonly #links: Links
+  readonly #rendezvous: TrackerRendezvous
+  #version = ''
+  #batch: { path: string; found: (asset: Asset | undefined) => void }[] = []
+  /** How many the tracker knew of, by infohash, when it was last looked up. */
+  readonly #crowd = new Map<string, number>()
+
+  constructor() {
+    const id = new Uint8Array([...utf8.encode('-SL0100-'), ...random(12)])
+    this.peerId = toHex(id)
+    this.#links = new Links({ peerId: id, host: this, iceServers: async () => this.#ice, maxLinks })
+    const links = this.#links
+    this.#rendezvous = new TrackerRendezvous({
+      peerId: id,
+      desk: {
+        offers: (infoHash, count, others) => links.offers(infoHash, count, others),
+        release: (offerIds) => links.release(offerIds),
+        answered: (infoHash, peerId, offerId, sdp) => links.answered(infoHash, peerId, offerId, sdp),
+        offered: (infoHash, peerId, sdp) => links.offered(infoHash, peerId, sdp),
+      },
+    })
+    setInterval(() => this.#tick(), tickEvery)
+    figures.onversion = (version) => version !== this.#version && void this.#renew()
+  }
+
+  readonly now = (): number => performance.now()
+
+  /** The asset at this path of the site, if it names one. */
+  asset(path: string): Promise<Asset | undefined> {
+    const known = this.#assets.get(path)
+    if (known) return known
+    const asked = new Promise<Asset | undefined>((found) => {
+      if (!this.#batch.length) queueMicrotask(() => void this.#ask())
+      this.#batch.push({ path, found })
+    })
+    this.#assets.set(path, asked)
+    return asked
+  }
+
+  /** Whether there is anybody to ask for it. */
+  crowded({ places }: Asset): boolean {
+    const { torrent } = places.at(-1) ?? {}
+    if (!torrent) return false
+    const peers = this.#crowd.get(torrent.infoHash) ?? -1
+    return torrent.peers > 0 || peers < 0 || peers + 1 >= settings.threshold
+  }
+
+  /**
+   * All of an asset: from the cache, from peers until hurry resolves, the rest over HTTP. Undefined where the site has
+   * something else by now, or gives nothing.
+   */
+  async get(asset: Asset, hurry: Promise<Cause>): Promise<Blob | undefined> {
+    const { torrent } = asset.places.at(-1) ?? {}
+    if (asset.whole) figures.kept += asset.size
+    else if (!torrent) return undefined
+    else {
+      torrent.want(asset, 0, asset.pieces)
+      const whole = asset.until(() => asset.whole)
+      const cause = await Promise.race([hurry, whole])
+      torrent.want(asset)
+      if (cause) {
+        figures.because(cause)
+        if (!(await fetchPieces(asset, asset.lacks()))) return undefined
+      }
+    }
+    try {
+      return asset.stale ? undefined : await asset.blob()
+    } catch {
+      asset.expire()
+      return undefined
+    }
+  }
+
+  /** Something was left to the browser, as there was nobody to ask. */
+  alone(): void {
+    figures.because('alone')
+  }
+
+  /** The browser has loaded it by itself: its bytes are taken over, to be given to others. */
+  async adopt(asset: Asset): Promise<void> {
+    if (!asset.whole) await fetchPieces(asset, asset.lacks(), 'force-cache')
+  }
+
+  // What links ask
+
+  *known(): Iterable<string> {
+    yield* this.#torrents.keys()
+  }
+
+  *lacking(): Iterable<string> {
+    for (const { infoHash, lacking } of this.#torrents.values()) if (lacking) yield infoHash
+  }
+
+  channel(channel: Channel, infoHash?: string): void {
+    if (this.#strangers.size >= maxStrangers) return channel.close()
+    this.#strangers.add(new Peer(channel, this, (hash) => this.#torrents.get(hash), infoHash))
+  }
+
+  failed(): void {
+    // The deadline is what counts.
+  }
+
+  // What torrents ask
+
+  refresh({ infoHash, hungry }: Torrent): void {
+    if (hungry) this.#rendezvous.wake(infoHash)
+    this.#links.refresh()
+  }
+
+  banned({ id, channel }: Peer): boolean {
+    return this.#banned.has(id) || this.#banned.has(channel.link.peerId)
+  }
+
+  ban({ id }: Peer): void {
+    this.#banned.add(id)
+    const [oldest] = this.#banned
+    if (this.#banned.size > maxBanned) this.#banned.delete(oldest!)
+  }
+
+  #tick(): void {
+    const now = this.now()
+    for (const torrent of this.#torrents.values()) torrent.tick(now)
+    for (const peer of this.#strangers) {
+      peer.tick(now)
+      if (peer.ready || peer.closed) this.#strangers.delete(peer)
+    }
+    for (const peer of [...this.thirsty]) {
+      this.thirsty.delete(peer)
+      peer.serve()
+    }
+    figures.links = this.#links.stats().links
+  }
+
+  async #ask(): Promise<void> {
+    await this.#cache.ready
+    const batch = this.#batch.splice(0)
+    for (let at = 0; at < batch.length; at += maxPaths) {
+      const part = batch.slice(at, at + maxPaths)
+      try {
+        const found = await this.#lookup(part.map(({ path }) => path))
+        for (const { path, found: resolve } of part) resolve(this.#enter(path, found))
+        this.#join(found)
+      } catch {
+        for (const { path, found: resolve } of part) {
+          this.#assets.delete(path)
+          resolve(undefined)
+        }
+      }
+    }
+  }
+
+  async #lookup(paths: string[]): Promise<Found> {
+    const response = await fetch(`${base}lookup`, {
+      method: 'POST',
+      body: JSON.stringify({ paths, held: this.#cache.held.slice(0, maxHeld) }),
+      credentials: 'omit',
+      signal: AbortSignal.timeout(lookupTime),
+    })
+    const found = (await response.json()) as Found
+    this.#version = found.version
+    this.trackers = found.trackers.length ? found.trackers : [`${base}announce`.replace(/^http/, 'ws')]
+    this.#ice = found.ice
+    for (const { infoHash, peers } of found.torrents) this.#crowd.set(infoHash, peers)
+    return found
+  }
+
+  #torrent(described: DescribedTorrent): Torrent {
+    let torrent = this.#torrents.get(described.infoHash)
+    if (!torrent) {
+      torrent = new Torrent(this, described)
+      this.#torrents.set(described.infoHash, torrent)
+      for (const [infoHash, old] of this.#torrents) {
+        if (this.#torrents.size <= maxTorrents) break
+        if (old.hungry || old === torrent) continue
+        this.#rendezvous.remove(infoHash)
+        this.#torrents.delete(infoHash)
+        old.close()
+      }
+    }
+    return torrent
+  }
+
+  /** An asset as the site describes it now; known ones come to lie where they do now, besides. */
+  #enter(path: string, { assets, torrents }: Found): Asset | undefined {
+    const described = assets[path]
+    const where = described && torrents[described.torrent]
+    if (!where) return undefined
+    let asset = this.#known.get(described.sha256)
+    if (!asset?.url || asset.stale) {
+      asset = new Asset(new URL(path, location.origin).href, described, where.pieceLength, this.#cache)
+      this.#known.set(described.sha256, asset)
+    }
+    const torrent = this.#torrent(where)
+    if (!asset.places.some((place) => place.torrent === torrent)) torrent.lie(asset, described.first)
+    return asset
+  }
+
+  /** Announces what was found, and what was kept from earlier pages. */
+  #join({ torrents, held }: Found): void {
+    for (const [sha, { torrent, first }] of Object.entries(held)) {
+      const where = torrents[torrent]
+      if (!where) continue
+      const there = this.#torrent(where)
+      const asset = this.#known.get(sha) ?? Asset.held(sha, where.pieceLength, this.#cache)
+      this.#known.set(sha, asset)
+      if (!asset.places.some((place) => place.torrent === there)) there.lie(asset, first)
+    }
+    for (const torrent of this.#torrents.values()) this.#rendezvous.add(torrent)
+    this.#links.refresh()
+  }
+
+  /** There is a new version: what is the same in it lies elsewhere now. */
+  async #renew(): Promise<void> {
+    const paths = [...this.#assets.keys()].slice(-maxPaths)
+    try {
+      const found = await this.#lookup(paths)
+      for (const path of paths) {
+        const before = await this.#assets.get(path)
+        const asset = this.#enter(path, found)
+        if (before && before !== asset) before.expire()
+        this.#assets.set(path, Promise.resolve(asset))
+      }
+      this.#join(found)
+    } catch {
+      // Again when the version is told again.
+      this.#version = ''
+    }
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * edge.js: the script that a site includes. Images, posters, audio, video and downloads of the page come from other
+ * visitors who have them, and over HTTP whenever that is sooner or safer. docs/edge.md is for the site's owner.
+ *
+ *   page.ts      finds elements, decides what is in view, sets src       ─ at once
+ *   carrier.ts   assets, peers, the cache                                ─ a module of its own, when something is not in view
+ *   media.ts     audio and video through the service worker sw.ts        ─ a module of its own, when a page has any
+ */
+import { Page } from './page.ts'
+
+export { takePart } from './settings.ts'
+
+new Page()

@@ -1,0 +1,51 @@
+import { base } from './settings.ts'
+
+/** Why something came over HTTP; the server knows these names. */
+export type Cause = 'alone' | 'view' | 'deadline' | 'late' | 'wrong' | 'stale' | 'failed' | 'metered' | 'off'
+
+const each = 30_000
+const first = 5_000
+
+/** What happened here, told to the site now and then: numbers only, and nothing about who or which. */
+class Figures {
+  peers = 0
+  http = 0
+  kept = 0
+  sent = 0
+  liars = 0
+  stalls = 0
+  links = 0
+  readonly causes: Partial<Record<Cause, number>> = {}
+  /** Told which version the site has, whenever that is learnt. */
+  onversion: ((version: string) => void) | undefined
+
+  constructor() {
+    const tell = () => void this.#tell(false)
+    setTimeout(tell, first)
+    setInterval(tell, each)
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && void this.#tell(true))
+  }
+
+  because(cause: Cause, times = 1): void {
+    this.causes[cause] = (this.causes[cause] ?? 0) + times
+  }
+
+  async #tell(leaving: boolean): Promise<void> {
+    const { peers, http, kept, sent, liars, stalls, links, causes } = this
+    const body = JSON.stringify({ peers, http, kept, sent, liars, stalls, links, causes })
+    if (leaving && !peers && !http && !kept && !sent) return
+    this.peers = this.http = this.kept = this.sent = this.liars = this.stalls = 0
+    for (const cause of Object.keys(causes) as Cause[]) delete causes[cause]
+    try {
+      if (leaving) navigator.sendBeacon(`${base}beacon`, body)
+      else {
+        const response = await fetch(`${base}beacon`, { method: 'POST', body, credentials: 'omit' })
+        if (response.ok) this.onversion?.(await response.text())
+      }
+    } catch {
+      // They are only figures.
+    }
+  }
+}
+
+export const figures = new Figures()

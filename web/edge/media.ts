@@ -1,0 +1,185 @@
+import { looking, serve, type Bytes, type RangeSource } from '../engine/parts.ts'
+import type { Asset } from './asset.ts'
+import type { Carrier } from './carrier.ts'
+import { figures, type Cause } from './figures.ts'
+import { fetchPieces } from './ranges.ts'
+import { base, settings } from './settings.ts'
+
+/** Milliseconds that a player waits for the service worker on a first visit. */
+const patience = 1500
+const lookEach = 250
+/** Seconds ahead of where it plays that are asked of peers, and at least bytes. */
+const ahead = 30
+const leastAhead = 4 << 20
+/** Bytes taken over HTTP at once where it is not known how long it plays. */
+const head = 256 << 10
+
+/** Service worker to page, with a port: may I have this from you? Answered as by stream/protocol.ts. */
+export interface AskAsset {
+  type: 'starling:asset'
+  path: string
+  destination: string
+}
+
+let made: Media | undefined
+export const media = (carrier: Carrier): Media => (made ??= new Media(carrier))
+
+/**
+ * Audio and video, and with the setting `worker` whatever the service worker asks for:
+ *
+ *   player ─ GET, Range ─▶ sw.ts ─ AskAsset ─▶ Media: a Stream of the asset ─▶ Carrier
+ *          ◀─ 206, bytes ──      ◀── pulls ──▶
+ */
+class Media {
+  readonly #carrier: Carrier
+  readonly #players = new Map<string, HTMLMediaElement>()
+  readonly #streams = new Map<Asset, Stream>()
+  #page: { shows(url: string): boolean } | undefined
+  #controlled: Promise<boolean> | undefined
+
+  constructor(carrier: Carrier) {
+    this.#carrier = carrier
+    const { serviceWorker } = navigator
+    serviceWorker?.addEventListener('message', ({ data, ports: [port] }: MessageEvent<AskAsset | undefined>) => {
+      if (data?.type === 'starling:asset' && port) void this.#answer(port, data)
+    })
+    serviceWorker?.startMessages()
+  }
+
+  /** Resolves when the player may be told its URL. */
+  async ready(player: HTMLMediaElement, urls: readonly string[]): Promise<void> {
+    for (const url of urls) this.#players.set(new URL(url, document.baseURI).pathname, player)
+    const late = new Promise((resolve) => setTimeout(resolve, patience))
+    await Promise.race([(this.#controlled ??= control()), late])
+  }
+
+  async all(page: { shows(url: string): boolean }): Promise<void> {
+    this.#page = page
+    if (await (this.#controlled ??= control())) navigator.serviceWorker.controller?.postMessage({ type: 'starling:here' })
+  }
+
+  async #answer(port: MessagePort, { path, destination }: AskAsset): Promise<void> {
+    const no = () => port.postMessage(null)
+    port.postMessage(looking)
+    const player = this.#players.get(path)
+    const playing = /^(audio|video)$/.test(destination)
+    if (!playing && (!this.#page || this.#page.shows(new URL(path, location.origin).href))) return no()
+    const asset = await this.#carrier.asset(decodeURIComponent(path)).catch(() => undefined)
+    if (!asset || asset.stale || !asset.places.length || (!asset.whole && !playing && !this.#carrier.crowded(asset))) return no()
+    if (playing) {
+      let stream = this.#streams.get(asset)
+      if (!stream) this.#streams.set(asset, (stream = new Stream(this.#carrier, asset, player)))
+      serve(port, stream)
+    } else {
+      const hurry = new Promise<Cause>((resolve) => setTimeout(() => resolve('deadline'), settings.deadline))
+      const blob = await this.#carrier.get(asset, hurry)
+      if (!blob) return no()
+      serve(port, {
+        name: '', type: asset.type, size: asset.size, release() {},
+        read: async (start, end) => new Uint8Array(await blob.slice(start, end).arrayBuffer()),
+      })
+    }
+    port.postMessage({ name: '', type: asset.type, size: asset.size })
+  }
+}
+
+/** One asset as it is played: verified pieces, from peers as long as there is time, else over HTTP. */
+class Stream implements RangeSource {
+  readonly name = ''
+  readonly type: string
+  readonly size: number
+  readonly #carrier: Carrier
+  readonly #asset: Asset
+  readonly #player: HTMLMediaElement | undefined
+  /** Where each reader is, the last one last. */
+  readonly #readers = new Map<string, number>()
+  readonly #fetching = new Set<number>()
+  #timer: ReturnType<typeof setInterval> | undefined
+
+  constructor(carrier: Carrier, asset: Asset, player: HTMLMediaElement | undefined) {
+    this.#carrier = carrier
+    this.#asset = asset
+    this.#player = player
+    this.type = asset.type
+    this.size = asset.size
+    player?.addEventListener('waiting', () => player.currentTime > 0 && figures.stalls++)
+  }
+
+  async read(start: number, end: number, reader: string): Promise<Bytes> {
+    const asset = this.#asset
+    const piece = Math.floor(start / asset.pieceLength)
+    this.#readers.delete(reader)
+    this.#readers.set(reader, start)
+    this.#timer ??= setInterval(() => this.#look(), lookEach)
+    if (!asset.has(piece)) this.#look()
+    await asset.until(() => asset.has(piece))
+    if (asset.stale) throw new Error('the site has another version of it')
+    const from = start - piece * asset.pieceLength
+    const data = await asset.read(piece)
+    return data.slice(from, from + end - start)
+  }
+
+  release(reader: string): void {
+    this.#readers.delete(reader)
+    if (this.#readers.size) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#asset.places.at(-1)?.torrent.want(this.#asset)
+  }
+
+  /** What comes from where, now: the next seconds over HTTP, what follows from peers. */
+  #look(): void {
+    const asset = this.#asset
+    const { pieceLength, pieces, size } = asset
+    const { duration = NaN, currentTime = 0 } = this.#player ?? {}
+    const torrent = asset.places.at(-1)?.torrent
+    const peers = torrent && (torrent.peers > 0 || this.#carrier.crowded(asset))
+    const rate = duration > 0 && duration < Infinity ? size / duration : undefined
+    const late: number[] = []
+    let window: [number, number] | undefined
+    for (const at of [...this.#readers.values()].reverse()) {
+      const first = Math.floor(at / pieceLength)
+      // The player reads ahead of where it plays: what it waits for is due when it comes to play it.
+      const played = rate ? currentTime * rate : at
+      const urgent = rate ? played + (settings.lead / 1000) * rate : at + head
+      const far = Math.max(at + leastAhead, rate ? played + ahead * rate : 0)
+      for (let i = first; i < pieces && i * pieceLength < far; i++) {
+        const due = i === first && rate && Math.abs(at - played) > (ahead * 2) * rate
+        if (asset.has(i) || this.#fetching.has(i) || (peers && !due && i * pieceLength >= urgent)) continue
+        late.push(i)
+        if (!peers && late.length * pieceLength > 1 << 20) break
+      }
+      window ??= [first, Math.min(pieces, Math.ceil(far / pieceLength))]
+    }
+    if (torrent && window) torrent.want(asset, ...window)
+    if (late.length) void this.#fetch(late, peers ? 'late' : 'alone')
+  }
+
+  async #fetch(pieces: number[], cause: Cause): Promise<void> {
+    figures.because(cause, pieces.length)
+    for (const piece of pieces) this.#fetching.add(piece)
+    const ok = await fetchPieces(this.#asset, pieces)
+    for (const piece of pieces) this.#fetching.delete(piece)
+    // The player gets an error, asks again, and then gets it from the site.
+    if (!ok) this.#asset.expire()
+  }
+}
+
+/** Whether our service worker is in charge of this page. One of the site's own is left alone. */
+async function control(): Promise<boolean> {
+  const { serviceWorker } = navigator
+  if (!serviceWorker) return false
+  const script = `${base}sw.js`
+  const { scriptURL } = serviceWorker.controller ?? {}
+  if (scriptURL && scriptURL !== script) return false
+  const there = await serviceWorker.getRegistration('/')
+  const owner = there?.active ?? there?.waiting ?? there?.installing
+  if (there && new URL(there.scope).pathname === '/' && owner && owner.scriptURL !== script) return false
+  const taken = new Promise<void>((resolve) => {
+    if (serviceWorker.controller) resolve()
+    else serviceWorker.addEventListener('controllerchange', () => resolve(), { once: true })
+  })
+  await serviceWorker.register(script, { scope: '/', type: 'module' })
+  await taken
+  return true
+}

@@ -1,0 +1,282 @@
+import type { Asset } from './asset.ts'
+import type { Carrier } from './carrier.ts'
+import type { Cause } from './figures.ts'
+import { abstains, settings } from './settings.ts'
+
+/** What carries, once it is loaded. */
+type Carry = typeof import('./carry.ts')
+
+const images = 'img[data-src],img[data-srcset]'
+const players = 'video[data-src],audio[data-src],video:has(>source[data-src]),audio:has(>source[data-src])'
+const posters = 'video[data-poster]'
+const all = `${images},${players},${posters}`
+
+/** Something of the page that is to be loaded. */
+interface Item {
+  readonly element: HTMLElement
+  /** Loads it as if there were no script. */
+  direct(): void
+  hurry: (cause: Cause) => void
+  readonly hurried: Promise<Cause>
+  settled: boolean
+}
+
+/**
+ * The elements of the page. What is in view is loaded by the browser at once; for the rest the carrier is asked; and
+ * whatever fails on the way ends with the browser loading it, too.
+ */
+export class Page {
+  readonly #items = new Map<Element, Item>()
+  readonly #abstains = abstains()
+  #carry: Promise<Carry> | undefined
+  readonly #view: IntersectionObserver
+  readonly #near: IntersectionObserver
+  readonly #waiting = new Map<Element, () => void>()
+
+  constructor() {
+    this.#view = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) if (isIntersecting) this.#items.get(target)?.hurry('view')
+    })
+    this.#near = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) if (isIntersecting) this.#waiting.get(target)?.()
+    }, { rootMargin: '100%' })
+    this.#find(document)
+    new MutationObserver((records) => {
+      for (const { target, addedNodes, type } of records) {
+        if (type === 'attributes') this.#take(target as Element)
+        for (const node of addedNodes) if (node instanceof Element) this.#find(node)
+      }
+    }).observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-src', 'data-srcset', 'data-poster'] })
+    if (this.#abstains) return
+    addEventListener('click', (event) => this.#click(event))
+    if (settings.worker) void this.#load().then(({ media }) => media.all(this)).catch(() => {})
+  }
+
+  /** Whether an element that shows this URL is in view: the service worker asks, through media.ts. */
+  shows(url: string): boolean {
+    return [...document.images].some((image) => (image.currentSrc || image.src) === url && inView(image))
+  }
+
+  #find(root: Element | Document): void {
+    if (root instanceof Element && root.matches(all)) this.#take(root)
+    for (const element of root.querySelectorAll(all)) this.#take(element)
+  }
+
+  #take(element: Element): void {
+    try {
+      if (element.matches(posters)) this.#poster(element as HTMLVideoElement)
+      if (element.matches(images)) void this.#image(element as HTMLImageElement)
+      else if (element.matches(players)) void this.#player(element as HTMLMediaElement)
+    } catch {
+      reveal(element)
+    }
+  }
+
+  async #image(image: HTMLImageElement): Promise<void> {
+    const item = this.#item(image, () => reveal(image))
+    if (!item) return
+    try {
+      if (this.#leave(item, settings.noImages)) return
+      if (image.loading === 'lazy') await this.#approach(image)
+      const url = await chosen(image)
+      await this.#bring(item, url, (blob) => {
+        forgetSources(image)
+        image.src = blob
+      })
+    } catch {
+      item.direct()
+    }
+  }
+
+  #poster(video: HTMLVideoElement): void {
+    const url = video.dataset.poster!
+    delete video.dataset.poster
+    const item = this.#item(video, () => (video.poster = url), `poster ${url}`)
+    if (!item || this.#leave(item, settings.noImages)) return
+    this.#bring(item, url, (blob) => (video.poster = blob)).catch(() => item.direct())
+  }
+
+  /** The service worker brings its bytes, so the browser is told the very URL. */
+  async #player(player: HTMLMediaElement): Promise<void> {
+    const sources = [player, ...player.querySelectorAll<HTMLElement>(':scope>source[data-src]')]
+    const urls = sources.flatMap(({ dataset: { src } }) => src ?? [])
+    const ours = player instanceof HTMLVideoElement ? !settings.noVideos : !settings.noAudio
+    try {
+      if (ours && !this.#abstains) await (await this.#load()).media.ready(player, urls)
+    } catch {
+      // The browser does without.
+    }
+    for (const source of sources) reveal(source)
+    if (sources.length > 1) player.load()
+  }
+
+  #item(element: HTMLElement, load: () => void, name = ''): Item | undefined {
+    if (!name && this.#items.has(element)) return undefined
+    let hurry!: Item['hurry']
+    const item: Item = {
+      element,
+      hurried: new Promise((resolve) => (hurry = resolve)),
+      hurry,
+      settled: false,
+      direct: () => {
+        if (item.settled) return
+        this.#settle(item)
+        load()
+      },
+    }
+    this.#items.set(element, item)
+    return item
+  }
+
+  #settle(item: Item): void {
+    item.settled = true
+    this.#view.unobserve(item.element)
+    this.#items.delete(item.element)
+  }
+
+  /** What the browser does best: then its bytes are taken over later. */
+  #leave(item: Item, off?: boolean): boolean {
+    if (off || this.#abstains) {
+      item.direct()
+      return true
+    }
+    if (settings.noFold || !inView(item.element)) return false
+    const { element } = item
+    element.addEventListener('load', () => void this.#adopt((element as HTMLImageElement).currentSrc), { once: true })
+    item.direct()
+    return true
+  }
+
+  async #bring(item: Item, url: string, show: (blob: string) => void): Promise<void> {
+    const { element } = item
+    const { carrier } = await this.#load()
+    const path = pathOf(url)
+    const asset = path && (await carrier.asset(path))
+    if (!asset) return item.direct()
+    // Nobody to ask: the browser is told at once, and its bytes are given to those who come later.
+    if (!asset.whole && !carrier.crowded(asset)) {
+      carrier.alone()
+      element.addEventListener('load', () => void carrier.adopt(asset), { once: true })
+      return item.direct()
+    }
+    if (!settings.noFold) this.#view.observe(element)
+    setTimeout(() => item.hurry('deadline'), settings.deadline)
+    const blob = await carrier.get(asset, item.hurried)
+    if (!blob) return item.direct()
+    if (item.settled) return
+    this.#settle(item)
+    // Where a policy forbids blobs, the browser loads it as ever.
+    const failed = () => (element.removeEventListener('error', failed), reveal(element))
+    element.addEventListener('error', failed)
+    element.addEventListener('load', () => element.removeEventListener('error', failed), { once: true })
+    show(URL.createObjectURL(blob))
+  }
+
+  async #adopt(url: string): Promise<void> {
+    const path = pathOf(url)
+    if (!path) return
+    const { carrier } = await this.#load()
+    const asset = await carrier.asset(path)
+    if (asset) await carrier.adopt(asset)
+  }
+
+  /** <a download>: fetched before it is saved, under its own name. */
+  #click(event: MouseEvent): void {
+    const link = event.target instanceof Element ? event.target.closest<HTMLAnchorElement>('a[download][href]') : null
+    const path = link && pathOf(link.href)
+    if (!link || !path || settings.noDownloads || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return
+    event.preventDefault()
+    const save = (url: string) => {
+      const copy = document.createElement('a')
+      copy.href = url
+      copy.download = link.download || path.slice(path.lastIndexOf('/') + 1)
+      copy.click()
+    }
+    this.#download(path).then((blob) => save(blob ? URL.createObjectURL(blob) : link.href), () => save(link.href))
+  }
+
+  async #download(path: string): Promise<Blob | undefined> {
+    const { carrier } = await this.#load()
+    const asset: Asset | undefined = await carrier.asset(path)
+    if (!asset || (!asset.whole && !carrier.crowded(asset))) return undefined
+    return carrier.get(asset, new Promise((resolve) => setTimeout(() => resolve('deadline'), settings.deadline)))
+  }
+
+  #approach(element: Element): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.set(element, () => {
+        this.#waiting.delete(element)
+        this.#near.unobserve(element)
+        resolve()
+      })
+      this.#near.observe(element)
+    })
+  }
+
+  #load(): Promise<Carry> {
+    return (this.#carry ??= import('./carry.ts'))
+  }
+}
+
+export type { Carrier }
+
+/** The browser takes it from here. */
+function reveal(element: Element): void {
+  for (const source of element.parentElement?.localName === 'picture' ? element.parentElement.querySelectorAll('source') : []) uncover(source)
+  uncover(element)
+}
+
+function uncover(element: Element): void {
+  for (const name of ['sizes', 'srcset', 'src', 'poster']) {
+    const value = element.getAttribute(`data-${name}`)
+    if (value === null) continue
+    element.removeAttribute(`data-${name}`)
+    element.setAttribute(name, value)
+  }
+}
+
+/** The image has what it needs: the candidates must not be taken for new. */
+function forgetSources(image: HTMLImageElement): void {
+  const { srcset, src } = image.dataset
+  // Kept under other names, for a fall-back.
+  if (srcset !== undefined) image.dataset.srcset = srcset
+  if (src !== undefined) image.dataset.src = src
+}
+
+/** Which of its candidates the browser would load: asked of a copy whose candidates are no more than their numbers. */
+async function chosen(image: HTMLImageElement): Promise<string> {
+  const picture = image.parentElement?.localName === 'picture' ? image.parentElement : undefined
+  if (!image.dataset.srcset && !picture?.querySelector('source[data-srcset]')) return image.dataset.src!
+  const urls: string[] = []
+  const number = (url: string) => `blob:${urls.push(url) - 1}`
+  const copy = (picture ?? image).cloneNode(true) as HTMLElement
+  const inner = picture ? copy.querySelector('img')! : (copy as HTMLImageElement)
+  inner.loading = 'eager'
+  for (const element of [...copy.querySelectorAll('source'), inner]) {
+    const { srcset, src, sizes } = element.dataset
+    if (sizes) element.setAttribute('sizes', sizes)
+    if (src) element.setAttribute('src', number(src))
+    if (srcset) element.setAttribute('srcset', srcset.replace(/(^|,)\s*([^\s,][^\s]*[^\s,])/g, (_, comma: string, url: string) => `${comma} ${number(url)}`))
+  }
+  await new Promise((resolve) => setTimeout(resolve))
+  const [, index] = /^blob:(\d+)$/.exec(inner.currentSrc) ?? []
+  const url = urls[Number(index)]
+  if (!url) throw new Error('the browser chose none')
+  return url
+}
+
+/** A path of this site that may be an asset's. */
+function pathOf(url: string): string | undefined {
+  const { origin, pathname, search } = new URL(url, document.baseURI)
+  if (origin !== location.origin || search) return undefined
+  try {
+    return decodeURIComponent(pathname)
+  } catch {
+    return undefined
+  }
+}
+
+function inView(element: Element): boolean {
+  const { top, left, bottom, right } = element.getBoundingClientRect()
+  return bottom >= 0 && right >= 0 && top <= innerHeight && left <= innerWidth && !!(bottom || right || top || left)
+}

@@ -1,0 +1,57 @@
+/** What the site's owner set; docs/edge.md says more of each. The server puts what is not as here before edge.js. */
+export interface Settings {
+  /** From the how-many-th visitor on peers are asked. */
+  threshold: number
+  noImages?: boolean
+  noFonts?: boolean
+  noAudio?: boolean
+  noVideos?: boolean
+  noDownloads?: boolean
+  /** Ask peers also for what is in view. */
+  noFold?: boolean
+  noNearest?: boolean
+  /** Milliseconds that peers have for an image, font or download. */
+  deadline: number
+  /** Milliseconds before a video needs a piece that HTTP steps in. */
+  lead: number
+  /** Bytes per second; negative: no limit. */
+  upload: number
+  /** Most bytes kept. */
+  cache: number
+  metered?: boolean
+  worker?: boolean
+}
+
+export const settings: Settings = {
+  threshold: 2,
+  deadline: 5000,
+  lead: 4000,
+  upload: 2_000_000,
+  cache: 128 << 20,
+  ...(globalThis as { starlingEdge?: Partial<Settings> }).starlingEdge,
+}
+
+/** The site's own paths under which the edge lies. */
+export const base = new URL('/.starling/', location.href).href
+
+/** Where a visitor's wish to take no part is kept. */
+const wish = 'starling-edge'
+
+/** Why this visitor takes no part, if so: everything comes over HTTP, and nothing is sent to anybody. */
+export function abstains(): 'off' | 'metered' | undefined {
+  try {
+    if (localStorage.getItem(wish) === 'off') return 'off'
+  } catch {
+    // Storage is denied to this page: nothing is known.
+  }
+  const { connection } = navigator as { connection?: { saveData?: boolean; type?: string } }
+  if (!settings.metered && (connection?.saveData || connection?.type === 'cellular')) return 'metered'
+  if (!globalThis.RTCPeerConnection || !globalThis.crypto?.subtle) return 'off'
+  return undefined
+}
+
+/** A visitor's wish; it is kept in this browser, and holds from the next page on. */
+export function takePart(yes: boolean): void {
+  if (yes) localStorage.removeItem(wish)
+  else localStorage.setItem(wish, 'off')
+}

@@ -1,0 +1,282 @@
+import {
+  Bitfield, Blame, Choker, Picker,
+  type Announcing, type Bytes, type Info, type Peer, type PeerHost, type Piece, type Source, type Wanted,
+} from '../engine/parts.ts'
+import type { Asset } from './asset.ts'
+import type { Carrier } from './carrier.ts'
+import { figures } from './figures.ts'
+import { settings } from './settings.ts'
+
+/** As the site describes it (edge/lookup.go). */
+export interface DescribedTorrent {
+  infoHash: string
+  pieceLength: number
+  pieces: number
+  /** Whom the tracker knows of; -1 where it is not asked. */
+  peers: number
+}
+
+const maxPeers = 40
+const desired = 8
+const chokeEvery = 10_000
+const hungryAfter = 3_000
+
+/** Knows of pieces that end before the torrent's padding, which is never asked for. */
+class Picks extends Picker<Source> {
+  sizes: ((index: number) => number | undefined) | undefined
+
+  override size(index: number): number {
+    return this.sizes?.(index) ?? super.size(index)
+  }
+}
+
+/**
+ * One torrent at work, as far as this page needs it: what is wanted of it are assets, one stretch of pieces each, and
+ * whether a piece is right is for its asset to say.
+ *
+ *   channel ─ Peer ── blocks ──▶ Picks ── whole pieces ──▶ Asset.take: SHA-256 ─▶ got, "have"
+ *              ▲ what to ask ◀──┘ windows: what is wanted, most urgent first
+ *              └ block: what was asked for ◀── Shelf ◀── Asset.read ◀── memory or Cache
+ */
+export class Torrent implements PeerHost, Announcing {
+  readonly infoHash: string
+  readonly info: Info
+  readonly had: Bitfield
+  readonly picker: Picks
+  readonly entry = {}
+  /** The site gave it; nobody is asked, and who asks gets none. */
+  readonly metadata = { info: undefined, add() {}, receive() {} }
+  uploaded = 0
+  downloaded = 0
+  readonly #carrier: Carrier
+  readonly #peers = new Set<Peer>()
+  /** Whose each piece is, as far as is known. */
+  readonly #owners = new Map<number, { asset: Asset; first: number }>()
+  /** What is wanted, most urgent first: pieces [from, to) of the torrent. */
+  #wants: { asset: Asset; from: number; to: number }[] = []
+  readonly #choker = new Choker<Peer>()
+  readonly #blame = new Blame<Source>()
+  /** Milliseconds until each peer's first block came: how near it is. */
+  readonly #delays = new WeakMap<Peer, number>()
+  readonly #met = new WeakMap<Peer, number>()
+  #left: number
+  #fedAt = 0
+  #chokedAt = 0
+
+  constructor(carrier: Carrier, { infoHash, pieceLength, pieces }: DescribedTorrent) {
+    this.#carrier = carrier
+    this.infoHash = infoHash
+    const length = pieces * pieceLength
+    this.info = { name: '', pieceLength, length, pieces, files: [], hashAt: () => new Uint8Array() }
+    this.had = new Bitfield(pieces)
+    this.#left = length
+    this.picker = new Picks(length, pieceLength, this.had, carrier.memory, (piece) => void this.#verify(piece))
+    this.picker.wantAll = false
+    this.picker.sizes = (index) => {
+      const owner = this.#owners.get(index)
+      return owner?.asset.length(index - owner.first)
+    }
+  }
+
+  /** An asset lies here from that piece on. */
+  lie(asset: Asset, first: number): void {
+    asset.places.push({ torrent: this, first })
+    for (let i = 0; i < asset.pieces; i++) {
+      this.#owners.set(first + i, { asset, first })
+      if (asset.has(i)) this.got(first + i)
+    }
+  }
+
+  /** It does not lie here any more, or its bytes are gone: they are promised to nobody. */
+  forget(asset: Asset, first: number): void {
+    this.want(asset)
+    for (let i = first; i < first + asset.pieces; i++) {
+      this.had.unset(i)
+      this.#owners.delete(i)
+    }
+  }
+
+  /** Wants these pieces of an asset, or none of it any more. urgent: before all others. */
+  want(asset: Asset, from = 0, to = 0, urgent = false): void {
+    this.#wants = this.#wants.filter((want) => want.asset !== asset)
+    const first = asset.places.find(({ torrent }) => torrent === this)?.first
+    if (first !== undefined && from < to) {
+      this.#wants[urgent ? 'unshift' : 'push']({ asset, from: first + from, to: first + to })
+      this.#fedAt ||= this.#carrier.now()
+    }
+    this.picker.windows = this.#wants
+    for (const peer of this.#peers) peer.update()
+    this.#carrier.refresh(this)
+  }
+
+  /** A piece is here. */
+  got(index: number): void {
+    if (this.had.has(index)) return
+    for (const peer of this.#peers) {
+      for (const ask of [...peer.asks.values()]) {
+        if (ask.piece !== index) continue
+        this.picker.drop(peer, ask)
+        peer.cancel(ask)
+      }
+    }
+    this.picker.done(index)
+    this.#left -= this.info.pieceLength
+    this.#wants = this.#wants.filter(({ from, to }) => this.#lacking(from, to))
+    this.picker.windows = this.#wants
+    for (const peer of [...this.#peers]) {
+      peer.wire.have(index)
+      peer.update()
+    }
+  }
+
+  #lacking(from: number, to: number): boolean {
+    for (let i = from; i < to; i++) if (!this.had.has(i)) return true
+    return false
+  }
+
+  async #verify(piece: Piece<Source>): Promise<void> {
+    const { index, data } = piece
+    const owner = this.#owners.get(index)
+    if (owner && (await owner.asset.take(index - owner.first, data!))) {
+      figures.peers += piece.length
+      this.#punish(await this.#blame.right(piece))
+      return
+    }
+    this.picker.failed(piece, true)
+    this.#punish(await this.#blame.wrong(piece))
+    this.refill()
+  }
+
+  #punish(liars: readonly Source[]): void {
+    for (const liar of new Set(liars)) {
+      figures.liars++
+      figures.because('wrong')
+      liar.ban()
+    }
+  }
+
+  // What the carrier asks
+
+  /** Something is wanted of peers. */
+  get hungry(): boolean {
+    return this.#wants.length > 0
+  }
+  /** It would take another peer. */
+  get lacking(): boolean {
+    return this.hungry && this.#peers.size < desired
+  }
+  get peers(): number {
+    return this.#peers.size
+  }
+
+  tick(now: number): void {
+    for (const peer of this.#peers) peer.tick(now)
+    if (now - this.#chokedAt > chokeEvery) {
+      this.#chokedAt = now
+      this.#choker.round(this.#peers, now)
+      if (this.#carrier.memory.full) this.picker.prune(now)
+    }
+  }
+
+  close(): void {
+    for (const peer of [...this.#peers]) peer.close()
+    this.picker.close()
+  }
+
+  // What rendezvous asks
+
+  get trackers(): readonly string[] {
+    return this.#carrier.trackers
+  }
+  get left(): number {
+    return this.#left
+  }
+  get wanted(): number {
+    return this.lacking ? desired - this.#peers.size : 0
+  }
+  get stalled(): boolean {
+    return this.hungry && (!this.#peers.size || this.#carrier.now() - this.#fedAt > hungryAfter)
+  }
+
+  // What peers ask
+
+  readonly done = false
+
+  joined(peer: Peer): boolean {
+    if (this.#peers.size >= maxPeers || this.#carrier.banned(peer)) return false
+    this.#peers.add(peer)
+    this.#met.set(peer, this.#carrier.now())
+    return true
+  }
+
+  met(): void {
+    // Nobody looks at peers one by one.
+  }
+
+  gone(peer: Peer): void {
+    if (!this.#peers.delete(peer)) return
+    this.picker.leave(peer)
+    this.choke()
+    this.refill()
+    if (this.hungry) this.#carrier.refresh(this)
+  }
+
+  ban(peer: Peer): void {
+    this.#carrier.ban(peer)
+  }
+
+  wants(peer: Peer): boolean {
+    return this.#wants.some(({ from, to }) => {
+      for (let i = from; i < to; i++) if (!this.had.has(i) && peer.have.has(i)) return true
+      return false
+    })
+  }
+
+  choke(): void {
+    this.#choker.fill(this.#peers)
+  }
+
+  /** Those that answer soonest are asked first. */
+  refill(): void {
+    const peers = [...this.#peers]
+    const delay = (peer: Peer) => this.#delays.get(peer) ?? 0
+    if (!settings.noNearest) peers.sort((a, b) => delay(a) - delay(b))
+    for (const peer of peers) peer.request()
+  }
+
+  block(peer: Peer, { piece, begin, length }: Wanted): Bytes | undefined {
+    const owner = this.#owners.get(piece)
+    if (!owner) return undefined
+    const { asset, first } = owner
+    const load = async (): Promise<Bytes> => {
+      try {
+        return await asset.read(piece - first)
+      } catch (error) {
+        asset.expire()
+        peer.close()
+        throw error
+      }
+    }
+    const data = asset.here(piece - first) ?? this.#carrier.shelf.get(`${asset.sha} ${piece - first}`, load, peer.resume)
+    if (!data) return undefined
+    if (begin + length <= data.length) return data.subarray(begin, begin + length)
+    // Other clients ask for the padding, too.
+    const padded = new Uint8Array(length)
+    padded.set(data.subarray(begin))
+    return padded
+  }
+
+  card(): void {
+    // Assets have none.
+  }
+
+  received(bytes: number): void {
+    this.downloaded += bytes
+    this.#fedAt = this.#carrier.now()
+  }
+
+  sent(bytes: number): void {
+    this.uploaded += bytes
+    figures.sent += bytes
+  }
+}
