@@ -130,7 +130,6 @@ func (p *Peer) register(t *Torrent) (*Torrent, error) {
 		known.users++
 		return known, nil
 	}
-	t.found.init(t)
 	p.torrents[t.ih] = t
 	return t, nil
 }

@@ -44,6 +44,7 @@ func newEngine(p *Peer) (*torrent.Client, error) {
 	c.DisablePEX = !p.o.PEX
 	c.NoDHT = !p.o.DHT.Enabled
 	c.PeriodicallyAnnounceTorrentsToDht = false
+	c.ConfigureAnacrolixDhtServer = func(d *dht.ServerConfig) { d.PeerStore, d.Store = p.dht, noItems{} }
 	if nodes := p.o.DHT.Bootstrap; len(nodes) > 0 {
 		c.DhtStartingNodes = func(network string) dht.StartingNodesGetter {
 			return func() ([]dht.Addr, error) { return resolve(network, nodes) }

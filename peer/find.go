@@ -1,47 +1,267 @@
 package peer
 
 import (
+	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/anacrolix/torrent"
+
+	"github.com/starling-p2p/starling/link"
+	"github.com/starling-p2p/starling/rendezvous"
 )
 
-type finders struct{}
+// finders are the ways in which a peer finds others for its torrents, and is found.
+type finders struct {
+	p          *Peer
+	channels   *channels
+	host       *link.Host
+	rendezvous *rendezvous.Client
+	announcer  *announcer
+	dht        *dhtQueue
+	lsd        *lsd
+	mapper     *mapper
+}
 
-func (f *finders) start(p *Peer) error { return nil }
-func (f *finders) close()              {}
-func (f *finders) closed()             {}
+func (f *finders) start(p *Peer) (err error) {
+	f.p = p
+	f.announcer = newAnnouncer(p)
+	if p.o.WebRTC {
+		f.channels = newChannels()
+		p.client.AddListener(f.channels)
+		f.host, err = link.NewHost(link.Options{
+			PeerID: p.id, Listen: p.o.LinkListen, ICEServers: p.o.ICEServers, Log: p.log,
+			Channel: func(c *link.Channel) { p.goWork(func() { f.channels.open(p, c) }) },
+			Failed: func(ih link.InfoHash) {
+				if t := p.torrent(ih); t != nil {
+					p.goWork(t.found.wake)
+				}
+			},
+		})
+		if err != nil {
+			return fmt.Errorf("starting to listen for links: %w", err)
+		}
+		f.rendezvous = rendezvous.New(rendezvous.Options{PeerID: p.id, Links: f.host, Log: p.log})
+	}
+	if p.o.DHT.Enabled {
+		f.dht = newDHTQueue(p)
+	}
+	if p.o.LSD {
+		if f.lsd, err = newLSD(p); err != nil {
+			p.log.Warn("peers on the local network are not looked for", "error", err)
+		}
+	}
+	if p.o.PortMapping {
+		f.mapper = newMapper(p)
+	}
+	return nil
+}
 
+// close says goodbye, before the engine ends.
+func (f *finders) close() {
+	if f.rendezvous != nil {
+		_ = f.rendezvous.Close()
+	}
+	if f.announcer != nil {
+		f.announcer.close()
+	}
+	if f.host != nil {
+		_ = f.host.Close()
+	}
+}
+
+// closed: the engine has ended.
+func (f *finders) closed() {
+	if f.channels != nil {
+		f.channels.close()
+	}
+}
+
+// found is one torrent's part in it.
 type found struct {
-	t     *Torrent
+	t *Torrent
+
 	mu    sync.Mutex
+	begun bool
+	ended bool
+	rdv   *rendezvous.Torrent
 	hints []torrent.PeerInfo
 }
 
-func (f *found) init(t *Torrent)        { f.t = t }
-func (f *found) begin()                 {}
-func (f *found) also(trackers []string) {}
+// begin announces the torrent.
+func (f *found) begin() {
+	lacking := f.t.lacking()
+	trackers := f.t.Trackers()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.begun || f.ended {
+		return
+	}
+	f.begun = true
+	finders := &f.t.p.finders
+	if finders.host != nil {
+		finders.host.Want(f.t.ih, lacking)
+	}
+	f.announce(trackers, lacking)
+	if finders.dht != nil {
+		finders.dht.add(f.t)
+	}
+	if finders.lsd != nil {
+		finders.lsd.add(f.t)
+	}
+}
+
+func (f *found) announce(trackers []string, lacking bool) {
+	finders := &f.t.p.finders
+	if finders.rendezvous != nil {
+		f.rdv = finders.rendezvous.Add(f.t.ih, trackers, f.t.announced)
+		f.rdv.Lacking(lacking)
+	}
+	for _, tracker := range trackers {
+		if !strings.HasPrefix(tracker, "ws") {
+			finders.announcer.add(f.t, tracker)
+		}
+	}
+}
+
+// announced is what trackers are told: bytes. Of unknown ones -1 are left.
+func (t *Torrent) announced() (left, uploaded, downloaded int64) {
+	left = -1
+	if s := t.data(); s != nil {
+		left = s.missing()
+	}
+	downloaded, uploaded = t.meter.totals()
+	return left, uploaded, downloaded
+}
+
+// also announces it at more trackers.
+func (f *found) also(trackers []string) {
+	t := f.t
+	t.mu.Lock()
+	before := len(t.record.Trackers)
+	for _, tracker := range trackers {
+		if !slices.Contains(t.record.Trackers, tracker) && len(t.record.Trackers) < maxURLs {
+			t.record.Trackers = append(t.record.Trackers, tracker)
+		}
+	}
+	more := slices.Clone(t.record.Trackers[before:])
+	all := slices.Clone(t.record.Trackers)
+	t.mu.Unlock()
+	if len(more) == 0 {
+		return
+	}
+	lacking := t.lacking()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.begun || f.ended {
+		return
+	}
+	if f.rdv != nil {
+		f.rdv.Close()
+	}
+	f.announce(all, lacking)
+}
 
 // nudge tells the engine whom to try.
 func (f *found) nudge() {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if e := f.t.engine.Load(); e != nil && len(f.hints) > 0 {
-		e.AddPeers(f.hints)
-	}
+	hints := f.hints
+	f.mu.Unlock()
+	f.meet(hints)
 }
 
 // peers are some that were named.
 func (f *found) peers(addresses []string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	for _, a := range addresses {
 		if host, port, err := net.SplitHostPort(a); err == nil && net.ParseIP(host) != nil && port != "" {
+			f.mu.Lock()
 			f.hints = append(f.hints, torrent.PeerInfo{Addr: torrent.StringAddr(a), Source: torrent.PeerSourceDirect})
+			f.mu.Unlock()
 		}
 	}
+	if f.t.lacking() {
+		f.nudge()
+	}
 }
-func (f *found) completed()          {}
-func (f *found) close()              {}
-func (f *found) trackers() []Tracker { return nil }
+
+// met hands on addresses that were found.
+func (f *found) met(addresses []net.Addr, source torrent.PeerSource) {
+	infos := make([]torrent.PeerInfo, 0, len(addresses))
+	for _, a := range addresses {
+		infos = append(infos, torrent.PeerInfo{Addr: a, Source: source})
+	}
+	f.meet(infos)
+}
+
+func (f *found) meet(infos []torrent.PeerInfo) {
+	if e := f.t.engine.Load(); e != nil && len(infos) > 0 && f.t.lacking() {
+		e.AddPeers(infos)
+	}
+}
+
+// wake: another way to the same peers is wanted soon.
+func (f *found) wake() {
+	f.mu.Lock()
+	rdv := f.rdv
+	f.mu.Unlock()
+	if rdv != nil {
+		rdv.Wake()
+	}
+}
+
+// completed: nothing is lacking any more.
+func (f *found) completed() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.begun || f.ended {
+		return
+	}
+	finders := &f.t.p.finders
+	if finders.host != nil {
+		finders.host.Want(f.t.ih, false)
+	}
+	if f.rdv != nil {
+		f.rdv.Completed()
+	}
+	finders.announcer.completed(f.t)
+}
+
+func (f *found) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ended {
+		return
+	}
+	f.ended = true
+	if !f.begun {
+		return
+	}
+	finders := &f.t.p.finders
+	if f.rdv != nil {
+		f.rdv.Close()
+	}
+	if finders.host != nil {
+		finders.host.Drop(f.t.ih)
+	}
+	finders.announcer.remove(f.t)
+	if finders.dht != nil {
+		finders.dht.remove(f.t)
+	}
+	if finders.lsd != nil {
+		finders.lsd.remove(f.t)
+	}
+}
+
+func (f *found) trackers() (all []Tracker) {
+	f.mu.Lock()
+	rdv := f.rdv
+	f.mu.Unlock()
+	if rdv != nil {
+		for _, s := range rdv.Status() {
+			all = append(all, Tracker{s.URL, s.Connected, s.Err, s.Seeders, s.Leechers})
+		}
+	}
+	return append(all, f.t.p.finders.announcer.status(f.t)...)
+}

@@ -92,6 +92,7 @@ type Peer struct {
 	handles *handles
 	client  *torrent.Client
 	guard   *guard
+	dht     *dhtStore
 	finders finders
 
 	ctx    context.Context
@@ -123,7 +124,10 @@ func New(o Options) (*Peer, error) {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
 	o.DataDir = dir
-	p := &Peer{o: o, log: o.Log, torrents: map[[20]byte]*Torrent{}, handles: newHandles(maxHandles), hashes: make(chan struct{}, hashers())}
+	p := &Peer{
+		o: o, log: o.Log, torrents: map[[20]byte]*Torrent{}, handles: newHandles(maxHandles), dht: newDHTStore(),
+		hashes: make(chan struct{}, hashers()),
+	}
 	copy(p.id[:], "-SL0001-")
 	_, _ = rand.Read(p.id[8:]) // it never fails
 	if p.state, err = openState(dir); err != nil {

@@ -52,8 +52,8 @@ type channel interface {
 }
 
 // linkAddr stands for the other end of a link. By its text the engine tells peers apart and bans them, so there is one
-// for each peer_id, from the addresses that lead nowhere (RFC 6666); told to others by PEX it would be of no use, so
-// AddrPort has none.
+// for each peer_id, from the addresses that are nobody's (RFC 1112, class E); told to others by PEX it would be of no
+// use, so AddrPort has none.
 type linkAddr struct {
 	text string
 	shim *shim
@@ -66,10 +66,9 @@ func (linkAddr) AddrPort() netip.AddrPort { return netip.AddrPort{} }
 func newShim(p *Peer, c channel) (*shim, error) {
 	id := c.Peer()
 	sum := sha1.Sum(id[:])
-	ip := [16]byte{0: 0x01}
-	copy(ip[8:], sum[:8])
+	ip := [4]byte{0xf0 | sum[0]&0xf, sum[1], sum[2], sum[3]}
 	s := &shim{Conn: c, p: p, channel: c}
-	s.address = &linkAddr{text: net.JoinHostPort(netip.AddrFrom16(ip).String(), strconv.Itoa(1)), shim: s}
+	s.address = &linkAddr{text: net.JoinHostPort(netip.AddrFrom4(ip).String(), strconv.Itoa(1)), shim: s}
 	if c.Initiator() {
 		ih := c.InfoHash()
 		b := append([]byte(pp.Protocol), extensions[:]...)

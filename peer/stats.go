@@ -134,3 +134,9 @@ func (m *meter) read(now time.Time) (downRate, upRate float64, down, up int64) {
 	}
 	return downRate, upRate, down, up
 }
+
+func (m *meter) totals() (down, up int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.down + m.loaded.down, m.up + m.loaded.up
+}

@@ -60,7 +60,7 @@ func (p *Peer) newTorrent(ih [20]byte, bucket []byte, r record) *Torrent {
 		p: p, ih: ih, bucket: bucket, record: r, users: 1,
 		ready: make(chan struct{}), placed: make(chan struct{}), suspects: map[int]suspect{},
 	}
-	t.wants.t = t
+	t.wants.t, t.found.t = t, t
 	t.ctx, t.stop = context.WithCancelCause(p.ctx)
 	if len(r.Key) == len(seal.Key{}) {
 		key := seal.Key(r.Key)

@@ -1,0 +1,212 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/anacrolix/torrent/bencode"
+
+	"github.com/starling-p2p/starling/internal/names"
+)
+
+const maxTrackerReply = 1 << 20
+
+// announceHTTP is BEP 3, with the compact peers of BEP 23 and 7.
+func announceHTTP(ctx context.Context, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
+	left := r.left
+	if left < 0 {
+		left = 1 << 40 // unknown, but not complete
+	}
+	q := "info_hash=" + url.QueryEscape(string(r.infoHash[:])) + "&peer_id=" + url.QueryEscape(string(r.peerID[:])) +
+		fmt.Sprintf("&port=%d&uploaded=%d&downloaded=%d&left=%d&compact=1&numwant=%d", r.port, r.uploaded, r.downloaded, left, r.want)
+	if r.event != "" {
+		q += "&event=" + r.event
+	}
+	u := *tracker
+	if u.RawQuery != "" {
+		q = u.RawQuery + "&" + q
+	}
+	u.RawQuery = q
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return reply, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return reply, shorter(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxTrackerReply))
+	if err != nil {
+		return reply, shorter(err)
+	}
+	n, err := skim(body)
+	if err != nil {
+		return reply, fmt.Errorf("the tracker answers %s, and nothing that a tracker would", response.Status)
+	}
+	var d struct {
+		Failure  string        `bencode:"failure reason"`
+		Interval int64         `bencode:"interval"`
+		Complete int           `bencode:"complete"`
+		Others   int           `bencode:"incomplete"`
+		Peers    bencode.Bytes `bencode:"peers"`
+		Peers6   []byte        `bencode:"peers6"`
+	}
+	if err := bencode.Unmarshal(body[:n], &d); err != nil {
+		return reply, errors.New("the tracker's answer cannot be read")
+	}
+	if d.Failure != "" {
+		return reply, fmt.Errorf("the tracker says: %s", names.Text(d.Failure, 200))
+	}
+	reply.interval = time.Duration(min(max(d.Interval, 0), 1<<20)) * time.Second
+	reply.seeders, reply.leechers = d.Complete, d.Others
+	var compact []byte
+	var list []struct {
+		IP   string `bencode:"ip"`
+		Port int    `bencode:"port"`
+	}
+	if bencode.Unmarshal(d.Peers, &compact) == nil {
+		reply.peers = compactPeers(compact, 4)
+	} else if bencode.Unmarshal(d.Peers, &list) == nil {
+		for _, p := range list {
+			if ip, err := netip.ParseAddr(p.IP); err == nil && p.Port > 0 && p.Port < 1<<16 {
+				reply.peers = append(reply.peers, net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, uint16(p.Port))))
+			}
+		}
+	}
+	reply.peers = append(reply.peers, compactPeers(d.Peers6, 16)...)
+	return reply, nil
+}
+
+// shorter leaves out the URL, which is long and named beside.
+func shorter(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+func compactPeers(b []byte, addressLength int) (peers []net.Addr) {
+	for n := addressLength + 2; len(b) >= n; b = b[n:] {
+		ip, _ := netip.AddrFromSlice(b[:addressLength])
+		if port := binary.BigEndian.Uint16(b[addressLength:]); port != 0 {
+			peers = append(peers, net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip.Unmap(), port)))
+		}
+	}
+	return peers
+}
+
+// announceUDP is BEP 15:
+//
+//	connect   0x41727101980 (8) | 0 (4) | transaction (4)  →  0 (4) | transaction (4) | connection (8)
+//	announce  connection (8) | 1 (4) | transaction (4) | info_hash (20) | peer_id (20) | downloaded (8) | left (8) |
+//	          uploaded (8) | event (4) | address (4) | key (4) | numwant (4) | port (2)
+//	       →  1 (4) | transaction (4) | interval (4) | leechers (4) | seeders (4) | addresses and ports …
+//	error  →  3 (4) | transaction (4) | text
+func announceUDP(ctx context.Context, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
+	address := tracker.Host
+	if tracker.Port() == "" {
+		address = net.JoinHostPort(tracker.Hostname(), "80")
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "udp", address)
+	if err != nil {
+		return reply, err
+	}
+	defer func() { _ = conn.Close() }()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	connected, err := exchangeUDP(ctx, conn, 0, binary.BigEndian.AppendUint64(nil, 0x41727101980), nil)
+	if err != nil {
+		return reply, err
+	}
+	if len(connected) < 8 {
+		return reply, errors.New("the tracker's answer is too short")
+	}
+	b := append(append([]byte{}, r.infoHash[:]...), r.peerID[:]...)
+	left := uint64(r.left)
+	if r.left < 0 {
+		left = 1 << 40
+	}
+	for _, v := range []uint64{uint64(r.downloaded), left, uint64(r.uploaded)} {
+		b = binary.BigEndian.AppendUint64(b, v)
+	}
+	event := map[string]uint32{"completed": 1, "started": 2, "stopped": 3}[r.event]
+	for _, v := range []uint32{event, 0, binary.BigEndian.Uint32(r.peerID[16:]), uint32(r.want)} {
+		b = binary.BigEndian.AppendUint32(b, v)
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(r.port))
+	if path := tracker.RequestURI(); path != "/" { // BEP 41
+		for path = path[:min(len(path), 1024)]; path != ""; {
+			n := min(len(path), 255)
+			b = append(append(b, 2, byte(n)), path[:n]...)
+			path = path[n:]
+		}
+	}
+	answer, err := exchangeUDP(ctx, conn, 1, connected[:8], b)
+	if err != nil {
+		return reply, err
+	}
+	if len(answer) < 12 {
+		return reply, errors.New("the tracker's answer is too short")
+	}
+	reply.interval = time.Duration(binary.BigEndian.Uint32(answer)) * time.Second
+	reply.leechers = int(int32(binary.BigEndian.Uint32(answer[4:])))
+	reply.seeders = int(int32(binary.BigEndian.Uint32(answer[8:])))
+	length := 4
+	if a, ok := conn.RemoteAddr().(*net.UDPAddr); ok && a.IP.To4() == nil {
+		length = 16
+	}
+	reply.peers = compactPeers(answer[12:], length)
+	return reply, nil
+}
+
+// exchangeUDP sends until an answer comes.
+func exchangeUDP(ctx context.Context, conn net.Conn, action uint32, connection, body []byte) ([]byte, error) {
+	var transaction [4]byte
+	_, _ = rand.Read(transaction[:]) // it never fails
+	request := binary.BigEndian.AppendUint32(append([]byte{}, connection...), action)
+	request = append(append(request, transaction[:]...), body...)
+	buffer := make([]byte, 4096)
+	for wait := 3 * time.Second; ; wait *= 2 {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if _, err := conn.Write(request); err != nil {
+			return nil, err
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(wait))
+		for {
+			if ctx.Err() != nil { // its deadline may have been overwritten
+				return nil, ctx.Err()
+			}
+			n, err := conn.Read(buffer)
+			if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			if n < 8 || !bytes.Equal(buffer[4:8], transaction[:]) {
+				continue
+			}
+			switch binary.BigEndian.Uint32(buffer) {
+			case action:
+				return append([]byte{}, buffer[8:n]...), nil
+			case 3:
+				return nil, errors.New("the tracker says: " + names.Text(string(buffer[8:n]), 200))
+			}
+		}
+	}
+}
