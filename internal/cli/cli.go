@@ -55,8 +55,12 @@ func Run(ctx context.Context, args []string, out, stderr io.Writer) (code int) {
 	// kong ends the program after --help; a panic with this takes us back here instead.
 	type exit int
 	defer func() {
-		if e, ok := recover().(exit); ok {
-			code = int(e)
+		switch v := recover().(type) {
+		case nil:
+		case exit:
+			code = int(v)
+		default:
+			panic(v)
 		}
 	}()
 	parser, err := kong.New(&c,
