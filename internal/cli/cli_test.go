@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -9,6 +11,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -18,20 +21,33 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"starling": func() { os.Exit(Main()) }})
 }
 
-// process is a server that a script has started.
-type process struct {
-	cmd *exec.Cmd
-	err chan error
+// world is what a script has started, and the environment of all that.
+type world struct {
+	env     *testscript.Env
+	running map[string]*process
 }
 
-type processKey struct{}
+type process struct {
+	cmd    *exec.Cmd
+	ended  chan error
+	mu     sync.Mutex
+	stdout bytes.Buffer
+	stderr bytes.Buffer
+}
 
-// The scripts in testdata have $BUSY, an address in use, and commands of their own:
+type worldKey struct{}
+
+// The scripts in testdata have $BUSY, an address in use, and commands of their own. Peers in them listen on this machine
+// alone, and look for others only where a script says.
 //
 //	status N COMMAND…           runs a command; fails unless its exit code is N and it prints one line of error
-//	start [NAME=VALUE…] ARGS…   runs starling until it says where it is; sets $URL, and prints that line
-//	get PATH                    prints what $URL/PATH answers
-//	interrupt                   sends SIGINT and waits; fails unless the exit code is 0
+//	start [NAME=VALUE…] ARGS…   runs a server until it says where it is; sets $URL, and prints that line
+//	get PATH                    prints what $URL/PATH answers; a whole URL is taken as it is
+//	range FROM-TO URL           prints those bytes of what the URL answers
+//	interrupt                   sends the server SIGINT and waits; fails unless the exit code is 0
+//	run NAME ARGS…              runs starling until it prints its first line, which becomes $NAME
+//	end NAME                    sends that one SIGINT and waits; prints its output, fails unless the exit code is 0
+//	await NAME [N]              waits until it ends by itself, with that exit code [0]; prints its output
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -42,17 +58,36 @@ func TestScripts(t *testing.T) {
 			}
 			e.Defer(func() { _ = l.Close() })
 			e.Setenv("BUSY", l.Addr().String())
-			e.Values[processKey{}] = &process{err: make(chan error, 1)}
+			for name, value := range map[string]string{
+				"XDG_DATA_HOME": e.WorkDir + "/data", "STARLING_LISTEN": "127.0.0.1:0", "STARLING_LAN": "false", "STARLING_DHT": "false",
+			} {
+				e.Setenv(name, value)
+			}
+			e.Values[worldKey{}] = &world{e, map[string]*process{}}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status, "start": start, "get": visit, "interrupt": interrupt},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": status, "start": start, "get": visit, "range": ranges, "interrupt": interrupt, "run": run, "end": end, "await": await,
+		},
 	})
+}
+
+// command is starling or another program, in the script's folder and environment.
+func command(ts *testscript.TestScript, args []string) *exec.Cmd {
+	w := ts.Value(worldKey{}).(*world)
+	env := w.env.Vars
+	for len(args) > 0 && strings.Contains(args[0], "=") {
+		env, args = append(env[:len(env):len(env)], args[0]), args[1:]
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), env
+	return cmd
 }
 
 func status(ts *testscript.TestScript, _ bool, args []string) {
 	var stderr strings.Builder
-	cmd := exec.Command(args[1], args[2:]...)
-	cmd.Dir, cmd.Stderr = ts.MkAbs("."), &stderr
+	cmd := command(ts, args[1:])
+	cmd.Stderr = &stderr
 	_ = cmd.Run() // the exit code is what counts
 	_, _ = io.WriteString(ts.Stderr(), stderr.String())
 	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != args[0] || strings.Count(stderr.String(), "\n") != 1 {
@@ -60,42 +95,123 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-func start(ts *testscript.TestScript, _ bool, args []string) {
-	env := os.Environ()
-	for len(args) > 0 && strings.Contains(args[0], "=") {
-		env, args = append(env, args[0]), args[1:]
+// launch runs a program in the background and returns the first line that it prints to the one or the other.
+func launch(ts *testscript.TestScript, name string, cmd *exec.Cmd, errors bool) string {
+	p := &process{cmd: cmd, ended: make(chan error, 1)}
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	stderr, err := cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() { _ = cmd.Process.Kill() })
+	ts.Value(worldKey{}).(*world).running[name] = p
+
+	first := make(chan string, 1)
+	var copying sync.WaitGroup
+	for _, from := range []struct {
+		io.Reader
+		to    *bytes.Buffer
+		first bool
+	}{{stdout, &p.stdout, !errors}, {stderr, &p.stderr, errors}} {
+		copying.Go(func() {
+			lines := bufio.NewReader(from)
+			for said := false; ; said = true {
+				line, err := lines.ReadString('\n')
+				p.mu.Lock()
+				from.to.WriteString(line)
+				p.mu.Unlock()
+				if from.first && !said {
+					first <- strings.TrimSuffix(line, "\n")
+				}
+				if err != nil {
+					return
+				}
+			}
+		})
 	}
-	p := ts.Value(processKey{}).(*process)
-	p.cmd = exec.Command("starling", args...)
-	p.cmd.Dir, p.cmd.Env = ts.MkAbs("."), env
-	stderr, err := p.cmd.StderrPipe()
-	ts.Check(err)
-	ts.Check(p.cmd.Start())
-	r := bufio.NewReader(stderr)
-	line, err := r.ReadString('\n')
 	go func() {
-		_, _ = io.Copy(io.Discard, r)
-		p.err <- p.cmd.Wait()
+		copying.Wait()
+		p.ended <- cmd.Wait()
 	}()
-	ts.Defer(func() { _ = p.cmd.Process.Kill() })
-	ts.Check(err)
-	_, url, ok := strings.Cut(strings.TrimSpace(line), "Starling is at ")
+	line := <-first
+	if line == "" {
+		<-p.ended
+		ts.Fatalf("it says nothing but %s", p.stderr.String())
+	}
+	return line
+}
+
+func start(ts *testscript.TestScript, _ bool, args []string) {
+	i := 0
+	for i < len(args) && strings.Contains(args[i], "=") {
+		i++
+	}
+	words := append(append(append([]string{}, args[:i]...), "starling"), args[i:]...)
+	line := launch(ts, "server", command(ts, words), true)
+	_, url, ok := strings.Cut(line, "Starling is at ")
 	if !ok {
 		ts.Fatalf("it says %q", line)
 	}
 	ts.Setenv("URL", url)
-	_, _ = io.WriteString(ts.Stdout(), line)
+	_, _ = io.WriteString(ts.Stdout(), line+"\n")
+}
+
+func run(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], launch(ts, args[0], command(ts, append([]string{"starling"}, args[1:]...)), false))
+}
+
+func (p *process) print(ts *testscript.TestScript) {
+	_, _ = ts.Stdout().Write(p.stdout.Bytes())
+	_, _ = ts.Stderr().Write(p.stderr.Bytes())
+}
+
+func running(ts *testscript.TestScript, name string) *process {
+	p := ts.Value(worldKey{}).(*world).running[name]
+	if p == nil {
+		ts.Fatalf("%s was not started", name)
+	}
+	return p
+}
+
+func end(ts *testscript.TestScript, _ bool, args []string) {
+	p := running(ts, args[0])
+	ts.Check(p.cmd.Process.Signal(os.Interrupt))
+	err := <-p.ended
+	p.print(ts)
+	ts.Check(err)
+}
+
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	p := running(ts, args[0])
+	err := <-p.ended
+	p.print(ts)
+	var exit *exec.ExitError
+	if len(args) > 1 && errors.As(err, &exit) && strconv.Itoa(exit.ExitCode()) == args[1] {
+		return
+	}
+	ts.Check(err)
 }
 
 func visit(ts *testscript.TestScript, _ bool, args []string) {
-	response, err := http.Get(ts.Getenv("URL") + args[0])
+	url := args[0]
+	if strings.HasPrefix(url, "/") {
+		url = ts.Getenv("URL") + url
+	}
+	request(ts, url, "")
+}
+
+func ranges(ts *testscript.TestScript, _ bool, args []string) { request(ts, args[1], "bytes="+args[0]) }
+
+func request(ts *testscript.TestScript, url, span string) {
+	r, err := http.NewRequest(http.MethodGet, url, nil)
+	ts.Check(err)
+	if span != "" {
+		r.Header.Set("Range", span)
+	}
+	response, err := http.DefaultClient.Do(r)
 	ts.Check(err)
 	defer response.Body.Close()
 	ts.Check(response.Write(ts.Stdout()))
 }
 
-func interrupt(ts *testscript.TestScript, _ bool, _ []string) {
-	p := ts.Value(processKey{}).(*process)
-	ts.Check(p.cmd.Process.Signal(os.Interrupt))
-	ts.Check(<-p.err)
-}
+func interrupt(ts *testscript.TestScript, _ bool, _ []string) { end(ts, false, []string{"server"}) }

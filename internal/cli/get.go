@@ -72,6 +72,9 @@ func (c *get) Run(ctx context.Context, s streams) error {
 		err = c.pipe(ctx, s, f)
 		return errors.Join(err, f.close(true))
 	}
+	if err := c.free(f); err != nil {
+		return errors.Join(err, f.close(true))
+	}
 	if err := watch(ctx, f.torrent, f.view, fetchingLook(f.torrent.Name()), c.Timeout, f.torrent.Done); err != nil {
 		_ = f.close(false)
 		return ending(ctx, err, "run the same command again to go on from here")
@@ -85,7 +88,20 @@ func (c *get) Run(ctx context.Context, s streams) error {
 	if err == nil && (c.Seed || c.SeedFor > 0) {
 		c.seed(ctx, f)
 	}
-	return errors.Join(err, f.close(true))
+	return errors.Join(err, f.close(false))
+}
+
+// free says whether the name that was asked for can be had. One that was not is chosen such that it can.
+func (c *get) free(f *found) error {
+	dir, name, err := place(c.Output)
+	if err != nil || name == "" {
+		return err
+	}
+	path := filepath.Join(dir, name)
+	if _, err := os.Lstat(path); err == nil && f.torrent.Root() != path {
+		return failure{exitMachine, fmt.Errorf("%s is there already, with other contents: move it away, or choose another name with -o", c.Output)}
+	}
+	return nil
 }
 
 func (c *get) seed(ctx context.Context, f *found) {

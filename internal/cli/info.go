@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/starling-p2p/starling/peer"
 )
@@ -52,16 +51,13 @@ type aboutTracker struct {
 	Leechers int    `json:"leechers"`
 }
 
-// asking is how long trackers get to answer once the files are known.
-const asking = 5 * time.Second
-
 // Run prints what is known.
 func (c *info) Run(ctx context.Context, s streams) error {
 	f, err := c.find(ctx, s, "info", c.Link, "-", c.Timeout)
 	if err != nil {
 		return err
 	}
-	answered(ctx, f.torrent)
+	answered(ctx, f.torrent, false)
 	a := aboutOf(f.torrent)
 	if c.JSON {
 		err = printJSON(s.out, a)
@@ -69,28 +65,6 @@ func (c *info) Run(ctx context.Context, s streams) error {
 		_, err = fmt.Fprint(s.out, a)
 	}
 	return errors.Join(err, f.close(true))
-}
-
-// answered waits until every tracker has said something.
-func answered(ctx context.Context, t *peer.Torrent) {
-	ctx, cancel := context.WithTimeout(ctx, asking)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		waiting := false
-		for _, tracker := range t.Stats().Trackers {
-			waiting = waiting || !tracker.Connected && tracker.Err == nil
-		}
-		if !waiting {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 func aboutOf(t *peer.Torrent) about {

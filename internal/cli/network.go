@@ -10,9 +10,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/pion/webrtc/v4"
@@ -79,6 +81,7 @@ func (n *network) start(t task) (p *peer.Peer, own string, err error) {
 			return nil, "", err
 		}
 		own = dir
+		forget(filepath.Dir(dir))
 	}
 	o := peer.Defaults(dir)
 	o.Listen = n.Listen
@@ -93,6 +96,10 @@ func (n *network) start(t task) (p *peer.Peer, own string, err error) {
 	o.Version = versionName()
 	o.Log = slog.New(slog.NewTextHandler(t.log, &slog.HandlerOptions{Level: n.LogLevel}))
 	p, err = peer.New(o)
+	if err == nil {
+		now := time.Now()
+		_ = os.Chtimes(dir, now, now) // for forget
+	}
 	if errors.Is(err, peer.ErrInUse) {
 		return nil, "", failure{exitMachine, errors.New("another starling is at the same task, or has the same --data-dir: stop that one, or name another folder with --data-dir")}
 	}
@@ -121,6 +128,24 @@ func taskDir(words []string) (string, error) {
 	}
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
 	return filepath.Join(base, "starling", words[0]+"-"+hex.EncodeToString(sum[:8])), nil
+}
+
+// forgotten is how long a task that nobody has started again is remembered.
+const forgotten = 180 * 24 * time.Hour
+
+var taskName = regexp.MustCompile(`^(share|push|get|stream|info)-[0-9a-f]{16}$`)
+
+// forget removes what is kept of tasks of long ago. What they fetched or shared is not in there.
+func forget(base string) {
+	entries, err := os.ReadDir(base)
+	if err != nil {
+		return // the first one
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.IsDir() && taskName.MatchString(e.Name()) && time.Since(info.ModTime()) > forgotten {
+			_ = os.RemoveAll(filepath.Join(base, e.Name()))
+		}
+	}
 }
 
 // server is the one of new links.

@@ -79,15 +79,16 @@ func isTerminal(w io.Writer) bool {
 
 // look is how a task is shown to people.
 type look struct {
-	name string // of what it is about; may be a stranger's
-	text func(figures) string
+	name  string // of what it is about; may be a stranger's
+	text  func(figures) string
+	event string // in JSON
 	// idle: it goes on until it is stopped, so there is no end to draw a bar to, nor to print lines about.
 	idle bool
 }
 
-func fetchingLook(name string) look { return look{name: name, text: summary} }
-func readingLook() look             { return look{name: "reading", text: readSoFar} }
-func sharingLook() look             { return look{text: sentSoFar, idle: true} }
+func fetchingLook(name string) look { return look{name: name, text: summary, event: "progress"} }
+func readingLook() look             { return look{name: "reading", text: readSoFar, event: "reading"} }
+func sharingLook() look             { return look{text: sentSoFar, event: "progress", idle: true} }
 
 // screen is stderr, with one display on it at a time, or none; and stdout where JSON is wanted.
 type screen struct {
@@ -104,7 +105,7 @@ func (s *screen) open(l look) display {
 	var d display
 	switch {
 	case s.json:
-		d = &events{out: s.out, err: s.err}
+		d = &events{out: s.out, err: s.err, event: l.event, last: time.Now()}
 	case isTerminal(s.err):
 		d = newBar(s.err, l)
 	default:
@@ -142,6 +143,7 @@ func (s *screen) say(format string, args ...any) { fmt.Fprintf(s, format+"\n", a
 // events are JSON objects, one per line, on stdout.
 type events struct {
 	out, err io.Writer
+	event    string
 	mu       sync.Mutex
 	last     time.Time
 }
@@ -151,7 +153,7 @@ func (e *events) show(f figures) {
 	defer e.mu.Unlock()
 	if now := time.Now(); now.Sub(e.last) >= eventEvery {
 		e.last = now
-		f.Event = "progress"
+		f.Event = e.event
 		_ = printJSON(e.out, f)
 	}
 }

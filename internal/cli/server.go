@@ -56,12 +56,6 @@ func (s server) here() bool {
 	return s.Hostname() == "localhost" || strings.HasSuffix(s.Hostname(), ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// answers says what is wrong where it does not.
-func (s server) answers(ctx context.Context) error {
-	_, err := s.get(ctx, "/healthz", 16)
-	return err
-}
-
 // iceServers are the STUN and TURN servers that it gives to browsers.
 func (s server) iceServers(ctx context.Context) (list []webrtc.ICEServer, err error) {
 	body, err := s.get(ctx, "/api/ice", 64<<10)

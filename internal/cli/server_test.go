@@ -44,9 +44,8 @@ func TestServersOfLinks(t *testing.T) {
 	}
 }
 
-func TestServerAnswers(t *testing.T) {
+func TestICEServers(t *testing.T) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/api/ice", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"iceServers":[{"urls":"stun:a:1"},{"urls":["turn:b:2","turn:b:3"],"username":"u","credential":"c"}]}`))
 	})
@@ -55,15 +54,12 @@ func TestServerAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.answers(t.Context()); err != nil {
-		t.Error(err)
-	}
 	list, err := s.iceServers(t.Context())
 	if err != nil || len(list) != 2 || list[0].URLs[0] != "stun:a:1" || len(list[1].URLs) != 2 || list[1].Credential != "c" {
 		t.Errorf("%+v, %v", list, err)
 	}
 	h.Close()
-	if err := s.answers(t.Context()); err == nil || strings.Count(err.Error(), s.Host) < 1 {
+	if _, err := s.iceServers(t.Context()); err == nil || strings.Count(err.Error(), s.Host) < 1 {
 		t.Errorf("gone: %v", err)
 	}
 }

@@ -103,13 +103,14 @@ func (c *sharing) run(ctx context.Context, s streams, n *network, command string
 		}
 		return onMachine(err)
 	}
+	answered(ctx, t, true) // so that the link works when it is there
 	if err := c.print(s, n.JSON, t, host); err != nil {
 		return err
 	}
 	if err := also(t.Link(host.String())); err != nil {
 		return err
 	}
-	c.hint(ctx, view, host)
+	c.hint(view, t, host)
 	seed(ctx, t, view)
 	view.close()
 	return p.Close()
@@ -136,12 +137,18 @@ func (c *sharing) print(s streams, json bool, t *peer.Torrent, host server) (err
 }
 
 // hint says why a link may not work for those it is sent to.
-func (c *sharing) hint(ctx context.Context, view *screen, host server) {
-	switch err := host.answers(ctx); {
-	case ctx.Err() != nil:
-	case err != nil:
-		view.say("No Starling server answers at %s (%s): the link does not work yet.\nStart one with 'starling serve', or name another with --server or STARLING_SERVER. It is tried again and again.", host, safe(err.Error()))
-	case host.here():
+func (c *sharing) hint(view *screen, t *peer.Torrent, host server) {
+	for _, tracker := range t.Stats().Trackers {
+		if tracker.URL == host.tracker() && !tracker.Connected {
+			why := "it does not answer"
+			if tracker.Err != nil {
+				why = safe(tracker.Err.Error())
+			}
+			view.say("No Starling server is at %s (%s): the link does not work yet.\nStart one with 'starling serve', or name another with --server or STARLING_SERVER. It is tried again and again.", host, why)
+			return
+		}
+	}
+	if host.here() {
 		view.say("The link works on this machine only, as it names %s. --server names a server that others reach.", host.Hostname())
 	}
 }

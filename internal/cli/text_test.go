@@ -116,6 +116,8 @@ func TestLines(t *testing.T) {
 func TestEvents(t *testing.T) {
 	var out, stderr bytes.Buffer
 	d := (&screen{streams: streams{&out, &stderr}, json: true}).open(fetchingLook("x"))
+	d.show(figures{})
+	d.(*events).last = time.Now().Add(-eventEvery)
 	for range 3 {
 		d.show(figures{Bytes: 2, Peers: peerCounts{WebSeed: 1}})
 	}

@@ -95,3 +95,31 @@ func seed(ctx context.Context, t *peer.Torrent, view *screen) {
 		}
 	}
 }
+
+// asking is how long trackers get to answer.
+const asking = 3 * time.Second
+
+// answered waits until every tracker has said something, or has failed; with one, only until one has.
+func answered(ctx context.Context, t *peer.Torrent, one bool) {
+	ctx, cancel := context.WithTimeout(ctx, asking)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		waiting := false
+		for _, tracker := range t.Stats().Trackers {
+			if tracker.Connected && one {
+				return
+			}
+			waiting = waiting || !tracker.Connected && tracker.Err == nil
+		}
+		if !waiting {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
