@@ -75,6 +75,7 @@ test('a large film plays from anywhere while only that is fetched, until all of 
   await bob.page.waitForSelector('video')
   const at = await bob.page.evaluate(async () => {
     const video = document.querySelector('video')!
+    if (!video.readyState) await new Promise((resolve) => (video.onloadedmetadata = resolve))
     video.currentTime = 200
     await new Promise((resolve) => (video.onseeked = resolve))
     return [video.currentTime, Math.round(video.duration), video.videoWidth]

@@ -13,6 +13,8 @@ export class Arrival extends Emitter<{ change: void }> {
   error: unknown
   /** Its row's id, once its metadata is here. */
   parcel: string | undefined
+  /** This visit made that row. */
+  fresh = false
   /** It is large, and only what is looked at is fetched until the user says more. */
   asking = false
   /** Bytes that fit here, where that is less than it has. */
@@ -107,13 +109,12 @@ export class Arriving extends Emitter<{ change: void }> {
         await torrent.remove({ destroyStore: true })
         throw Object.assign(new Error('The key is missing.'), { code: 'bad-link' })
       }
-      if (isMemo(torrent)) {
-        arrival.memo = true
-        return move()
-      }
-      const { parcel, fresh } = await this.#row(arrival, torrent)
-      // Its card may come a moment later than its files.
-      torrent.on('card', () => fresh && !arrival.memo && isMemo(torrent) && void this.#handOver(arrival, parcel))
+      // Its card, which says that it is a memo, may come a moment later than its files.
+      const handOver = () => isMemo(torrent) && this.#handOver(arrival)
+      torrent.on('card', () => void handOver())
+      if (handOver()) return
+      const parcel = await this.#row(arrival, torrent)
+      if (handOver()) return
       if (!parcel.from!.whole && !torrent.state.done) await this.#decide(arrival, torrent)
       else await this.fetch(arrival)
       await torrent.done
@@ -135,14 +136,15 @@ export class Arriving extends Emitter<{ change: void }> {
   }
 
   /** It turned out to be a memo. */
-  async #handOver(arrival: Arrival, { id }: Parcel): Promise<void> {
+  #handOver(arrival: Arrival): true {
+    if (arrival.memo) return true
     arrival.memo = true
-    arrival.parcel = undefined
-    await this.#parcels.discard(id)
+    if (arrival.fresh && arrival.parcel) void this.#parcels.discard(arrival.parcel).catch(reportError)
     arrival.emit('change', undefined)
+    return true
   }
 
-  async #row(arrival: Arrival, torrent: Torrent): Promise<{ parcel: Parcel; fresh: boolean }> {
+  async #row(arrival: Arrival, torrent: Torrent): Promise<Parcel> {
     const { infoHash, name, length: size, files } = torrent
     const all = await this.#parcels.db.parcels()
     const known = all.find(({ from }) => from?.infoHash === infoHash)
@@ -156,9 +158,10 @@ export class Arriving extends Emitter<{ change: void }> {
       from: { infoHash, link, whole: false, done: false },
     }
     arrival.parcel = parcel.id
+    arrival.fresh = !known
     if (!known) await this.#parcels.add(parcel)
     else if (known.deleted) await this.#parcels.restore(known.id)
-    return { parcel, fresh: !known }
+    return parcel
   }
 }
 

@@ -119,7 +119,9 @@ export class Receiving extends Emitter<{ change: void }> {
     try {
       // One that failed for its key must not keep it for the next, whose key may be right.
       await before?.remove({ destroyStore: before.state.error?.code === 'wrong-key' })
-      const torrent = (arrival.torrent = await (await this.#node()).add(arrival.link))
+      const node = await this.#node()
+      // What turns out to be for another section is not fetched from here.
+      const torrent = (arrival.torrent = await node.add(arrival.link, { onDemand: true }))
       let [last, peers] = [-1, 0]
       torrent.on('progress', ({ downloaded, peers: { length } }) => {
         if (downloaded === last && length === peers) return arrival.emit('change', undefined)
@@ -139,11 +141,10 @@ export class Receiving extends Emitter<{ change: void }> {
         return await this.#openBundle(arrival, torrent)
       if (!(await this.#makeRows(arrival, torrent))) {
         this.#arrivals.delete(infoHashOf(arrival.link) ?? arrival.link)
-        // How much of it is fetched is decided over there.
-        await torrent.remove()
         arrival.elsewhere = true
         return move()
       }
+      await node.add(arrival.link)
       await torrent.done
       for (const id of arrival.memos) await this.#complete(id, torrent)
       arrival.saved = true
@@ -217,6 +218,7 @@ export class Receiving extends Emitter<{ change: void }> {
 
   async #openBundle(arrival: Arrival, torrent: Torrent): Promise<void> {
     if (torrent.files[0]!.size > maxBundle) throw new Error('This link leads to more than can be opened.')
+    await (await this.#node()).add(arrival.link)
     await torrent.done
     const links = parseBundle(await torrent.files[0]!.text())
     if (!links.length) throw new Error('This link leads to no memos.')
