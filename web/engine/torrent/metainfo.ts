@@ -169,10 +169,10 @@ export function makeTorrent(infoBytes: Bytes, trackers: readonly string[], webSe
   return concat([before.subarray(0, -1), utf8.encode('4:info'), infoBytes, after.subarray(1)])
 }
 
-/** A power of two from 64 KiB to 4 MiB, such that there are about 1,000 pieces. */
+/** A power of two from 64 KiB to 4 MiB, such that the hashes fit in the first 16 KiB of the metadata where they can. */
 export function pieceLengthFor(length: number): number {
   let size = 64 << 10
-  while (size < 4 << 20 && length / size > 1400) size *= 2
+  while (size < 4 << 20 && length / size > 700) size *= 2
   return size
 }
 
