@@ -3,8 +3,10 @@ export type Bytes = Uint8Array<ArrayBuffer>
 
 export const utf8 = new TextEncoder()
 
-export function concat(parts: readonly Uint8Array[]): Bytes {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+/** room: where to put them, where they fit; what comes back is good until it is used again. */
+export function concat(parts: readonly Uint8Array[], room?: Bytes): Bytes {
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  const all = room && length <= room.length ? room.subarray(0, length) : new Uint8Array(length)
   let at = 0
   for (const part of parts) {
     all.set(part, at)

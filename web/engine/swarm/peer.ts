@@ -120,6 +120,10 @@ export class Peer implements WireHandler, Source, Chokable {
   /** What this turn has to say goes as one message, or few long ones, as each costs the browser much. */
   #unsent: Bytes[] = []
   #unsentBytes = 0
+  /** Where such messages are put together, one at a time. */
+  static readonly #message = new Uint8Array(256 << 10)
+  /** Pieces that came and that it has as well: it hears of them when there is something else to say. */
+  #news: number[] = []
 
   /** What it said it has before that could be understood. */
   #told: Bytes | boolean | undefined
@@ -167,7 +171,7 @@ export class Peer implements WireHandler, Source, Chokable {
     const parts = this.#unsent.splice(0)
     this.#unsentBytes = 0
     try {
-      if (parts.length) this.channel.send(parts.length > 1 ? concat(parts) : parts[0]!)
+      if (parts.length) this.channel.send(parts.length > 1 ? concat(parts, Peer.#message) : parts[0]!)
     } catch {
       this.close()
     }
@@ -249,8 +253,15 @@ export class Peer implements WireHandler, Source, Chokable {
     this.update()
   }
 
+  /** This piece is here now. */
+  gained(index: number): void {
+    this.#news.push(index)
+    if (!this.have.has(index)) this.#tell()
+  }
+
   /** All data is here: it is told, and a peer that has all as well is of no use. */
   completed(): void {
+    this.#tell()
     if (this.have.full) return this.close()
     this.update()
   }
@@ -276,6 +287,7 @@ export class Peer implements WireHandler, Source, Chokable {
     const most = this.#snubbed ? 1 : this.#most(now)
     // Several at once, as they travel as one message.
     if (this.asks.size > 0.75 * most) return
+    this.#tell()
     while (this.asks.size < most) {
       if (!this.#node.down.take(this.#block, now)) return
       const ask = picker.pick(this, this.#block, now)
@@ -328,6 +340,7 @@ export class Peer implements WireHandler, Source, Chokable {
     if (!this.ready) return now - this.#born > handshakeTime ? this.close() : undefined
     if (now - this.#heard > silence) return this.close()
     if (now - this.#sent > keepAlive) this.wire.keepAlive()
+    this.#tell()
     const host = this.#host!
     // A little later than at once, so that cards have passed.
     if (now - this.#born > 3000 && host.done && this.have.full) return this.close()
@@ -470,6 +483,10 @@ export class Peer implements WireHandler, Source, Chokable {
 
   onviolation(): void {
     this.ban()
+  }
+
+  #tell(): void {
+    for (const index of this.#news.splice(0)) this.wire.have(index)
   }
 
   #has(told: Bytes | boolean): void {

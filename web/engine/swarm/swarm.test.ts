@@ -179,6 +179,20 @@ describe('fetching', () => {
     await peer.hears(/^not interested/)
   })
 
+  test('who lacks a piece hears of it at once, who has it with what is said next', async () => {
+    const node = await leecher()
+    const [has, lacks] = [seed(node), stranger(node)]
+    await lacks.met.promise
+    lacks.wire.bitfield(new Uint8Array(), 0, 10)
+    let answered = 0
+    has.request = (index, begin, length) => {
+      if (answered++ < 2) has.wire.piece(index, begin, part(index, begin, length))
+    }
+    await lacks.hears(/^have \d/)
+    expect(has.heard.filter((heard) => /^have \d/.test(heard))).toEqual([])
+    await has.hears(/^have \d/)
+  })
+
   test('a released reader’s wait ends', async () => {
     const node = await leecher()
     const read = node.node.read(infoHash, 0, 0, 10, 'player')

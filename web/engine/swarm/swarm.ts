@@ -9,7 +9,7 @@
  * What is in `had` was verified and is in the store; nothing else is sent or read. Nothing here has a timer: the node calls
  * tick a few times a second, and all else follows from what peers send.
  */
-import { concat, equal, type Bytes } from '../bytes.ts'
+import { equal, type Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
 import { StarlingError } from '../errors.ts'
 import type { Announcing } from '../rendezvous/types.ts'
@@ -27,6 +27,7 @@ import { Choker } from './choker.ts'
 import { opened, plain, readable, type Content, type ContentFile } from './content.ts'
 import { Extents } from './extents.ts'
 import type { Budget } from './limit.ts'
+import { Outgoing } from './outgoing.ts'
 import type { Peer, PeerHost, PeerNode, Source, Wanted } from './peer.ts'
 import { Picker, type Piece } from './picker.ts'
 import { Readers } from './readers.ts'
@@ -52,8 +53,6 @@ export interface SwarmHost extends PeerNode {
   completed(swarm: Swarm): void
 }
 
-/** What is sent is read in chunks of at most this many bytes. */
-const chunk = 1 << 20
 /** Longest answer to a page's read. */
 const longestRead = 1 << 20
 /** Peers it looks for, and takes. */
@@ -105,8 +104,7 @@ export class Swarm implements PeerHost, Announcing {
   /** Verified bytes here. */
   #have = 0
   #store: Promise<NonNullable<SwarmOptions['source']>> | undefined
-  #unproven: Bitfield | undefined
-  readonly #proofs = new Map<number, Promise<void>>()
+  #outgoing: Outgoing | undefined
   #readers: Readers | undefined
   #content: Content | undefined
   #extents: Extents | undefined
@@ -214,19 +212,8 @@ export class Swarm implements PeerHost, Announcing {
     this.node.changed(this)
   }
 
-  block(peer: Peer, { piece, begin, length }: Wanted): Bytes | undefined {
-    const parts: Bytes[] = []
-    const size = Math.min(chunk, this.info!.pieceLength)
-    for (let at = begin; at < begin + length; ) {
-      const first = at - (at % size)
-      const load = (): Promise<Bytes> => this.#load(piece, first, size)
-      const data = this.node.shelf.get(`${this.infoHash} ${piece} ${first}`, load, peer.resume)
-      if (!data) return undefined
-      const part = data.subarray(at - first, begin + length - first)
-      parts.push(part)
-      at += part.length
-    }
-    return parts.length === 1 ? parts[0] : concat(parts)
+  block(peer: Peer, ask: Wanted): Bytes | undefined {
+    return this.#outgoing!.block(ask, peer.resume)
   }
 
   card(peer: Peer, packed: Bytes): void {
@@ -525,7 +512,9 @@ export class Swarm implements PeerHost, Announcing {
     this.#store = store
     this.info = info
     this.had = source ? new Bitfield(info.pieces).fill() : resumed(info.pieces, entry.pieces)
-    if (unproven) this.#unproven = new Bitfield(info.pieces).fill()
+    const read = (start: number, end: number): Promise<Bytes> => this.#read(start, end)
+    const failed = (error: unknown): void => this.#fail(error)
+    this.#outgoing = new Outgoing({ info, had: this.had, shelf: this.node.shelf, name: infoHash, read, unproven, failed })
     this.#readers = new Readers(info.pieceLength, this.had)
     const complete = (piece: Piece<Source>): void => void this.#verify(piece)
     this.picker = new Picker(info.length, info.pieceLength, this.had, this.node.memory, complete)
@@ -535,11 +524,11 @@ export class Swarm implements PeerHost, Announcing {
     for (const peer of this.#peers) {
       peer.greet()
       peer.learn()
-      for (let i = 0; i < info.pieces; i++) if (this.had.has(i)) peer.wire.have(i)
+      for (let i = 0; i < info.pieces; i++) if (this.had.has(i)) peer.gained(i)
     }
     if (content) this.#begin(content)
     else if (key) void this.#open(key)
-    else this.#begin(plain(info, { read: (start, end) => this.#read(start, end), blob: async () => (await store).blob?.() }))
+    else this.#begin(plain(info, { read, blob: async () => (await store).blob?.() }))
     this.#join()
     this.node.needs(this)
   }
@@ -614,7 +603,7 @@ export class Swarm implements PeerHost, Announcing {
     const whole = this.had.full
     if (whole) this.#completed()
     for (const peer of [...this.#peers]) {
-      peer.wire.have(index)
+      peer.gained(index)
       if (whole) peer.completed()
       else peer.update()
     }
@@ -630,29 +619,6 @@ export class Swarm implements PeerHost, Announcing {
 
   #punish(liars: readonly Source[]): void {
     for (const liar of new Set(liars)) liar.ban()
-  }
-
-  /** What is sent: verified at its first reading, where it was not hashed since the node began. */
-  async #load(piece: number, first: number, size: number): Promise<Bytes> {
-    const start = piece * this.info!.pieceLength
-    const length = this.picker!.size(piece)
-    return this.#guard((async () => {
-      if (this.#unproven?.has(piece)) await this.#prove(piece, start, start + length)
-      return this.#read(start + first, start + Math.min(length, first + size))
-    })())
-  }
-
-  #prove(piece: number, start: number, end: number): Promise<void> {
-    const proof = this.#proofs.get(piece) ?? (async () => {
-      const hash = await crypto.subtle.digest('SHA-1', await this.#read(start, end))
-      if (!equal(new Uint8Array(hash), this.info!.hashAt(piece))) {
-        throw new StarlingError('unreadable', 'A file that you share has changed. Share it again.')
-      }
-      this.#unproven!.unset(piece)
-      this.#proofs.delete(piece)
-    })()
-    this.#proofs.set(piece, proof)
-    return proof
   }
 
   /** What cannot be read any more is not promised any longer. */
