@@ -150,10 +150,11 @@ func pieceLengthFor(length int64) int64 {
 
 // parseTorrentFile reads a .torrent file (BEP 3, 12, 19).
 func parseTorrentFile(b []byte) (info []byte, r Ref, err error) {
-	if n, err := skim(b); err != nil || len(b)-n > 2 || len(b) > maxTorrentFile {
+	n, err := skim(b)
+	if err != nil || len(b)-n > 2 || len(b) > maxTorrentFile { // some end with a line break
 		return nil, r, errDamaged
 	}
-	mi, err := metainfo.Load(bytes.NewReader(b))
+	mi, err := metainfo.Load(bytes.NewReader(b[:n]))
 	if err != nil || len(mi.InfoBytes) == 0 {
 		return nil, r, errDamaged
 	}
