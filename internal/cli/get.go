@@ -81,7 +81,7 @@ func (c *get) Run(ctx context.Context, s streams) error {
 	}
 	path := relative(f.torrent.Root())
 	if c.JSON {
-		err = printJSON(s.out, done{"done", path, f.torrent.Stats().Bytes})
+		err = printJSON(s.out, done{"done", path, bytesOf(f.torrent)})
 	} else {
 		_, err = fmt.Fprintln(s.out, safe(path))
 	}

@@ -68,10 +68,9 @@ func (c *info) Run(ctx context.Context, s streams) error {
 }
 
 func aboutOf(t *peer.Torrent) about {
-	a := about{Event: "info", InfoHash: hexHash(t), Name: safe(t.Name()), Private: t.Private(), Peers: figuresOf(t).Peers, Trackers: []aboutTracker{}}
+	a := about{Event: "info", InfoHash: hexHash(t), Name: safe(t.Name()), Private: t.Private(), Bytes: bytesOf(t), Peers: figuresOf(t).Peers, Trackers: []aboutTracker{}}
 	for _, f := range t.Files() {
 		a.Files = append(a.Files, aboutFile{f.Path, f.Size, f.Type})
-		a.Bytes += f.Size
 	}
 	for _, r := range t.Stats().Trackers {
 		to := aboutTracker{URL: safe(r.URL), Answers: r.Connected, Seeders: r.Seeders, Leechers: r.Leechers}

@@ -119,10 +119,7 @@ func (c *sharing) run(ctx context.Context, s streams, n *network, command string
 func (c *sharing) print(s streams, json bool, t *peer.Torrent, host server) (err error) {
 	e := shared{
 		Event: "shared", Link: t.Link(host.String()), InfoHash: hexHash(t), Name: safe(t.Name()),
-		Files: len(t.Files()), Private: t.Private(),
-	}
-	for _, f := range t.Files() {
-		e.Bytes += f.Size
+		Bytes: bytesOf(t), Files: len(t.Files()), Private: t.Private(),
 	}
 	if c.Public {
 		e.Magnet = t.Magnet()

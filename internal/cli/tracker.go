@@ -16,11 +16,15 @@ import (
 type trackerAlone struct {
 	httpd.Front
 	httpd.Tracker
+	httpd.Private
+	Sign     string          `placeholder:"USER" help:"Print this user's announce URLs, and do nothing else."`
 	File     kong.ConfigFlag `name:"config" placeholder:"FILE" help:"A JSON file of settings: {\"addr\": \":8080\", \"deny-list\": \"denied.txt\"}."`
 	LogLevel slog.Level      `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
 }
 
-func (c *trackerAlone) config() httpd.Config { return httpd.Config{Front: c.Front, Tracker: c.Tracker} }
+func (c *trackerAlone) config() httpd.Config {
+	return httpd.Config{Front: c.Front, Tracker: c.Tracker, Private: c.Private}
+}
 
 // Validate says what is wrong, and with which flag.
 func (c *trackerAlone) Validate() error {
@@ -30,6 +34,15 @@ func (c *trackerAlone) Validate() error {
 
 // Run introduces peers until the context ends, and serves no pages.
 func (c *trackerAlone) Run(ctx context.Context, s streams) error {
+	if c.Sign != "" {
+		config := c.config()
+		urls, err := config.SignedURLs(c.Sign)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(s.out, strings.Join(urls, "\n"))
+		return nil
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}

@@ -16,6 +16,14 @@ func hexHash(t *peer.Torrent) string {
 	return hex.EncodeToString(ih[:])
 }
 
+// bytesOf are those of all files.
+func bytesOf(t *peer.Torrent) (sum int64) {
+	for _, f := range t.Files() {
+		sum += f.Size
+	}
+	return sum
+}
+
 // figuresOf are a torrent's, as they are now.
 func figuresOf(t *peer.Torrent) figures {
 	s := t.Stats()
