@@ -124,14 +124,23 @@ func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in k
 		i = place(w, g, in, i, record[K]{id, contact, now}, a.Left, a.Event)
 		is = g.standing(i)
 	}
-	var places [MaxWant]int32
-	for _, p := range g.choose(i, is, min(a.Want, MaxWant), places[:0]) {
+	var room [MaxWant]int32
+	want := min(a.Want, MaxWant)
+	places := g.choose(i, is, want, room[:0])
+	if is == seeder && len(places) == 0 {
+		places = g.draw(i, 0, g.seeders, min(want, maybeLeecher), places)
+	}
+	for _, p := range places {
 		if to := g.peers[p].contact.addrPort(); reaches(contact.addr(), to.Addr()) {
 			picks = append(picks, AddrPeer{ID: g.peers[p].id, Contact: to})
 		}
 	}
 	return w.counts(), picks, nil
 }
+
+// maybeLeecher is how many seeders one hears of that calls itself a seeder where nobody lacks anything. Some do so while
+// they have but a magnet, as aria2 does: they could not begin otherwise.
+const maybeLeecher = 8
 
 // reaches says whether it makes sense to tell one of the other: an address within a network is of no use outside.
 func reaches(from, to netip.Addr) bool {

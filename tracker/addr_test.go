@@ -59,13 +59,29 @@ func TestEachIsToldOfThoseItCanReach(t *testing.T) {
 	}
 }
 
+// aria2 calls itself a seeder while it has but a magnet.
+func TestSeedersAmongThemselves(t *testing.T) {
+	s := newStore()
+	for i := range 20 {
+		says(t, s, AddrAnnounce{PeerID: peer(i+1), Addr: at(fmt.Sprintf("192.0.2.1:%d", i+1)), Left: Nothing})
+	}
+	_, picks := says(t, s, AddrAnnounce{PeerID: peer(1), Addr: at("192.0.2.1:1"), Left: Nothing, Want: 50})
+	if len(picks) != maybeLeecher || slices.Contains(picks, "192.0.2.1:1") {
+		t.Errorf("a seeder among seeders is told of %v", picks)
+	}
+	says(t, s, AddrAnnounce{PeerID: peer(30), Addr: at("192.0.2.3:3"), Left: Some})
+	if _, picks = says(t, s, AddrAnnounce{PeerID: peer(1), Addr: at("192.0.2.1:1"), Left: Nothing, Want: 50}); !slices.Equal(picks, []string{"192.0.2.3:3"}) {
+		t.Errorf("where somebody lacks data it is told of %v", picks)
+	}
+}
+
 func TestNoPort(t *testing.T) {
 	s := newStore()
 	if counts, picks := says(t, s, AddrAnnounce{PeerID: peer(1), Addr: at("192.0.2.1:0"), Want: 5}); counts != (Counts{}) || picks != nil {
 		t.Errorf("an empty swarm: %+v %v", counts, picks)
 	}
 	says(t, s, AddrAnnounce{PeerID: peer(2), Addr: at("192.0.2.2:2"), Left: Nothing})
-	for left, want := range map[Left]int{Some: 1, Nothing: 0} {
+	for left, want := range map[Left]int{Some: 1, Nothing: 1} {
 		counts, picks := says(t, s, AddrAnnounce{PeerID: peer(1), Addr: at("192.0.2.1:0"), Left: left, Want: 5})
 		if whole(counts) != (Counts{Seeders: 1}) || len(picks) != want {
 			t.Errorf("left %d: %+v %v", left, counts, picks)

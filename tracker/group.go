@@ -149,18 +149,24 @@ func (g *group[C]) expire(before tick, gone func(*record[C], standing)) {
 }
 
 // choose appends the places of up to n other peers for the one at self: distinct, each as likely as any other, and
-// never a seeder for a seeder. At -1, self is one that is not here. Floyd's sampling: n draws, whatever the size of the
-// group.
+// never a seeder for a seeder. At -1, self is one that is not here.
 func (g *group[C]) choose(self int, is standing, n int, places []int32) []int32 {
+	if g == nil {
+		return places
+	}
+	if is == seeder {
+		return g.draw(self, g.seeders, len(g.peers), n, places)
+	}
+	return g.draw(self, 0, len(g.peers), n, places)
+}
+
+// draw is choose among the places of [from, end). Floyd's sampling: n draws, whatever the size of the group.
+func (g *group[C]) draw(self, from, end, n int, places []int32) []int32 {
 	if g == nil || n <= 0 {
 		return places
 	}
-	from := 0
-	if is == seeder {
-		from = g.seeders
-	}
-	others := len(g.peers) - from
-	inside := self >= from
+	others := end - from
+	inside := from <= self && self < end
 	if inside {
 		others--
 	}
