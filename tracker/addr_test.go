@@ -63,7 +63,7 @@ func TestEachIsToldOfThoseItCanReach(t *testing.T) {
 func TestSeedersAmongThemselves(t *testing.T) {
 	s := newStore()
 	for i := range 20 {
-		says(t, s, AddrAnnounce{PeerID: peer(i+1), Addr: at(fmt.Sprintf("192.0.2.1:%d", i+1)), Left: Nothing})
+		says(t, s, AddrAnnounce{PeerID: peer(i + 1), Addr: at(fmt.Sprintf("192.0.2.1:%d", i+1)), Left: Nothing})
 	}
 	_, picks := says(t, s, AddrAnnounce{PeerID: peer(1), Addr: at("192.0.2.1:1"), Left: Nothing, Want: 50})
 	if len(picks) != maybeLeecher || slices.Contains(picks, "192.0.2.1:1") {
