@@ -68,6 +68,7 @@ func (c *Tracker) check() error {
 type trackers struct {
 	store   *tracker.Store[ws.Handle]
 	list    *gate.List
+	users   *gate.Users // nil: the tracker is for everybody
 	sockets *ws.Server
 	http    *trackerhttp.Server
 	udp     *udp.Handler
@@ -81,7 +82,11 @@ func (s *Server) newTrackers() error {
 	if err != nil {
 		return err
 	}
-	t := &trackers{list: list, origins: c.AllowOrigin}
+	users, err := s.config.Private.open(s.log)
+	if err != nil {
+		return err
+	}
+	t := &trackers{list: list, users: users, origins: c.AllowOrigin}
 	t.store = tracker.New[ws.Handle](tracker.Options{
 		Expiry:        2 * c.AnnounceInterval,
 		AddrExpiry:    2 * c.TCPAnnounceInterval,
@@ -89,8 +94,12 @@ func (s *Server) newTrackers() error {
 		Allow:         list.Allow,
 	})
 	limiter := gate.NewLimiter(c.MaxRequestsPerAddress)
-	t.http = trackerhttp.New(t.store, trackerhttp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter, Address: s.address})
-	t.udp = udp.New(t.store, udp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter})
+	var admit func(string) error
+	if users != nil {
+		admit = users.Admit
+	}
+	t.http = trackerhttp.New(t.store, trackerhttp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter, Admit: admit, Address: s.address})
+	t.udp = udp.New(t.store, udp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter, Admit: admit})
 	if s.sharesUDP() {
 		s.relay.Also(t.udp)
 	}
@@ -164,11 +173,20 @@ func (t *trackers) run(ctx context.Context, failed chan<- error) {
 			}
 		}()
 	}
+	onHangup(ctx, func(hangup <-chan os.Signal) { t.list.Watch(ctx, hangup, t.store.Sweep) })
+	if t.users != nil {
+		onHangup(ctx, func(hangup <-chan os.Signal) { t.users.Watch(ctx, hangup) })
+	}
+}
+
+// onHangup runs what watches for SIGHUP. From its return on, the signal does not end the program.
+func onHangup(ctx context.Context, watch func(<-chan os.Signal)) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	go func() {
-		defer signal.Stop(hangup)
-		t.list.Watch(ctx, hangup, t.store.Sweep)
+		watch(hangup)
+		<-ctx.Done()
+		signal.Stop(hangup)
 	}()
 }
 
@@ -192,6 +210,10 @@ func (s *Server) announce(w http.ResponseWriter, r *http.Request) {
 	case socket(r):
 		if o := r.Header.Get("Origin"); o != "" && len(s.trackers.origins) > 0 && !slices.Contains(s.trackers.origins, o) {
 			http.Error(w, "This tracker does not serve pages of "+o+". Its operator may allow them with --allow-origin.", http.StatusForbidden)
+			return
+		}
+		if err := s.trackers.users.Admit(r.URL.Path); err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
 			return
 		}
 		s.trackers.sockets.ServeHTTP(w, r)

@@ -16,6 +16,8 @@ const DefaultAddr = "127.0.0.1:8080"
 type Config struct {
 	Front
 	Tracker
+	// Private is for trackers without pages, whose peers have links of their own.
+	Private Private `kong:"-"`
 	Relay
 
 	IceServer    []string `sep:" " placeholder:"URL[,USER,PASSWORD]" help:"A STUN or TURN server for browsers, such as stun:stun.example.org:3478. May be given several times."`

@@ -19,6 +19,11 @@ func (s *Server) routes(files static) http.Handler {
 	mux.HandleFunc("/announce", s.announce)
 	mux.HandleFunc("/scrape", s.scrape)
 	mux.HandleFunc("/stats.json", get(s.stats))
+	if s.trackers.users != nil {
+		mux.HandleFunc("/u/{user}/announce", s.announce)
+		mux.HandleFunc("/u/{user}/scrape", s.scrape)
+		mux.HandleFunc("/users.json", get(s.users))
+	}
 	mux.Handle("/metrics", s.metrics())
 	mux.HandleFunc("/healthz", get(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -180,3 +180,79 @@ func BenchmarkLimiter(b *testing.B) {
 		}
 	})
 }
+
+func TestUsers(t *testing.T) {
+	dir := t.TempDir()
+	secret, revoked := filepath.Join(dir, "secret"), filepath.Join(dir, "revoked")
+	write(t, secret, "0123456789abcdef\n", 0)
+	write(t, revoked, "# gone\nmallory # spammed\n", time.Hour)
+	u, err := gate.OpenUsers(secret, revoked, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := func(user string) string {
+		t.Helper()
+		p, err := u.Path(user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	alice := path("alice")
+	for p, want := range map[string]error{
+		alice + "/announce":           nil,
+		alice + "/scrape":             nil,
+		path("Bob_2-x") + "/announce": nil,
+		alice:                         gate.ErrUser,
+		path("mallory") + "/announce": gate.ErrUser,
+		strings.Replace(alice, "alice", "bob", 1) + "/announce": gate.ErrUser,
+		alice[:len(alice)-1] + "/announce":                      gate.ErrUser,
+		alice + "x/announce":                                    gate.ErrUser,
+		"/u/alice./announce":                                    gate.ErrUser,
+		"/u/alice/announce":                                     gate.ErrUser,
+		"/announce":                                             gate.ErrUser,
+		"":                                                      gate.ErrUser,
+		"/x" + alice + "/announce":                              gate.ErrUser,
+	} {
+		if err := u.Admit(p); err != want {
+			t.Errorf("%s: %v, want %v", p, err, want)
+		}
+	}
+	if got := u.Counts(); len(got) != 2 || got["alice"] != 2 || got["Bob_2-x"] != 1 {
+		t.Errorf("counts %v", got)
+	}
+	if _, err := u.Path("no such/name"); err == nil {
+		t.Error("a name with a slash")
+	}
+	if (*gate.Users)(nil).Admit("/announce") != nil {
+		t.Error("a tracker for everybody refuses")
+	}
+	// Another secret signs differently.
+	write(t, secret, "fedcba9876543210", 0)
+	if other, err := gate.OpenUsers(secret, "", nil); err != nil || other.Admit(alice+"/announce") != gate.ErrUser {
+		t.Errorf("with another secret: %v", err)
+	}
+	write(t, secret, "short", 0)
+	if _, err := gate.OpenUsers(secret, "", nil); err == nil || !strings.Contains(err.Error(), "openssl rand -hex 32") {
+		t.Errorf("a short secret: %v", err)
+	}
+	if _, err := gate.OpenUsers("missing", "", nil); err == nil {
+		t.Error("a missing secret")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			u.Watch(ctx, nil)
+			close(done)
+		}()
+		write(t, revoked, "alice\n", 30*time.Minute)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if u.Admit(alice+"/announce") == nil || u.Admit(path("mallory")+"/announce") != nil {
+			t.Error("the file of the revoked was not read again")
+		}
+		stop()
+		<-done
+	})
+}

@@ -46,6 +46,8 @@ type Options struct {
 	Interval time.Duration
 	// Limiter bounds how often an address may ask [no bound].
 	Limiter *gate.Limiter
+	// Admit says whether the path of a URL is one that is served [all are].
+	Admit func(path string) error
 	// Address tells who asks, where that is not the other end of the connection [the other end].
 	Address func(*http.Request) netip.Addr
 }
@@ -96,6 +98,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a := s.options.Address(r); !s.options.Limiter.Allow(a) {
 		s.counters.refused.Add(1)
 		k.answer = appendFailure(k.answer[:0], errTooOften)
+	} else if err := s.admit(r.URL.Path); err != nil {
+		s.counters.failures.Add(1)
+		k.answer = appendFailure(k.answer[:0], err)
 	} else if path.Base(r.URL.Path) == "scrape" {
 		s.scrape(k, r.URL.RawQuery)
 	} else {
@@ -105,6 +110,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(len(k.answer)))
 	_, _ = w.Write(k.answer) // nobody is left to be told
+}
+
+func (s *Server) admit(path string) error {
+	if s.options.Admit == nil {
+		return nil
+	}
+	return s.options.Admit(path)
 }
 
 func (s *Server) announce(k *work, raw string, from netip.Addr) {

@@ -1,7 +1,9 @@
 package udp
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"net/netip"
 
 	"github.com/starling-p2p/starling/tracker"
@@ -88,6 +90,11 @@ func begin(to []byte, action uint32, request []byte) []byte {
 
 func (h *Handler) announce(w *work, to, p []byte, from netip.AddrPort) []byte {
 	h.counters.announces.Add(1)
+	if h.options.Admit != nil {
+		if err := h.options.Admit(path(p[announceSize:])); err != nil {
+			return h.fail(to, p, err)
+		}
+	}
 	a := &w.announce
 	*a = tracker.AddrAnnounce{
 		InfoHash: tracker.InfoHash(p[16:36]),
@@ -119,8 +126,7 @@ func (h *Handler) announce(w *work, to, p []byte, from netip.AddrPort) []byte {
 
 	counts, picks, err := h.store.AnnounceAddr(a, w.picks[:0])
 	if err != nil {
-		h.counters.failures.Add(1)
-		return append(begin(to, actionError, p), err.Error()...)
+		return h.fail(to, p, err)
 	}
 	to = begin(to, actionAnnounce, p)
 	to = binary.BigEndian.AppendUint32(to, h.interval())
@@ -140,6 +146,40 @@ func (h *Handler) announce(w *work, to, p []byte, from netip.AddrPort) []byte {
 	return to
 }
 
+func (h *Handler) fail(to, p []byte, err error) []byte {
+	h.counters.failures.Add(1)
+	return append(begin(to, actionError, p), err.Error()...)
+}
+
+// Types of BEP 41's options. All but the first two have a length and that many bytes:
+//
+//	│ 2 │ length 1 │ a part of path and query │ 2 │ length 1 │ … │ 0 │
+const (
+	optionEnd = iota
+	optionNothing
+	optionURL
+)
+
+// path is the path of the announce URL, as far as the options tell it.
+func path(options []byte) string {
+	var url []byte
+	for len(options) > 0 && options[0] != optionEnd {
+		if options[0] == optionNothing {
+			options = options[1:]
+			continue
+		}
+		if len(options) < 2 || len(options) < 2+int(options[1]) {
+			break
+		}
+		if options[0] == optionURL {
+			url = append(url, options[2:2+int(options[1])]...)
+		}
+		options = options[2+int(options[1]):]
+	}
+	url, _, _ = bytes.Cut(url, []byte("?"))
+	return string(url)
+}
+
 // stated is where a peer says it is, where it may say so: one in this tracker's own network, whose address out there
 // the tracker cannot know. Others could have somebody else's machine called by a whole swarm.
 func stated(ip []byte, from netip.Addr) netip.Addr {
@@ -150,8 +190,13 @@ func stated(ip []byte, from netip.Addr) netip.Addr {
 	return a
 }
 
+var errScrape = errors.New("this tracker is private: scrape it by HTTP")
+
 func (h *Handler) scrape(to, p []byte) []byte {
 	h.counters.scrapes.Add(1)
+	if h.options.Admit != nil {
+		return h.fail(to, p, errScrape)
+	}
 	to = begin(to, actionScrape, p)
 	hashes := p[headerSize:]
 	for range min(len(hashes)/20, maxHashes) {

@@ -47,6 +47,9 @@ type Options struct {
 	Interval time.Duration
 	// Limiter bounds how often an address may ask; those above it get no answer [no bound].
 	Limiter *gate.Limiter
+	// Admit says whether the path of an announce URL, from the options of BEP 41, is one that is served. If there is one,
+	// scrapes, which have no options, are not answered [all are served].
+	Admit func(path string) error
 }
 
 // Handler answers packets. It may serve any number of sockets at once, and needs no closing.

@@ -393,6 +393,37 @@ func TestServe(t *testing.T) {
 	}
 }
 
+// The path of the announce URL, as BEP 41 has it, decides where a tracker is private.
+func TestAdmit(t *testing.T) {
+	w := newWorld(t, udp.Options{Admit: func(path string) error {
+		if path != "/u/alice.x/announce" {
+			return gate.ErrUser
+		}
+		return nil
+	}})
+	for _, c := range []struct {
+		options string
+		want    uint32
+	}{
+		{"\x02\x13/u/alice.x/announce", announce},
+		{"\x02\x13/u/alice.x/announce\x00\x02\x01x", announce},
+		{"\x01\x02\x05/u/al\x7f\x02zz\x01\x02\x0eice.x/announce\x02\x04?a=b", announce},
+		{"", failure},
+		{"\x02\x09/announce", failure},
+		{"\x00\x02\x13/u/alice.x/announce", failure},
+		{"\x02\x14/u/alice.x/announce", failure},
+		{"\x02", failure},
+	} {
+		answer := w.ask("192.0.2.1", request{hash: 'h', id: 'a', port: 1, options: c.options}.packet(w.connect("192.0.2.1")))
+		if got := binary.BigEndian.Uint32(answer); got != c.want {
+			t.Errorf("%q: action %d, want %d: %q", c.options, got, c.want, answer)
+		}
+	}
+	if b := w.body(w.ask("192.0.2.1", append(header(w.connect("192.0.2.1"), scrape), fill('h')...)), failure); !strings.Contains(string(b), "scrape it by HTTP") {
+		t.Errorf("got %q", b)
+	}
+}
+
 func TestListenAndServe(t *testing.T) {
 	w := newWorld(t, udp.Options{})
 	ctx, stop := context.WithCancel(t.Context())
