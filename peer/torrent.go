@@ -176,6 +176,9 @@ func (t *Torrent) end() {
 
 // fail ends a torrent that cannot be used.
 func (t *Torrent) fail(err error) {
+	if t.ctx.Err() != nil {
+		return // closed meanwhile
+	}
 	t.p.log.Warn("a torrent cannot be used", "infohash", hexOf(t.ih), "error", err)
 	t.stop(err)
 	t.found.close()
