@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +33,8 @@ type process struct {
 	cmd    *exec.Cmd
 	ended  chan error
 	mu     sync.Mutex
+	more   *sync.Cond // something was printed, or it has ended
+	over   bool
 	stdout bytes.Buffer
 	stderr bytes.Buffer
 }
@@ -46,8 +50,10 @@ type worldKey struct{}
 //	range FROM-TO URL           prints those bytes of what the URL answers
 //	interrupt                   sends the server SIGINT and waits; fails unless the exit code is 0
 //	run NAME ARGS…              runs starling until it prints its first line, which becomes $NAME
-//	end NAME                    sends that one SIGINT and waits; prints its output, fails unless the exit code is 0
-//	await NAME [N]              waits until it ends by itself, with that exit code [0]; prints its output
+//	end NAME [N]                sends that one SIGINT and waits; prints its output, fails unless the exit code is N [0]
+//	await NAME [N]              the same for one that ends by itself
+//	says NAME REGEXP            waits until it prints that to stderr
+//	noise FILE N                makes a file of N bytes
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -67,7 +73,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "start": start, "get": visit, "range": ranges, "interrupt": interrupt, "run": run, "end": end, "await": await,
+			"status": status, "start": start, "get": visit, "range": ranges, "interrupt": interrupt, "run": run, "end": end, "await": await, "noise": noise, "says": says,
 		},
 	})
 }
@@ -98,6 +104,7 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 // launch runs a program in the background and returns the first line that it prints to the one or the other.
 func launch(ts *testscript.TestScript, name string, cmd *exec.Cmd, errors bool) string {
 	p := &process{cmd: cmd, ended: make(chan error, 1)}
+	p.more = sync.NewCond(&p.mu)
 	stdout, err := cmd.StdoutPipe()
 	ts.Check(err)
 	stderr, err := cmd.StderrPipe()
@@ -119,6 +126,7 @@ func launch(ts *testscript.TestScript, name string, cmd *exec.Cmd, errors bool) 
 				line, err := lines.ReadString('\n')
 				p.mu.Lock()
 				from.to.WriteString(line)
+				p.more.Broadcast()
 				p.mu.Unlock()
 				if from.first && !said {
 					first <- strings.TrimSuffix(line, "\n")
@@ -131,6 +139,10 @@ func launch(ts *testscript.TestScript, name string, cmd *exec.Cmd, errors bool) 
 	}
 	go func() {
 		copying.Wait()
+		p.mu.Lock()
+		p.over = true
+		p.more.Broadcast()
+		p.mu.Unlock()
 		p.ended <- cmd.Wait()
 	}()
 	line := <-first
@@ -174,11 +186,8 @@ func running(ts *testscript.TestScript, name string) *process {
 }
 
 func end(ts *testscript.TestScript, _ bool, args []string) {
-	p := running(ts, args[0])
-	ts.Check(p.cmd.Process.Signal(os.Interrupt))
-	err := <-p.ended
-	p.print(ts)
-	ts.Check(err)
+	ts.Check(running(ts, args[0]).cmd.Process.Signal(os.Interrupt))
+	await(ts, false, args)
 }
 
 func await(ts *testscript.TestScript, _ bool, args []string) {
@@ -190,6 +199,28 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 		return
 	}
 	ts.Check(err)
+}
+
+func says(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := regexp.Compile(args[1])
+	ts.Check(err)
+	p := running(ts, args[0])
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !want.Match(p.stderr.Bytes()) {
+		if p.over {
+			ts.Fatalf("it has said %s", p.stderr.String())
+		}
+		p.more.Wait()
+	}
+}
+
+func noise(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b) // it never fails
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o666))
 }
 
 func visit(ts *testscript.TestScript, _ bool, args []string) {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/starling-p2p/starling/peer"
@@ -28,7 +29,7 @@ func bytesOf(t *peer.Torrent) (sum int64) {
 func figuresOf(t *peer.Torrent) figures {
 	s := t.Stats()
 	return figures{
-		Bytes: s.Bytes, Done: s.BytesDone, Down: s.DownRate, Up: s.UpRate, Uploaded: s.Uploaded,
+		Bytes: s.Bytes, Done: s.BytesDone, Down: math.Round(s.DownRate), Up: math.Round(s.UpRate), Uploaded: s.Uploaded,
 		Peers: peerCounts{Browser: s.Peers.Browser, TCP: s.Peers.TCP, UTP: s.Peers.UTP, WebSeed: s.Peers.WebSeed},
 	}
 }
