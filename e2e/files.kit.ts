@@ -80,6 +80,21 @@ export function unzip(archive: Buffer): Map<string, Buffer> {
   return files
 }
 
+/** Chooses so many small files in a hundred folders, each of which says its own path. */
+export async function chooseMany(page: Page, count: number): Promise<void> {
+  await page.waitForSelector('input[name=files]')
+  await page.evaluate((count) => {
+    const list = new DataTransfer()
+    for (let i = 0; i < count; i++) {
+      const path = `many/${Math.floor((100 * i) / count)}/${i}.txt`
+      list.items.add(new File([path], path))
+    }
+    const field = document.querySelector<HTMLInputElement>('input[name=files]')!
+    field.files = list.files
+    field.dispatchEvent(new Event('change'))
+  }, count)
+}
+
 /**
  * Chooses a film that the page makes: so many seconds of noise, a key frame each (a WebP picture is one of VP8), with an
  * index, so that players can seek in it. About 200 kB per second.

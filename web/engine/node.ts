@@ -50,7 +50,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
 
 /** What a node asks of the network; tests bring their own. */
 export interface Network {
-  readonly links: Pick<Links, 'refresh' | 'stats' | 'destroy'>
+  readonly links: Pick<Links, 'refresh' | 'forget' | 'stats' | 'destroy'>
   readonly rendezvous: Rendezvous
 }
 
@@ -293,6 +293,7 @@ export class Node implements Engine, LinkHost {
     this.#network.links.refresh()
     const closing = (async () => {
       await swarm.close()
+      this.#network.links.forget(infoHash)
       if (!destroyStore) return
       const stores = await this.#stores
       await stores.registry.delete(infoHash)

@@ -140,6 +140,11 @@ export class Link implements LinkInfo {
     this.fill()
   }
 
+  /** What came of its channels before no longer counts. */
+  forget(infoHash: string): void {
+    this.#tried.delete(infoHash)
+  }
+
   /** Opens channels for what this side lacks and the peer has. */
   fill(): void {
     if (!this.ready || this.ended) return

@@ -270,6 +270,18 @@ describe('a link', () => {
   })
 })
 
+it('a torrent that was taken away here and comes again gets its channel at once', async () => {
+  const a = new Node('1').want(hash(1), hash(2))
+  const b = new Node('2').seed(hash(1), hash(2))
+  await introduce(a, b, hash(1))
+  await until(() => !!b.met.get(hash(2)))
+  a.met.get(hash(2))?.[0]?.close()
+  await settle()
+  a.links.forget(hash(2))
+  a.links.refresh()
+  await until(() => b.met.get(hash(2))!.length === 2)
+})
+
 describe('a peer that lies about the extension', () => {
   /** b names the extension; what it says on the control channel is up to the test. */
   async function liar(say: (channel: FakeConnection['channels'][number]) => void): Promise<{ a: Node; b: Node }> {

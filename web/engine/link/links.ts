@@ -158,6 +158,11 @@ export class Links implements OfferDesk {
     }, refreshAfter)
   }
 
+  /** This side took the torrent away: when it comes again, that is no further try of what failed. */
+  forget(infoHash: string): void {
+    for (const link of this.#links) link.forget(infoHash)
+  }
+
   stats(): { links: number; channels: number; connectionsMade: number; banned: number } {
     const open = [...this.#links].filter((link) => link.open)
     return {

@@ -137,7 +137,7 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
       id = toHex(peerId)
       tried = attempt
       return {
-        links: { refresh() {}, destroy() {}, stats: () => ({ links: 0, channels: 0, connectionsMade: 0, banned: 0 }) },
+        links: { refresh() {}, forget() {}, destroy() {}, stats: () => ({ links: 0, channels: 0, connectionsMade: 0, banned: 0 }) },
         rendezvous: {
           add: (torrent) => void announced.set(torrent.infoHash, torrent),
           completed: (infoHash) => void completed.push(infoHash),
