@@ -142,7 +142,7 @@ func (s *Store[C]) Announce(a *Announce[C], picks []Peer[C]) (Counts, []Peer[C],
 	if a.Offers != nil {
 		want = min(want, len(a.Offers), s.options.MaxOffers-int(s.offers.Load()))
 	}
-	var places [MaxWant]int32
+	var places [32]int32 // no front end asks for more here
 	for j, p := range g.choose(i, g.standing(i), want, places[:0]) {
 		to := &g.peers[p]
 		picks = append(picks, Peer[C]{ID: to.id, Contact: to.contact})
