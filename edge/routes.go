@@ -51,7 +51,7 @@ func (e *Edge) makeRoutes() http.Handler {
 	handle("GET /figures.json", e.owner(func(w http.ResponseWriter, r *http.Request) { writeJSON(w, e.figures()) }))
 	handle("GET /metrics", e.owner(e.metrics()))
 	if len(e.options.Trackers) == 0 {
-		mux.Handle(Prefix+"announce", e.tracker)
+		mux.Handle("GET "+Prefix+"announce", e.tracker)
 	}
 	return mux
 }

@@ -42,6 +42,7 @@ function module(entry, name, define = {}, chunks = 'assets/starling-[name]-[hash
         preserveEntrySignatures: 'allow-extension',
         output: {
           chunkFileNames: chunks,
+          comments: { annotation: false },
           minify: { compress: true, mangle: true, codegen: { removeWhitespace: true } },
         },
       },

@@ -1,4 +1,6 @@
-import { looking, serve, type Bytes, type RangeSource } from '../engine/parts.ts'
+import type { Bytes, RangeSource } from '../engine/parts.ts'
+import { looking } from '../engine/stream/protocol.ts'
+import { serve } from '../engine/stream/serve.ts'
 import type { Asset } from './asset.ts'
 import type { Carrier } from './carrier.ts'
 import { figures, type Cause } from './figures.ts'
@@ -13,6 +15,8 @@ const ahead = 30
 const leastAhead = 4 << 20
 /** Bytes taken over HTTP at once where it is not known how long it plays. */
 const head = 256 << 10
+/** Most bytes asked for over HTTP at once. */
+const most = 1 << 20
 
 /** Service worker to page, with a port: may I have this from you? Answered as by stream/protocol.ts. */
 export interface AskAsset {
@@ -137,17 +141,17 @@ class Stream implements RangeSource {
     const rate = duration > 0 && duration < Infinity ? size / duration : undefined
     const late: number[] = []
     let window: [number, number] | undefined
+    // A player that has nothing to play on waits for what it asked for last, wherever that lies.
+    const starved = !this.#player || this.#player.readyState < HTMLMediaElement.HAVE_FUTURE_DATA
+    const played = rate ? currentTime * rate : 0
+    const urgent = rate ? played + (settings.lead / 1000) * rate : head
     for (const at of [...this.#readers.values()].reverse()) {
       const first = Math.floor(at / pieceLength)
-      // The player reads ahead of where it plays: what it waits for is due when it comes to play it.
-      const played = rate ? currentTime * rate : at
-      const urgent = rate ? played + (settings.lead / 1000) * rate : at + head
       const far = Math.max(at + leastAhead, rate ? played + ahead * rate : 0)
       for (let i = first; i < pieces && i * pieceLength < far; i++) {
-        const due = i === first && rate && Math.abs(at - played) > (ahead * 2) * rate
-        if (asset.has(i) || this.#fetching.has(i) || (peers && !due && i * pieceLength >= urgent)) continue
-        late.push(i)
-        if (!peers && late.length * pieceLength > 1 << 20) break
+        const due = !peers || i * pieceLength < urgent || (starved && !window && i === first)
+        if (!due || late.length * pieceLength > most) break
+        if (!asset.has(i) && !this.#fetching.has(i)) late.push(i)
       }
       window ??= [first, Math.min(pieces, Math.ceil(far / pieceLength))]
     }

@@ -28,6 +28,7 @@ interface Item {
 export class Page {
   readonly #items = new Map<Element, Item>()
   readonly #abstains = abstains()
+  readonly #taken = new WeakMap<Element, string>()
   #carry: Promise<Carry> | undefined
   readonly #view: IntersectionObserver
   readonly #near: IntersectionObserver
@@ -79,10 +80,7 @@ export class Page {
       if (this.#leave(item, settings.noImages)) return
       if (image.loading === 'lazy') await this.#approach(image)
       const url = await chosen(image)
-      await this.#bring(item, url, (blob) => {
-        forgetSources(image)
-        image.src = blob
-      })
+      await this.#bring(item, url, (blob) => (image.src = blob))
     } catch {
       item.direct()
     }
@@ -111,7 +109,12 @@ export class Page {
   }
 
   #item(element: HTMLElement, load: () => void, name = ''): Item | undefined {
-    if (!name && this.#items.has(element)) return undefined
+    if (!name) {
+      // Shown once, it keeps its data-src: only another one is news.
+      name = `${element.dataset.src} ${element.dataset.srcset}`
+      if (this.#taken.get(element) === name) return undefined
+      this.#taken.set(element, name)
+    }
     let hurry!: Item['hurry']
     const item: Item = {
       element,
@@ -233,14 +236,6 @@ function uncover(element: Element): void {
     element.removeAttribute(`data-${name}`)
     element.setAttribute(name, value)
   }
-}
-
-/** The image has what it needs: the candidates must not be taken for new. */
-function forgetSources(image: HTMLImageElement): void {
-  const { srcset, src } = image.dataset
-  // Kept under other names, for a fall-back.
-  if (srcset !== undefined) image.dataset.srcset = srcset
-  if (src !== undefined) image.dataset.src = src
 }
 
 /** Which of its candidates the browser would load: asked of a copy whose candidates are no more than their numbers. */

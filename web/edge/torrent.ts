@@ -56,9 +56,8 @@ export class Torrent implements PeerHost, Announcing {
   #wants: { asset: Asset; from: number; to: number }[] = []
   readonly #choker = new Choker<Peer>()
   readonly #blame = new Blame<Source>()
-  /** Milliseconds until each peer's first block came: how near it is. */
-  readonly #delays = new WeakMap<Peer, number>()
-  readonly #met = new WeakMap<Peer, number>()
+  /** The least milliseconds from asking to having, of each: how near it is. */
+  readonly #delays = new Map<unknown, number>()
   #left: number
   #fedAt = 0
   #chokedAt = 0
@@ -105,7 +104,7 @@ export class Torrent implements PeerHost, Announcing {
       this.#fedAt ||= this.#carrier.now()
     }
     this.picker.windows = this.#wants
-    for (const peer of this.#peers) peer.update()
+    for (const peer of this.#nearest()) peer.update()
     this.#carrier.refresh(this)
   }
 
@@ -137,6 +136,8 @@ export class Torrent implements PeerHost, Announcing {
   async #verify(piece: Piece<Source>): Promise<void> {
     const { index, data } = piece
     const owner = this.#owners.get(index)
+    const [source] = piece.from
+    this.#delays.set(source, Math.min(this.#delays.get(source) ?? Infinity, this.#carrier.now() - piece.time[0]!))
     if (owner && (await owner.asset.take(index - owner.first, data!))) {
       figures.peers += piece.length
       this.#punish(await this.#blame.right(piece))
@@ -205,7 +206,6 @@ export class Torrent implements PeerHost, Announcing {
   joined(peer: Peer): boolean {
     if (this.#peers.size >= maxPeers || this.#carrier.banned(peer)) return false
     this.#peers.add(peer)
-    this.#met.set(peer, this.#carrier.now())
     return true
   }
 
@@ -216,6 +216,7 @@ export class Torrent implements PeerHost, Announcing {
   gone(peer: Peer): void {
     if (!this.#peers.delete(peer)) return
     this.picker.leave(peer)
+    this.#delays.delete(peer)
     this.choke()
     this.refill()
     if (this.hungry) this.#carrier.refresh(this)
@@ -236,12 +237,14 @@ export class Torrent implements PeerHost, Announcing {
     this.#choker.fill(this.#peers)
   }
 
-  /** Those that answer soonest are asked first. */
   refill(): void {
-    const peers = [...this.#peers]
-    const delay = (peer: Peer) => this.#delays.get(peer) ?? 0
-    if (!settings.noNearest) peers.sort((a, b) => delay(a) - delay(b))
-    for (const peer of peers) peer.request()
+    for (const peer of this.#nearest()) peer.request()
+  }
+
+  /** Those that answer soonest are asked first; of whom nothing is known before all, so that it will be. */
+  #nearest(): Peer[] {
+    const delay = (peer: Peer) => (settings.noNearest ? 0 : (this.#delays.get(peer) ?? 0))
+    return [...this.#peers].sort((a, b) => delay(a) - delay(b))
   }
 
   block(peer: Peer, { piece, begin, length }: Wanted): Bytes | undefined {

@@ -1,0 +1,591 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/anacrolix/torrent/metainfo"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func built() fs.FS {
+	return fstest.MapFS{
+		"edge/edge.js":        {Data: []byte("export{}")},
+		"edge/edge.js.br":     {Data: []byte("brotli")},
+		"edge/carry-1a2b.js":  {Data: []byte("export{}")},
+		"edge/sw.js":          {Data: []byte("onfetch=null")},
+		"edge/owner.html":     {Data: []byte("<!doctype html><title>What visitors carry</title>")},
+		"edge/owner.html.gz":  {Data: []byte("gzip")},
+		"somewhere/else.html": {Data: []byte("not ours")},
+	}
+}
+
+func start(t *testing.T, o Options) *Edge {
+	t.Helper()
+	o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	e, err := newEdge(o, built())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// eventually asks until it is so. What happens in the background has no other end to wait for.
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !so(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func do(h http.Handler, method, target string, body string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.RemoteAddr = "192.0.2.1:1234"
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func ask(t *testing.T, h http.Handler, paths ...string) (f found) {
+	t.Helper()
+	body, _ := json.Marshal(lookup{Paths: paths})
+	w := do(h, "POST", "/.starling/lookup", string(body))
+	if err := json.Unmarshal(w.Body.Bytes(), &f); err != nil {
+		t.Fatalf("%d: %v: %s", w.Code, err, w.Body)
+	}
+	return f
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}
+
+// site writes files into a new folder.
+func site(t *testing.T, files map[string][]byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, data := range files {
+		write(t, dir, name, data)
+	}
+	return dir
+}
+
+func write(t *testing.T, dir, name string, data []byte) {
+	t.Helper()
+	p := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// As if it had been there for a while.
+	old := time.Now().Add(-time.Hour).Add(time.Duration(len(data)))
+	if err := os.Chtimes(p, old, old); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func serveFolder(t *testing.T, e *Edge, dir string) http.Handler {
+	t.Helper()
+	h, err := e.Folder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// check sees that a lookup's sums are those of the bytes.
+func check(t *testing.T, f found, path string, data []byte) {
+	t.Helper()
+	l := f.Assets[path]
+	if l == nil {
+		t.Fatalf("%s is not named", path)
+	}
+	sums, err := base64.StdEncoding.DecodeString(l.Sums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	length := int(f.Torrents[l.Torrent].PieceLength)
+	for i := 0; i*length < len(data); i++ {
+		sum := sha256.Sum256(data[i*length : min(len(data), (i+1)*length)])
+		if !bytes.Equal(sums[i*sumSize:(i+1)*sumSize], sum[:sumSize]) {
+			t.Fatalf("%s: the sum of piece %d is another", path, i)
+		}
+	}
+	if all := sha256.Sum256(data); l.SHA256 != hex.EncodeToString(all[:8]) || l.Size != int64(len(data)) {
+		t.Fatalf("%s: %+v", path, l)
+	}
+}
+
+func TestFolder(t *testing.T) {
+	t.Parallel()
+	a, b, film := random(50_000), random(16<<10), random(300_000)
+	dir := site(t, map[string][]byte{"index.html": []byte("<h1>hi</h1>"), "img/a.png": a, "img/b b.webp": b, "film.mp4": film, ".git/x.png": a, "notes.txt": a, "same.png": a})
+	e := start(t, Options{})
+	h := serveFolder(t, e, dir)
+	eventually(t, "the assets", func() bool { return len(e.library.version.Load().places) == 4 })
+	f := ask(t, h, "/img/a.png", "/img/b b.webp", "/film.mp4", "/same.png", "/.git/x.png", "/notes.txt", "/index.html", "/none.png")
+	for path, data := range map[string][]byte{"/img/a.png": a, "/img/b b.webp": b, "/film.mp4": film, "/same.png": a} {
+		check(t, f, path, data)
+	}
+	if len(f.Assets) != 4 || len(f.Torrents) != 2 {
+		t.Fatalf("%d assets in %d torrents", len(f.Assets), len(f.Torrents))
+	}
+	if x, y := f.Assets["/img/a.png"], f.Assets["/same.png"]; x.First != y.First || x.Torrent != y.Torrent {
+		t.Error("the same bytes lie in two places")
+	}
+	for target, want := range map[string]int{"/": 200, "/img/a.png": 200, "/img/b%20b.webp": 200, "/img": 301, "/none": 404, "/.git/x.png": 404, "/../edge.go": 404} {
+		if w := do(h, "GET", target, ""); w.Code != want {
+			t.Errorf("GET %s: %d, want %d", target, w.Code, want)
+		}
+	}
+	if w := do(h, "GET", "/film.mp4", "", "Range", "bytes=100-199"); w.Code != 206 || !bytes.Equal(w.Body.Bytes(), film[100:200]) {
+		t.Errorf("a range: %d, %d bytes", w.Code, w.Body.Len())
+	}
+	if w := do(h, "DELETE", "/img/a.png", ""); w.Code != 405 {
+		t.Errorf("DELETE: %d", w.Code)
+	}
+}
+
+// A client that was not written here reads the torrents, and its web seed gives the bytes.
+func TestTorrentFiles(t *testing.T) {
+	t.Parallel()
+	a, b, film := random(50_000), random(1), random(200_000)
+	dir := site(t, map[string][]byte{"a.png": a, "b.gif": b, "film.webm": film})
+	e := start(t, Options{})
+	h := serveFolder(t, e, dir)
+	eventually(t, "the assets", func() bool { return len(e.library.version.Load().places) == 3 })
+	server := httptest.NewServer(h)
+	defer server.Close()
+	for _, described := range ask(t, h, "/a.png", "/film.webm").Torrents {
+		response, err := http.Get(server.URL + "/.starling/t/" + described.InfoHash + ".torrent")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := metainfo.Load(response.Body)
+		_ = response.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.HashInfoBytes().HexString(); got != described.InfoHash {
+			t.Errorf("infohash %s, want %s", got, described.InfoHash)
+		}
+		info, err := m.UnmarshalInfo()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []byte
+		for _, file := range info.UpvertedFiles() {
+			if strings.Contains(file.Attr, "p") {
+				all = append(all, make([]byte, file.Length)...)
+				continue
+			}
+			url := m.UrlList[0]
+			if info.IsDir() {
+				url += info.Name + "/" + strings.Join(file.Path, "/")
+			}
+			response, err := http.Get(url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			if err != nil || response.StatusCode != 200 || int64(len(data)) != file.Length {
+				t.Fatalf("%s: %d, %d bytes, %v", url, response.StatusCode, len(data), err)
+			}
+			all = append(all, data...)
+		}
+		if int64(len(all)) != info.TotalLength() {
+			t.Fatalf("%d bytes, want %d", len(all), info.TotalLength())
+		}
+		for i := range info.NumPieces() {
+			p := info.Piece(i)
+			sum := sha1.Sum(all[p.Offset() : p.Offset()+p.Length()])
+			if want := p.V1Hash().Unwrap(); !bytes.Equal(sum[:], want[:]) {
+				t.Fatalf("piece %d is another", i)
+			}
+		}
+	}
+}
+
+// Two sites with the same film share its peers, whatever it is called there.
+func TestSameFilmOnTwoSites(t *testing.T) {
+	t.Parallel()
+	film := random(500_000)
+	hash := func(name string) string {
+		e := start(t, Options{})
+		h := serveFolder(t, e, site(t, map[string][]byte{name: film, "other" + name + ".png": random(100)}))
+		eventually(t, "the film", func() bool { return len(ask(t, h, "/"+name).Assets) == 1 })
+		f := ask(t, h, "/"+name)
+		return f.Torrents[f.Assets["/"+name].Torrent].InfoHash
+	}
+	if a, b := hash("film.mp4"), hash("movies/the one.webm"); a != b {
+		t.Errorf("%s and %s", a, b)
+	}
+}
+
+func TestChangedFile(t *testing.T) {
+	t.Parallel()
+	old, other, fresh := random(40_000), random(40_000), random(30_000)
+	dir := site(t, map[string][]byte{"a.png": old, "b.png": other})
+	e := start(t, Options{})
+	h := serveFolder(t, e, dir)
+	eventually(t, "the assets", func() bool { return len(e.library.version.Load().places) == 2 })
+	before := ask(t, h, "/a.png", "/b.png")
+	write(t, dir, "a.png", fresh)
+	eventually(t, "the change", func() bool {
+		f := ask(t, h, "/a.png")
+		return f.Assets["/a.png"] != nil && f.Assets["/a.png"].SHA256 != before.Assets["/a.png"].SHA256
+	})
+	f := ask(t, h, "/a.png", "/b.png")
+	check(t, f, "/a.png", fresh)
+	check(t, f, "/b.png", other)
+	if f.Version == before.Version || f.Torrents[0].InfoHash == before.Torrents[0].InfoHash {
+		t.Error("it is the version before")
+	}
+	// Who is in the old swarm can go on.
+	if w := do(h, "GET", "/.starling/t/"+before.Torrents[0].InfoHash+".torrent", ""); w.Code != 200 {
+		t.Errorf("the torrent before: %d", w.Code)
+	}
+	if err := os.Remove(filepath.Join(dir, "a.png")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the removal", func() bool { return len(ask(t, h, "/a.png").Assets) == 0 })
+}
+
+func TestCacheSurvivesRestart(t *testing.T) {
+	t.Parallel()
+	dir, cache := site(t, map[string][]byte{"a.png": random(100_000)}), t.TempDir()
+	first := start(t, Options{CacheDir: cache})
+	h := serveFolder(t, first, dir)
+	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	first.stats.take(beacon{Peers: 1000}, 3)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// Were it read again, it would be found to be unreadable.
+	kept := first.library.get("/a.png")
+	second := start(t, Options{CacheDir: cache})
+	if !second.library.recall("/a.png", kept.Size, kept.ETag, "") {
+		t.Error("it is not known any more")
+	}
+	if second.Key() != first.Key() {
+		t.Error("the owner's key is another")
+	}
+	if got := second.stats.figures.Total.Peers; got != 1000 {
+		t.Errorf("%d bytes from peers, want 1000", got)
+	}
+}
+
+func TestDamagedCache(t *testing.T) {
+	cache := t.TempDir()
+	for name, text := range map[string]string{"hashes.json": `[{"path":"/a.png","size":-1},null,{"path":"/b.png","size":5,"sums":"AAAA"}]`, "figures.json": "{"} {
+		if err := os.WriteFile(filepath.Join(cache, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := start(t, Options{CacheDir: cache})
+	if len(e.library.known) != 0 {
+		t.Errorf("%d assets of a damaged cache", len(e.library.known))
+	}
+}
+
+// The origin answers for one path in many ways; only what everybody gets alike becomes an asset.
+func TestWhatIsAnAsset(t *testing.T) {
+	data := random(20_000)
+	answer := func(w http.ResponseWriter, header ...string) {
+		h := w.Header()
+		h.Set("Content-Type", "image/png")
+		h.Set("ETag", `"1"`)
+		h.Set("Content-Length", fmt.Sprint(len(data)))
+		for i := 0; i < len(header); i += 2 {
+			if h.Del(header[i]); header[i+1] != "" {
+				h.Set(header[i], header[i+1])
+			}
+		}
+		_, _ = w.Write(data)
+	}
+	for _, c := range []struct {
+		name   string
+		header []string
+		cookie func(w http.ResponseWriter)
+		want   bool
+	}{
+		{"plain", nil, nil, true},
+		{"by Last-Modified", []string{"ETag", "", "Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT"}, nil, true},
+		{"varies by encoding", []string{"Vary", "Accept-Encoding, Origin"}, nil, true},
+		{"a font", []string{"Content-Type", "font/woff2"}, nil, true},
+		{"private", []string{"Cache-Control", "max-age=60, Private"}, nil, false},
+		{"not to be stored", []string{"Cache-Control", "no-store"}, nil, false},
+		{"varies by cookie", []string{"Vary", "Accept-Encoding, Cookie"}, nil, false},
+		{"varies by anything", []string{"Vary", "*"}, nil, false},
+		{"sets a cookie", []string{"Set-Cookie", "a=b"}, nil, false},
+		{"no validator", []string{"ETag", ""}, nil, false},
+		{"no length", []string{"Content-Length", ""}, nil, false},
+		{"a page", []string{"Content-Type", "text/html"}, nil, false},
+		{"a script", []string{"Content-Type", "text/javascript"}, nil, false},
+		{"excluded", nil, nil, false},
+		{"another for who is known", nil, func(w http.ResponseWriter) { answer(w, "ETag", `"mine"`) }, false},
+		{"refused to who is not known", nil, func(w http.ResponseWriter) { answer(w) }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			e := start(t, Options{Exclude: []string{"/private/", "*.gif"}})
+			h := e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/control.png":
+					answer(w)
+				case r.Header.Get("Cookie") != "" && c.cookie != nil:
+					c.cookie(w)
+				case c.name == "refused to who is not known":
+					http.Error(w, "no", http.StatusForbidden)
+				default:
+					answer(w, c.header...)
+				}
+			}))
+			path := "/a.png"
+			if c.name == "excluded" {
+				path = "/private/a.png"
+			}
+			do(h, "GET", path, "", "Cookie", "who=me")
+			// Both hashers have finished with it when this one, which came later, is known.
+			do(h, "GET", "/control.png", "")
+			eventually(t, "the control", func() bool { return len(ask(t, h, "/control.png").Assets) == 1 })
+			eventually(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
+			f := ask(t, h, path)
+			if c.want {
+				eventually(t, "it to be named", func() bool { return len(ask(t, h, path).Assets) == 1 })
+				check(t, ask(t, h, path), path, data)
+			} else if len(f.Assets) != 0 || e.library.get(path) != nil {
+				t.Error("it is named")
+			}
+		})
+	}
+}
+
+// Requests that are somebody's own are not looked at.
+func TestWhatIsNotLookedAt(t *testing.T) {
+	e := start(t, Options{})
+	h := e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "image/png")
+		w.Header().Set("ETag", `"1"`)
+		w.Header().Set("Content-Length", "4")
+		_, _ = io.WriteString(w, "data")
+	}))
+	do(h, "GET", "/a.png", "", "Authorization", "Basic eDp5")
+	do(h, "GET", "/b.png?who=me", "")
+	do(h, "POST", "/c.png", "")
+	do(h, "GET", "/d.png", "")
+	eventually(t, "the one that is", func() bool { return e.library.get("/d.png") != nil })
+	for _, p := range []string{"/a.png", "/b.png", "/c.png"} {
+		if e.library.get(p) != nil {
+			t.Errorf("%s is named", p)
+		}
+	}
+}
+
+// What an origin has changed is told to nobody from the moment it is seen.
+func TestOriginChanges(t *testing.T) {
+	t.Parallel()
+	content, etag := random(30_000), `"1"`
+	e := start(t, Options{})
+	h := e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", etag)
+		w.Header().Set("Content-Type", "image/png")
+		http.ServeContent(w, r, "a.png", time.Time{}, bytes.NewReader(content))
+	}))
+	do(h, "GET", "/a.png", "", "Range", "bytes=0-9")
+	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	check(t, ask(t, h, "/a.png"), "/a.png", content)
+	do(h, "GET", "/a.png", "", "If-None-Match", etag)
+	if len(ask(t, h, "/a.png").Assets) != 1 {
+		t.Error("a 304 of the same made it forgotten")
+	}
+	content, etag = random(20_000), `"2"`
+	do(h, "GET", "/a.png", "")
+	if f := ask(t, h, "/a.png"); len(f.Assets) == 1 {
+		check(t, f, "/a.png", content)
+	}
+	eventually(t, "the new one", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	check(t, ask(t, h, "/a.png"), "/a.png", content)
+}
+
+// A path that contradicts itself is left alone in the end.
+func TestFickleOrigin(t *testing.T) {
+	n := 0
+	e := start(t, Options{})
+	h := e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n++
+		w.Header().Set("ETag", fmt.Sprintf(`"%d"`, n))
+		w.Header().Set("Content-Type", "image/png")
+		w.Header().Set("Content-Length", "4")
+		_, _ = io.WriteString(w, "data")
+	}))
+	for range 3 * maxStrikes {
+		do(h, "GET", "/a.png", "")
+		eventually(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
+	}
+	if n > 3*maxStrikes+maxStrikes || e.library.get("/a.png") != nil {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+func TestProxy(t *testing.T) {
+	t.Parallel()
+	data := random(70_000)
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/stream":
+			_, _ = io.WriteString(w, "first")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		case "/who":
+			_, _ = io.WriteString(w, r.Host+" "+r.Header.Get("X-Forwarded-For")+" "+r.Header.Get("Cookie"))
+		default:
+			w.Header().Set("ETag", `"1"`)
+			w.Header().Set("Content-Type", "image/png")
+			http.ServeContent(w, r, "a.png", time.Time{}, bytes.NewReader(data))
+		}
+	}))
+	defer origin.Close()
+	e := start(t, Options{})
+	next, err := Proxy(origin.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewServer(e.Handler(next))
+	defer front.Close()
+	get := func(path string) string {
+		response, err := http.Get(front.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	if got := get("/img/a.png"); got != string(data) {
+		t.Errorf("%d bytes", len(got))
+	}
+	if got, want := get("/who"), strings.TrimPrefix(origin.URL, "http://")+" 127.0.0.1 "; got != want {
+		t.Errorf("the origin sees %q, want %q", got, want)
+	}
+	eventually(t, "the asset", func() bool { return len(ask(t, e.mount(nil), "/img/a.png").Assets) == 1 })
+	if got := e.stats.served.Load(); got != 0 && got != int64(len(data)) {
+		t.Errorf("%d bytes served", got)
+	}
+	// A body is passed on as it comes.
+	ctx, cancel := context.WithCancel(t.Context())
+	r, _ := http.NewRequestWithContext(ctx, "GET", front.URL+"/stream", nil)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 5)
+	if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != "first" {
+		t.Errorf("%q, %v", first, err)
+	}
+	cancel()
+	_ = response.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	next.(*httputil.ReverseProxy).Transport.(*http.Transport).CloseIdleConnections()
+	for _, bad := range []string{"", "example.org", "ftp://example.org", "https://example.org/?a", "https://u:p@example.org"} {
+		if _, err := Proxy(bad, nil); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+func TestManySmallAssets(t *testing.T) {
+	t.Parallel()
+	assets := map[string]*asset{}
+	for i := range 5000 {
+		a, err := hashAll(asset{Path: fmt.Sprintf("/%d.png", i), Size: 20_000, Type: "image/png", ETag: `"x"`}, bytes.NewReader(append(random(19_992), fmt.Sprintf("%8d", i)...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		assets[a.Path] = a
+	}
+	v := newVersion(assets)
+	if len(v.torrents) != 1 || v.torrents[0].pieces != 10_000 {
+		t.Fatalf("%d torrents", len(v.torrents))
+	}
+	e := start(t, Options{})
+	for _, a := range assets {
+		e.library.add(a)
+	}
+	e.library.mu.Lock()
+	e.library.set(v)
+	e.library.mu.Unlock()
+	w := do(e.routes, "POST", "/.starling/lookup", `{"paths":["/1.png","/4999.png"]}`)
+	if w.Body.Len() > 1000 {
+		t.Errorf("a lookup of two assets of five thousand takes %d bytes", w.Body.Len())
+	}
+}
+
+func TestThatTheOrderOfPathsChangesNothing(t *testing.T) {
+	data := map[string][]byte{"a": random(30_000), "b": random(10), "c": random(16 << 10)}
+	make := func(names map[string]string) string {
+		assets := map[string]*asset{}
+		for path, of := range names {
+			a, err := hashAll(asset{Path: path, Size: int64(len(data[of])), Type: "image/png"}, bytes.NewReader(data[of]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			assets[path] = a
+		}
+		return newVersion(assets).torrents[0].infoHash.String()
+	}
+	if a, b := make(map[string]string{"/1": "a", "/2": "b", "/3": "c"}), make(map[string]string{"/z": "a", "/y": "b", "/x": "c", "/again": "a"}); a != b {
+		t.Errorf("%s and %s", a, b)
+	}
+}
+
+func TestHashing(t *testing.T) {
+	data := random(100)
+	for _, c := range []struct {
+		size int64
+		want bool
+	}{{100, true}, {99, false}, {101, false}, {0, false}, {-1, false}, {largest + 1, false}} {
+		if _, err := hashAll(asset{Size: c.size, Type: "image/png"}, bytes.NewReader(data)); (err == nil) != c.want {
+			t.Errorf("%d bytes that were said to be %d: %v", len(data), c.size, err)
+		}
+	}
+}
