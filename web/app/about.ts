@@ -15,23 +15,23 @@ export const about = () => html`
       <dt>When you share</dt>
       <dd>
         Your browser tells this server that it has something with a certain number, the infohash, so that others can
-        find it. The sound itself goes from your browser to theirs, encrypted with a key that is only in the link, in
+        find it. The sound or the files themselves go from your browser to theirs, encrypted with a key that is only in the link, in
         the part behind the #. Browsers send that part to no server.
       </dd>
       <dt>What the server sees</dt>
       <dd>
-        Network addresses and infohashes, for as long as a page is open. It stores no memo, no title, no name and no
-        link.
+        Network addresses and infohashes, for as long as a page is open. It stores no memo, no file, no title, no name
+        and no link.
       </dd>
       <dt>What those with your link see</dt>
       <dd>
-        The memo, its title, description and date, and your network address, since it comes from you. They keep it and
-        pass it on to others with the link.
+        The memo, its title, description and date, or the files and their names; and your network address, since they
+        come from you. They keep them and pass them on to others with the link.
       </dd>
       <dt>A public link</dt>
-      <dd>is not encrypted. Anyone who learns its infohash can fetch the memo.</dd>
+      <dd>is not encrypted. Anyone who learns its infohash can fetch what it leads to.</dd>
       <dt>Deleting</dt>
-      <dd>removes a memo from this device. What others have fetched is theirs.</dd>
+      <dd>removes a memo or files from this device. What others have fetched is theirs.</dd>
       <dt>Everybody else</dt>
       <dd>This page asks no other server for anything: no fonts, no statistics, no advertising.</dd>
     </dl>
