@@ -29,8 +29,9 @@ func (t *Torrent) fileChanged(c changedError) {
 		return
 	}
 	t.p.log.Warn("a file that is shared has changed; it is not shared until it is as it was", "file", c.path, "torrent", hexOf(t.ih))
-	lost := s.unseal(c.path)
-	t.p.goWork(func() { t.tell(lost) })
+	s.unseal(c.path)
+	// Those who are connected believe that it is all here: they are to come again.
+	t.p.goWork(t.unload)
 }
 
 // tell lets the engine look again at which of these pieces there are.

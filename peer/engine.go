@@ -51,6 +51,8 @@ func newEngine(p *Peer) (*torrent.Client, error) {
 		}
 	}
 
+	c.HeaderObfuscationPolicy.Preferred = false // encryption costs a second try with who does not know it
+
 	c.PeerID, c.Bep20 = string(p.id[:]), string(p.id[:8])
 	c.Extensions = extensions
 	c.ExtendedHandshakeClientVersion = "Starling " + p.o.Version

@@ -178,8 +178,13 @@ func makeLink(host string, ih [20]byte, key *seal.Key, trackers, webSeeds []stri
 		host = "https://" + host
 	}
 	host = strings.TrimRight(host, "/")
-	if u, err := url.Parse(host); err == nil && len(trackers) == 1 && trackers[0] == trackerOf(u) {
-		trackers = nil
+	if u, err := url.Parse(host); err == nil && slices.Contains(trackers, trackerOf(u)) {
+		// Whoever can ask the same server by HTTP knows that.
+		twin := strings.Replace(trackerOf(u), "ws", "http", 1)
+		trackers = slices.DeleteFunc(slices.Clone(trackers), func(tracker string) bool { return tracker == twin })
+		if len(trackers) == 1 {
+			trackers = nil
+		}
 	}
 	link := host + "/f#" + hexOf(ih)
 	if key != nil {

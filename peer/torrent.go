@@ -262,6 +262,9 @@ func (t *Torrent) tick(n int) {
 	if n%5 == 0 {
 		t.flush(false)
 		t.resume()
+		if e != nil && t.lacking() && len(e.PeerConns()) == 0 {
+			t.found.nudge()
+		}
 	}
 	t.recheck()
 }

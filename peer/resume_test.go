@@ -1,0 +1,193 @@
+package peer
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestInUse(t *testing.T) {
+	p := start(t)
+	o := p.o
+	if _, err := New(o); !errors.Is(err, ErrInUse) {
+		t.Fatalf("a second peer on the same data folder: %v, want ErrInUse", err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = again.Close()
+}
+
+func TestShareAgain(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		dir, data := t.TempDir(), t.TempDir()
+		path := write(t, filepath.Join(dir, "a"), random(1<<20, 1))
+		in := func(o *Options) { o.DataDir = data }
+		hashed := false
+		o := ShareOptions{Paths: []string{path}, Private: private, Progress: func(int64, int64) { hashed = true }}
+
+		p := start(t, in)
+		link := share(t, p, o).Link("h")
+		_ = p.Close()
+		if !hashed {
+			t.Error("it was not hashed at first")
+		}
+		hashed = false
+		p = start(t, in)
+		if again := share(t, p, o).Link("h"); again != link || hashed {
+			t.Errorf("shared again it is %s, hashed %v, want %s, not hashed", again, hashed, link)
+		}
+		_ = p.Close()
+
+		write(t, path, random(1<<20, 2))
+		p = start(t, in)
+		if other := share(t, p, o).Link("h"); other == link {
+			t.Error("other bytes have the same link")
+		}
+		_ = p.Close()
+	}
+}
+
+// What was fetched is seeded by the next process, from where it lies.
+func TestFetchedIsSeeded(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		dir, data := t.TempDir(), t.TempDir()
+		seeder := start(t)
+		write(t, filepath.Join(dir, "box/a"), random(1<<20, 1))
+		write(t, filepath.Join(dir, "box/b"), random(1<<10, 2))
+		shared := share(t, seeder, ShareOptions{Paths: []string{filepath.Join(dir, "box")}, Private: private})
+		link := shared.Link("h")
+		in := func(o *Options) { o.DataDir = data }
+		to := filepath.Join(dir, "to")
+
+		p := start(t, in)
+		done(t, add(t, p, link, AddOptions{Dir: to, Peers: []string{seeder.Addr().String()}}))
+		_ = p.Close()
+		_ = seeder.Close()
+
+		p = start(t, in)
+		tt := add(t, p, link, AddOptions{Dir: to})
+		done(t, tt)
+		third := start(t)
+		done(t, add(t, third, link, AddOptions{Dir: filepath.Join(dir, "third"), Peers: []string{p.Addr().String()}}))
+		same(t, filepath.Join(dir, "third/box/a"), random(1<<20, 1))
+		if private && tt.Root() != filepath.Join(to, "box") {
+			t.Errorf("it lies in %s", tt.Root())
+		}
+	}
+}
+
+// A process that is killed at any moment leaves nothing that is taken for verified and is not.
+func TestKilled(t *testing.T) {
+	if args := os.Getenv("STARLING_TEST_FETCH"); args != "" {
+		fetchUntilKilled(t, strings.Split(args, "\n"))
+		return
+	}
+	for _, private := range []bool{false, true} {
+		dir := t.TempDir()
+		seeder := start(t, func(o *Options) { o.UploadLimit = 20 << 20 })
+		data := random(12<<20, 1)
+		path := write(t, filepath.Join(dir, "box/a"), data)
+		write(t, filepath.Join(dir, "box/b"), random(1<<20, 2))
+		shared := share(t, seeder, ShareOptions{Paths: []string{filepath.Dir(path)}, Private: private})
+		link, state, to := shared.Link("h"), filepath.Join(dir, "state"), filepath.Join(dir, "to")
+
+		kills := 0
+		for ; kills < 40; kills++ {
+			c := exec.Command(os.Args[0], "-test.run=^TestKilled$")
+			c.Env = append(os.Environ(), "STARLING_TEST_FETCH="+strings.Join([]string{state, to, link, seeder.Addr().String()}, "\n"))
+			out, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			finished := false
+			deadline := time.AfterFunc(time.Duration(20+13*kills)*time.Millisecond, func() { _ = c.Process.Kill() })
+			for lines := bufio.NewScanner(out); lines.Scan(); {
+				if lines.Text() == "done" {
+					finished = true
+					_ = c.Process.Kill()
+				}
+			}
+			deadline.Stop()
+			_ = c.Wait()
+			checkClaims(t, state, to, link, private)
+			if finished {
+				break
+			}
+		}
+		t.Logf("killed %d times", kills)
+		same(t, filepath.Join(to, "box/a"), data)
+	}
+}
+
+func fetchUntilKilled(t *testing.T, args []string) {
+	p, err := New(Options{DataDir: args[0], Listen: "127.0.0.1:0", TCP: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tt, err := p.Add(t.Context(), args[2], AddOptions{Dir: args[1], Peers: []string{args[3]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for range time.Tick(5 * time.Millisecond) {
+			tt.flush(false)
+		}
+	}()
+	if err := tt.Done(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println("done")
+	select {}
+}
+
+// checkClaims hashes what a peer would take for verified.
+func checkClaims(t *testing.T, state, to, link string, private bool) {
+	t.Helper()
+	p, err := New(Options{DataDir: state}) // without any way to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.Close() }()
+	r, err := ParseRef(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := p.state.get(infoBucket, r.InfoHash[:])
+	if info == nil {
+		return
+	}
+	m, err := parseInfo(info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := p.state.record(addedBucket, r.InfoHash)
+	tt := p.newTorrent(r.InfoHash, addedBucket, *was)
+	if err := tt.understand(info); err != nil {
+		t.Fatal(err)
+	}
+	s := tt.data()
+	good, err := p.verify(t.Context(), s.from, m, info, allOf(m.pieces))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.pieces {
+		if s.done.has(i) && !good.has(i) {
+			t.Errorf("piece %d is taken for verified and is not", i)
+		}
+	}
+	tt.end()
+}

@@ -1,0 +1,391 @@
+package peer
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/anacrolix/torrent/bencode"
+)
+
+// until waits for what happens in its own time.
+func until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	ctx := soon(t)
+	for !ok() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("it never came to this: %s", what)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// A file that changes while it is seeded is said, and nobody gets any of it until it is as it was.
+func TestChangedFile(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		t.Run(fmt.Sprintf("private=%v", private), func(t *testing.T) {
+			dir := t.TempDir()
+			seeder := start(t)
+			data := random(1<<20, 1)
+			path := write(t, filepath.Join(dir, "a"), data)
+			shared := share(t, seeder, ShareOptions{Paths: []string{path}, Private: private})
+			bad := bytes.Clone(data)
+			bad[500_000]++
+			write(t, path, bad)
+
+			fetcher := start(t)
+			fetched := add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}})
+			until(t, "the change is said", func() bool { return shared.Stats().Problem != nil })
+			if !strings.Contains(shared.Stats().Problem.Error(), path) {
+				t.Errorf("it says %q, which does not name the file", shared.Stats().Problem)
+			}
+			until(t, "the file was hashed again", func() bool {
+				shared.mu.Lock()
+				defer shared.mu.Unlock()
+				return !shared.checks && len(shared.suspects) == 1 && shared.suspects[0].wrong != stamp{}
+			})
+			if len(fetcher.client.BadPeerIPs()) > 0 {
+				t.Error("the seeder sent data that was not good")
+			}
+
+			write(t, path, data)
+			done(t, fetched)
+			same(t, filepath.Join(dir, "to/a"), data)
+			until(t, "nothing is wrong any more", func() bool { return shared.Stats().Problem == nil })
+		})
+	}
+}
+
+// wire speaks the peer wire protocol by hand.
+type wire struct {
+	t *testing.T
+	net.Conn
+}
+
+func dial(t *testing.T, to net.Addr, from string, ih [20]byte) wire {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	conn, err := d.Dial("tcp4", to.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	w := wire{t, conn}
+	w.shake(ih)
+	if _, err := io.ReadFull(conn, make([]byte, 68)); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w wire) shake(ih [20]byte) {
+	b := append([]byte("\x13BitTorrent protocol\x00\x00\x00\x00\x00\x10\x00\x05"), ih[:]...)
+	_, _ = w.Write(append(b, "-XX0000-abcdefghijkl"...))
+}
+
+func (w wire) send(kind byte, payload ...byte) {
+	b := binary.BigEndian.AppendUint32(nil, uint32(1+len(payload)))
+	_, _ = w.Write(append(append(b, kind), payload...))
+}
+
+// next is the next message, without keep-alives.
+func (w wire) next() (kind byte, payload []byte, err error) {
+	var length [4]byte
+	for {
+		if _, err := io.ReadFull(w, length[:]); err != nil {
+			return 0, nil, err
+		}
+		n := binary.BigEndian.Uint32(length[:])
+		if n == 0 {
+			continue
+		}
+		b := make([]byte, n)
+		_, err := io.ReadFull(w, b)
+		return b[0], b[1:], err
+	}
+}
+
+// A peer that sends wrong data, or wrong metadata, is banned, and all comes from another.
+func TestLiar(t *testing.T) {
+	dir := t.TempDir()
+	seeder := start(t)
+	data := random(1<<20, 1)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}})
+	info := seeder.state.get(infoBucket, shared.ih[:])
+
+	liar, err := net.Listen("tcp4", "127.0.0.66:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = liar.Close() }()
+	lied := make(chan bool, 1)
+	go func() {
+		for {
+			conn, err := liar.Accept()
+			if err != nil {
+				return
+			}
+			go lie(wire{t, conn}, shared.ih, len(info), lied)
+		}
+	}()
+	fetcher := start(t)
+	fetched := add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{liar.Addr().String()}})
+	<-lied // metadata
+	until(t, "the liar is banned", func() bool { return fetcher.guard.NumRanges() > 0 })
+	fetched.found.peers([]string{seeder.Addr().String()})
+	done(t, fetched)
+	same(t, filepath.Join(dir, "to/a"), data)
+
+	// With the metadata at hand, it lies about data.
+	file := write(t, filepath.Join(dir, "a.torrent"), bencode.MustMarshal(map[string]any{"info": bencode.Bytes(info)}))
+	fetcher = start(t)
+	fetched = add(t, fetcher, file, AddOptions{Dir: filepath.Join(dir, "to2"), Peers: []string{liar.Addr().String()}})
+	until(t, "the liar is banned", func() bool { return len(fetcher.client.BadPeerIPs()) > 0 })
+	fetched.found.peers([]string{seeder.Addr().String()})
+	done(t, fetched)
+	same(t, filepath.Join(dir, "to2/a"), data)
+}
+
+func lie(w wire, ih [20]byte, size int, lied chan<- bool) {
+	defer func() { _ = w.Close() }()
+	if _, err := io.ReadFull(w, make([]byte, 68)); err != nil {
+		return
+	}
+	w.shake(ih)
+	w.send(20, append([]byte{0}, fmt.Sprintf("d1:md11:ut_metadatai3ee13:metadata_sizei%dee", size)...)...)
+	w.send(14) // have all
+	w.send(1)  // unchoke
+	for {
+		kind, payload, err := w.next()
+		if err != nil {
+			return
+		}
+		switch {
+		case kind == 6: // request
+			w.send(7, append(payload[:8:8], make([]byte, binary.BigEndian.Uint32(payload[8:]))...)...)
+		case kind == 20 && payload[0] == 3 && bytes.HasPrefix(payload[1:], []byte("d8:msg_typei0e5:piecei0e")):
+			w.send(20, append([]byte{2}, fmt.Sprintf("d8:msg_typei1e5:piecei0e10:total_sizei%dee%s", size, bytes.Repeat([]byte("x"), size))...)...)
+			select {
+			case lied <- true:
+			default:
+			}
+		}
+	}
+}
+
+// No message of a stranger ends the process, nor keeps others from their data.
+func TestHostileMessages(t *testing.T) {
+	dir := t.TempDir()
+	seeder := start(t, func(o *Options) { o.PEX = true })
+	data := random(1<<18, 1)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}})
+	var unknown [20]byte
+	unknown[0] = 1
+	nothing := add(t, seeder, hexOf(unknown), AddOptions{Dir: dir})
+	until(t, "it is loaded", func() bool { return nothing.engine.Load() != nil })
+
+	ltep := func(id byte, text string) []byte { return append([]byte{id}, text...) }
+	hash := make([]byte, 48)
+	for name, messages := range map[string][][]byte{
+		"metadata, negative piece":   {{20}, ltep(0, "d1:md11:ut_metadatai1eee"), {20}, ltep(3, "d8:msg_typei0e5:piecei-5ee")},
+		"metadata, far piece":        {{20}, ltep(0, "d1:md11:ut_metadatai1eee"), {20}, ltep(3, "d8:msg_typei0e5:piecei9223372036854775807ee")},
+		"metadata, unasked for":      {{20}, ltep(0, "d1:md11:ut_metadatai1e13:metadata_sizei5eee"), {20}, ltep(3, "d8:msg_typei1e5:piecei7eexxxxx")},
+		"metadata, of a huge size":   {{20}, ltep(0, "d1:md11:ut_metadatai1ee13:metadata_sizei4294967301ee")},
+		"metadata, of negative size": {{20}, ltep(0, "d1:md11:ut_metadatai1ee13:metadata_sizei-1ee")},
+		"handshake, very deep":       {{20}, ltep(0, strings.Repeat("l", 60_000))},
+		"handshake, nothing":         {{20}, ltep(0, "")},
+		"metadata, very deep":        {{20}, ltep(0, "d1:md11:ut_metadatai1eee"), {20}, ltep(3, strings.Repeat("d1:x", 10_000))},
+		"holepunch, unnamed":         {{20}, ltep(1, "\x00\x00\x7f\x00\x00\x01\x00\x50\x00\x00\x00\x00")},
+		"hash request":               {{21}, hash},
+		"hashes":                     {{22}, hash},
+		"hash reject":                {{23}, hash},
+		"have, far":                  {{4}, {0xff, 0xff, 0xff, 0xff}},
+		"bitfield, long":             {{5}, bytes.Repeat([]byte{0xff}, 60_000)},
+		"request, huge":              {{2}, nil, {6}, bytes.Repeat([]byte{0xff}, 12)},
+		"piece, unasked for":         {{7}, bytes.Repeat([]byte{0xff}, 100)},
+		"reject, unasked for":        {{16}, bytes.Repeat([]byte{0xff}, 12)},
+		"cancel, unasked for":        {{8}, bytes.Repeat([]byte{0xff}, 12)},
+		"allowed fast, far":          {{17}, {0xff, 0xff, 0xff, 0xff}},
+		"unheard of":                 {{99}, hash},
+		"ports":                      bytesTimes([][]byte{{9}, {0x00, 0x01}}, 100),
+	} {
+		for _, ih := range [][20]byte{shared.ih, unknown} {
+			w := dial(t, seeder.Addr(), "127.0.0.77", ih)
+			for i := 0; i < len(messages); i += 2 {
+				w.send(messages[i][0], messages[i+1]...)
+			}
+			// Whatever it makes of them, it has read them when it answers the last of these, or is gone.
+			_ = w.SetReadDeadline(time.Now().Add(10 * time.Second))
+			w.send(20, ltep(0, "d1:md11:ut_metadatai1eee")...)
+			w.send(20, ltep(3, "d8:msg_typei0e5:piecei99ee")...)
+			for {
+				kind, payload, err := w.next()
+				if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+					t.Errorf("%s: no answer, and no end", name)
+				}
+				if err != nil || kind == 20 && payload[0] == 1 && bytes.Contains(payload, []byte("piecei99e")) {
+					break
+				}
+			}
+			_ = w.Close()
+		}
+	}
+	done(t, add(t, start(t), shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}}))
+}
+
+func bytesTimes(b [][]byte, n int) (all [][]byte) {
+	for range n {
+		all = append(all, b...)
+	}
+	return all
+}
+
+// Metadata that would do harm is refused with an error, or made harmless.
+func TestMetadataBombs(t *testing.T) {
+	file := func(size int64, path ...string) any { return map[string]any{"length": size, "path": path} }
+	folder := func(files ...any) map[string]any {
+		return map[string]any{"name": "n", "piece length": 1 << 16, "pieces": make([]byte, 20), "files": files}
+	}
+	with := func(d map[string]any, key string, value any) map[string]any { d[key] = value; return d }
+	for _, c := range []struct {
+		name string
+		info any
+		want string // the paths, "" where it is refused
+	}{
+		{"parents", folder(file(1, "..", "..", "etc", "passwd")), "_/_/etc/passwd"},
+		{"absolute", folder(file(1, "/etc/passwd")), "_etc_passwd"},
+		{"devices", folder(file(1, "CON"), file(1, "aux.txt")), "_CON _aux.txt"},
+		{"collision", folder(file(1, "a"), file(1, "A"), file(1, "a", "b")), "a (2) A (3) a/b"},
+		{"controls", folder(file(1, "a\x00b\x1b[2J\u202egpj.exe")), "ab[2Jgpj.exe"},
+		{"empty", folder(file(1, "")), "_"},
+		{"no path", folder(file(1)), ""},
+		{"long", folder(file(1, strings.Repeat("x", 5000)+".mp4")), strings.Repeat("x", 200)},
+		{"negative", folder(file(-1, "a")), ""},
+		{"overflow", folder(file(1<<62, "a"), file(1<<62, "b")), ""},
+		{"too few hashes", folder(file(1<<20, "a")), ""},
+		{"no pieces", with(folder(file(1, "a")), "piece length", 0), ""},
+		{"negative pieces", with(folder(file(1, "a")), "piece length", -65536), ""},
+		{"odd pieces", with(folder(file(1, "a")), "piece length", 1000), ""},
+		{"huge pieces", with(folder(file(1, "a")), "piece length", 1<<40), ""},
+		{"both kinds", with(folder(file(1, "a")), "length", 1), ""},
+		{"version 2", with(folder(file(1, "a")), "meta version", 2), ""},
+		{"no files, no length", with(folder(), "pieces", []byte{}), "n"},
+		{"hidden name", with(folder(file(1, "a")), "name", ".."), "a"},
+	} {
+		m, err := parseInfo(bencode.MustMarshal(c.info))
+		var paths []string
+		if err == nil {
+			for _, f := range m.files {
+				paths = append(paths, f.path)
+			}
+		}
+		if got := strings.Join(paths, " "); got != c.want {
+			t.Errorf("%s: %q, %v, want %q", c.name, got, err, c.want)
+		}
+	}
+	for name, b := range map[string]string{
+		"depth": strings.Repeat("l", 1<<20), "size": string(make([]byte, maxInfo+1)), "nothing": "", "number": "i99999999999999999999e",
+		"length": "9223372036854775807:x", "half": "d4:name",
+	} {
+		if _, err := parseInfo([]byte(b)); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	for name, want := range map[string]string{
+		".bashrc": "_bashrc", ".starling": "_starling", "a/b": "a_b", "": "_", strings.Repeat("ü", 199) + ".mp4": "",
+	} {
+		got := topName(name)
+		if len(got) > 255 || strings.ContainsAny(got, "/\\") || got[0] == '.' || want != "" && got != want {
+			t.Errorf("%q becomes %q", name, got)
+		}
+	}
+}
+
+// A bomb that comes from a peer, rather than from a file, ends in an error for who waits.
+func TestMetadataBombFromPeer(t *testing.T) {
+	dir := t.TempDir()
+	bomb := []byte("d4:name" + strings.Repeat("l", 1<<19) + strings.Repeat("e", 1<<19) + "e")
+	ih := sha1.Sum(bomb)
+	liar, err := net.Listen("tcp4", "127.0.0.67:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = liar.Close() }()
+	go func() {
+		for {
+			conn, err := liar.Accept()
+			if err != nil {
+				return
+			}
+			go serveMetadata(wire{t, conn}, ih, bomb)
+		}
+	}()
+	fetched := add(t, start(t), hexOf(ih), AddOptions{Dir: dir, Peers: []string{liar.Addr().String()}})
+	if err := fetched.Ready(soon(t)); !errors.Is(err, errDamaged) {
+		t.Errorf("%v, want %v", err, errDamaged)
+	}
+}
+
+func serveMetadata(w wire, ih [20]byte, info []byte) {
+	defer func() { _ = w.Close() }()
+	if _, err := io.ReadFull(w, make([]byte, 68)); err != nil {
+		return
+	}
+	w.shake(ih)
+	w.send(20, append([]byte{0}, fmt.Sprintf("d1:md11:ut_metadatai3ee13:metadata_sizei%dee", len(info))...)...)
+	for {
+		kind, payload, err := w.next()
+		if err != nil {
+			return
+		}
+		var m metadataMessage
+		if kind == 20 && payload[0] == 3 && bencode.Unmarshal(payload[1:], &m) == nil {
+			part := info[m.Piece*metadataPiece : min((m.Piece+1)*metadataPiece, len(info))]
+			answer := fmt.Sprintf("d8:msg_typei1e5:piecei%de10:total_sizei%dee", m.Piece, len(info))
+			w.send(20, append(append([]byte{2}, answer...), part...)...)
+		}
+	}
+}
+
+// A full disk pauses, says so, and goes on when there is room.
+func TestDiskFull(t *testing.T) {
+	dir := t.TempDir()
+	small := filepath.Join(dir, "small")
+	if err := os.Mkdir(small, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=3m"); err != nil {
+		t.Skipf("needs the right to mount: %v", err)
+	}
+	defer func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) }()
+	ballast := write(t, filepath.Join(small, "ballast"), make([]byte, 2<<20))
+
+	seeder, fetcher := start(t), start(t)
+	data := random(2<<20, 1)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}})
+	fetched := add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(small, "to"), Peers: []string{seeder.Addr().String()}})
+	until(t, "it is said", func() bool { return fetched.Stats().Problem != nil })
+	if err := fetched.Stats().Problem; !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("it says %v", err)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	done(t, fetched)
+	same(t, filepath.Join(small, "to/a"), data)
+	if err := fetched.Stats().Problem; err != nil {
+		t.Errorf("it still says %v", err)
+	}
+	_ = fetcher.Close()
+}
