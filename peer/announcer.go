@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/anacrolix/torrent"
 )
 
 const (
@@ -23,6 +21,10 @@ const (
 	lastRetry       = 10 * time.Minute
 	farewell        = time.Second // for all of them
 	maxPeersPerTurn = 200
+
+	// How many peers a tracker is asked for. One that has all looks for those who lack data and cannot reach it, as when
+	// it is behind a NAT.
+	wantLacking, wantSeeding = 80, 20
 )
 
 // announcer announces torrents at HTTP and UDP trackers (BEP 3, 15), loaded into the engine or not: so many at once,
@@ -218,14 +220,17 @@ func (a *announcer) announce(e *announced) {
 	a.mu.Unlock()
 
 	r.left, r.uploaded, r.downloaded = e.t.announced()
-	if !e.gone && e.t.lacking() {
-		r.want = 80
+	if !e.gone {
+		r.want = wantSeeding
+		if e.t.lacking() {
+			r.want = wantLacking
+		}
 	}
 	ctx, stop := context.WithTimeout(a.ctx, announceTimeout)
 	reply, err := announceTo(ctx, e.url, r)
 	stop()
-	if err == nil && r.want > 0 {
-		e.t.found.met(reply.peers[:min(len(reply.peers), maxPeersPerTurn)], torrent.PeerSourceTracker)
+	if err == nil && r.want > 0 && (reply.leechers > 0 || e.t.lacking()) {
+		e.t.found.invite(reply.peers[:min(len(reply.peers), maxPeersPerTurn)])
 	}
 
 	a.mu.Lock()

@@ -188,16 +188,31 @@ func (f *found) peers(addresses []string) {
 
 // met hands on addresses that were found.
 func (f *found) met(addresses []net.Addr, source torrent.PeerSource) {
-	infos := make([]torrent.PeerInfo, 0, len(addresses))
-	for _, a := range addresses {
-		infos = append(infos, torrent.PeerInfo{Addr: a, Source: source})
-	}
-	f.meet(infos)
+	f.meet(infos(addresses, source))
 }
 
-func (f *found) meet(infos []torrent.PeerInfo) {
-	if e := f.t.engine.Load(); e != nil && len(infos) > 0 && f.t.lacking() {
-		e.AddPeers(infos)
+func infos(addresses []net.Addr, source torrent.PeerSource) (all []torrent.PeerInfo) {
+	for _, a := range addresses {
+		all = append(all, torrent.PeerInfo{Addr: a, Source: source})
+	}
+	return all
+}
+
+// invite is met for what a tracker told, also of a torrent that lacks nothing: somebody may wait for it who is not able
+// to connect to this peer.
+func (f *found) invite(addresses []net.Addr) {
+	if len(addresses) > 0 && !f.t.lacking() {
+		if e := f.t.load(); e != nil {
+			e.AddPeers(infos(addresses, torrent.PeerSourceTracker))
+		}
+		return
+	}
+	f.met(addresses, torrent.PeerSourceTracker)
+}
+
+func (f *found) meet(peers []torrent.PeerInfo) {
+	if e := f.t.engine.Load(); e != nil && len(peers) > 0 && f.t.lacking() {
+		e.AddPeers(peers)
 	}
 }
 

@@ -67,6 +67,8 @@ type Options struct {
 	Version string
 	// Log gets what a person may want to know [none].
 	Log *slog.Logger
+
+	tick time.Duration // of keepHouse
 }
 
 // Defaults are the options of a peer that uses everything but port mapping and limits.
@@ -115,6 +117,9 @@ func New(o Options) (*Peer, error) {
 	}
 	if o.Version == "" {
 		o.Version = "0"
+	}
+	if o.tick == 0 {
+		o.tick = time.Second
 	}
 	dir, err := filepath.Abs(o.DataDir)
 	if err != nil {
@@ -218,7 +223,7 @@ func (p *Peer) goWork(f func()) {
 
 // keepHouse does what is to be done from time to time for torrents that are loaded.
 func (p *Peer) keepHouse() {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(p.o.tick)
 	defer tick.Stop()
 	for n := 1; ; n++ {
 		select {

@@ -16,7 +16,7 @@ import (
 // start runs a peer that uses TCP on loopback and nothing else.
 func start(t testing.TB, change ...func(*Options)) *Peer {
 	t.Helper()
-	o := Options{DataDir: t.TempDir(), Listen: "127.0.0.1:0", TCP: true, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	o := Options{DataDir: t.TempDir(), Listen: "127.0.0.1:0", TCP: true, tick: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for _, f := range change {
 		f(&o)
 	}

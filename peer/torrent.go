@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/anacrolix/torrent"
+	"github.com/anacrolix/torrent/bencode"
 
 	"github.com/starling-p2p/starling/seal"
 )
@@ -271,3 +272,30 @@ func (t *Torrent) tick(n int) {
 
 // idleTicks is for how long a complete torrent stays loaded without connections, seconds.
 const idleTicks = 60
+
+// TorrentFile is a .torrent file (BEP 3, 12, 19) with its trackers and web seeds; nil until its metadata is known. Of a
+// private torrent it has the sealed container alone, and no key.
+func (t *Torrent) TorrentFile() []byte {
+	info := t.infoBytes()
+	if info == nil {
+		return nil
+	}
+	t.mu.Lock()
+	trackers, webSeeds := t.record.Trackers, t.record.WebSeeds
+	t.mu.Unlock()
+	d := map[string]any{"info": bencode.Bytes(info)}
+	if len(trackers) > 0 {
+		d["announce"] = trackers[0]
+	}
+	if len(trackers) > 1 {
+		tiers := make([][]string, len(trackers))
+		for i, url := range trackers {
+			tiers[i] = []string{url}
+		}
+		d["announce-list"] = tiers
+	}
+	if len(webSeeds) > 0 {
+		d["url-list"] = webSeeds
+	}
+	return bencode.MustMarshal(d)
+}
