@@ -220,6 +220,8 @@ test('a link that leads nowhere says why, and what can be done', async () => {
   // As if nobody had come for longer than people wait in silence.
   await bob.page.goto(`${server.origin}/f#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
   await reads(bob.page, 'Looking for whoever has it')
+  await bob.page.waitForSelector('summary').then((summary) => summary!.click())
+  await reads(bob.page, 'working')
   await bob.page.evaluate(() => {
     const now = Date.now
     Date.now = () => now() + 16_000
