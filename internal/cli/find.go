@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,10 +55,13 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 	if output == "-" {
 		dir, name = filepath.Join(f.dataDir(n), "data"), ""
 	}
-	options := peer.AddOptions{Dir: dir, Name: name, Trackers: append([]string{}, n.Tracker...), Lazy: output == "-"}
-	if n.Server != "" {
-		options.Trackers = append(options.Trackers, n.server().tracker())
+	options := peer.AddOptions{Dir: dir, Name: name, Lazy: output == "-"}
+	for _, s := range servers {
+		if n.Server != "" || slices.Contains(ref.Trackers, s.tracker()) {
+			options.Trackers = append(options.Trackers, s.trackers()...)
+		}
 	}
+	options.Trackers = append(options.Trackers, n.Tracker...)
 	f.torrent, err = f.peer.Add(ctx, link, options)
 	if err == nil {
 		err = watch(ctx, f.torrent, f.view, fetchingLook(nameOf(ref)), patience, f.torrent.Ready)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -72,7 +73,12 @@ func aboutOf(t *peer.Torrent) about {
 	for _, f := range t.Files() {
 		a.Files = append(a.Files, aboutFile{f.Path, f.Size, f.Type})
 	}
-	for _, r := range t.Stats().Trackers {
+	trackers := t.Stats().Trackers
+	for _, r := range trackers {
+		// A server's tracker is asked in two ways; people need to hear of it once.
+		if slices.ContainsFunc(trackers, func(o peer.Tracker) bool { return r.URL == strings.Replace(o.URL, "ws", "http", 1) && o.URL != r.URL }) {
+			continue
+		}
 		to := aboutTracker{URL: safe(r.URL), Answers: r.Connected, Seeders: r.Seeders, Leechers: r.Leechers}
 		if r.Err != nil {
 			to.Error = safe(r.Err.Error())

@@ -50,6 +50,11 @@ func (s server) tracker() string {
 	return "ws" + strings.TrimPrefix(s.Scheme, "http") + "://" + s.Host + "/announce"
 }
 
+// trackers are the same one, for browsers and by HTTP, where BitTorrent peers find one another.
+func (s server) trackers() []string {
+	return []string{s.tracker(), s.JoinPath("announce").String()}
+}
+
 // here says whether only this machine knows the server by that name.
 func (s server) here() bool {
 	ip := net.ParseIP(s.Hostname())

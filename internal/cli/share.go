@@ -93,7 +93,7 @@ func (c *sharing) run(ctx context.Context, s streams, n *network, command string
 	reading := view.open(readingLook())
 	t, err := p.Share(ctx, peer.ShareOptions{
 		Paths: paths, Name: c.Name, Private: !c.Public, WebSeeds: c.WebSeed,
-		Trackers: append([]string{host.tracker()}, n.Tracker...),
+		Trackers: append(host.trackers(), n.Tracker...),
 		Progress: func(done, all int64) { reading.show(figures{Bytes: all, Done: done}) },
 	})
 	view.close()
