@@ -31,6 +31,13 @@ export interface StarlingEvents {
   error: Error
 }
 
+/**
+ * A page that imports this will need the node soon; where another tab leads as well, as that tab may close when the
+ * server is out of reach. What fails here is tried again when it is needed.
+ */
+const loadNode = () => import('./node.ts')
+void loadNode().catch(() => {})
+
 /** Longest .torrent file, bytes. */
 const longestFile = 32 << 20
 
@@ -121,8 +128,7 @@ export class Starling extends Emitter<StarlingEvents> {
       this.#options
     const ice = iceServers ? async () => iceServers : homeIce()
     void ice()
-    // Loaded at once also where another tab leads: that tab may close when the server is out of reach.
-    const node = import('./node.ts')
+    const node = loadNode()
     node.catch(() => {})
     const start = async () => (await node).startNode({ ...rest, trackers, iceServers: ice, linkBase })
     const use = (engine: Engine | undefined) => this.#use(engine)
