@@ -6,6 +6,7 @@
 //	starling stream     serves it to a player on this machine (stream.go, local.go)
 //	starling info       says what it is (info.go)
 //	starling edge       a site whose visitors carry it (edge.go)
+//	starling bench      measures a tracker (bench.go)
 //	starling version    which Starling this is (version.go)
 //
 // A command is a struct that kong fills from flags, from STARLING_… in the environment, and from the JSON file that
@@ -39,6 +40,7 @@ type commands struct {
 	Stream  stream       `cmd:"" help:"Play what was shared while it comes."`
 	Info    info         `cmd:"" help:"Say what a link leads to."`
 	Edge    edgeCmd      `cmd:"" help:"Serve a site whose visitors carry its images and videos."`
+	Bench   benchCmd     `cmd:"" help:"Measure how fast a tracker is."`
 	Version version      `cmd:"" help:"Print the version."`
 }
 

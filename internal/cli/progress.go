@@ -230,7 +230,7 @@ func newBar(w io.Writer, l look) *bar {
 		return b
 	}
 	b.bar = b.progress.New(1, mpb.BarStyle().Lbound("").Rbound("").Filler("━").Tip("━").Padding("┄"), mpb.BarWidth(24),
-		mpb.PrependDecorators(decor.Name(short(l.name, 28)+" ")), mpb.AppendDecorators(b.text(l.text)))
+		mpb.PrependDecorators(decor.Name(short(l.name, 28))), mpb.AppendDecorators(b.text(l.text)))
 	return b
 }
 
