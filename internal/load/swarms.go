@@ -1,0 +1,45 @@
+package load
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+)
+
+// tail are the sizes of small swarms, in turn: most have few peers, and most peers are in those that have more.
+var tail = [...]int{1, 2, 4, 8, 16}
+
+// swarm is one torrent.
+type swarm struct {
+	hash string       // 20 bytes of ASCII
+	size atomic.Int64 // peers that have joined
+}
+
+// place is who one peer is.
+type place struct {
+	*swarm
+	id   string // 20 bytes of ASCII
+	port int    // where it says that it listens
+}
+
+// others is how many peers an announcement of this one can be passed on to.
+func (p *place) others() int { return max(0, int(p.size.Load())-1) }
+
+// deal gives n peers their places: that share of them in one swarm, the others in a long tail. No two runs share ids.
+func deal(n int, share float64) (places []*place, swarms, hot int) {
+	run := rand.Uint32()
+	hot = int(share*float64(n) + 0.5)
+	size := hot
+	for len(places) < n {
+		if swarms > 0 || hot == 0 {
+			size = tail[swarms%len(tail)]
+		}
+		s := &swarm{hash: fmt.Sprintf("%08x%012d", run, swarms)}
+		for range min(size, n-len(places)) {
+			i := len(places)
+			places = append(places, &place{swarm: s, id: fmt.Sprintf("-SL0000-%08x%04x", run, i), port: 1024 + i})
+		}
+		swarms++
+	}
+	return places, swarms, hot
+}
