@@ -217,10 +217,11 @@ func (a *announcer) announce(e *announced) {
 		r.event = "completed"
 	}
 	e.completed = false
+	gone := e.gone
 	a.mu.Unlock()
 
 	r.left, r.uploaded, r.downloaded = e.t.announced()
-	if !e.gone {
+	if !gone {
 		r.want = wantSeeding
 		if e.t.lacking() {
 			r.want = wantLacking

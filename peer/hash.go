@@ -91,10 +91,15 @@ func allOf(pieces int) []int {
 }
 
 // progressCounter counts what several goroutines have hashed.
-type progressCounter struct{ done atomic.Int64 }
+type progressCounter struct {
+	mu   sync.Mutex
+	done int64
+}
 
 func (c *progressCounter) add(n, all int64, tell func(done, all int64)) {
-	if done := c.done.Add(n); tell != nil {
-		tell(done, all)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done += n; tell != nil {
+		tell(c.done, all)
 	}
 }

@@ -29,7 +29,7 @@ type ShareOptions struct {
 	Trackers []string
 	// WebSeeds are URLs where the files are too (BEP 19). There are none for what is private.
 	WebSeeds []string
-	// Progress is called, by several goroutines at once, with how many bytes of how many are hashed; may be nil.
+	// Progress is called with how many bytes of how many are hashed, once per piece and never twice at once; may be nil.
 	Progress func(done, all int64)
 }
 
