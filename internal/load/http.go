@@ -42,12 +42,10 @@ func joinHTTP(ctx context.Context, r *run, u *url.URL, p *place) (peer, error) {
 	return h, nil
 }
 
-func (h *requester) announce(due time.Duration) bool {
+func (h *requester) announce(due time.Duration) {
 	select {
 	case h.jobs <- due:
-		return true
-	default:
-		return false
+	default: // counted as not sent
 	}
 }
 

@@ -45,7 +45,7 @@ const (
 	// dialing is how many connections are being made at once.
 	dialing = 32
 	// queued is how many messages one peer has waiting before further ones are counted as not sent.
-	queued = 64
+	queued = 256
 )
 
 // Options say what to measure. There are no defaults here.
@@ -92,8 +92,8 @@ func (o Options) Validate() error {
 
 // peer is one connection. Its methods are called by one goroutine, and stop and close may be called once.
 type peer interface {
-	// announce queues an announce that is due then, in time since the start; false: too much is queued already.
-	announce(due time.Duration) bool
+	// announce queues an announce that is due then, in time since the start, unless too much is queued already.
+	announce(due time.Duration)
 	// stop takes back what the tracker knows of the peer, where closing does not.
 	stop(context.Context)
 	close()
@@ -111,10 +111,10 @@ type run struct {
 	ended atomic.Bool
 	sdp   []byte
 
-	sent, unsent, replies, failures atomic.Int64
-	made, expected, offered         atomic.Int64 // offers: sent, to be passed on, received
-	answers, unanswered, answered   atomic.Int64 // answers: sent, not sent, received
-	lost                            atomic.Int64
+	due, sent, replies, failures atomic.Int64
+	made, expected, offered      atomic.Int64 // offers: sent, to be passed on, received
+	answers, answered            atomic.Int64 // answers: sent, received
+	lost                         atomic.Int64
 
 	announceTime, answerTime, lateness histogram
 
@@ -123,6 +123,13 @@ type run struct {
 }
 
 func (r *run) since() time.Duration { return time.Since(r.start) }
+
+// first returns what went wrong first.
+func (r *run) first() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.problem
+}
 
 // fail keeps the first reason.
 func (r *run) fail(what string, err error) {
@@ -158,7 +165,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	report.Connected = len(peers)
 	if len(peers) == 0 {
-		return nil, fmt.Errorf("nobody could join: %s", r.problem)
+		return nil, fmt.Errorf("nobody could join: %s", r.first())
 	}
 	if err := sleep(ctx, o.Settle); err != nil {
 		return nil, err
@@ -235,9 +242,8 @@ func (r *run) load(ctx context.Context, peers []peer) error {
 		} else if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !peers[rand.IntN(len(peers))].announce(due) {
-			r.unsent.Add(1)
-		}
+		r.due.Add(1)
+		peers[rand.IntN(len(peers))].announce(due)
 	}
 	return sleep(ctx, began+r.Duration-r.since())
 }
@@ -246,8 +252,7 @@ func (r *run) load(ctx context.Context, peers []peer) error {
 func (r *run) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	for r.replies.Load()+r.failures.Load() < r.sent.Load() || r.offered.Load() < r.expected.Load() ||
-		r.answered.Load() < r.answers.Load() || r.answers.Load()+r.unanswered.Load() < r.offered.Load() {
+	for r.replies.Load()+r.failures.Load() < r.due.Load() || r.offered.Load() < r.expected.Load() || r.answered.Load() < r.offered.Load() {
 		if sleep(ctx, 5*time.Millisecond) != nil {
 			return
 		}

@@ -40,7 +40,8 @@ type Throughput struct {
 	PerCPUSecond float64 `json:"perCpuSecond"`
 }
 
-// Announces were due: Sent, or Unsent because the peer whose turn it was had too many waiting. Throughput and Latency
+// Announces were due: Sent, or Unsent where a peer had too many waiting, or had lost its
+// connection. Throughput and Latency
 // are of those that were replied to.
 type Announces struct {
 	Sent   int64 `json:"sent"`
@@ -51,7 +52,7 @@ type Announces struct {
 }
 
 // Relayed are offers or answers: how many of those that should have been passed on arrived. Unsent answers were not
-// given, for too many were waiting.
+// given for the same reasons.
 type Relayed struct {
 	Sent      int64   `json:"sent"`
 	Unsent    int64   `json:"unsent"`
@@ -91,16 +92,16 @@ func (r *Report) fill(m *run, loaded time.Duration, before, idle, busy, after pr
 		}
 		return t
 	}
-	replies, offered, answered := m.replies.Load(), m.offered.Load(), m.answered.Load()
-	r.Announces = Announces{m.sent.Load(), m.unsent.Load(), m.failures.Load(), per(replies), latency(&m.announceTime)}
+	replies, answers, offered, answered := m.replies.Load(), m.answers.Load(), m.offered.Load(), m.answered.Load()
+	r.Announces = Announces{m.sent.Load(), m.due.Load() - m.sent.Load(), m.failures.Load(), per(replies), latency(&m.announceTime)}
 	r.Offers = relayed(m.made.Load(), 0, m.expected.Load(), offered)
-	r.Answers = relayed(m.answers.Load(), m.unanswered.Load(), m.answers.Load(), answered)
+	r.Answers = relayed(answers, offered-answers, answers, answered)
 	r.Messages = per(replies + offered + answered)
 	r.OfferToAnswer = latency(&m.answerTime)
 	r.Lateness = latency(&m.lateness)
 	n := float64(r.Connected)
 	r.Memory = Memory{before.memory, idle.memory, busy.memory, float64(idle.memory-before.memory) / n, float64(busy.memory-before.memory) / n}
-	r.Problem = m.problem
+	r.Problem = m.first()
 }
 
 func relayed(sent, unsent, expected, delivered int64) Relayed {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lxzan/gws"
@@ -31,6 +32,7 @@ type socket struct {
 	conn   *gws.Conn
 	jobs   chan job
 	joined chan error
+	in     atomic.Bool // the tracker has taken it
 	done   chan struct{}
 	once   sync.Once
 
@@ -70,14 +72,12 @@ func joinSocket(ctx context.Context, r *run, u *url.URL, p *place) (peer, error)
 	return s, nil
 }
 
-func (s *socket) announce(due time.Duration) bool { return s.queue(job{due: due}) }
+func (s *socket) announce(due time.Duration) { s.queue(job{due: due}) }
 
-func (s *socket) queue(j job) bool {
+func (s *socket) queue(j job) {
 	select {
 	case s.jobs <- j:
-		return true
-	default:
-		return false
+	default: // counted as not sent
 	}
 }
 
@@ -131,14 +131,11 @@ func (s *socket) OnClose(_ *gws.Conn, err error) {
 	s.once.Do(func() {
 		close(s.done)
 		_ = s.conn.NetConn().Close()
-		select {
-		case s.joined <- err:
-		default:
-			if !s.ended.Load() {
-				s.lost.Add(1)
-				s.fail("a connection was closed", err)
-			}
+		if s.in.Load() && !s.ended.Load() {
+			s.lost.Add(1)
+			s.fail("a connection was closed", err)
 		}
+		s.join(err)
 	})
 }
 
@@ -158,9 +155,7 @@ func (s *socket) OnMessage(_ *gws.Conn, m *gws.Message) {
 	case offer:
 		from, _ := member(b, "peer_id")
 		s.offered.Add(1)
-		if !s.queue(job{to: append([]byte{}, from...), offer: append([]byte{}, id...)}) {
-			s.unanswered.Add(1)
-		}
+		s.queue(job{to: append([]byte{}, from...), offer: append([]byte{}, id...)})
 	default:
 		reason, failed := member(b, "failure reason")
 		s.reply(failed, string(reason))
@@ -181,13 +176,19 @@ func (s *socket) reply(failed bool, reason string) {
 		err = errors.New(reason)
 	}
 	if due == joining {
-		select {
-		case s.joined <- err:
-		default:
-		}
+		s.in.Store(err == nil)
+		s.join(err)
 		return
 	}
 	s.record(due, err)
+}
+
+// join tells joinSocket, where that still waits.
+func (s *socket) join(err error) {
+	select {
+	case s.joined <- err:
+	default:
+	}
 }
 
 // record counts what came of a measured announce.

@@ -29,10 +29,12 @@ func (p *place) others() int { return max(0, int(p.size.Load())-1) }
 func deal(n int, share float64) (places []*place, swarms, hot int) {
 	run := rand.Uint32()
 	hot = int(share*float64(n) + 0.5)
-	size := hot
+	small := 0
 	for len(places) < n {
+		size := hot
 		if swarms > 0 || hot == 0 {
-			size = tail[swarms%len(tail)]
+			size = tail[small%len(tail)]
+			small++
 		}
 		s := &swarm{hash: fmt.Sprintf("%08x%012d", run, swarms)}
 		for range min(size, n-len(places)) {

@@ -104,9 +104,9 @@ func (s *sender) begin(due time.Duration) uint32 {
 	return s.transaction
 }
 
-func (s *sender) announce(due time.Duration) bool {
+func (s *sender) announce(due time.Duration) {
 	if !s.room() {
-		return false
+		return // counted as not sent
 	}
 	if time.Since(s.renewed) > idLife {
 		s.connect()
@@ -114,7 +114,6 @@ func (s *sender) announce(due time.Duration) bool {
 	s.sent.Add(1)
 	s.lateness.add(s.since() - due)
 	s.send(eventNone, due)
-	return true
 }
 
 // room says whether another announce may be under way; those without an answer for long are given up.

@@ -1,0 +1,87 @@
+package load
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+)
+
+func TestQuantiles(t *testing.T) {
+	var h histogram
+	if h.quantile(0.5) != 0 {
+		t.Error("nothing has a quantile")
+	}
+	for i := range 10_000 {
+		h.add(time.Duration(i+1) * time.Microsecond)
+	}
+	for share, want := range map[float64]time.Duration{0.5: 5000, 0.99: 9900, 0.999: 9990, 1: 10_000} {
+		want *= time.Microsecond
+		if got := h.quantile(share); got < want || got > want+want/100 {
+			t.Errorf("%v: %v, not %v", share, got, want)
+		}
+	}
+	h.add(-1)
+	h.add(1<<63 - 1)
+	if h.quantile(1) != 1<<63-1 {
+		t.Error("the longest time there is, is not counted")
+	}
+}
+
+func TestBuckets(t *testing.T) {
+	last := -1
+	for v := uint64(1); v < 1<<62; v += v/50 + 1 {
+		b := bucket(v)
+		if b < last || uint64(upper(b)) < v || uint64(upper(b)) > v+v/100 {
+			t.Fatalf("%d is in bucket %d, up to %d", v, b, upper(b))
+		}
+		last = b
+	}
+}
+
+func TestMessages(t *testing.T) {
+	places, _, _ := deal(3, 1)
+	r := &run{sdp: sdp()}
+	var announce struct {
+		InfoHash string `json:"info_hash"`
+		PeerID   string `json:"peer_id"`
+		Offers   []struct {
+			ID    string `json:"offer_id"`
+			Offer struct{ Type, SDP string }
+		}
+	}
+	b := r.appendAnnounce(nil, places[0], 12345*time.Second, 3)
+	if err := json.Unmarshal(b, &announce); err != nil {
+		t.Fatalf("%v: %s", err, b)
+	}
+	if len(announce.InfoHash) != 20 || len(announce.PeerID) != 20 || len(announce.Offers) != 3 || len(announce.Offers[2].ID) != 20 {
+		t.Errorf("%+v", announce)
+	}
+	if n := len(announce.Offers[0].Offer.SDP); n < sdpSize || n > sdpSize+100 {
+		t.Errorf("an SDP of %d bytes", n)
+	}
+	if due, ok := offerDue([]byte(announce.Offers[1].ID)); !ok || due != 12345*time.Second {
+		t.Errorf("due %v, %v", due, ok)
+	}
+	if _, ok := offerDue([]byte("somebody else's offer")); ok {
+		t.Error("that offer is not ours")
+	}
+	if b := r.appendAnswer(nil, places[1], []byte(places[0].id), []byte(announce.Offers[0].ID)); !json.Valid(b) {
+		t.Errorf("not JSON: %s", b)
+	}
+}
+
+func TestMember(t *testing.T) {
+	for _, c := range []struct{ message, want string }{
+		{`{"a":"x","offer_id":"y"}`, "y"},
+		{`{ "offer_id" : "y\"z\\" }`, `y\"z\\`},
+		{`{"a":"\"offer_id\":\"x\"","offer_id":"y"}`, "y"},
+		{`{"offer_id":12}`, "12}"},
+		{`{"offer_id":"y`, ""},
+		{`{"offer_id"`, ""},
+		{`{}`, ""},
+	} {
+		if got, ok := member([]byte(c.message), "offer_id"); string(got) != c.want || ok != (c.want != "") {
+			t.Errorf("%s: %q, %v", c.message, got, ok)
+		}
+	}
+}
