@@ -19,6 +19,8 @@ type found struct {
 	torrent *peer.Torrent
 	view    *screen
 	own     string // the data folder of this task alone
+	link    string
+	options peer.AddOptions
 }
 
 // close ends it all. finished: there is nothing left to go on with, so what was kept for that may go.
@@ -46,7 +48,12 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 	if output == "-" {
 		words = words[:3]
 	}
-	f = &found{view: &screen{streams: s, json: n.JSON}}
+	if command == "get" && name != "" && !n.begun(words) {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			return nil, failure{exitMachine, fmt.Errorf("%s is there already, with other contents: move it away, or choose another name with -o", output)}
+		}
+	}
+	f = &found{view: &screen{streams: s, json: n.JSON}, link: link}
 	servers := n.serversFor(link)
 	f.peer, f.own, err = n.start(task{name: words, public: ref.Key == nil, servers: servers, log: f.view})
 	if err != nil {
@@ -55,14 +62,14 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 	if output == "-" {
 		dir, name = filepath.Join(f.dataDir(n), "data"), ""
 	}
-	options := peer.AddOptions{Dir: dir, Name: name, Lazy: output == "-"}
+	f.options = peer.AddOptions{Dir: dir, Name: name, Lazy: output == "-"}
 	for _, s := range servers {
 		if n.Server != "" || slices.Contains(ref.Trackers, s.tracker()) {
-			options.Trackers = append(options.Trackers, s.trackers()...)
+			f.options.Trackers = append(f.options.Trackers, s.trackers()...)
 		}
 	}
-	options.Trackers = append(options.Trackers, n.Tracker...)
-	f.torrent, err = f.peer.Add(ctx, link, options)
+	f.options.Trackers = append(f.options.Trackers, n.Tracker...)
+	f.torrent, err = f.peer.Add(ctx, link, f.options)
 	if err == nil {
 		err = watch(ctx, f.torrent, f.view, fetchingLook(nameOf(ref)), patience, f.torrent.Ready)
 	}

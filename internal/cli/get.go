@@ -72,45 +72,67 @@ func (c *get) Run(ctx context.Context, s streams) error {
 		err = c.pipe(ctx, s, f)
 		return errors.Join(err, f.close(true))
 	}
-	if err := c.free(f); err != nil {
-		return errors.Join(err, f.close(true))
-	}
-	if err := watch(ctx, f.torrent, f.view, fetchingLook(f.torrent.Name()), c.Timeout, f.torrent.Done); err != nil {
-		_ = f.close(false)
-		return ending(ctx, err, "run the same command again to go on from here")
-	}
-	path := relative(f.torrent.Root())
-	if c.JSON {
-		err = printJSON(s.out, done{"done", path, bytesOf(f.torrent)})
-	} else {
-		_, err = fmt.Fprintln(s.out, safe(path))
-	}
+	torrents, err := c.fetch(ctx, s, f)
 	if err == nil && (c.Seed || c.SeedFor > 0) {
-		c.seed(ctx, f)
+		c.seed(ctx, f, torrents)
 	}
 	return errors.Join(err, f.close(false))
 }
 
-// free says whether the name that was asked for can be had. One that was not is chosen such that it can.
-func (c *get) free(f *found) error {
-	dir, name, err := place(c.Output)
-	if err != nil || name == "" {
-		return err
+// fetch waits until all is in its place, and prints where. A link to several things is followed to each of them.
+func (c *get) fetch(ctx context.Context, s streams, f *found) (all []*peer.Torrent, err error) {
+	if err := c.wait(ctx, f, f.torrent); err != nil {
+		return nil, err
 	}
-	path := filepath.Join(dir, name)
-	if _, err := os.Lstat(path); err == nil && f.torrent.Root() != path {
-		return failure{exitMachine, fmt.Errorf("%s is there already, with other contents: move it away, or choose another name with -o", c.Output)}
+	parts, err := partsOf(f.torrent)
+	if err != nil {
+		return nil, ofLink(err)
 	}
-	return nil
+	if parts == nil {
+		return []*peer.Torrent{f.torrent}, c.print(s, f.torrent)
+	}
+	list := f.torrent.Root()
+	for _, part := range parts {
+		t, err := f.peer.Add(ctx, f.linkTo(part), f.options)
+		if err == nil {
+			err = c.wait(ctx, f, t)
+		}
+		if err == nil {
+			err = c.print(s, t)
+		}
+		if err != nil {
+			return nil, ofLink(err)
+		}
+		all = append(all, t)
+	}
+	return all, os.Remove(list) // nobody needs it any more
 }
 
-func (c *get) seed(ctx context.Context, f *found) {
+func (c *get) wait(ctx context.Context, f *found, t *peer.Torrent) error {
+	name := t.Name()
+	if name == "" {
+		name = nameOf(peer.Ref{InfoHash: t.InfoHash()})
+	}
+	err := watch(ctx, t, f.view, fetchingLook(name), c.Timeout, t.Done)
+	return ending(ctx, err, "run the same command again to go on from here")
+}
+
+func (c *get) print(s streams, t *peer.Torrent) error {
+	path := relative(t.Root())
+	if c.JSON {
+		return printJSON(s.out, done{"done", path, bytesOf(t)})
+	}
+	_, err := fmt.Fprintln(s.out, safe(path))
+	return err
+}
+
+func (c *get) seed(ctx context.Context, f *found, torrents []*peer.Torrent) {
 	if c.SeedFor > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.SeedFor)
 		defer cancel()
 	}
-	seed(ctx, f.torrent, f.view)
+	seed(ctx, f.view, torrents...)
 }
 
 // pipe writes one file to stdout.

@@ -32,6 +32,15 @@ type figures struct {
 	Peers    peerCounts `json:"peers"`
 }
 
+func (f figures) plus(o figures) figures {
+	return figures{
+		Bytes: f.Bytes + o.Bytes, Done: f.Done + o.Done, Down: f.Down + o.Down, Up: f.Up + o.Up, Uploaded: f.Uploaded + o.Uploaded,
+		Peers: peerCounts{
+			f.Peers.Browser + o.Peers.Browser, f.Peers.TCP + o.Peers.TCP, f.Peers.UTP + o.Peers.UTP, f.Peers.WebSeed + o.Peers.WebSeed,
+		},
+	}
+}
+
 // peerCounts are those connected, by the way to them.
 type peerCounts struct {
 	Browser int `json:"browser"`

@@ -111,7 +111,7 @@ func (c *sharing) run(ctx context.Context, s streams, n *network, command string
 		return err
 	}
 	c.hint(view, t, host)
-	seed(ctx, t, view)
+	seed(ctx, view, t)
 	view.close()
 	return p.Close()
 }

@@ -84,19 +84,23 @@ func nobody(patience time.Duration) error {
 	return failure{exitNobody, fmt.Errorf("nothing has come for %s: nobody who has it is online, or can be reached from here; ask for it to be shared, then run the same command again (--timeout says how long to wait)", patience)}
 }
 
-// seed shows a torrent that is there until the context ends.
-func seed(ctx context.Context, t *peer.Torrent, view *screen) {
+// seed shows torrents that are there until the context ends.
+func seed(ctx context.Context, view *screen, torrents ...*peer.Torrent) {
 	d := view.open(sharingLook())
 	defer view.close()
 	tick := time.NewTicker(barEvery)
 	defer tick.Stop()
-	var said string
+	said := map[string]bool{}
 	for {
-		d.show(figuresOf(t))
-		if problem := t.Stats().Problem; problem != nil && problem.Error() != said {
-			said = problem.Error()
-			view.say("%s", safe(said))
+		var sum figures
+		for _, t := range torrents {
+			sum = sum.plus(figuresOf(t))
+			if problem := t.Stats().Problem; problem != nil && !said[problem.Error()] {
+				said[problem.Error()] = true
+				view.say("%s", safe(problem.Error()))
+			}
 		}
+		d.show(sum)
 		select {
 		case <-ctx.Done():
 			return

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/starling-p2p/starling/seal"
+)
+
+func TestExitCodes(t *testing.T) {
+	full := fmt.Errorf("writing: %w", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})
+	for _, c := range []struct {
+		err  error
+		code int
+		says string
+	}{
+		{onMachine(full), exitMachine, "there is no space left on the disk: free some"},
+		{ofLink(full), exitMachine, "free some"},
+		{onMachine(&fs.PathError{Op: "mkdir", Path: "x", Err: syscall.EACCES}), exitMachine, "choose a folder that you may write to"},
+		{onMachine(&fs.PathError{Op: "mkdir", Path: "x", Err: syscall.EROFS}), exitMachine, "choose a folder that you may write to"},
+		{onMachine(&fs.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}), exitMachine, "no such file"},
+		{onMachine(&fs.PathError{Op: "read", Path: "x", Err: syscall.EIO}), exitFailed, "input/output error"},
+		{onMachine(errors.New("odd")), exitFailed, "odd"},
+		{ofLink(seal.ErrKey), exitLink, "ask for the link again"},
+		{ofLink(nobody(time.Second)), exitNobody, "nothing has come for 1s"},
+		{ofLink(context.DeadlineExceeded), exitFailed, ""},
+		{errors.Join(stopped("x"), errors.New("y")), exitStopped, "stopped: x"},
+	} {
+		if code := exitCode(c.err); code != c.code || !strings.Contains(c.err.Error(), c.says) {
+			t.Errorf("%v: exit code %d, want %d and %q", c.err, code, c.code, c.says)
+		}
+	}
+	if onMachine(nil) != nil {
+		t.Error("nothing is wrong, but something is")
+	}
+}
+
+func TestTasksOfLongAgoAreForgotten(t *testing.T) {
+	base := t.TempDir()
+	old := time.Now().Add(-2 * forgotten)
+	for name, at := range map[string]time.Time{
+		"get-0123456789abcdef": old, "share-0123456789abcdef": time.Now(), "mine": old, "get-x": old,
+	} {
+		path := filepath.Join(base, name)
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget(base)
+	left, err := os.ReadDir(base)
+	if err != nil || len(left) != 3 || left[0].Name() != "get-x" {
+		t.Errorf("%v, %v", left, err)
+	}
+	forget(filepath.Join(base, "none"))
+}
