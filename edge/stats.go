@@ -30,8 +30,9 @@ const (
 	keepEach                = time.Minute
 )
 
-// causes are why bytes came over HTTP though there were peers to ask, in the order in which they are kept.
-var causes = [...]string{"alone", "view", "deadline", "late", "wrong", "stale", "failed", "metered", "off"}
+// causes are why something came over HTTP, in the order in which they are kept: nobody to ask, it came into view, peers
+// were slower than the deadline, a video needed it soon, the site had something else by then, and any fault.
+var causes = [...]string{"alone", "view", "deadline", "late", "stale", "failed"}
 
 // beacon is what a visitor's script says has happened since its last one. None of it can be proved.
 type beacon struct {

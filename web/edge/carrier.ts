@@ -78,6 +78,9 @@ export class Carrier implements LinkHost, PeerNode {
       },
     })
     setInterval(() => this.#tick(), tickEvery)
+    // A page that the browser puts aside answers nobody; it may come back as it was.
+    addEventListener('pagehide', () => this.#rest())
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#announce())
     figures.onversion = (version) => version !== this.#version && void this.#renew()
   }
 
@@ -118,7 +121,10 @@ export class Carrier implements LinkHost, PeerNode {
       torrent.want(asset)
       if (cause) {
         figures.because(cause)
-        if (!(await fetchPieces(asset, asset.lacks()))) return undefined
+        if (!(await fetchPieces(asset, asset.lacks()))) {
+          figures.because(asset.stale ? 'stale' : 'failed')
+          return undefined
+        }
       }
     }
     try {
@@ -127,6 +133,12 @@ export class Carrier implements LinkHost, PeerNode {
       asset.expire()
       return undefined
     }
+  }
+
+  /** Gives others what was kept, if anything was and no lookup has told of it. */
+  async offer(): Promise<void> {
+    await this.#cache.ready
+    if (!this.#version && this.#cache.held.length) this.#join(await this.#lookup([]))
   }
 
   /** Something was left to the browser, as there was nobody to ask. */
@@ -232,7 +244,7 @@ export class Carrier implements LinkHost, PeerNode {
         if (old.hungry || old === torrent) continue
         this.#rendezvous.remove(infoHash)
         this.#torrents.delete(infoHash)
-        old.close()
+        old.leave()
       }
     }
     return torrent
@@ -263,8 +275,19 @@ export class Carrier implements LinkHost, PeerNode {
       this.#known.set(sha, asset)
       if (!asset.places.some((place) => place.torrent === there)) there.lie(asset, first)
     }
+    this.#announce()
+  }
+
+  #announce(): void {
     for (const torrent of this.#torrents.values()) this.#rendezvous.add(torrent)
     this.#links.refresh()
+  }
+
+  #rest(): void {
+    for (const torrent of this.#torrents.values()) {
+      this.#rendezvous.remove(torrent.infoHash)
+      torrent.leave()
+    }
   }
 
   /** There is a new version: what is the same in it lies elsewhere now. */

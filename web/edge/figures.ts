@@ -1,7 +1,7 @@
 import { base } from './settings.ts'
 
 /** Why something came over HTTP; the server knows these names. */
-export type Cause = 'alone' | 'view' | 'deadline' | 'late' | 'wrong' | 'stale' | 'failed' | 'metered' | 'off'
+export type Cause = 'alone' | 'view' | 'deadline' | 'late' | 'stale' | 'failed'
 
 const each = 30_000
 const first = 5_000

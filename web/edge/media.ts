@@ -59,7 +59,17 @@ class Media {
 
   async all(page: { shows(url: string): boolean }): Promise<void> {
     this.#page = page
+    // What the browser loads by itself is given to others.
+    const loaded = (image: EventTarget | null) => image instanceof HTMLImageElement && this.#adopt(image.currentSrc)
+    for (const image of document.images) if (image.complete) loaded(image)
+    addEventListener('load', ({ target }) => loaded(target), { capture: true })
     if (await (this.#controlled ??= control())) navigator.serviceWorker.controller?.postMessage({ type: 'starling:here' })
+  }
+
+  #adopt(url: string): void {
+    const { origin, pathname, search } = new URL(url || 'data:')
+    if (origin !== location.origin || search) return
+    void this.#carrier.asset(decodeURIComponent(pathname)).then((asset) => asset && this.#carrier.adopt(asset)).catch(() => {})
   }
 
   async #answer(port: MessagePort, { path, destination }: AskAsset): Promise<void> {
@@ -106,7 +116,7 @@ class Stream implements RangeSource {
     this.#player = player
     this.type = asset.type
     this.size = asset.size
-    player?.addEventListener('waiting', () => player.currentTime > 0 && figures.stalls++)
+    player?.addEventListener('waiting', () => !player.seeking && player.currentTime > 0 && figures.stalls++)
   }
 
   async read(start: number, end: number, reader: string): Promise<Bytes> {

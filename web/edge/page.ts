@@ -9,6 +9,8 @@ type Carry = typeof import('./carry.ts')
 const images = 'img[data-src],img[data-srcset]'
 const players = 'video[data-src],audio[data-src],video:has(>source[data-src]),audio:has(>source[data-src])'
 const posters = 'video[data-poster]'
+/** Milliseconds after the page has loaded. */
+const calmAfter = 500
 const all = `${images},${players},${posters}`
 
 /** Something of the page that is to be loaded. */
@@ -50,6 +52,10 @@ export class Page {
     }).observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-src', 'data-srcset', 'data-poster'] })
     if (this.#abstains) return
     addEventListener('click', (event) => this.#click(event))
+    // What was kept from other pages is given to others from this one, whatever it has itself.
+    const calm = () => setTimeout(() => void this.#load().then(({ carrier }) => carrier.offer()).catch(() => {}), calmAfter)
+    if (document.readyState === 'complete') calm()
+    else addEventListener('load', calm, { once: true })
     if (settings.worker) void this.#load().then(({ media }) => media.all(this)).catch(() => {})
   }
 
@@ -243,7 +249,8 @@ async function chosen(image: HTMLImageElement): Promise<string> {
   const picture = image.parentElement?.localName === 'picture' ? image.parentElement : undefined
   if (!image.dataset.srcset && !picture?.querySelector('source[data-srcset]')) return image.dataset.src!
   const urls: string[] = []
-  const number = (url: string) => `blob:${urls.push(url) - 1}`
+  const nothing = URL.createObjectURL(new Blob())
+  const number = (url: string) => `${nothing}#${urls.push(url) - 1}`
   const copy = (picture ?? image).cloneNode(true) as HTMLElement
   const inner = picture ? copy.querySelector('img')! : (copy as HTMLImageElement)
   inner.loading = 'eager'
@@ -254,8 +261,8 @@ async function chosen(image: HTMLImageElement): Promise<string> {
     if (srcset) element.setAttribute('srcset', srcset.replace(/(^|,)\s*([^\s,][^\s]*[^\s,])/g, (_, comma: string, url: string) => `${comma} ${number(url)}`))
   }
   await new Promise((resolve) => setTimeout(resolve))
-  const [, index] = /^blob:(\d+)$/.exec(inner.currentSrc) ?? []
-  const url = urls[Number(index)]
+  URL.revokeObjectURL(nothing)
+  const url = urls[Number(inner.currentSrc.split('#')[1])]
   if (!url) throw new Error('the browser chose none')
   return url
 }

@@ -1,5 +1,5 @@
 import {
-  Bitfield, Blame, Choker, Picker,
+  Bitfield, Choker, Picker,
   type Announcing, type Bytes, type Info, type Peer, type PeerHost, type Piece, type Source, type Wanted,
 } from '../engine/parts.ts'
 import type { Asset } from './asset.ts'
@@ -55,7 +55,6 @@ export class Torrent implements PeerHost, Announcing {
   /** What is wanted, most urgent first: pieces [from, to) of the torrent. */
   #wants: { asset: Asset; from: number; to: number }[] = []
   readonly #choker = new Choker<Peer>()
-  readonly #blame = new Blame<Source>()
   /** The least milliseconds from asking to having, of each: how near it is. */
   readonly #delays = new Map<unknown, number>()
   #left: number
@@ -140,20 +139,16 @@ export class Torrent implements PeerHost, Announcing {
     this.#delays.set(source, Math.min(this.#delays.get(source) ?? Infinity, this.#carrier.now() - piece.time[0]!))
     if (owner && (await owner.asset.take(index - owner.first, data!))) {
       figures.peers += piece.length
-      this.#punish(await this.#blame.right(piece))
       return
     }
     this.picker.failed(piece, true)
-    this.#punish(await this.#blame.wrong(piece))
-    this.refill()
-  }
-
-  #punish(liars: readonly Source[]): void {
-    for (const liar of new Set(liars)) {
+    // Where several sent of it, who lied is not known yet: the picker has all of it sent by one the next time.
+    const [liar, ...others] = new Set(piece.from)
+    if (liar && !others.length) {
       figures.liars++
-      figures.because('wrong')
       liar.ban()
     }
+    this.refill()
   }
 
   // What the carrier asks
@@ -179,9 +174,9 @@ export class Torrent implements PeerHost, Announcing {
     }
   }
 
-  close(): void {
+  /** Parts with all peers. */
+  leave(): void {
     for (const peer of [...this.#peers]) peer.close()
-    this.picker.close()
   }
 
   // What rendezvous asks

@@ -2,7 +2,7 @@
  * The engine's parts, for a script that goes into pages of others and has room for some of them only: edge/. What is not
  * named here, an own swarm takes the place of: no seals, no magnets, no metadata from peers, no seeding of files.
  */
-export { concat, equal, fromHex, random, toHex, utf8, type Bytes } from './bytes.ts'
+export { concat, equal, random, toHex, utf8, type Bytes } from './bytes.ts'
 export type { Channel } from './link/channel.ts'
 export type { LinkHost } from './link/host.ts'
 export { Links } from './link/links.ts'
@@ -11,7 +11,6 @@ export type { Announcing } from './rendezvous/types.ts'
 export { Database, type Table } from './store/database.ts'
 export type { RangeSource } from './stream/source.ts'
 export { Bitfield } from './swarm/bitfield.ts'
-export { Blame } from './swarm/blame.ts'
 export { Choker } from './swarm/choker.ts'
 export { Budget, Limit } from './swarm/limit.ts'
 export { Peer, type PeerHost, type PeerNode, type Source, type Wanted } from './swarm/peer.ts'

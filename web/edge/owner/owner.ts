@@ -37,8 +37,7 @@ interface Plot {
 
 const every = 5_000
 const reasons: Record<string, string> = {
-  alone: 'nobody to ask', view: 'came into view', deadline: 'peers too slow', late: 'video: due soon', wrong: 'peers sent something wrong',
-  stale: 'the file has changed', failed: 'a fault', metered: 'saves data', off: 'takes no part',
+  alone: 'nobody to ask', view: 'came into view', deadline: 'peers too slow', late: 'video: due soon', stale: 'the file has changed', failed: 'a fault',
 }
 
 let span: 'minutes' | 'hours' = 'minutes'

@@ -1,0 +1,102 @@
+/** Audio and video on a site that its visitors carry, and the way without a change of markup. */
+import { expect, test } from 'vitest'
+import type { Page } from 'puppeteer-core'
+import { page, png, Site, visit, wav } from './edge.kit.ts'
+import { harness, until } from './harness/index.ts'
+
+const kit = harness()
+const film = wav(24, 96_000)
+const args = ['--lead', '1s']
+const files = {
+  'index.html': page('<video id=film controls muted preload=auto data-src="/film.wav"></video>'),
+  'sources.html': page('<video id=film muted preload=auto><source type="video/nonsense" data-src="/other.wav"><source type="audio/wav" data-src="/film.wav"></video>'),
+  'film.wav': film,
+  'other.wav': wav(20, 22_050),
+}
+
+const player = (page: Page) => page.evaluate(() => {
+  const video = document.querySelector('video')!
+  return { state: video.readyState, time: video.currentTime, ended: video.ended, error: video.error?.message, src: video.currentSrc, controlled: !!navigator.serviceWorker.controller }
+})
+
+/** Plays from there on for a while of the film. */
+async function plays(page: Page, from: number, to: number): Promise<void> {
+  await page.evaluate((time) => {
+    const video = document.querySelector('video')!
+    video.currentTime = time
+    video.playbackRate = 4
+    return video.play()
+  }, from)
+  await until(`it to play up to ${to} s`, async () => {
+    const { time, error } = await player(page)
+    if (error) throw new Error(error)
+    return time >= to
+  })
+}
+
+/** Plays all of it, and so has it. */
+async function watch(page: Page): Promise<void> {
+  await until('it can be played', async () => (await player(page)).state >= 3)
+  await plays(page, 0, 23)
+}
+
+test('the second visitor has most of a film from the first, and may seek; a film of another page is not touched', async () => {
+  const site = await Site.serve(kit, files, { args })
+  const ann = await visit(kit, site)
+  await watch(ann.page)
+  expect((await site.served()) / film.length).toBeLessThan(1.3)
+  const before = await site.served()
+  const bob = await visit(kit, site, '/sources.html')
+  await until('it can be played', async () => (await player(bob.page)).state >= 3)
+  await plays(bob.page, 15, 17)
+  await plays(bob.page, 2, 23)
+  expect(await player(bob.page)).toMatchObject({ controlled: true, src: `${site.origin}/film.wav` })
+  expect(((await site.served()) - before) / film.length).toBeLessThan(0.4)
+  await until('figures', async () => (await site.figures()).total.peers > film.length / 2)
+  expect((await site.figures()).total.stalls).toBe(0)
+})
+
+test('the service worker is ended while it streams: the player goes on', async () => {
+  const site = await Site.serve(kit, files, { args })
+  const ann = await visit(kit, site)
+  await until('it can be played', async () => (await player(ann.page)).state >= 3)
+  const session = await ann.page.createCDPSession()
+  await session.send('ServiceWorker.enable')
+  await session.send('ServiceWorker.stopAllWorkers')
+  await plays(ann.page, 15, 18)
+  await session.send('ServiceWorker.stopAllWorkers')
+  await plays(ann.page, 5, 8)
+})
+
+test('two sites with the same film share its peers, by a tracker that both use', async () => {
+  const hub = await kit.serve({ pages: false })
+  const [one, two] = await Promise.all(['film.wav', 'cinema/late.wav'].map((name) =>
+    Site.serve(kit, { 'index.html': page(`<video muted preload=auto data-src="/${name}"></video>`), [name]: film }, { args: [...args, '--tracker', hub.tracker] })))
+  const ann = await visit(kit, one!)
+  await watch(ann.page)
+  const bob = await visit(kit, two!)
+  await watch(bob.page)
+  expect((await two!.served()) / film.length).toBeLessThan(0.6)
+})
+
+test('without a change of markup: lazy images come from peers through the service worker', async () => {
+  const images = Array.from({ length: 6 }, (_, i) => png(140, 120, i))
+  const site = await Site.serve(kit, {
+    'index.html': page(images.map((_, i) => `<p><img loading=lazy src="/img/${i}.png" width=600 height=1500></p>`).join('')),
+    ...Object.fromEntries(images.map((data, i) => [`img/${i}.png`, data])),
+  }, { args: ['--worker'] })
+  const scroll = async (page: Page) => {
+    await until('the worker to be in charge', () => page.evaluate(() => !!navigator.serviceWorker.controller))
+    // It is told so at once; the first images are in view anyway.
+    for (let i = 0; i < images.length; i++) {
+      await page.evaluate((i) => document.images[i]!.scrollIntoView(), i)
+      await until(`image ${i}`, () => page.evaluate((i) => document.images[i]!.complete && document.images[i]!.naturalWidth > 0, i))
+    }
+  }
+  const ann = await visit(kit, site)
+  await scroll(ann.page)
+  const before = await site.served()
+  const bob = await visit(kit, site)
+  await scroll(bob.page)
+  expect((await site.served()) - before).toBeLessThan(4 * images[0]!.length)
+})
