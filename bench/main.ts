@@ -19,9 +19,10 @@ import { lighthouseRow } from './rows/lighthouse.ts'
 import { memos } from './rows/memos.ts'
 import { metadata } from './rows/metadata.ts'
 import { size } from './rows/size.ts'
+import { tracker } from './rows/tracker.ts'
 import { transfer } from './rows/transfer.ts'
 
-const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow }
+const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker }
 
 export async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
