@@ -17,12 +17,14 @@ type Bytes = Uint8Array<ArrayBuffer>
 
 const max32 = 0xffffffff
 const max16 = 0xffff
+/** Bytes of a chunk, but for the last. */
+const least = 64 << 10
 /** The CRC follows the data; names are UTF-8. */
 const flags = 0x0808
 
 /** date: when the files are said to have been changed, in local time. */
 export function zip(entries: readonly ZipEntry[], date = new Date()): { size: number; stream: ReadableStream<Bytes> } {
-  return { size: sizeOf(entries), stream: fromChunks(chunks(entries, stamp(date))) }
+  return { size: sizeOf(entries), stream: fromChunks(gathered(chunks(entries, stamp(date)))) }
 }
 
 async function* chunks(entries: readonly ZipEntry[], time: number): AsyncGenerator<Bytes> {
@@ -35,7 +37,7 @@ async function* chunks(entries: readonly ZipEntry[], time: number): AsyncGenerat
     yield head
     let crc = 0
     let seen = 0
-    for await (const chunk of streamed(stream())) {
+    for await (const chunk of size ? streamed(stream()) : []) {
       crc = crc32(chunk, crc)
       seen += chunk.length
       yield chunk
@@ -153,6 +155,21 @@ export function crc32(bytes: Uint8Array, before = 0): number {
   let crc = ~before
   for (let i = 0; i < bytes.length; i++) crc = table[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8)
   return ~crc >>> 0
+}
+
+/** Small chunks together, as each costs whoever takes it a message. */
+async function* gathered(chunks: AsyncIterable<Bytes>): AsyncGenerator<Bytes> {
+  let parts: Bytes[] = []
+  let length = 0
+  for await (const chunk of chunks) {
+    parts.push(chunk)
+    length += chunk.length
+    if (length < least) continue
+    yield parts.length > 1 ? concat(...parts) : chunk
+    parts = []
+    length = 0
+  }
+  if (length) yield concat(...parts)
 }
 
 /** Not all browsers can iterate over streams. */
