@@ -27,6 +27,7 @@ import { Kit } from './kit.ts'
 export { launch, Person, type Kind, type PersonOptions } from './browser.ts'
 export { Kit } from './kit.ts'
 export { enter, Lab, type LabOptions } from './lab.ts'
+export { Program } from './program.ts'
 export { Server, type ServeOptions } from './server.ts'
 export { until } from './until.ts'
 

@@ -1,6 +1,7 @@
 import type { Browser } from 'puppeteer-core'
 import { launch, Person, type Kind, type PersonOptions } from './browser.ts'
 import { Lab, type LabOptions } from './lab.ts'
+import { Folder, Program } from './program.ts'
 import { Server, type ServeOptions } from './server.ts'
 import { WebSeed } from './web-seed.ts'
 
@@ -38,6 +39,20 @@ export class Kit {
     const lab = await Lab.start(entry, options)
     this.defer(() => lab.close())
     return lab
+  }
+
+  /** A program that ends with the test. */
+  program(command: string, ...args: string[]): Program {
+    const program = new Program(command, args)
+    this.defer(() => program.close())
+    return program
+  }
+
+  /** The path of an empty folder, which is gone after the test. */
+  async folder(): Promise<string> {
+    const folder = await Folder.make()
+    this.defer(() => folder.close())
+    return folder.path
   }
 
   /** files: what lies at each path, '/a/b.bin'. */

@@ -1,0 +1,155 @@
+/** The Go peer between two worlds: programs that others wrote, over TCP, and pages, over WebRTC. */
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { root } from './harness/build.ts'
+import { harness, until, type Program, type Server } from './harness/index.ts'
+import { other, torrentOf, type Other } from './others.kit.ts'
+import { bytesOf, digest, type FileSpec } from './pages/files.ts'
+import { openLabs, Peer, whole, type Labs, type PeerOptions } from './pages/people.ts'
+
+const kit = harness()
+let server: Server
+let labs: Labs
+
+beforeAll(async () => {
+  server = await kit.serve({ pages: false })
+  labs = await openLabs(kit)
+})
+
+const others: Other[] = ['aria2', 'transmission', 'libtorrent']
+let films = 100
+/** Another one for each test, so that nobody of an earlier one is in its swarm. */
+const newFilm = (): FileSpec => ({ name: 'film ä.bin', size: 3_000_001, seed: films++ })
+const folder: FileSpec[] = [
+  { name: 'a.txt', size: 5, seed: 12 },
+  { name: 'sub/größe ✓.bin', size: 700_001, seed: 13 },
+]
+
+const peer = (options: Omit<PeerOptions, 'node'> = {}) => Peer.open(kit, labs, { ...options, node: { trackers: [server.tracker] } })
+/** What the .torrent files of others name: they know no WebSockets. */
+const announce = () => `${server.origin}/announce`
+
+/** Files on the disk, in a folder of their own. */
+async function disk(files: FileSpec[]): Promise<string> {
+  const path = await kit.folder()
+  for (const file of files) {
+    await mkdir(join(path, file.name, '..'), { recursive: true })
+    await writeFile(join(path, file.name), bytesOf(file))
+  }
+  return path
+}
+
+async function starling(...args: string[]): Promise<Program> {
+  const data = args.includes('--data-dir') ? [] : ['--data-dir', await kit.folder()]
+  return kit.program(join(root, 'bin/starling'), ...args, ...data, '--no-dht', '--no-lan', '--no-port-mapping')
+}
+
+interface Shared {
+  link: string
+  magnet: string
+  infoHash: string
+  program: Program
+}
+
+/** `starling share`, and the link that it prints. */
+async function share(...args: string[]): Promise<Shared> {
+  const program = await starling('share', ...args, '--server', server.origin, '--json')
+  const [line] = await program.prints(/^\{.*"link":.*\}$/)
+  return { ...(JSON.parse(line) as Shared), program }
+}
+
+/** Waits until the tracker knows of somebody. */
+async function known(infoHash: string, count = /completei1e/): Promise<void> {
+  const url = `${server.origin}/scrape?info_hash=${infoHash.replace(/../g, '%$&')}`
+  await until('a peer at the tracker', async () => {
+    await pause(500) // it answers one address only so often
+    return count.test(await (await fetch(url)).text())
+  })
+}
+
+const same = async (path: string, file: FileSpec) => {
+  const there = await stat(path).then(({ size }) => size === file.size, () => false)
+  return there && (await digest(new Blob([await readFile(path)]))) === (await digest(new Blob([bytesOf(file)])))
+}
+
+describe.each(others)('%s', (which) => {
+  // On loopback transmission takes connections and makes none: the tracker has to know it when our peer comes. It needs
+  // 10 s to start, and 10 s more until it lets somebody have something.
+  test('seeds over TCP, and a page fetches it through our peer while that still fetches', async () => {
+    const film = newFilm()
+    const there = await disk([film])
+    const { torrent, infoHash } = await torrentOf(kit, join(there, film.name), announce())
+    const seeding = await other(kit, which, { torrent, folder: there })
+    if (which === 'transmission') await seeding.prints(/^Seeding/)
+    await known(infoHash)
+    await starling('get', torrent, '-o', await kit.folder(), '--seed', '--tracker', server.tracker)
+    const page = await peer()
+    await page.add([...(await readFile(torrent))])
+    expect(await page.fetched(infoHash)).toEqual(await whole([film]))
+  }, 120_000)
+
+  test('fetches from us', async () => {
+    const film = newFilm()
+    const there = await disk([film])
+    const here = await kit.folder()
+    if (which !== 'transmission') {
+      const { magnet } = await share('--public', join(there, film.name))
+      await other(kit, which, { torrent: magnet, folder: here })
+    } else {
+      // It waits, and ours, which has fetched the film before, comes to it.
+      const { torrent, infoHash } = await torrentOf(kit, join(there, film.name), announce())
+      const [ours, data] = [await kit.folder(), await kit.folder()]
+      const giving = await other(kit, 'libtorrent', { torrent, folder: there })
+      const get = await starling('get', torrent, '-o', ours, '--data-dir', data)
+      expect(await get.ended(), get.lines.join('\n')).toBe(0)
+      await giving.close()
+      await other(kit, which, { torrent, folder: here })
+      await known(infoHash, /incompletei1e/)
+      await starling('get', torrent, '-o', ours, '--data-dir', data, '--seed')
+    }
+    await until(`${which} to have it all`, () => same(join(here, film.name), film), { within: 60_000 })
+  }, 120_000)
+})
+
+describe.each(['starling', 'webtorrent'] as const)('%s in Chromium', (engine) => {
+  test('fetches what a machine shares', async () => {
+    const film = newFilm()
+    const there = await disk([film])
+    const { magnet, infoHash } = await share('--public', join(there, film.name))
+    const page = await peer({ engine })
+    await page.add(magnet)
+    expect(await page.fetched(infoHash)).toEqual(await whole([film]))
+  })
+
+  test('shares with a machine', async () => {
+    const film = newFilm()
+    const page = await peer({ engine })
+    const { magnetURI } = await page.seed([film])
+    const here = await kit.folder()
+    const get = await starling('get', magnetURI, '-o', here)
+    expect(await get.ended(), get.lines.join('\n')).toBe(0)
+    expect(await same(join(here, film.name), film)).toBe(true)
+  })
+})
+
+describe.each(['chromium', 'firefox'] as const)('%s and a machine', (kind) => {
+  test('a private folder reaches the page', async () => {
+    const there = await disk(folder)
+    const { link } = await share(there, '--name', 'folder')
+    expect(link).toMatch(/\/f#[0-9a-f]{40}\.[\w-]{22}/)
+    const page = await peer({ kind })
+    const infoHash = await page.add(link)
+    expect(await page.fetched(infoHash)).toEqual(await whole(folder))
+  })
+
+  test('a private folder reaches the machine', async () => {
+    const page = await peer({ kind })
+    const { link } = await page.seed(folder, { name: 'folder', private: true })
+    const here = await kit.folder()
+    const get = await starling('get', link, '-o', here)
+    expect(await get.ended(), get.lines.join('\n')).toBe(0)
+    for (const file of folder) expect(await same(join(here, 'folder', file.name), file), file.name).toBe(true)
+  })
+})

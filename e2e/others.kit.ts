@@ -1,0 +1,62 @@
+/** BitTorrent programs that others wrote, each able to seed and to fetch over TCP. All stay on 127.0.0.1. */
+import { existsSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { type Kit, type Program } from './harness/index.ts'
+
+export type Other = 'aria2' | 'transmission' | 'libtorrent'
+
+export interface Task {
+  /** A .torrent file, or a magnet. */
+  torrent: string
+  /** Where the data is, or goes. */
+  folder: string
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+const libtorrent = `
+import sys, time, libtorrent as lt
+torrent, folder, port = sys.argv[1:]
+session = lt.session({'listen_interfaces': '127.0.0.1:' + port, 'enable_dht': False, 'enable_lsd': False,
+  'enable_upnp': False, 'enable_natpmp': False, 'allow_multiple_connections_per_ip': True})
+params = lt.parse_magnet_uri(torrent) if torrent.startswith('magnet:') else lt.add_torrent_params()
+if not torrent.startswith('magnet:'): params.ti = lt.torrent_info(torrent)
+params.save_path = folder
+handle = session.add_torrent(params)
+while True:
+    print(handle.status().state, handle.status().progress, flush=True)
+    time.sleep(0.2)
+`
+
+/** Runs it; it verifies what is in the folder, fetches what is not, and seeds until the test ends. */
+export async function other(kit: Kit, which: Other, { torrent, folder }: Task): Promise<Program> {
+  const port = String(await freePort())
+  switch (which) {
+    case 'aria2':
+      return kit.program(
+        'aria2c', '--dir', folder, '--listen-port', port, '--check-integrity=true', '--seed-ratio=0', '--enable-dht=false',
+        '--enable-dht6=false', '--bt-enable-lpd=false', '--enable-peer-exchange=false', '--file-allocation=none',
+        '--summary-interval=1', '--disable-ipv6=true', torrent,
+      )
+    case 'transmission':
+      return kit.program('transmission-cli', '-w', folder, '-g', await kit.folder(), '-p', port, '-M', torrent)
+    case 'libtorrent':
+      return kit.program('/usr/bin/python3', '-c', libtorrent, torrent, folder, port)
+  }
+}
+
+/** Makes a .torrent of a file or folder with transmission-create, which knows nothing of ours. */
+export async function torrentOf(kit: Kit, path: string, tracker: string): Promise<{ torrent: string; infoHash: string }> {
+  const torrent = join(await kit.folder(), 'made.torrent')
+  const made = kit.program('transmission-create', '-t', tracker, '-o', torrent, path)
+  if ((await made.ended()) !== 0 || !existsSync(torrent)) throw new Error(`transmission-create: ${made.lines.join('\n')}`)
+  const [, infoHash] = await kit.program('transmission-show', torrent).prints(/Hash: ([0-9a-f]{40})/)
+  return { torrent, infoHash: infoHash! }
+}
