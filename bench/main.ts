@@ -13,16 +13,19 @@ import { root } from '../e2e/harness/build.ts'
 import { Kit } from '../e2e/harness/kit.ts'
 import type { Server } from '../e2e/harness/server.ts'
 import type { Line, Row } from './row.ts'
+import { fleet } from './rows/fleet.ts'
+import { firstbyte, gopeer } from './rows/gopeer.ts'
+import { gotcp } from './rows/gotcp.ts'
 import { heap } from './rows/heap.ts'
 import { idle } from './rows/idle.ts'
 import { lighthouseRow } from './rows/lighthouse.ts'
+import { many } from './rows/many.ts'
 import { memos } from './rows/memos.ts'
 import { metadata } from './rows/metadata.ts'
 import { size } from './rows/size.ts'
-import { tracker } from './rows/tracker.ts'
 import { transfer } from './rows/transfer.ts'
 
-const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker }
+const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, gopeer, firstbyte, gotcp, fleet, many }
 
 export async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({

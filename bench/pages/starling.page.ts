@@ -50,6 +50,16 @@ export async function open(magnet: string, tracker: string): Promise<number> {
 /** Seconds from the metadata to all data. */
 export const fetched = (): Promise<number> => all
 
+/** Seconds from the link in hand to the first bytes of its file. */
+export async function firstByte(magnet: string, tracker: string): Promise<number> {
+  const opened = performance.now()
+  start(tracker)
+  const torrent = await node.add(magnet)
+  await torrent.ready
+  await torrent.files[0]!.stream().getReader().read()
+  return (performance.now() - opened) / 1000
+}
+
 export let arrived = 0
 
 export async function fetchAll(magnets: string[], tracker: string): Promise<void> {

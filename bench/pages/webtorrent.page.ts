@@ -3,6 +3,7 @@ import { randomBlob } from './data.ts'
 
 interface Torrent {
   magnetURI: string
+  files: { stream(): ReadableStream<Uint8Array> }[]
   once(event: 'metadata' | 'done' | 'trackerAnnounce', listener: () => void): void
 }
 interface Client {
@@ -58,6 +59,16 @@ export async function open(magnet: string): Promise<number> {
 
 /** Seconds from the metadata to all data. */
 export const fetched = (): Promise<number> => all
+
+/** Seconds from the link in hand to the first bytes of its file. */
+export async function firstByte(magnet: string): Promise<number> {
+  const opened = performance.now()
+  start()
+  const torrent = client.add(magnet)
+  await new Promise<void>((resolve) => torrent.once('metadata', resolve))
+  await torrent.files[0]!.stream().getReader().read()
+  return (performance.now() - opened) / 1000
+}
 
 export let arrived = 0
 
