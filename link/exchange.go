@@ -63,7 +63,12 @@ func (e *exchange) receive(message []byte) (has []InfoHash, ok bool) {
 	if kind > drop {
 		return nil, false
 	}
-	first := len(e.theirs) == 0
+	// Tokens of what is only known here matter once the other side wants something.
+	if kind == want && len(e.theirs) == 0 {
+		for ih := range e.host.torrents {
+			e.token(ih)
+		}
+	}
 	for ; len(body) > 0; body = body[16:] {
 		t := token(body[:16])
 		switch kind {
@@ -74,6 +79,7 @@ func (e *exchange) receive(message []byte) (has []InfoHash, ok bool) {
 			if len(e.theirs) > maxWants {
 				return nil, false
 			}
+			e.tell(t)
 		case have:
 			ih := e.names[t]
 			if had, wanted := e.wanted[ih]; wanted && !had {
@@ -82,15 +88,6 @@ func (e *exchange) receive(message []byte) (has []InfoHash, ok bool) {
 			}
 		case drop:
 			delete(e.theirs, t)
-		}
-		if kind == want && !first {
-			e.tell(t)
-		}
-	}
-	// Tokens of what is only known here matter once the other side wants something.
-	if kind == want && first {
-		for ih := range e.host.torrents {
-			e.tell(e.token(ih))
 		}
 	}
 	return has, true

@@ -178,9 +178,10 @@ func (l *link) opened() {
 			relayed: pair.Local.Typ == webrtc.ICECandidateTypeRelay || pair.Remote.Typ == webrtc.ICECandidateTypeRelay,
 		})
 	}
-	// A new link to a peer takes the place of one in doubt.
+	// A new link to a peer takes the place of one in doubt, and of one to whoever had its address before: a port of ours
+	// and one of theirs make one connection.
 	for other := range l.host.links {
-		if other.peer == l.peer && !other.healthy() {
+		if other.peer == l.peer && !other.healthy() || other.peer != l.peer && l.way().local.IsValid() && *other.way() == *l.way() {
 			other.end()
 		}
 	}

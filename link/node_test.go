@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/starling-p2p/starling/link"
 )
@@ -17,6 +18,7 @@ type node struct {
 	*link.Host
 	id     link.PeerID
 	habits habits
+	raw    chan *link.Channel
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -30,22 +32,24 @@ type habits struct {
 	stranger bool
 	hurried  bool
 	maxLinks int
-	// raw: channels go nowhere but here, without a handshake.
-	raw func(*link.Channel)
+	// number makes peer_ids differ where the digit does not.
+	number int
+	// raw: channels go to the node's raw, without a handshake.
+	raw bool
 	// onMet is called when both ends have shaken hands.
 	onMet func(*link.Channel)
 }
 
 func newNode(t testing.TB, digit byte, h habits) *node {
 	t.Helper()
-	n := &node{TB: t, habits: h, met: map[link.InfoHash][]*link.Channel{}}
+	n := &node{TB: t, habits: h, raw: make(chan *link.Channel, 64), met: map[link.InfoHash][]*link.Channel{}}
 	n.changed = sync.NewCond(&n.mu)
 	begin := "-SL0001-"
 	if h.stranger {
 		begin = "-WW0001-"
 	}
 	copy(n.id[:], begin+"aaaaaaaaaaaa")
-	n.id[19] = digit
+	n.id[17], n.id[18], n.id[19] = byte(h.number>>8), byte(h.number), digit
 	o := link.Options{PeerID: n.id, Listen: "127.0.0.1:0", Channel: n.channel, Failed: n.fail, MaxLinks: h.maxLinks}
 	if testing.Verbose() {
 		o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -74,9 +78,21 @@ func (n *node) fail(ih link.InfoHash) {
 	n.changed.Broadcast()
 }
 
+// failures counts attempts for a torrent that came to nothing.
+func (n *node) failures(ih link.InfoHash) (count int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, f := range n.failed {
+		if f == ih {
+			count++
+		}
+	}
+	return count
+}
+
 func (n *node) channel(c *link.Channel) {
-	if n.habits.raw != nil {
-		n.habits.raw(c)
+	if n.habits.raw {
+		n.raw <- c
 		return
 	}
 	go n.shake(c)
@@ -143,6 +159,16 @@ func (n *node) untilMet(all ...link.InfoHash) {
 	n.until(func() bool {
 		return !slices.ContainsFunc(all, func(ih link.InfoHash) bool { return len(n.met[ih]) == 0 })
 	})
+}
+
+// gone waits until no link is left.
+func (n *node) gone() { poll(func() bool { return n.Stats().Links == 0 }) }
+
+// poll is for what nobody tells of.
+func poll(so func() bool) {
+	for !so() {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func hash(n int) (ih link.InfoHash) {

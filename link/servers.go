@@ -55,7 +55,7 @@ func (s *servers) get(ctx context.Context) []webrtc.ICEServer {
 	s.known = known
 	s.until = now.Add(serversHold)
 	if end := ends(known, now.Add(serversHold+endsBefore)).Add(-endsBefore); end.Before(s.until) {
-		s.until = later(end, now.Add(askAgain))
+		s.until = latest(end, now.Add(askAgain))
 	}
 	return s.known
 }
@@ -73,7 +73,7 @@ func ends(all []webrtc.ICEServer, other time.Time) time.Time {
 	return other
 }
 
-func later(a, b time.Time) time.Time {
+func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}

@@ -1,0 +1,238 @@
+package link_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"io"
+	"regexp"
+	"testing"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/starling-p2p/starling/link"
+)
+
+// remote is a peer made of pion alone, which answered a host's offer. It keeps the data channels that come.
+type remote struct {
+	*webrtc.PeerConnection
+	channels chan *webrtc.DataChannel
+	// said is what comes on the control channel.
+	said chan []byte
+}
+
+// meetRemote links a host with one, for torrent 1. Ours is the host's end of the first channel.
+func meetRemote(t *testing.T, n *node) (r *remote, ours *link.Channel) {
+	t.Helper()
+	pc, err := webrtc.NewAPI().NewPeerConnection(webrtc.Configuration{})
+	must(t, err)
+	r = &remote{pc, make(chan *webrtc.DataChannel, 16), make(chan []byte, 16)}
+	t.Cleanup(func() { _ = pc.GracefulClose() })
+	pc.OnDataChannel(func(dc *webrtc.DataChannel) {
+		if dc.Protocol() == "starling.link.1" {
+			dc.OnMessage(func(m webrtc.DataChannelMessage) { r.said <- m.Data })
+		}
+		r.channels <- dc
+	})
+	o, err := n.Offer(t.Context(), hash(1))
+	must(t, err)
+	must(t, pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP}))
+	answer, err := pc.CreateAnswer(nil)
+	must(t, err)
+	gathered := webrtc.GatheringCompletePromise(pc)
+	must(t, pc.SetLocalDescription(answer))
+	<-gathered
+	must(t, o.Accept(t.Context(), remoteID, pc.LocalDescription().SDP))
+	return r, <-n.raw
+}
+
+var remoteID = link.PeerID([]byte("-SL0001-remoteremote"))
+
+func newRawNode(t *testing.T, h habits) *node {
+	n := newNode(t, '1', h)
+	n.Want(hash(1), true)
+	n.Want(hash(2), true)
+	return n
+}
+
+func TestTheFirstChannelIsWebTorrents(t *testing.T) {
+	n := newRawNode(t, habits{raw: true})
+	r, ours := meetRemote(t, n)
+	dc := <-r.channels
+	if !regexp.MustCompile(`^[0-9a-f]{40}$`).MatchString(dc.Label()) || dc.Protocol() != "" || !dc.Ordered() {
+		t.Errorf("label %q, protocol %q", dc.Label(), dc.Protocol())
+	}
+	came := make(chan []byte, 4)
+	dc.OnMessage(func(m webrtc.DataChannelMessage) { came <- m.Data })
+	_, err := ours.Write(make([]byte, 100_000))
+	must(t, err)
+	for left := 100_000; left > 0; {
+		m := <-came
+		if len(m) > 64<<10 {
+			t.Errorf("a message of %d bytes", len(m))
+		}
+		left -= len(m)
+	}
+	// Messages of any size are one stream.
+	data := make([]byte, 300_000)
+	_, _ = rand.Read(data)
+	for rest := data; len(rest) > 0; {
+		k := min(len(rest), 1+len(rest)/2, 256<<10)
+		must(t, dc.Send(rest[:k]))
+		rest = rest[k:]
+	}
+	got := make([]byte, len(data))
+	for at := 0; at < len(got); {
+		k, err := ours.Read(got[at:min(len(got), at+7)])
+		must(t, err)
+		at += k
+		if at > 1000 {
+			_, err := io.ReadFull(ours, got[at:])
+			must(t, err)
+			break
+		}
+	}
+	if !bytes.Equal(got, data) {
+		t.Error("other bytes came")
+	}
+	must(t, dc.Close())
+	if _, err := ours.Read(got); err != io.EOF {
+		t.Errorf("after the end: %v", err)
+	}
+	n.gone()
+}
+
+func TestTextEndsALink(t *testing.T) {
+	n := newRawNode(t, habits{raw: true})
+	r, ours := meetRemote(t, n)
+	must(t, (<-r.channels).SendText("hello"))
+	if _, err := ours.Read(make([]byte, 10)); err == nil || err == io.EOF {
+		t.Errorf("got %v", err)
+	}
+	n.gone()
+}
+
+// extend names the extension, and returns the control channel that the host opens.
+func extend(t *testing.T, r *remote, ours *link.Channel) *webrtc.DataChannel {
+	t.Helper()
+	<-r.channels
+	ours.Extended()
+	ours.Extended()
+	dc := <-r.channels
+	if dc.Label() != "starling" || dc.Protocol() != "starling.link.1" {
+		t.Fatalf("label %q, protocol %q", dc.Label(), dc.Protocol())
+	}
+	return dc
+}
+
+func TestSilenceAboutTheExtension(t *testing.T) {
+	n := newRawNode(t, habits{raw: true, hurried: true})
+	r, ours := meetRemote(t, n)
+	dc := extend(t, r, ours)
+	closed := make(chan struct{})
+	dc.OnClose(func() { close(closed) })
+	<-closed // after hello was due
+	ours.Extended()
+	if s := n.Stats(); s.Links != 1 || s.Channels != 1 || s.Banned != 0 {
+		t.Errorf("got %+v", s)
+	}
+	must(t, ours.Close())
+	n.gone()
+}
+
+func TestLiarsAreBanned(t *testing.T) {
+	hello := make([]byte, 17)
+	message := func(kind byte, n int) []byte {
+		m := make([]byte, 1+16*n)
+		_, _ = rand.Read(m)
+		m[0] = kind
+		return m
+	}
+	for name, say := range map[string]func(send func([]byte), text func(string)){
+		"garbage":         func(send func([]byte), _ func(string)) { send(make([]byte, 50)) },
+		"nothing":         func(send func([]byte), _ func(string)) { send(nil) },
+		"text":            func(_ func([]byte), text func(string)) { text("hello, hello, hel") },
+		"no hello first":  func(send func([]byte), _ func(string)) { send(message(1, 1)) },
+		"hello twice":     func(send func([]byte), _ func(string)) { send(hello); send(hello) },
+		"a long hello":    func(send func([]byte), _ func(string)) { send(message(0, 2)) },
+		"unknown message": func(send func([]byte), _ func(string)) { send(hello); send(message(9, 1)) },
+		"oversize":        func(send func([]byte), _ func(string)) { send(hello); send(message(1, 4096)) },
+		"too many wants": func(send func([]byte), _ func(string)) {
+			send(hello)
+			for range 5 {
+				send(message(1, 3400))
+			}
+		},
+		"a flood": func(send func([]byte), _ func(string)) {
+			send(hello)
+			for range 12_000 {
+				send([]byte{3})
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newRawNode(t, habits{raw: true})
+			r, ours := meetRemote(t, n)
+			dc := extend(t, r, ours)
+			open := make(chan struct{})
+			dc.OnOpen(func() { close(open) })
+			<-open
+			say(func(m []byte) { _ = dc.Send(m) }, func(m string) { _ = dc.SendText(m) })
+			poll(func() bool { return n.Stats() == link.Stats{Made: 1, Banned: 1} })
+			if _, err := ours.Read(make([]byte, 1)); err == nil {
+				t.Error("its channel stands")
+			}
+			if _, err := n.Answer(t.Context(), hash(1), remoteID, r.LocalDescription().SDP); err == nil {
+				t.Error("it came back")
+			}
+		})
+	}
+}
+
+// What the peer may not open is closed again, and the link stands.
+func TestUnwelcomeChannels(t *testing.T) {
+	n := newRawNode(t, habits{raw: true})
+	r, ours := meetRemote(t, n)
+	control := extend(t, r, ours)
+	<-r.said // hello
+	must(t, control.Send(make([]byte, 17)))
+	<-r.said // what it wants
+	yes, no := true, false
+	wire, control2 := "starling.wire.1", "starling.link.1"
+	for name, c := range map[string]struct {
+		o    webrtc.DataChannelInit
+		sent []byte
+	}{
+		"another protocol":     {webrtc.DataChannelInit{}, nil},
+		"a second control":     {webrtc.DataChannelInit{Protocol: &control2}, nil},
+		"unordered":            {webrtc.DataChannelInit{Protocol: &wire, Ordered: &no}, nil},
+		"unreliable":           {webrtc.DataChannelInit{Protocol: &wire, MaxRetransmits: new(uint16)}, nil},
+		"a torrent unheard of": {webrtc.DataChannelInit{Protocol: &wire, Ordered: &yes}, make([]byte, 68)},
+	} {
+		dc, err := r.CreateDataChannel("x", &c.o)
+		must(t, err)
+		closed := make(chan struct{})
+		dc.OnClose(func() { close(closed) })
+		if c.sent != nil {
+			must(t, dc.Send(c.sent))
+		}
+		<-closed
+		if s := n.Stats(); s.Links != 1 || s.Channels > 1 {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
+
+func TestChannelsWithoutAHandshakeAreClosed(t *testing.T) {
+	n := newRawNode(t, habits{raw: true, hurried: true})
+	r, ours := meetRemote(t, n)
+	control := extend(t, r, ours)
+	<-r.said // hello
+	must(t, control.Send(make([]byte, 17)))
+	wire := "starling.wire.1"
+	poll(func() bool { // until its hello was heard
+		dc, err := r.CreateDataChannel("wire", &webrtc.DataChannelInit{Protocol: &wire})
+		must(t, err)
+		return dc != nil && n.Stats().Channels > 1
+	})
+	poll(func() bool { return n.Stats().Channels == 1 })
+}
