@@ -2,6 +2,7 @@ package ws
 
 import (
 	"bytes"
+	encoding "encoding/binary"
 	"encoding/json"
 	"errors"
 	"hash/maphash"
@@ -228,6 +229,27 @@ func BenchmarkScan(b *testing.B) {
 	for b.Loop() {
 		if err := s.scan(data); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// Eight bytes at once are looked at as they are one by one, whatever lies around.
+func TestOrdinary(t *testing.T) {
+	for at := range 9 {
+		for c := range 256 {
+			for _, around := range []byte{' ', '!', '#', '[', ']', 0x7f} {
+				b := bytes.Repeat([]byte{around}, 8)
+				if at < 8 {
+					b[at] = byte(c)
+				}
+				want := 0
+				for want < 8 && b[want] >= ' ' && b[want] < utf8.RuneSelf && b[want] != '"' && b[want] != '\\' {
+					want++
+				}
+				if got := ordinary(encoding.LittleEndian.Uint64(b)); got != want {
+					t.Fatalf("%q: %d, not %d", b, got, want)
+				}
+			}
 		}
 	}
 }
