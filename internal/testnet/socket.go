@@ -88,6 +88,8 @@ func (s *Socket) read(r *bufio.Reader) {
 		switch {
 		case err != nil:
 			s.ended = true
+		case s.code != 0:
+			s.t.Errorf("a frame came after the close frame: opcode %d, %q", f.Opcode, f.Payload)
 		case f.Opcode == CloseFrame && len(f.Payload) >= 2:
 			s.code = binary.BigEndian.Uint16(f.Payload)
 		case !s.discard:

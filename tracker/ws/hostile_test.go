@@ -36,6 +36,17 @@ func TestHostile(t *testing.T) {
 				}
 			}
 		}},
+		{"a goodbye while answers are on their way", func(w *world) {
+			for range 20 {
+				a := w.connect()
+				ping := append(testnet.Header(true, testnet.Ping, 1), '?')
+				a.Raw(append(ping, append(testnet.Header(true, testnet.CloseFrame, 2), 0x03, 0xe8)...))
+				synctest.Wait()
+				if code, ended := a.Ended(); !ended || code != 1000 {
+					w.Fatalf("ended %v with %d, want 1000", ended, code)
+				}
+			}
+		}},
 		{"a message that never ends: the frame stops", func(w *world) {
 			a := w.connect()
 			a.Raw(append(testnet.Header(true, testnet.Text, 100_000), "{"...))

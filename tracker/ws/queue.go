@@ -2,7 +2,9 @@ package ws
 
 import (
 	encoding "encoding/binary"
+	"net"
 	"sync"
+	"time"
 )
 
 // Frames of RFC 6455, section 5.2, as a server sends them: final, unmasked.
@@ -48,6 +50,8 @@ type queue struct {
 	room    chan struct{} // closed when there is room again; nil unless somebody waits
 	last    closing       // to be sent when the queue is empty
 	ended   bool
+
+	wire sync.Mutex // held while bytes are written; taken before mu
 }
 
 type closing struct {
@@ -135,14 +139,52 @@ func (k *socket) write() {
 		}
 		q.since = k.server.now()
 		q.mu.Unlock()
-		// One Write is never mixed with another, such as a control frame that gws itself sends.
-		if _, err := k.net.Write(b); err != nil {
+		if err := k.put(b); err != nil {
 			_ = k.net.Close()
 			q.end()
 		}
 		release(b)
 	}
 }
+
+// put writes frames, unless a close frame has gone before them: nothing may follow that.
+func (k *socket) put(b []byte) error {
+	q := &k.out
+	q.wire.Lock()
+	defer q.wire.Unlock()
+	q.mu.Lock()
+	ended := q.ended
+	q.mu.Unlock()
+	if ended {
+		return nil
+	}
+	_, err := k.net.Write(b)
+	return err
+}
+
+// gwsConn is the connection as gws has it. What gws writes of itself is the handshake's answer, and a close frame, its
+// own or the echo of the client's.
+type gwsConn socket
+
+const closeFrame = 0x88
+
+func (c *gwsConn) Write(b []byte) (int, error) {
+	q := &c.out
+	q.wire.Lock()
+	defer q.wire.Unlock()
+	if len(b) > 0 && b[0] == closeFrame {
+		q.end()
+	}
+	return c.net.Write(b)
+}
+
+func (c *gwsConn) Read(b []byte) (int, error)         { return c.net.Read(b) }
+func (c *gwsConn) Close() error                       { return c.net.Close() }
+func (c *gwsConn) LocalAddr() net.Addr                { return c.net.LocalAddr() }
+func (c *gwsConn) RemoteAddr() net.Addr               { return c.net.RemoteAddr() }
+func (c *gwsConn) SetDeadline(t time.Time) error      { return c.net.SetDeadline(t) }
+func (c *gwsConn) SetReadDeadline(t time.Time) error  { return c.net.SetReadDeadline(t) }
+func (c *gwsConn) SetWriteDeadline(t time.Time) error { return c.net.SetWriteDeadline(t) }
 
 // end drops what is left, for good.
 func (q *queue) end() {

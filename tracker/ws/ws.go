@@ -146,7 +146,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, address netip.A
 	k := &socket{server: s, net: conn, address: address}
 	k.touch()
 	k.spoke.Store(k.heard.Load())
-	if k.conn, err = s.upgrader.UpgradeFromConn(conn, bufio.NewReaderSize(k, readBuffer), r); err != nil {
+	if k.conn, err = s.upgrader.UpgradeFromConn((*gwsConn)(k), bufio.NewReaderSize(k, readBuffer), r); err != nil {
 		return nil, err
 	}
 	k.conn.Session().(*session).socket = k
