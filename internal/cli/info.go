@@ -58,7 +58,7 @@ func (c *info) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	answered(ctx, f.torrent, false)
+	answered(ctx, f.torrent, "")
 	a := aboutOf(f.torrent)
 	if c.JSON {
 		err = printJSON(s.out, a)

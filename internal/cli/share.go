@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/starling-p2p/starling/peer"
 )
@@ -103,7 +104,7 @@ func (c *sharing) run(ctx context.Context, s streams, n *network, command string
 		}
 		return onMachine(err)
 	}
-	answered(ctx, t, true) // so that the link works when it is there
+	answered(ctx, t, host.tracker()) // so that the link works when it is there
 	if err := c.print(s, n.JSON, t, host); err != nil {
 		return err
 	}
@@ -135,15 +136,18 @@ func (c *sharing) print(s streams, json bool, t *peer.Torrent, host server) (err
 
 // hint says why a link may not work for those it is sent to.
 func (c *sharing) hint(view *screen, t *peer.Torrent, host server) {
+	why := "it does not answer"
 	for _, tracker := range t.Stats().Trackers {
-		if tracker.URL == host.tracker() && !tracker.Connected {
-			why := "it does not answer"
-			if tracker.Err != nil {
-				why = safe(tracker.Err.Error())
-			}
-			view.say("No Starling server is at %s (%s): the link does not work yet.\nStart one with 'starling serve', or name another with --server or STARLING_SERVER. It is tried again and again.", host, why)
-			return
+		if own := slices.Contains(host.trackers(), tracker.URL); own && tracker.Connected {
+			why = ""
+			break
+		} else if own && tracker.Err != nil {
+			why = safe(tracker.Err.Error())
 		}
+	}
+	if why != "" {
+		view.say("No Starling server is at %s (%s): the link does not work yet.\nStart one with 'starling serve', or name another with --server or STARLING_SERVER. It is tried again and again.", host, why)
+		return
 	}
 	if host.here() {
 		view.say("The link works on this machine only, as it names %s. --server names a server that others reach.", host.Hostname())

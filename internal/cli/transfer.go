@@ -112,8 +112,9 @@ func seed(ctx context.Context, view *screen, torrents ...*peer.Torrent) {
 // asking is how long trackers get to answer.
 const asking = 3 * time.Second
 
-// answered waits until every tracker has said something, or has failed; with one, only until one has.
-func answered(ctx context.Context, t *peer.Torrent, one bool) {
+// answered waits until every tracker has said something, or has failed; or only until that one has, of which the URL is
+// given.
+func answered(ctx context.Context, t *peer.Torrent, one string) {
 	ctx, cancel := context.WithTimeout(ctx, asking)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -121,7 +122,7 @@ func answered(ctx context.Context, t *peer.Torrent, one bool) {
 	for {
 		waiting := false
 		for _, tracker := range t.Stats().Trackers {
-			if tracker.Connected && one {
+			if tracker.Connected && tracker.URL == one {
 				return
 			}
 			waiting = waiting || !tracker.Connected && tracker.Err == nil
