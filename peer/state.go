@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -78,13 +79,18 @@ func openState(dir string) (*state, error) {
 		_ = db.Close()
 		return nil, fmt.Errorf("writing to %s: %w", filepath.Join(dir, "state.db"), err)
 	}
+	db.MaxBatchDelay = time.Millisecond
 	return &state{db}, nil
 }
 
 func (s *state) close() error { return s.db.Close() }
 
-// put writes; several values at once are all there or none.
+// put writes; several values at once are all there or none. What is there already is not written again.
 func (s *state) put(values ...entry) error {
+	values = slices.DeleteFunc(values, func(v entry) bool { return slices.Equal(s.get(v.bucket, v.key), v.value) })
+	if len(values) == 0 {
+		return nil
+	}
 	return s.db.Batch(func(tx *bolt.Tx) error {
 		for _, v := range values {
 			if err := tx.Bucket(v.bucket).Put(v.key, v.value); err != nil {
