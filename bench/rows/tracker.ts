@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
@@ -10,9 +10,8 @@ import type { Line, Row } from '../row.ts'
 
 /** What `starling bench tracker --json` says, as far as it is needed here. */
 interface Report {
-  connected: number
   problem?: string
-  announces: { perSecond: number; perCpuSecond: number; p99: number }
+  announces: { perCpuSecond: number; p99: number }
   messagesOut: { perCpuSecond: number }
   offers: { ratio: number }
   answers: { ratio: number }
@@ -28,7 +27,7 @@ const load = { connections: 1000, offers: 3, seconds: 5, ours: 4000, theirs: 150
 const idlers = 9000
 
 // Where there are two cores the tracker has one of its own, and what loads it the other ones.
-const several = cpus().length > 1
+const several = process.platform === 'linux' && cpus().length > 1
 const on = (core: string, command: string[]): string[] => (several ? ['taskset', '-c', core, ...command] : command)
 
 const trackers = {
@@ -42,13 +41,15 @@ async function measure(which: Which, ...flags: (string | number)[]): Promise<Rep
   const [command, ...args] = on('0', trackers[which])
   const child = spawn(command!, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   try {
-    const url = await Promise.race([announced(child.stdout), announced(child.stderr)])
+    const url = await Promise.race([announced(child.stdout), announced(child.stderr), ended(child)])
     const [bench, ...words] = on(`1-${cpus().length - 1}`, [starling, 'bench', 'tracker', url, '--pid', String(child.pid), '--json', ...flags.map(String)])
     const { stdout } = await promisify(execFile)(bench!, words, { cwd: root })
-    return JSON.parse(stdout) as Report
+    const report = JSON.parse(stdout) as Report
+    if (report.problem) console.error(`  ${which}: ${report.problem}`)
+    return report
   } finally {
-    const gone = once(child, 'exit')
     if (child.exitCode === null && child.signalCode === null) {
+      const gone = once(child, 'exit')
       child.kill('SIGTERM')
       await gone
     }
@@ -63,6 +64,11 @@ function announced(output: NodeJS.ReadableStream): Promise<string> {
       if (origin) resolve(`ws${origin}/announce`)
     })
   })
+}
+
+async function ended(child: ChildProcess): Promise<never> {
+  const [code] = (await once(child, 'exit')) as [number | null]
+  throw new Error(`the tracker ended with ${code}`)
 }
 
 const busy = (which: Which, rate: number) =>
