@@ -98,12 +98,15 @@ export class Carrier implements LinkHost, PeerNode {
     return asked
   }
 
-  /** Whether there is anybody to ask for it. */
+  /** Whether there is anybody to ask for it, and it is this visitor's turn to ask. */
   crowded({ places }: Asset): boolean {
     const { torrent } = places.at(-1) ?? {}
     if (!torrent) return false
-    const peers = this.#crowd.get(torrent.infoHash) ?? -1
-    return torrent.peers > 0 || peers < 0 || peers + 1 >= settings.threshold
+    const { infoHash } = torrent
+    const told = this.#rendezvous.trackers(infoHash).flatMap(({ seeders, leechers }) => (seeders ?? -1) + (leechers ?? 0))
+    // A tracker counts this visitor as well, the site's first answer does not; -1: neither has told.
+    const visitors = Math.max(...told, 1 + (this.#crowd.get(infoHash) ?? -1), torrent.peers && 1 + torrent.peers)
+    return visitors < 1 || (visitors > 1 && visitors >= settings.threshold)
   }
 
   /**
@@ -230,7 +233,7 @@ export class Carrier implements LinkHost, PeerNode {
     this.#version = found.version
     this.trackers = found.trackers.length ? found.trackers : [`${base}announce`.replace(/^http/, 'ws')]
     this.#ice = found.ice
-    for (const { infoHash, peers } of found.torrents) this.#crowd.set(infoHash, peers)
+    for (const { infoHash, peers } of found.torrents) if (!this.#torrents.has(infoHash)) this.#crowd.set(infoHash, peers)
     return found
   }
 

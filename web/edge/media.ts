@@ -62,7 +62,7 @@ class Media {
     // What the browser loads by itself is given to others.
     const loaded = (image: EventTarget | null) => image instanceof HTMLImageElement && this.#adopt(image.currentSrc)
     for (const image of document.images) if (image.complete) loaded(image)
-    addEventListener('load', ({ target }) => loaded(target), { capture: true })
+    document.addEventListener('load', ({ target }) => loaded(target), { capture: true })
     if (await (this.#controlled ??= control())) navigator.serviceWorker.controller?.postMessage({ type: 'starling:here' })
   }
 
@@ -159,8 +159,10 @@ class Stream implements RangeSource {
       const first = Math.floor(at / pieceLength)
       const far = Math.max(at + leastAhead, rate ? played + ahead * rate : 0)
       for (let i = first; i < pieces && i * pieceLength < far; i++) {
-        const due = !peers || i * pieceLength < urgent || (starved && !window && i === first)
-        if (!due || late.length * pieceLength > most) break
+        const awaited = starved && !window && i === first
+        // Who reads what lies behind is a reader that nobody waits for.
+        if (peers && !awaited && (i + 1) * pieceLength <= played) continue
+        if ((peers && !awaited && i * pieceLength >= urgent) || late.length * pieceLength > most) break
         if (!asset.has(i) && !this.#fetching.has(i)) late.push(i)
       }
       window ??= [first, Math.min(pieces, Math.ceil(far / pieceLength))]
