@@ -17,7 +17,7 @@ const (
 	announceWorkers = 8
 	minInterval     = 30 * time.Second
 	maxInterval     = time.Hour
-	firstRetry      = 5 * time.Second
+	firstRetry      = 5 // ticks
 	lastRetry       = 10 * time.Minute
 	farewell        = time.Second // for all of them
 	maxPeersPerTurn = 200
@@ -244,7 +244,7 @@ func (a *announcer) announce(e *announced) {
 		e.failures++
 		e.status.Connected, e.status.Err = false, err
 		e.completed = e.completed || r.event == "completed"
-		next = min(firstRetry<<min(e.failures-1, 10), lastRetry)
+		next = min(firstRetry*a.p.o.tick<<min(e.failures-1, 10), lastRetry)
 		next = next/2 + rand.N(next)
 	default:
 		e.failures, e.started = 0, true

@@ -191,8 +191,14 @@ func (c *content) seal(stamps []stamp) {
 	c.stamps = stamps
 }
 
+// manyFiles are so many that it takes less time to put the whole file system on disk.
+const manyFiles = 256
+
 // sync puts what was written to these files on disk.
 func (c *content) sync(files []int) error {
+	if len(files) > manyFiles && c.root != nil && syncAll(c.root) == nil {
+		return nil
+	}
 	for _, i := range files {
 		f, err := c.open(i, os.O_RDWR)
 		if os.IsNotExist(err) {

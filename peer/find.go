@@ -198,8 +198,8 @@ func infos(addresses []net.Addr, source torrent.PeerSource) (all []torrent.PeerI
 	return all
 }
 
-// invite is met for what a tracker told, also of a torrent that lacks nothing: somebody may wait for it who is not able
-// to connect to this peer.
+// invite is met for who was found by a tracker or nearby, also of a torrent that lacks nothing: somebody may wait for it
+// who is not able to connect to this peer.
 func (f *found) invite(addresses []net.Addr) {
 	if len(addresses) > 0 && !f.t.lacking() {
 		if e := f.t.load(); e != nil {

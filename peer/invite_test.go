@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"testing"
 )
 
@@ -21,7 +22,7 @@ func TestSeederConnects(t *testing.T) {
 	}))
 	defer tracker.Close()
 	p := start(t)
-	share(t, p, ShareOptions{Paths: []string{write(t, "film.bin", random(100_000, 1))}, Trackers: []string{tracker.URL + "/announce"}})
+	share(t, p, ShareOptions{Paths: []string{write(t, filepath.Join(t.TempDir(), "film.bin"), random(100_000, 1))}, Trackers: []string{tracker.URL + "/announce"}})
 	conn, err := leecher.Accept()
 	if err != nil {
 		t.Fatal(err)

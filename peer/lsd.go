@@ -14,18 +14,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/anacrolix/torrent"
 	"golang.org/x/net/ipv4"
 )
 
 const (
-	lsdAddress  = "239.192.152.143:6771"
-	lsdEvery    = 5 * time.Minute
-	lsdAnswer   = time.Minute // between two times that a torrent is announced because somebody else did
-	lsdStep     = time.Second // between two packets
-	lsdPacket   = 1400        // bytes
-	lsdPerTurn  = 20          // infohashes of a packet
-	lsdSourceOf = "Lsd"
+	lsdAddress = "239.192.152.143:6771"
+	lsdEvery   = 5 * time.Minute
+	lsdAnswer  = time.Minute // between two times that a torrent is announced because somebody else did
+	lsdStep    = time.Second // between two packets
+	lsdPacket  = 1400        // bytes
+	lsdPerTurn = 20          // infohashes of a packet
 )
 
 // lsd finds peers on the local network (BEP 14): a datagram to a multicast group, of which each peer there gets a copy,
@@ -207,7 +205,7 @@ func (l *lsd) heard(packet []byte, from net.IP) {
 		if !ok || t == nil || t.alone() {
 			continue
 		}
-		t.found.met([]net.Addr{&net.TCPAddr{IP: from, Port: int(port)}}, torrent.PeerSource(lsdSourceOf))
+		t.found.invite([]net.Addr{&net.TCPAddr{IP: from, Port: int(port)}})
 		l.mu.Lock()
 		if said, known := l.said[t]; known && time.Since(said) > lsdAnswer {
 			l.announce(t)
