@@ -23,9 +23,10 @@ import { many } from './rows/many.ts'
 import { memos } from './rows/memos.ts'
 import { metadata } from './rows/metadata.ts'
 import { size } from './rows/size.ts'
+import { tracker } from './rows/tracker.ts'
 import { transfer } from './rows/transfer.ts'
 
-const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, gopeer, firstbyte, gotcp, fleet, many }
+const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, gopeer, firstbyte, gotcp, fleet, many }
 
 export async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
