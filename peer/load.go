@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
+	g "github.com/anacrolix/generics"
 	"github.com/anacrolix/torrent"
 	"github.com/anacrolix/torrent/metainfo"
 	"github.com/anacrolix/torrent/storage"
@@ -14,14 +16,49 @@ import (
 // justLoaded stands for the time of the next tick.
 const justLoaded = -1
 
-// late is the storage of a torrent whose metadata may still come.
-type late struct{ t *Torrent }
+// late is the storage of a torrent whose metadata may still come, for as long as it is loaded.
+type late struct {
+	t      *Torrent
+	engine atomic.Pointer[torrent.Torrent]
+}
 
-func (l late) OpenTorrent(ctx context.Context, info *metainfo.Info, ih metainfo.Hash) (storage.TorrentImpl, error) {
-	if s := l.t.data(); s != nil {
-		return s.OpenTorrent(ctx, info, ih)
+func (l *late) OpenTorrent(context.Context, *metainfo.Info, metainfo.Hash) (storage.TorrentImpl, error) {
+	s := l.t.data()
+	if s == nil {
+		return storage.TorrentImpl{}, errors.New("metadata came past its check")
 	}
-	return storage.TorrentImpl{}, errors.New("metadata came past its check")
+	return storage.TorrentImpl{
+		PieceWithHash: func(p metainfo.Piece, _ g.Option[[]byte]) storage.PieceImpl { return loaded{piece{s, p.Index()}, l} },
+		Close:         func() error { return nil },
+	}, nil
+}
+
+// loaded is a piece whose failed reads do not reach an engine that has let go of the torrent meanwhile: it would end the
+// program.
+type loaded struct {
+	piece
+	l *late
+}
+
+func (p loaded) ReadAt(b []byte, off int64) (int, error) {
+	n, err := p.piece.ReadAt(b, off)
+	e := p.l.engine.Load()
+	if err == nil || e == nil {
+		return n, err
+	}
+	if c := (changedError{}); errors.As(err, &c) {
+		// It is taken from the engine now.
+		p.l.t.p.goWork(func() { p.l.t.unloadFrom(e) })
+		<-e.Closed()
+	}
+	select {
+	case <-e.Closed():
+		// Nobody gets these: its connections are closed.
+		clear(b)
+		return len(b), nil
+	default:
+		return n, err
+	}
 }
 
 // load hands the torrent to the engine, if that has it not. A torrent that lacks data is loaded always, others while
@@ -36,12 +73,14 @@ func (t *Torrent) load() *torrent.Torrent {
 		return nil
 	}
 	s := t.data()
-	options := torrent.AddTorrentOpts{InfoHash: t.ih, Storage: late{t}}
+	l := &late{t: t}
+	options := torrent.AddTorrentOpts{InfoHash: t.ih, Storage: l}
 	if s != nil {
 		options.InfoBytes = t.p.state.get(infoBucket, t.ih[:])
 		t.info.Store(&options.InfoBytes)
 	}
 	e, _ := t.p.client.AddTorrentOpt(options)
+	l.engine.Store(e)
 	t.engine.Store(e)
 	t.used.Store(justLoaded)
 	if s != nil {
@@ -74,11 +113,27 @@ func (t *Torrent) webSeeds() []string {
 func (t *Torrent) unload() {
 	t.loading.Lock()
 	defer t.loading.Unlock()
-	if e := t.engine.Swap(nil); e != nil {
-		t.meter.stop(e)
-		e.Drop()
-		t.info.Store(nil)
+	t.drop(t.engine.Load())
+}
+
+// unloadFrom does it unless that was done already; it may have been loaded anew since.
+func (t *Torrent) unloadFrom(e *torrent.Torrent) {
+	t.loading.Lock()
+	defer t.loading.Unlock()
+	if t.engine.Load() == e {
+		t.drop(e)
 	}
+}
+
+// drop needs the lock.
+func (t *Torrent) drop(e *torrent.Torrent) {
+	if e == nil {
+		return
+	}
+	t.engine.Store(nil)
+	t.meter.stop(e)
+	e.Drop()
+	t.info.Store(nil)
 }
 
 // informed gives the engine the metadata, with a store to go with it.

@@ -1,13 +1,10 @@
 package peer
 
 import (
-	"context"
 	"errors"
 	"io"
 	"sync"
 
-	g "github.com/anacrolix/generics"
-	"github.com/anacrolix/torrent/metainfo"
 	"github.com/anacrolix/torrent/storage"
 )
 
@@ -282,14 +279,6 @@ func (s *store) close() {
 	}
 	s.closed = true
 	s.files.close()
-}
-
-// OpenTorrent is how the engine comes by it.
-func (s *store) OpenTorrent(context.Context, *metainfo.Info, metainfo.Hash) (storage.TorrentImpl, error) {
-	return storage.TorrentImpl{
-		PieceWithHash: func(p metainfo.Piece, _ g.Option[[]byte]) storage.PieceImpl { return piece{s, p.Index()} },
-		Close:         func() error { return nil },
-	}, nil
 }
 
 // piece is one piece, as the engine sees it.
