@@ -113,6 +113,9 @@ func iceOf(ctx context.Context, servers []server) (list []webrtc.ICEServer, err 
 			return list, nil
 		}
 	}
+	if ctx.Err() != nil {
+		return nil, nil // nobody waits for them any more
+	}
 	return nil, err
 }
 
