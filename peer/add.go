@@ -34,8 +34,8 @@ type AddOptions struct {
 
 // Add fetches a torrent: of a Starling link, magnet, infohash, .torrent file or the URL of one. It returns as soon as
 // that is understood; Ready and Done wait for more. Files appear under their names when all of them are verified; until
-// then what has come lies in a folder .starling beside them, and a later Add goes on from there. Errors: those of
-// ParseRef, and those of reading a .torrent file.
+// then what has come lies in a folder .starling beside them, and a later Add goes on from there. A torrent that this
+// peer has already stays where it is. Errors: those of ParseRef, and those of reading a .torrent file.
 func (p *Peer) Add(ctx context.Context, ref string, o AddOptions) (*Torrent, error) {
 	r, err := ParseRef(ref)
 	if err != nil {

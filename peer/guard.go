@@ -110,6 +110,7 @@ func (g *guard) closed(pc *torrent.PeerConn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if c := g.conns[pc]; c != nil && c.t != nil {
+		c.t.waiting.Delete(pc)
 		c.t.metadataEnded(c)
 	}
 	delete(g.conns, pc)
