@@ -52,7 +52,7 @@ type worldKey struct{}
 //	run NAME ARGS…              runs starling until it prints its first line, which becomes $NAME
 //	end NAME [N]                sends that one SIGINT and waits; prints its output, fails unless the exit code is N [0]
 //	await NAME [N]              the same for one that ends by itself
-//	says NAME REGEXP            waits until it prints that to stderr
+//	says NAME REGEXP            waits until it has printed that, be it to stdout or stderr
 //	noise FILE N                makes a file of N bytes
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -207,7 +207,7 @@ func says(ts *testscript.TestScript, _ bool, args []string) {
 	p := running(ts, args[0])
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for !want.Match(p.stderr.Bytes()) {
+	for !want.Match(p.stderr.Bytes()) && !want.Match(p.stdout.Bytes()) {
 		if p.over {
 			ts.Fatalf("it has said %s", p.stderr.String())
 		}
