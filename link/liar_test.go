@@ -20,30 +20,66 @@ type remote struct {
 	said chan []byte
 }
 
-// meetRemote links a host with one, for torrent 1. Ours is the host's end of the first channel.
-func meetRemote(t *testing.T, n *node) (r *remote, ours *link.Channel) {
+func newRemote(t *testing.T) *remote {
 	t.Helper()
 	pc, err := webrtc.NewAPI().NewPeerConnection(webrtc.Configuration{})
 	must(t, err)
-	r = &remote{pc, make(chan *webrtc.DataChannel, 16), make(chan []byte, 16)}
+	r := &remote{pc, make(chan *webrtc.DataChannel, 16), make(chan []byte, 16)}
 	t.Cleanup(func() { _ = pc.GracefulClose() })
 	pc.OnDataChannel(func(dc *webrtc.DataChannel) {
-		if dc.Protocol() == "starling.link.1" {
-			dc.OnMessage(func(m webrtc.DataChannelMessage) { r.said <- m.Data })
+		if dc.Protocol() == controlProtocol {
+			r.hear(dc)
 		}
 		r.channels <- dc
 	})
-	o, err := n.Offer(t.Context(), hash(1))
+	return r
+}
+
+func (r *remote) hear(control *webrtc.DataChannel) {
+	control.OnMessage(func(m webrtc.DataChannelMessage) { r.said <- m.Data })
+}
+
+// describe returns what createOffer or createAnswer made, with all addresses.
+func (r *remote) describe(t *testing.T, d webrtc.SessionDescription, err error) string {
+	t.Helper()
 	must(t, err)
-	must(t, pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP}))
-	answer, err := pc.CreateAnswer(nil)
-	must(t, err)
-	gathered := webrtc.GatheringCompletePromise(pc)
-	must(t, pc.SetLocalDescription(answer))
+	gathered := webrtc.GatheringCompletePromise(r.PeerConnection)
+	must(t, r.SetLocalDescription(d))
 	<-gathered
-	must(t, o.Accept(t.Context(), remoteID, pc.LocalDescription().SDP))
+	return r.LocalDescription().SDP
+}
+
+// meetRemote links a host with one, for torrent 1. Ours is the host's end of the first channel.
+func meetRemote(t *testing.T, n *node) (r *remote, ours *link.Channel) {
+	t.Helper()
+	return meetRemoteAs(t, n, remoteID, hash(1))
+}
+
+func meetRemoteAs(t *testing.T, n *node, id link.PeerID, ih link.InfoHash) (r *remote, ours *link.Channel) {
+	t.Helper()
+	r = newRemote(t)
+	o, err := n.Offer(t.Context(), ih)
+	must(t, err)
+	must(t, r.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP}))
+	answer, err := r.CreateAnswer(nil)
+	must(t, o.Accept(t.Context(), id, r.describe(t, answer, err)))
 	return r, <-n.raw
 }
+
+// metByRemote is a link that the remote offered.
+func metByRemote(t *testing.T, n *node) (r *remote, ours *link.Channel) {
+	t.Helper()
+	r = newRemote(t)
+	_, err := r.CreateDataChannel("first", nil)
+	must(t, err)
+	offer, err := r.CreateOffer(nil)
+	answer, err := n.Answer(t.Context(), hash(1), remoteID, r.describe(t, offer, err))
+	must(t, err)
+	must(t, r.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}))
+	return r, <-n.raw
+}
+
+const controlProtocol = "starling.link.1"
 
 var remoteID = link.PeerID([]byte("-SL0001-remoteremote"))
 
@@ -118,7 +154,7 @@ func extend(t *testing.T, r *remote, ours *link.Channel) *webrtc.DataChannel {
 	ours.Extended()
 	ours.Extended()
 	dc := <-r.channels
-	if dc.Label() != "starling" || dc.Protocol() != "starling.link.1" {
+	if dc.Label() != "starling" || dc.Protocol() != controlProtocol {
 		t.Fatalf("label %q, protocol %q", dc.Label(), dc.Protocol())
 	}
 	return dc
@@ -197,13 +233,13 @@ func TestUnwelcomeChannels(t *testing.T) {
 	must(t, control.Send(make([]byte, 17)))
 	<-r.said // what it wants
 	yes, no := true, false
-	wire, control2 := "starling.wire.1", "starling.link.1"
+	wire, second := "starling.wire.1", controlProtocol
 	for name, c := range map[string]struct {
 		o    webrtc.DataChannelInit
 		sent []byte
 	}{
 		"another protocol":     {webrtc.DataChannelInit{}, nil},
-		"a second control":     {webrtc.DataChannelInit{Protocol: &control2}, nil},
+		"a second control":     {webrtc.DataChannelInit{Protocol: &second}, nil},
 		"unordered":            {webrtc.DataChannelInit{Protocol: &wire, Ordered: &no}, nil},
 		"unreliable":           {webrtc.DataChannelInit{Protocol: &wire, MaxRetransmits: new(uint16)}, nil},
 		"a torrent unheard of": {webrtc.DataChannelInit{Protocol: &wire, Ordered: &yes}, make([]byte, 68)},
@@ -216,8 +252,9 @@ func TestUnwelcomeChannels(t *testing.T) {
 			must(t, dc.Send(c.sent))
 		}
 		<-closed
-		if s := n.Stats(); s.Links != 1 || s.Channels > 1 {
-			t.Errorf("%s: %+v", name, s)
+		poll(func() bool { return n.Stats().Channels == 1 })
+		if n.Stats().Links != 1 {
+			t.Errorf("%s ended the link", name)
 		}
 	}
 }
@@ -235,4 +272,91 @@ func TestChannelsWithoutAHandshakeAreClosed(t *testing.T) {
 		return dc != nil && n.Stats().Channels > 1
 	})
 	poll(func() bool { return n.Stats().Channels == 1 })
+}
+
+// When both sides open a channel for one torrent, that of the side that made the link's offer stays.
+func TestGlare(t *testing.T) {
+	for name, meet := range map[string]func(*testing.T, *node) (*remote, *link.Channel){"offered here": meetRemote, "offered there": metByRemote} {
+		t.Run(name, func(t *testing.T) {
+			n := newRawNode(t, habits{raw: true})
+			r, ours := meet(t, n)
+			var control *webrtc.DataChannel
+			if ours.Initiator() {
+				control = extend(t, r, ours)
+			} else {
+				control = r.open(t, "starling", controlProtocol)
+				r.hear(control)
+				ours.Extended()
+			}
+			<-r.said // hello
+			must(t, control.Send(make([]byte, 17)))
+			have := <-r.said // what it wants
+			have[0] = 2
+			must(t, control.Send(have))
+			here := <-n.raw // the host's channel for torrent 2
+			<-r.channels
+			there := r.open(t, "wire", "starling.wire.1")
+			closed := make(chan struct{})
+			there.OnClose(func() { close(closed) })
+			must(t, there.Send(n.handshake(hash(2))))
+			if ours.Initiator() {
+				<-closed
+				_, err := here.Write([]byte("stays"))
+				must(t, err)
+				return
+			}
+			if _, err := here.Read(make([]byte, 1)); err == nil {
+				t.Error("the wrong one stays")
+			}
+			c := <-n.raw
+			if c.Initiator() || c.InfoHash() != hash(2) {
+				t.Error("another channel came")
+			}
+			_, err := io.ReadFull(c, make([]byte, 68))
+			must(t, err)
+		})
+	}
+}
+
+// open opens a data channel.
+func (r *remote) open(t *testing.T, label, protocol string) *webrtc.DataChannel {
+	t.Helper()
+	dc, err := r.CreateDataChannel(label, &webrtc.DataChannelInit{Protocol: &protocol})
+	must(t, err)
+	open := make(chan struct{})
+	dc.OnOpen(func() { close(open) })
+	<-open
+	return dc
+}
+
+// Peers that do not look like ours are known by the extension only. Then the side with the smaller peer_id closes the
+// younger of two links.
+func TestTheYoungerOfTwoLinksEnds(t *testing.T) {
+	for _, id := range []string{"-WW0001-zzzzzzzzzzzz", "-AA0001-zzzzzzzzzzzz"} {
+		n := newRawNode(t, habits{raw: true})
+		elder, first := meetRemoteAs(t, n, link.PeerID([]byte(id)), hash(1))
+		younger, second := meetRemoteAs(t, n, link.PeerID([]byte(id)), hash(2))
+		control := extend(t, elder, first)
+		<-elder.said // hello
+		must(t, control.Send(make([]byte, 17)))
+		<-elder.said // it is ready
+		smaller := string(n.id[:]) < id
+		if smaller {
+			second.Extended()
+			if _, err := second.Read(make([]byte, 1)); err == nil {
+				t.Error("the younger one stands")
+			}
+			poll(func() bool { return n.Stats().Links == 1 })
+		} else {
+			control = extend(t, younger, second)
+			<-younger.said
+			must(t, control.Send(make([]byte, 17)))
+			<-younger.said
+		}
+		if s := n.Stats(); s.Links != map[bool]int{true: 1, false: 2}[smaller] {
+			t.Errorf("%s: %+v", id, s)
+		}
+		_, err := first.Write([]byte("stands"))
+		must(t, err)
+	}
 }
