@@ -13,6 +13,7 @@ import { root } from '../e2e/harness/build.ts'
 import { Kit } from '../e2e/harness/kit.ts'
 import type { Server } from '../e2e/harness/server.ts'
 import type { Line, Row } from './row.ts'
+import { edge } from './rows/edge.ts'
 import { fleet } from './rows/fleet.ts'
 import { firstbyte, gopeer } from './rows/gopeer.ts'
 import { gotcp } from './rows/gotcp.ts'
@@ -26,7 +27,7 @@ import { size } from './rows/size.ts'
 import { tracker } from './rows/tracker.ts'
 import { transfer } from './rows/transfer.ts'
 
-const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, gopeer, firstbyte, gotcp, fleet, many }
+const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, gopeer, firstbyte, gotcp, fleet, many, edge }
 
 export async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({

@@ -13,6 +13,8 @@ const lookEach = 250
 /** Seconds ahead of where it plays that are asked of peers, and at least bytes. */
 const ahead = 30
 const leastAhead = 4 << 20
+/** After a start or a seek, only what is due within this many milliseconds comes over HTTP at once; peers get as long for the rest. */
+const grace = 1000
 /** Bytes taken over HTTP at once where it is not known how long it plays. */
 const head = 256 << 10
 /** Most bytes asked for over HTTP at once. */
@@ -109,6 +111,9 @@ class Stream implements RangeSource {
   readonly #readers = new Map<string, number>()
   readonly #fetching = new Set<number>()
   #timer: ReturnType<typeof setInterval> | undefined
+  /** Where it was read last, and when reading began anew. */
+  #at = -1
+  #begun = 0
 
   constructor(carrier: Carrier, asset: Asset, player: HTMLMediaElement | undefined) {
     this.#carrier = carrier
@@ -122,6 +127,7 @@ class Stream implements RangeSource {
   async read(start: number, end: number, reader: string): Promise<Bytes> {
     const asset = this.#asset
     const piece = Math.floor(start / asset.pieceLength)
+    if (start !== this.#at) this.#begun = this.#carrier.now()
     this.#readers.delete(reader)
     this.#readers.set(reader, start)
     this.#timer ??= setInterval(() => this.#look(), lookEach)
@@ -129,8 +135,9 @@ class Stream implements RangeSource {
     await asset.until(() => asset.has(piece))
     if (asset.stale) throw new Error('the site has another version of it')
     const from = start - piece * asset.pieceLength
-    const data = await asset.read(piece)
-    return data.slice(from, from + end - start)
+    const data = (await asset.read(piece)).slice(from, from + end - start)
+    this.#at = start + data.length
+    return data
   }
 
   release(reader: string): void {
@@ -154,7 +161,8 @@ class Stream implements RangeSource {
     // A player that has nothing to play on waits for what it asked for last, wherever that lies.
     const starved = !this.#player || this.#player.readyState < HTMLMediaElement.HAVE_FUTURE_DATA
     const played = rate ? currentTime * rate : 0
-    const urgent = rate ? played + (settings.lead / 1000) * rate : head
+    const lead = this.#carrier.now() - this.#begun < grace ? Math.min(grace, settings.lead) : settings.lead
+    const urgent = rate ? played + (lead / 1000) * rate : head
     for (const at of [...this.#readers.values()].reverse()) {
       const first = Math.floor(at / pieceLength)
       const far = Math.max(at + leastAhead, rate ? played + ahead * rate : 0)

@@ -1,0 +1,106 @@
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { img, page, png, sha256, shown, Site, wav } from '../../e2e/edge.kit.ts'
+import type { Person } from '../../e2e/harness/browser.ts'
+import { root } from '../../e2e/harness/build.ts'
+import { until } from '../../e2e/harness/until.ts'
+import { sample, span } from '../measure.ts'
+import type { Row } from '../row.ts'
+
+const visitors = 10
+const bar = 0.85
+/** kB of brotli: for images, and with video. */
+const bars = [20, 24] as const
+/** Milliseconds between two arrivals. */
+const apart = 5_000
+
+/**
+ * Ten Chromium profiles arrive one after another, and stay: a page with 40 images, of which one or two are in view, and a
+ * film of a minute, which each plays to its end. Bytes of the site are counted by the site, bytes of peers by visitors,
+ * once they were verified: P2P ÷ (P2P + HTTP). The same without the script's part, by opting out, tells how much the site
+ * would have sent.
+ */
+export const edge: Row = async ({ kit, rounds }) => {
+  const images = Array.from({ length: 40 }, (_, i) => png(140, 120, i))
+  const film = wav(60, 88_200)
+  const files = {
+    'index.html': page(images.map((_, i) => img(`/img/${i}.png`)).join('') + '<video muted autoplay data-src="/film.wav"></video>'),
+    'film.wav': film,
+    ...Object.fromEntries(images.map((data, i) => [`img/${i}.png`, data])),
+  }
+  const right = images.map(sha256).join()
+
+  /** Whether an image was wrong, once the film has ended. */
+  async function visit(person: Person, origin: string): Promise<number> {
+    await person.page.goto(origin)
+    const wrong = (await shown(person.page)).join() === right ? 0 : 1
+    await until('the film to end', () => person.page.evaluate(() => {
+      const { ended, error } = document.querySelector('video')!
+      if (error) throw new Error(error.message)
+      return ended
+    }), { within: 180_000 })
+    return wrong
+  }
+
+  async function run(out: boolean) {
+    const mark = kit.mark
+    try {
+      const site = await Site.serve(kit, files)
+      const people: Person[] = []
+      const visits: Promise<number>[] = []
+      for (let i = 0; i < visitors; i++) {
+        const person = await kit.person('chromium', { allow: [/./] })
+        if (out) await person.page.evaluateOnNewDocument(() => localStorage.setItem('starling-edge', 'off'))
+        people.push(person)
+        visits.push(visit(person, site.origin))
+        await pause(apart)
+      }
+      const wrong = (await Promise.all(visits)).reduce((sum, one) => sum + one)
+      const served = await site.served()
+      for (const { page } of people) await page.goto('about:blank')
+      const { peers, stalls, liars, causes } = (await site.figures()).total
+      return { served, peers, stalls, liars, causes, wrong, offload: peers / (peers + served) }
+    } finally {
+      await kit.closeTo(mark)
+    }
+  }
+
+  const offloads: number[] = []
+  const saved: number[] = []
+  let wrong = 0
+  for (let round = 0; round < rounds; round++) {
+    const [with_, without] = [await run(false), await run(true)]
+    console.error(`  ${JSON.stringify({ with_, without })}`)
+    offloads.push(with_.offload)
+    saved.push(with_.served / without.served)
+    wrong += with_.wrong + without.wrong
+  }
+  const offload = sample(offloads)
+  return [
+    {
+      what: `a site of 40 images and a film, ${visitors} visitors one after another: P2P ÷ (P2P + HTTP), ceiling ${1 - 1 / visitors}`,
+      ours: span(offload),
+      theirs: '0',
+      ratio: `egress ${span(sample(saved))}`,
+      bar: `≥ ${bar}, no byte wrong`,
+      reached: offload.median >= bar && !wrong,
+    },
+    ...(await sizes()),
+  ]
+}
+
+/** What a visitor downloads besides the page. */
+async function sizes() {
+  const built = join(root, 'web/built/edge')
+  const size = async (pattern: RegExp) => {
+    const names = (await readdir(built)).filter((name) => pattern.test(name))
+    return (await Promise.all(names.map(async (name) => (await stat(join(built, name))).size))).reduce((sum, one) => sum + one, 0) / 1000
+  }
+  return Promise.all(([['images', /^(edge|carry-.*)\.js\.br$/], ['images and video, service worker included', /^(edge|sw|carry-.*|media-.*)\.js\.br$/]] as const)
+    .map(async ([what, pattern], i) => {
+      const kilobytes = await size(pattern)
+      const most = bars[i]!
+      return { what: `edge.js with all it needs for ${what}, kB of brotli`, ours: kilobytes.toFixed(1), theirs: '84 and socket.io (PeerConnect)', ratio: '', bar: `≤ ${most}`, reached: kilobytes <= most }
+    }))
+}
