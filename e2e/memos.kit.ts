@@ -4,11 +4,10 @@ import { expect } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { until } from './harness/index.ts'
 
-/** Waits for the control of that name and role, and clicks it. */
+/** Waits for the control of that name and role, and until it holds still: sheets rise, and one that moves is missed. */
 export async function press(page: Page, name: string, role = 'button'): Promise<void> {
   await page.bringToFront()
-  const control = await page.waitForSelector(`aria/${name}[role="${role}"]`, { visible: true })
-  await control!.click()
+  await page.locator(`aria/${name}[role="${role}"]`).setVisibility('visible').click()
 }
 
 /** Whether a control of that name is there to be used. */
