@@ -22,6 +22,7 @@ import (
 //	machine ───────────────── 5.5.0.4 ┘
 type Internet struct {
 	t      testing.TB
+	tools  map[string]string
 	middle *space
 	count  int
 }
@@ -49,16 +50,22 @@ type Machine struct {
 // NewInternet skips the test, and says why, where namespaces or the tools for them are not to be had.
 func NewInternet(t testing.TB) *Internet {
 	t.Helper()
+	i := &Internet{t: t, count: 1, tools: map[string]string{}}
 	for _, tool := range []string{"ip", "nft"} {
-		if _, err := exec.LookPath(tool); err != nil {
+		path, err := exec.LookPath(tool)
+		if err != nil {
+			path, err = exec.LookPath("/usr/sbin/" + tool) // which not everybody has in PATH
+		}
+		if err != nil {
 			t.Skipf("SKIPPED: NATs are made with iproute2 and nftables, and %v", err)
 		}
+		i.tools[tool] = path
 	}
 	middle, err := newSpace()
 	if err != nil {
 		t.Skipf("SKIPPED: NATs need the right to make network namespaces (root): %v", err)
 	}
-	i := &Internet{t: t, middle: middle, count: 1}
+	i.middle = middle
 	t.Cleanup(func() { _ = middle.file.Close() })
 	i.ip(middle, "link add switch type bridge", "link set switch up")
 	return i
@@ -124,7 +131,7 @@ func (i *Internet) ip(in *space, commands ...string) {
 
 func (i *Internet) run(in *space, input, name string, args ...string) {
 	i.t.Helper()
-	cmd := exec.Command(name, args...)
+	cmd := exec.Command(i.tools[name], args...)
 	cmd.Stdin = strings.NewReader(input)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said

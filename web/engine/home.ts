@@ -4,28 +4,43 @@ import { trackerOf } from './announce.ts'
 const home = import.meta.url
 const served = /^https?:/.test(home)
 
-/** How long an answer of /api/ice is used, ms: TURN credentials may live as short as an hour. */
+/** How long an answer of /api/ice is used that says nothing of it, ms. */
 const iceLife = 55 * 60_000
+/** Where there was none, it is asked for again after this, ms. */
+const iceRetry = 10_000
 /** A link must not wait long for what only some links need, ms. */
 const iceWait = 3_000
 
 export const homeTrackers = served ? [trackerOf(home)] : []
 export const homeLinks = served ? new URL('/m', home).href : 'https://localhost/m'
 
-/** The server's STUN and TURN servers, asked for again when the last answer is old; none when it gives no answer. */
-export function homeIce(): () => Promise<RTCIceServer[]> {
-  let asked: Promise<RTCIceServer[]> | undefined
-  let at = 0
-  const ask = async (): Promise<RTCIceServer[]> => {
-    const response = await fetch(new URL('/api/ice', home), { signal: AbortSignal.timeout(iceWait) })
-    const { iceServers } = (await response.json()) as { iceServers?: RTCIceServer[] }
-    return Array.isArray(iceServers) ? iceServers : []
+/**
+ * The server's STUN and TURN servers, asked for again before their credentials end; those of before, or none, while it
+ * gives no answer.
+ */
+export function homeIce(url = served ? new URL('/api/ice', home) : undefined): () => Promise<RTCIceServer[]> {
+  let servers: Promise<RTCIceServer[]> = Promise.resolve([])
+  let [from, until] = [0, 0]
+  const ask = async (before: RTCIceServer[]): Promise<RTCIceServer[]> => {
+    try {
+      const response = await fetch(url!, { signal: AbortSignal.timeout(iceWait) })
+      const { iceServers, lifetime } = (await response.json()) as { iceServers: RTCIceServer[]; lifetime?: number }
+      if (!Array.isArray(iceServers)) return before
+      // A twelfth is left to whoever was given them last.
+      until = from + (lifetime! > 0 ? lifetime! * (1000 - 1000 / 12) : iceLife)
+      return iceServers
+    } catch {
+      return before
+    }
   }
   return () => {
-    if (!asked || Date.now() - at > iceLife) {
-      at = Date.now()
-      asked = served ? ask().catch(() => []) : Promise.resolve([])
+    const now = Date.now()
+    // Somebody may set the clock back.
+    if (url && (now >= until || now < from)) {
+      from = now
+      until = now + iceRetry
+      servers = servers.then(ask)
     }
-    return asked
+    return servers
   }
 }
