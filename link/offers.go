@@ -16,8 +16,47 @@ type Offer struct {
 	// ID is random.
 	ID [20]byte
 	// SDP has all addresses in it.
-	SDP  string
-	host *Host
+	SDP string
+	// Desk is where it was made.
+	Desk Desk
+}
+
+// Desk keeps offers; a Host does, and what stands in for one.
+type Desk interface {
+	Accept(ctx context.Context, o *Offer, from PeerID, sdp string) error
+	Release(*Offer)
+	Close(*Offer)
+}
+
+// Accept makes a link of it, with the answer of the peer that the tracker names. It returns before the link is open; a
+// link that does not open is told to Options.Failed. net.ErrClosed says that the offer has expired.
+func (o *Offer) Accept(ctx context.Context, from PeerID, sdp string) error {
+	return o.Desk.Accept(ctx, o, from, sdp)
+}
+
+// Release says that it reached nobody: it may serve another torrent.
+func (o *Offer) Release() { o.Desk.Release(o) }
+
+// Close gives it up, unless it was accepted.
+func (o *Offer) Close() { o.Desk.Close(o) }
+
+// desk is a host's.
+type desk struct{ *Host }
+
+func (d desk) Accept(_ context.Context, o *Offer, from PeerID, sdp string) error {
+	return d.accept(o.ID, from, sdp)
+}
+
+func (d desk) Release(o *Offer) {
+	d.mu.Lock()
+	defer d.unlock()
+	d.pool(o.ID)
+}
+
+func (d desk) Close(o *Offer) {
+	d.mu.Lock()
+	defer d.unlock()
+	d.discard(o.ID)
 }
 
 // pending is an unanswered offer.
@@ -140,7 +179,7 @@ func (h *Host) keep(p *pending, wait time.Duration) *Offer {
 		h.discard(id)
 	})
 	h.offers[id] = p
-	return &Offer{ID: id, SDP: p.sdp, host: h}
+	return &Offer{ID: id, SDP: p.sdp, Desk: desk{h}}
 }
 
 func randomID() (id [20]byte) {
@@ -172,12 +211,10 @@ func (h *Host) discard(id [20]byte) {
 	}
 }
 
-// Accept makes a link of it, with the answer of the peer that the tracker names. It returns before the link is open; a
-// link that does not open is told to Options.Failed. net.ErrClosed says that the offer has expired.
-func (o *Offer) Accept(_ context.Context, from PeerID, sdp string) error {
-	h := o.host
+// accept makes a link of an offer that was answered.
+func (h *Host) accept(id [20]byte, from PeerID, sdp string) error {
 	h.mu.Lock()
-	p := h.offers[o.ID]
+	p := h.offers[id]
 	var err error
 	switch {
 	case p == nil:
@@ -192,12 +229,12 @@ func (o *Offer) Accept(_ context.Context, from PeerID, sdp string) error {
 		err = ErrDeclined
 	}
 	if err != nil {
-		h.pool(o.ID)
+		h.pool(id)
 		h.unlock()
 		return err
 	}
 	stop(p.timer)
-	delete(h.offers, o.ID)
+	delete(h.offers, id)
 	l := newLink(h, p.pc, from, p.ih, true)
 	h.add(l)
 	h.unlock()
@@ -209,18 +246,4 @@ func (o *Offer) Accept(_ context.Context, from PeerID, sdp string) error {
 		return fmt.Errorf("%w: %w", ErrSDP, err)
 	}
 	return nil
-}
-
-// Close gives it up, unless it was accepted.
-func (o *Offer) Close() {
-	o.host.mu.Lock()
-	defer o.host.unlock()
-	o.host.discard(o.ID)
-}
-
-// Release says that it reached nobody: it may serve another torrent.
-func (o *Offer) Release() {
-	o.host.mu.Lock()
-	defer o.host.unlock()
-	o.host.pool(o.ID)
 }
