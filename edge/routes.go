@@ -28,7 +28,7 @@ import (
 )
 
 // What the pages under /.starling/ may do: nothing but show themselves.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 func (e *Edge) makeRoutes() http.Handler {
 	mux := http.NewServeMux()

@@ -95,7 +95,7 @@ function recent({ [span]: { each, buckets } }: Figures): Bucket[] {
 }
 
 function plot({ title, unit, parts, top }: Plot, buckets: Bucket[]): HTMLElement {
-  const [width, height, left] = [480, 150, 52]
+  const [width, height, left] = [480, 150, 68]
   const figure = make('figure')
   const caption = make('figcaption')
   caption.append(make('h2', title))
