@@ -87,7 +87,9 @@ type found struct {
 	begun bool
 	ended bool
 	rdv   *rendezvous.Torrent
-	hints []torrent.PeerInfo
+	hints []torrent.PeerInfo // that were named
+	// remembered are the last that were found, for when a torrent is loaded anew or all are gone.
+	remembered []torrent.PeerInfo
 }
 
 // begin announces the torrent.
@@ -167,7 +169,7 @@ func (f *found) also(trackers []string) {
 // nudge tells the engine whom to try.
 func (f *found) nudge() {
 	f.mu.Lock()
-	hints := f.hints
+	hints := slices.Concat(f.hints, f.remembered)
 	f.mu.Unlock()
 	f.meet(hints)
 }
@@ -188,7 +190,11 @@ func (f *found) peers(addresses []string) {
 
 // met hands on addresses that were found.
 func (f *found) met(addresses []net.Addr, source torrent.PeerSource) {
-	f.meet(infos(addresses, source))
+	peers := infos(addresses, source)
+	if f.t.lacking() {
+		f.keep(peers)
+	}
+	f.meet(peers)
 }
 
 func infos(addresses []net.Addr, source torrent.PeerSource) (all []torrent.PeerInfo) {
@@ -214,6 +220,30 @@ func (f *found) meet(peers []torrent.PeerInfo) {
 	if e := f.t.engine.Load(); e != nil && len(peers) > 0 && f.t.lacking() {
 		e.AddPeers(peers)
 	}
+}
+
+// maxRemembered is how many peers are kept for when a torrent is loaded anew.
+const maxRemembered = 64
+
+// remember keeps whom this peer has connected to. Not what the engine knows of others, which it guards too badly.
+func (f *found) remember(e *torrent.Torrent) {
+	if !f.t.lacking() {
+		return
+	}
+	var peers []torrent.PeerInfo
+	for _, pc := range e.PeerConns() {
+		if pc.Discovery != torrent.PeerSourceIncoming && len(peers) < maxRemembered {
+			peers = append(peers, torrent.PeerInfo{Addr: pc.RemoteAddr, Source: pc.Discovery})
+		}
+	}
+	f.keep(peers)
+}
+
+func (f *found) keep(peers []torrent.PeerInfo) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := append(f.remembered, peers...)
+	f.remembered = slices.Clone(all[max(0, len(all)-maxRemembered):])
 }
 
 // wake: another way to the same peers is wanted soon.

@@ -95,8 +95,7 @@ func (t *Torrent) load() *torrent.Torrent {
 // started: the engine has the torrent's metadata.
 func (t *Torrent) started(e *torrent.Torrent, s *store) {
 	if !s.writable() {
-		e.DisallowDataDownload()
-		return
+		return // no piece has a priority, so none is asked for
 	}
 	e.SetOnWriteChunkError(t.pause)
 	e.AddWebSeeds(t.webSeeds())
@@ -132,6 +131,7 @@ func (t *Torrent) drop(e *torrent.Torrent) {
 	}
 	t.engine.Store(nil)
 	t.meter.stop(e)
+	t.found.remember(e)
 	e.Drop()
 	t.info.Store(nil)
 }
@@ -152,19 +152,20 @@ func (t *Torrent) informed(info []byte, s *store) {
 	}
 }
 
-// pause stops fetching for as long as what has come cannot be written.
+// pause stops fetching for as long as what has come cannot be written: the torrent leaves the engine, whose own switch
+// for it ends the program at times.
 func (t *Torrent) pause(err error) {
 	if t.ctx.Err() != nil || errors.Is(err, errReadOnly) {
 		return
 	}
+	t.pausing.Lock()
+	defer t.pausing.Unlock()
 	t.mu.Lock()
 	first := t.problem == nil
 	t.paused, t.full = true, true
 	t.problem = fmt.Errorf("what comes cannot be saved: %w. Make room on the disk: it goes on by itself", err)
 	t.mu.Unlock()
-	if e := t.engine.Load(); e != nil {
-		e.DisallowDataDownload()
-	}
+	t.unload()
 	if first {
 		t.p.log.Warn("paused, as what comes cannot be saved", "torrent", t.Name(), "error", err)
 	}
@@ -172,11 +173,14 @@ func (t *Torrent) pause(err error) {
 
 // resume tries again.
 func (t *Torrent) resume() {
+	t.pausing.Lock()
+	defer t.pausing.Unlock()
 	t.mu.Lock()
 	paused := t.paused
 	t.paused = false
 	t.mu.Unlock()
-	if e := t.engine.Load(); paused && e != nil {
-		e.AllowDataDownload()
+	if paused && t.lacking() {
+		t.load()
+		t.found.wake()
 	}
 }

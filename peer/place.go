@@ -45,7 +45,7 @@ func (t *Torrent) finish() {
 	}
 	t.say(nil)
 	if e := t.engine.Load(); e != nil {
-		e.DisallowDataDownload() // files are nobody's to write to any more
+		e.CancelPieces(0, t.pieces()) // should any be lost, the files are nobody's to write to any more
 	}
 	close(t.placed)
 	t.found.completed()

@@ -43,6 +43,7 @@ type Torrent struct {
 	suspects map[int]suspect
 	checks   bool
 
+	pausing sync.Mutex // held before loading
 	loading sync.Mutex
 	engine  atomic.Pointer[torrent.Torrent]
 	info    atomic.Pointer[[]byte] // while it is loaded
@@ -197,6 +198,12 @@ func (t *Torrent) known() bool { return t.isKnown.Load() }
 
 // alone: private in the sense of BEP 27, so that it is found through its trackers only.
 func (t *Torrent) alone() bool { return t.private.Load() }
+
+func (t *Torrent) pieces() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.meta.pieces
+}
 
 // lacking says whether data is missing still.
 func (t *Torrent) lacking() bool {
