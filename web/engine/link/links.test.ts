@@ -492,6 +492,14 @@ describe('offers', () => {
     expect(await offers).toHaveLength(1)
   })
 
+  it('without servers go out soon after the first address, also where timers are slow', async () => {
+    const a = new Node('1', { gather: 'manual' })
+    const offers = a.links.offers(hash(1), 1)
+    await settle()
+    a.made[0]!.candidate('host')
+    expect(await offers).toHaveLength(1)
+  })
+
   it('end with the page, unless it may come back', async () => {
     const target = new EventTarget()
     vi.stubGlobal('addEventListener', target.addEventListener.bind(target))
