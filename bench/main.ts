@@ -23,11 +23,12 @@ import { lighthouseRow } from './rows/lighthouse.ts'
 import { many } from './rows/many.ts'
 import { memos } from './rows/memos.ts'
 import { metadata } from './rows/metadata.ts'
+import { relay } from './rows/relay.ts'
 import { size } from './rows/size.ts'
 import { tracker } from './rows/tracker.ts'
 import { transfer } from './rows/transfer.ts'
 
-const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, gopeer, firstbyte, gotcp, fleet, many, edge }
+const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, gopeer, firstbyte, gotcp, fleet, many, edge, relay }
 
 export async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
