@@ -35,7 +35,8 @@ test: build programs
 dev: build
 	bin/starling serve & npx vite --config web/vite.config.ts; kill %1
 
-bench: build programs
+bench: build
+	e2e/install-programs bench
 	node bench/run.mjs
 
 lint: node_modules/.installed
