@@ -1,6 +1,8 @@
 package testnet
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -20,13 +22,24 @@ func NewPipes() *Pipes { return &Pipes{conns: make(chan net.Conn), done: make(ch
 // Dial returns the caller's end; the other end takes it to come from the address.
 func (p *Pipes) Dial(t testing.TB, from string) net.Conn {
 	t.Helper()
+	conn, err := p.DialContext(context.Background(), "tcp", from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// DialContext is for clients that make their own connections. The address is where the other end takes it to come from.
+func (p *Pipes) DialContext(ctx context.Context, _, from string) (net.Conn, error) {
 	near, far := net.Pipe()
 	select {
 	case p.conns <- named{far, net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 1024))}:
+		return near, nil
 	case <-p.done:
-		t.Fatal("nobody listens any more")
+		return nil, errors.New("nobody listens any more")
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
-	return near
 }
 
 // Accept is for the server.
