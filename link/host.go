@@ -112,7 +112,7 @@ func newHost(o Options, l limits) (*Host, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	pion := logs{o.Log}
-	m, err := newMux(o.Listen, pion)
+	m, err := newMux(o.Listen, l, pion)
 	if err != nil {
 		return nil, fmt.Errorf("listening for links: %w", err)
 	}

@@ -104,7 +104,7 @@ func TestOnePortOnAllAddresses(t *testing.T) {
 }
 
 func TestAddressesComeAndGo(t *testing.T) {
-	m, err := newMux("127.0.0.1:0", logs{slog.New(slog.DiscardHandler)})
+	m, err := newMux("127.0.0.1:0", usual, logs{slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,5 +206,31 @@ func TestAddressesAsSeenFromOutside(t *testing.T) {
 	}
 	if n := asked(); n != 1 {
 		t.Errorf("asked %d times, once is enough for a while", n)
+	}
+}
+
+// While an offer may be used, the router is kept from forgetting what the offer says, and no longer.
+func TestThePortIsKeptOpen(t *testing.T) {
+	server, asked := stunServer(t)
+	h, err := Hurried(Options{PeerID: PeerID{1}, Listen: "127.0.0.1:0", ICEServers: func(context.Context) ([]webrtc.ICEServer, error) {
+		return []webrtc.ICEServer{{URLs: []string{"stun:" + server}}}, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if _, err := h.Offer(t.Context(), InfoHash{1}); err != nil {
+		t.Fatal(err)
+	}
+	kept := func() bool {
+		h.mux.mu.Lock()
+		defer h.mux.mu.Unlock()
+		return h.mux.keeper != nil
+	}
+	for kept() {
+		time.Sleep(time.Millisecond)
+	}
+	if n := asked(); n < 3 {
+		t.Errorf("asked %d times", n)
 	}
 }

@@ -23,13 +23,16 @@ type limits struct {
 	recoversWithin, idleFor                             time.Duration
 	// A torrent whose channel closed is tried again on this link after retryAfter, then twice this time, and so on.
 	retryAfter time.Duration
-	pending    int
+	// keepEvery is below the 30 s after which the most forgetful routers close a port; what a STUN server said lately is
+	// believed.
+	keepEvery time.Duration
+	pending   int
 }
 
 var usual = limits{
 	answerWithin: 50 * time.Second, freshFor: 120 * time.Second, overdue: 10 * time.Second, bringsWithin: 2 * time.Second,
 	openWithin: 30 * time.Second, extendedWithin: 10 * time.Second, helloWithin: 10 * time.Second, meetWithin: 10 * time.Second,
-	recoversWithin: 10 * time.Second, idleFor: 60 * time.Second, retryAfter: 10 * time.Second,
+	recoversWithin: 10 * time.Second, idleFor: 60 * time.Second, retryAfter: 10 * time.Second, keepEvery: 15 * time.Second,
 	pending: 16,
 }
 

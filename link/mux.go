@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -21,8 +22,6 @@ const (
 	scanEvery = 5 * time.Second
 	// portTries is how many ports are tried until one is free on every address.
 	portTries = 16
-	// mappedFor is how long an address that a STUN server told is taken to be right.
-	mappedFor = 10 * time.Second
 )
 
 // mux is one UDP port on all addresses of this machine, for all links. There is a socket for each address: one for all
@@ -31,15 +30,20 @@ type mux struct {
 	only    netip.Addr // the one address to use, if valid
 	port    int
 	pion    logging.LoggerFactory
+	limits  limits
 	servers resolver
 
 	mu      sync.Mutex
 	sockets map[netip.Addr]*ice.UniversalUDPMuxDefault
 	scanned time.Time
 	closed  bool
+	// keeper ends what keeps the port open to the outside, until keepUntil.
+	keeper    context.CancelFunc
+	keepUntil time.Time
+	keeping   sync.WaitGroup
 }
 
-func newMux(listen string, pion logging.LoggerFactory) (*mux, error) {
+func newMux(listen string, l limits, pion logging.LoggerFactory) (*mux, error) {
 	if listen == "" {
 		listen = ":0"
 	}
@@ -51,7 +55,7 @@ func newMux(listen string, pion logging.LoggerFactory) (*mux, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q is no port", service)
 	}
-	m := &mux{port: int(port), pion: pion, sockets: map[netip.Addr]*ice.UniversalUDPMuxDefault{}}
+	m := &mux{port: int(port), pion: pion, limits: l, sockets: map[netip.Addr]*ice.UniversalUDPMuxDefault{}}
 	if host != "" {
 		ip, err := netip.ParseAddr(host)
 		if err != nil {
@@ -115,7 +119,7 @@ func (m *mux) listen(ip netip.Addr) (*ice.UniversalUDPMuxDefault, error) {
 	_ = conn.SetWriteBuffer(socketBuffer)
 	m.port = conn.LocalAddr().(*net.UDPAddr).Port
 	return ice.NewUniversalUDPMuxDefault(ice.UniversalUDPMuxParams{
-		UDPConn: conn, Logger: m.pion.NewLogger("mux"), XORMappedAddrCacheTTL: mappedFor,
+		UDPConn: conn, Logger: m.pion.NewLogger("mux"), XORMappedAddrCacheTTL: m.limits.keepEvery * 2 / 3,
 	}), nil
 }
 
@@ -201,9 +205,13 @@ func (m *mux) RemoveConnByUfrag(ufrag string) {
 // Close implements ice.UDPMux.
 func (m *mux) Close() error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.closed = true
+	if m.keeper != nil {
+		m.keeper()
+	}
 	m.shut()
+	m.mu.Unlock()
+	m.keeping.Wait()
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/webrtc/v4"
+
 	"github.com/starling-p2p/starling/link"
 )
 
@@ -33,7 +35,8 @@ type habits struct {
 	hurried  bool
 	maxLinks int
 	// number makes peer_ids differ where the digit does not.
-	number int
+	number  int
+	servers func(context.Context) ([]webrtc.ICEServer, error)
 	// raw: channels go to the node's raw, without a handshake.
 	raw bool
 	// onMet is called when both ends have shaken hands.
@@ -50,7 +53,7 @@ func newNode(t testing.TB, digit byte, h habits) *node {
 	}
 	copy(n.id[:], begin+"aaaaaaaaaaaa")
 	n.id[17], n.id[18], n.id[19] = byte(h.number>>8), byte(h.number), digit
-	o := link.Options{PeerID: n.id, Listen: "127.0.0.1:0", Channel: n.channel, Failed: n.fail, MaxLinks: h.maxLinks}
+	o := link.Options{PeerID: n.id, Listen: "127.0.0.1:0", Channel: n.channel, Failed: n.fail, MaxLinks: h.maxLinks, ICEServers: h.servers}
 	if testing.Verbose() {
 		o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}

@@ -33,12 +33,50 @@ func (m *mux) reflexive(ctx context.Context, servers []webrtc.ICEServer) <-chan 
 		result <- nil
 		return result
 	}
+	m.keep(hosts)
 	go func() {
 		ctx, stop := context.WithTimeout(ctx, gatherWithin)
 		defer stop()
 		result <- m.askAll(ctx, hosts)
 	}()
 	return result
+}
+
+// keep asks again now and then for as long as an offer may be used, so that the router does not forget what the offer
+// says.
+func (m *mux) keep(hosts []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.keepUntil = time.Now().Add(m.limits.freshFor)
+	if m.keeper != nil || m.closed {
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	m.keeper = stop
+	m.keeping.Go(func() {
+		defer stop()
+		again := time.NewTicker(m.limits.keepEvery)
+		defer again.Stop()
+		for {
+			select {
+			case <-again.C:
+			case <-ctx.Done():
+				return
+			}
+			m.mu.Lock()
+			over := time.Now().After(m.keepUntil)
+			if over {
+				m.keeper = nil
+			}
+			m.mu.Unlock()
+			if over {
+				return
+			}
+			asking, stop := context.WithTimeout(ctx, gatherWithin)
+			m.askAll(asking, hosts)
+			stop()
+		}
+	})
 }
 
 // stunHosts are the servers' names and ports.
