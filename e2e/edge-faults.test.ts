@@ -1,6 +1,6 @@
 /** What goes wrong on a site that its visitors carry, and what they see then: the page, as if there were no script. */
 import { beforeAll, expect, test } from 'vitest'
-import { brought, img, page, png, settled, sha256, shown, Site, visit } from './edge.kit.ts'
+import { brought, first, img, page, png, settled, sha256, shown, Site, visit } from './edge.kit.ts'
 import { enter, harness, until } from './harness/index.ts'
 
 declare const lab: typeof import('./pages/liar.page.ts')
@@ -18,7 +18,7 @@ const size = images[0]!.length
 let site: Site
 
 beforeAll(async () => {
-  site = await Site.serve(kit, files)
+  site = await Site.serve(kit, files, { args: ['--deadline', '1s'] })
 })
 
 test('a liar gives wrong bytes: none of them is shown, the liar is banned and counted', async () => {
@@ -49,8 +49,7 @@ test('the tracker is dead: over HTTP at the deadline, and at once what is in vie
 
 test('the only peer is killed while it uploads: only what is missing comes over HTTP', async () => {
   const own = await Site.serve(kit, files, { args: ['--upload', '100000', '--deadline', '3s'] })
-  const ann = await visit(kit, own)
-  await shown(ann.page)
+  const ann = await first(kit, own)
   const before = await own.served()
   const bob = await visit(kit, own)
   // In a second a bucket of a second's worth and as much again has come, of four seconds' worth.
@@ -63,7 +62,7 @@ test('the only peer is killed while it uploads: only what is missing comes over 
 })
 
 test('a policy forbids blobs: the browser loads them by itself', async () => {
-  await visit(kit, site).then(({ page }) => shown(page))
+  await first(kit, site)
   const bob = await visit(kit, site, '/strict.html', { allow: [/Content Security Policy|Content-Security-Policy/] })
   await until('all images to be there', () => bob.page.evaluate(() => [...document.images].every((image) => image.complete && image.naturalWidth > 0)))
   expect(await brought(bob.page)).toBe(0)
@@ -76,7 +75,7 @@ test.each([
   ['the script is cut short', '', 'carry-', 0],
   ['lookups fail', '', 'lookup', 0],
 ])('%s: the page is whole', async (_, broken, blocked) => {
-  await visit(kit, site).then(({ page }) => shown(page))
+  await first(kit, site)
   const bob = await kit.person('chromium', { allow: [/broken|Failed to fetch|ERR_FAILED|Failed to load/] })
   if (broken) await bob.page.evaluateOnNewDocument(broken)
   if (blocked) {
@@ -88,9 +87,8 @@ test.each([
 })
 
 test('a manifest of before: nobody is shown the old for the new', async () => {
-  const own = await Site.serve(kit, files)
-  const ann = await visit(kit, own)
-  await shown(ann.page)
+  const own = await Site.serve(kit, files, { args: ['--deadline', '1s'] })
+  const ann = await first(kit, own)
   // The page knows the old sums; the site has another file under the same name by then.
   const bob = await kit.person('chromium')
   await bob.page.evaluateOnNewDocument(`

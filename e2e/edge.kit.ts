@@ -146,6 +146,15 @@ export async function settled(site: Site, visitors: number): Promise<void> {
   await until(`${visitors} visitors`, async () => (await site.figures()).now.visitors === visitors)
 }
 
+/** Somebody who has all of a page, and whom others find: the first of a site that nobody else is on. */
+export async function first(kit: Kit, site: Site, path?: string, options?: Parameters<typeof visit>[3]): Promise<Person> {
+  await settled(site, 0)
+  const person = await visit(kit, site, path, options)
+  await shown(person.page)
+  await settled(site, 1)
+  return person
+}
+
 /** Which images are shown from bytes that the script brought. */
 export const brought = (page: Page): Promise<number> =>
   page.evaluate(() => [...document.images].filter((image) => image.src.startsWith('blob:')).length)

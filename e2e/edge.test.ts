@@ -1,6 +1,6 @@
 /** A site whose visitors carry it: what owner and visitors are promised, with real browsers. */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { brought, img, page, png, settled, sha256, shown, Site, visit } from './edge.kit.ts'
+import { brought, first, img, page, png, settled, sha256, shown, Site, visit } from './edge.kit.ts'
 import { harness, until } from './harness/index.ts'
 
 const kit = harness()
@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 describe('the second visitor', () => {
   test('gets from the first what is not in view, byte by byte, whatever the order on the page', async () => {
-    const ann = await visit(kit, site)
+    const ann = await first(kit, site)
     expect(await shown(ann.page)).toEqual(images.map(sha256))
     expect(await brought(ann.page)).toBe(0)
     const before = await site.served()
@@ -43,8 +43,7 @@ describe('the second visitor', () => {
   })
 
   test('may be Firefox, on either side', async () => {
-    const ann = await visit(kit, site, '/', { kind: 'firefox' })
-    await shown(ann.page)
+    await first(kit, site, '/', { kind: 'firefox' })
     const bob = await visit(kit, site)
     expect(await shown(bob.page)).toEqual(images.map(sha256))
     expect(await brought(bob.page)).toBeGreaterThanOrEqual(6)
@@ -54,8 +53,7 @@ describe('the second visitor', () => {
   })
 
   test('has kept it when he comes again, and gives it to others from a page that shows none of it', async () => {
-    const ann = await visit(kit, site)
-    await shown(ann.page)
+    const ann = await first(kit, site)
     const bob = await visit(kit, site)
     await shown(bob.page)
     await ann.page.close()
@@ -75,8 +73,7 @@ describe('the second visitor', () => {
 })
 
 test('srcset, picture, poster, lazy ones, downloads, and elements that come later; nothing else of the page changes', async () => {
-  const ann = await visit(kit, site)
-  await shown(ann.page)
+  await first(kit, site)
   const bob = await visit(kit, site, '/elements.html')
   const shows = (id: string) => bob.page.evaluate(async (id) => {
     const element = document.getElementById(id)!
@@ -122,8 +119,8 @@ test('srcset, picture, poster, lazy ones, downloads, and elements that come late
 describe('an option', () => {
   const second = async (args: string[], assets = 8) => {
     const own = await Site.serve(kit, files, { args, assets })
-    const ann = await visit(kit, own)
-    await shown(ann.page)
+    if (assets) await first(kit, own)
+    else await visit(kit, own).then(({ page }) => shown(page))
     const bob = await visit(kit, own)
     expect(await shown(bob.page)).toEqual(images.map(sha256))
     return { own, bob }
@@ -155,7 +152,7 @@ describe('an option', () => {
     ['opting out', `localStorage.setItem('starling-edge', 'off')`],
     ['a browser without WebRTC', `delete window.RTCPeerConnection`],
   ])('%s: no part is taken, and the page is whole', async (_, emulate) => {
-    await visit(kit, site).then(({ page }) => shown(page))
+    await first(kit, site)
     const bob = await kit.person('chromium')
     await bob.page.evaluateOnNewDocument(emulate)
     await bob.page.goto(site.origin)
@@ -167,8 +164,7 @@ describe('an option', () => {
 
 test('a deploy changes one image while visitors are on: nobody gets the old one for the new, and the rest is carried on', async () => {
   const own = await Site.serve(kit, files)
-  const ann = await visit(kit, own)
-  await shown(ann.page)
+  await first(kit, own)
   const bob = await visit(kit, own)
   await shown(bob.page)
   const { version } = (await own.figures()).now

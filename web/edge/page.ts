@@ -260,7 +260,7 @@ async function chosen(image: HTMLImageElement): Promise<string> {
     if (src) element.setAttribute('src', number(src))
     if (srcset) element.setAttribute('srcset', srcset.replace(/(^|,)\s*([^\s,][^\s]*[^\s,])/g, (_, comma: string, url: string) => `${comma} ${number(url)}`))
   }
-  await new Promise((resolve) => setTimeout(resolve))
+  for (let tries = 20; !inner.currentSrc && tries; tries--) await new Promise((resolve) => setTimeout(resolve, 5))
   URL.revokeObjectURL(nothing)
   const url = urls[Number(inner.currentSrc.split('#')[1])]
   if (!url) throw new Error('the browser chose none')
