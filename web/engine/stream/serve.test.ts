@@ -87,6 +87,18 @@ test('says no for what it does not have, or cannot find', async () => {
   stop()
 })
 
+test('two in one page give one answer: of the one that has it', async () => {
+  const { it } = source()
+  const stops = [serveRanges(() => Promise.reject(new Error('gone'))), serveRanges(async () => it), serveRanges(async () => it)]
+  const { port, heard, next } = ask()
+  await next(2)
+  port.postMessage({ start: 10, end: 20 })
+  await next(3)
+  expect(heard).toEqual(['looking', { name: 'memo.webm', type: 'audio/webm', size: data.length }, data.slice(10, 20)])
+  port.postMessage('release')
+  for (const stop of stops) stop()
+})
+
 test('passes an error on', async () => {
   const { it } = source(async () => Promise.reject(new Error('removed')))
   const stop = serveRanges(async () => it)

@@ -12,20 +12,35 @@ const most = 256 << 10
 /** Milliseconds after which a reader that asks for nothing is forgotten: paused, or its service worker ended. */
 const patience = 30_000
 
+/** Of this page: a request has one answer, however many Starlings there are. */
+const finders = new Set<FindSource>()
+
 /** Answers the service worker's requests out of what find finds; the returned function ends that. */
 export function serveRanges(find: FindSource): () => void {
   const container = globalThis.navigator?.serviceWorker
-  const listener = ({ data, ports: [port] }: MessageEvent<Ask | undefined>) => {
-    if (data?.type === 'starling:range' && port) void answer(port, find, data)
-  }
-  container?.addEventListener('message', listener)
+  // A wrapper, as the same function may be given twice.
+  const finder: FindSource = (infoHash, file) => find(infoHash, file)
+  finders.add(finder)
+  container?.addEventListener('message', hear)
   container?.startMessages()
-  return () => container?.removeEventListener('message', listener)
+  return () => {
+    finders.delete(finder)
+    if (!finders.size) container?.removeEventListener('message', hear)
+  }
 }
 
-async function answer(port: MessagePort, find: FindSource, { infoHash, file }: Ask): Promise<void> {
+function hear({ data, ports: [port] }: MessageEvent<Ask | undefined>): void {
+  if (data?.type === 'starling:range' && port) void answer(port, data)
+}
+
+async function answer(port: MessagePort, { infoHash, file }: Ask): Promise<void> {
   port.postMessage(looking)
-  const source = await find(infoHash, file).catch(() => undefined)
+  const looks = [...finders].map(async (find) => {
+    const source = await find(infoHash, file)
+    if (!source) throw new Error('not here')
+    return source
+  })
+  const source = await Promise.any(looks).catch(() => undefined)
   if (source) serve(port, source)
   port.postMessage((source ? { name: source.name, type: source.type, size: source.size } : null) satisfies Found)
 }

@@ -1,7 +1,7 @@
 import { filePath, type Word } from './protocol.ts'
 
-/** Milliseconds for a first visit's service worker to install; spent once, as a page may have none. */
-let patience = 5000
+/** Milliseconds for a first visit's service worker to install. */
+const patience = 5000
 /** Milliseconds for it to answer when it is in charge; a browser may have to start it. */
 const answerTime = 3000
 
@@ -22,11 +22,16 @@ export async function fileURL(infoHash: string, file: number, name: string): Pro
 async function inCharge(): Promise<boolean> {
   const container = globalThis.navigator?.serviceWorker
   if (!container) return false
-  const worker = container.controller ?? (await within(patience, container.ready))?.active
-  patience = 0
+  const worker = container.controller ?? (await coming(container))
   if (!worker || !(await within(answerTime, greet(worker)))) return false
   // A page that was loaded past its service worker (Shift + Reload) is in its charge when the claim has come through.
   return !!container.controller || !!(await within(answerTime, once(container, 'controllerchange')))
+}
+
+/** The one that was registered for this page and is about to take charge; a page without any need not wait. */
+async function coming(container: ServiceWorkerContainer): Promise<ServiceWorker | null | undefined> {
+  const registered = await container.getRegistration().catch(() => undefined)
+  return registered && (await within(patience, container.ready))?.active
 }
 
 function greet(worker: ServiceWorker): Promise<unknown> {
