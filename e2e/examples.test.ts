@@ -51,9 +51,6 @@ async function chooseVideo(): Promise<void> {
   input.dispatchEvent(new Event('change'))
 }
 
-/** Firefox reports that it refuses the store's worker of another origin, whereupon the engine uses IndexedDB. */
-const allow = [/may not load data from .*starling-store\.js/]
-
 describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
   const kit = harness()
 
@@ -61,10 +58,10 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     const server = await kit.serve()
     const pages = await hosted(kit, server.origin)
     // One after the other: a page that somebody's new tab has hidden draws nothing in Firefox, and films nothing.
-    const ann = await kit.person(kind, { allow })
+    const ann = await kit.person(kind)
     await ann.page.goto(`${pages}/share.html`)
     await ann.page.evaluate(chooseVideo)
-    const bob = await kit.person(kind, { allow })
+    const bob = await kit.person(kind)
     const link = await until('a link', () => ann.page.evaluate(() => document.querySelector('a')?.href))
     expect(link).toMatch(/\/watch\.html#[0-9a-f]{40}\.[\w-]{22}/)
     await bob.page.goto(link)
@@ -81,7 +78,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
   test('a link that is cut short says so', async () => {
     const server = await kit.serve()
     const pages = await hosted(kit, server.origin)
-    const bob = await kit.person(kind, { allow })
+    const bob = await kit.person(kind)
     await bob.page.goto(`${pages}/watch.html#${'a'.repeat(39)}`)
     const output = () => bob.page.evaluate(() => document.querySelector('output')!.textContent)
     await until('words', async () => (await output())?.includes('cut short'))

@@ -36,6 +36,22 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
     expect(await page.evaluate(() => lab.kind())).toBe('indexeddb')
   })
 
+  test('OPFS for a page of another origin too, where its policy lets a worker of its own be made', async () => {
+    const engine = await kit.lab(entry, { headers: { 'Access-Control-Allow-Origin': '*' } })
+    const script = `${engine.origin.replace('127.0.0.1', 'localhost')}/entry.js`
+    const page = `<!doctype html><title>lab</title><script type="module">import * as lab from '${script}'; globalThis.lab = lab</script>`
+    for (const [policy, expected] of [['', 'opfs'], ["worker-src 'self'", 'indexeddb']] as const) {
+      const place = await kit.lab(entry, {
+        headers: policy ? { 'Content-Security-Policy': policy } : {},
+        routes: { '/': (_, response) => void response.setHeader('Content-Type', 'text/html').end(page) },
+      })
+      const someone = await kit.person(kind, { own: true, allow: policy ? [/Content.Security.Policy/i] : [] })
+      await enter(someone.page, place)
+      expect(await someone.page.evaluate(() => lab.kind())).toBe(expected)
+      if (!policy) expect(await someone.page.evaluate(() => lab.opfs())).toEqual([])
+    }
+  })
+
   test('two tabs at once', async () => {
     const place = await kit.lab(entry)
     const person = await kit.person(kind, { own: true })

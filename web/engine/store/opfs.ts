@@ -83,8 +83,13 @@ class Desk {
   constructor() {
     // Of the server that this came from, as all in home.ts; the names keep bundlers from taking the worker into the bundle.
     const [file, here] = ['/starling-store.js', import.meta.url]
-    this.#worker = new Worker(new URL(file, here), { type: 'module' })
+    const { href, origin } = new URL(file, here)
+    // A worker begins with a script of the page's own origin, which may import any other.
+    const own = origin === location.origin
+    const script = own ? href : URL.createObjectURL(new Blob([`import ${JSON.stringify(href)}`], { type: 'text/javascript' }))
+    this.#worker = new Worker(script, { type: 'module' })
     this.#worker.onmessage = ({ data: { id, value, error } }: MessageEvent<Answer>) => {
+      if (!own) URL.revokeObjectURL(script)
       const pending = this.#pending.get(id)
       this.#pending.delete(id)
       if (error) pending?.reject(failure(error))
