@@ -30,6 +30,7 @@ async function settle(): Promise<void> {
 const hash = (n: number) => n.toString(16).padStart(40, '0')
 
 interface Habits extends FakeOptions {
+  iceServers?: RTCIceServer[]
   extension?: boolean
   maxLinks?: number
   /** What happens on a channel once both ends have shaken hands. */
@@ -56,7 +57,7 @@ class Node implements LinkHost {
     this.links = new Links({
       peerId: fromHex(this.id)!,
       host: this,
-      iceServers: async () => [],
+      iceServers: async () => habits.iceServers ?? [],
       maxLinks: habits.maxLinks ?? 55,
       connection: () => {
         const pc = fakeConnection(habits)()
@@ -494,6 +495,41 @@ describe('offers', () => {
 
   it('without servers go out soon after the first address, also where timers are slow', async () => {
     const a = new Node('1', { gather: 'manual' })
+    const offers = a.links.offers(hash(1), 1)
+    await settle()
+    a.made[0]!.candidate('host')
+    expect(await offers).toHaveLength(1)
+  })
+
+  const stun = { urls: 'stun:stun.example.org:3478' }
+  const turn = { urls: ['turn:turn.example.org:3478'], username: 'me', credential: 'secret' }
+  it('with servers wait for an address that those tell', async () => {
+    const a = new Node('1', { gather: 'manual', iceServers: [stun, turn] })
+    let gone = false
+    const offers = a.links.offers(hash(1), 1).finally(() => (gone = true))
+    await settle()
+    a.made[0]!.candidate('host')
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(gone).toBe(false)
+    a.made[0]!.candidate('srflx')
+    await vi.advanceTimersByTimeAsync(240)
+    expect(gone).toBe(false)
+    await vi.advanceTimersByTimeAsync(10)
+    expect(await offers).toHaveLength(1)
+  })
+
+  it('wait for nothing more than a relay, also where timers are slow', async () => {
+    const a = new Node('1', { gather: 'manual', iceServers: [stun, turn] })
+    const offers = a.links.offers(hash(1), 1)
+    await settle()
+    a.made[0]!.candidate('host')
+    a.made[0]!.candidate('srflx')
+    a.made[0]!.candidate('relay')
+    expect(await offers).toHaveLength(1)
+  })
+
+  it.each(['turn:127.0.0.1:8080?transport=udp', 'stun:localhost:8080', 'turns:[::1]:8443'])('do not wait for %s', async (urls) => {
+    const a = new Node('1', { gather: 'manual', iceServers: [{ urls }] })
     const offers = a.links.offers(hash(1), 1)
     await settle()
     a.made[0]!.candidate('host')

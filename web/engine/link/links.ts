@@ -136,7 +136,7 @@ export class Links implements OfferDesk {
       this.#links.add(link)
       await pc.setRemoteDescription({ type: 'offer', sdp })
       await pc.setLocalDescription(await pc.createAnswer())
-      await gathered(pc, iceServers.length > 0)
+      await gathered(pc, iceServers)
       return link.ended ? undefined : pc.localDescription?.sdp
     } catch {
       link?.dismiss()
@@ -201,7 +201,7 @@ export class Links implements OfferDesk {
       pc = this.#connect(iceServers)
       const first = pc.createDataChannel(toHex(random(20)))
       await pc.setLocalDescription(await pc.createOffer())
-      await gathered(pc, iceServers.length > 0)
+      await gathered(pc, iceServers)
       const sdp = pc.localDescription!.sdp
       if (this.#destroyed) throw undefined
       const stale = Date.now() + freshFor

@@ -11,12 +11,17 @@ export function plausible(sdp: unknown): sdp is string {
   )
 }
 
+/** Servers that this machine runs itself tell it nothing that it does not know. */
+const near = /^\w+:(localhost|127\.|\[::1\])/
+
 /**
  * Resolves when the local description is worth sending: all candidates are in, or an address that strangers can
- * reach (without servers, any address) and what came shortly after it, or what is there when patience runs out. There
- * is no trickle: the tracker carries one message each way.
+ * reach (without servers, any address) and what came shortly after it, or what is there when patience runs out. A
+ * relay's address is the last to come of those that matter. There is no trickle: the tracker carries one message each
+ * way.
  */
-export function gathered(pc: RTCPeerConnection, servers: boolean, patience = 3000): Promise<void> {
+export function gathered(pc: RTCPeerConnection, servers: readonly RTCIceServer[], patience = 3000): Promise<void> {
+  const far = servers.some(({ urls }) => [urls].flat().some((url) => !near.test(url)))
   return new Promise((resolve) => {
     const settle = () => {
       clearTimeout(timer)
@@ -25,15 +30,21 @@ export function gathered(pc: RTCPeerConnection, servers: boolean, patience = 300
     }
     let timer = setTimeout(settle, patience)
     let reachable = false
+    let settling = false
     const check = () => pc.iceGatheringState === 'complete' && settle()
     pc.onicegatheringstatechange = check
     pc.onicecandidate = ({ candidate }) => {
       if (!candidate) return settle()
-      if (reachable || (servers && !/ typ (srflx|relay)/.test(candidate.candidate))) return
-      reachable = true
-      clearTimeout(timer)
-      if (servers) timer = setTimeout(settle, 250)
-      else shortly(settle)
+      const [, type] = / typ (\w+)/.exec(candidate.candidate) ?? []
+      if (settling) return
+      if (!far || type === 'relay') {
+        settling = true
+        shortly(settle)
+      } else if (type === 'srflx' && !reachable) {
+        reachable = true
+        clearTimeout(timer)
+        timer = setTimeout(settle, 250)
+      }
     }
     check()
   })
