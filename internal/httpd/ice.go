@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -116,10 +117,8 @@ func (s *Server) warnOfRelay(at netip.Addr) {
 	if at.IsLoopback() || s.config.RelayPrivate {
 		return
 	}
-	for _, a := range s.relay.Public() {
-		if !relay.Reachable(a) {
-			s.log.Warn("what is relayed is reached only on this network: give the public address with --relay-address", "address", a)
-		}
+	if all := s.relay.Public(); !slices.ContainsFunc(all, relay.Reachable) {
+		s.log.Warn("what is relayed is reached only on this network: give the public address with --relay-address", "address", all[0])
 	}
 }
 
@@ -207,11 +206,20 @@ func (s *Server) relayAt(r *http.Request) (string, bool) {
 		// The name may stand for the other family's address, where nobody listens.
 		return net.JoinHostPort(listens.Addr().Unmap().String(), own), true
 	case localhost:
-		return net.JoinHostPort("127.0.0.1", own), true
+		return net.JoinHostPort(s.here().String(), own), true
 	case s.tls != nil:
 		return hostAndPort(r.Host, "443")
 	}
 	return hostAndPort(r.Host, "80")
+}
+
+// here is this machine's address to itself, where everything is listened to: not loopback if possible, for Firefox asks
+// no STUN or TURN server there.
+func (s *Server) here() netip.Addr {
+	if a := s.relay.Public()[0]; len(s.settings.public) == 0 && a.Is4() {
+		return a
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
 // hostAndPort adds the port that goes without saying.

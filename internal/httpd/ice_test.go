@@ -134,6 +134,7 @@ func TestSocketsBesideTheRelay(t *testing.T) {
 func TestICE(t *testing.T) {
 	loopback, everywhere, secure, named, without := withRelay(), withRelay(), withCertificate(t, withRelay()), withRelay(), testnet.Config()
 	everywhere.Addr, everywhere.TrustedProxy = "0.0.0.0:0", []string{"127.0.0.1"}
+	everywhere.RelayAddress = []string{"203.0.113.5"}
 	named.RelayHost = "turn.example.org:3478"
 	for i, config := range []*httpd.Config{&loopback, &everywhere, &secure, &named, &without} {
 		config.IceServer = []string{"stun:stun.example.net:1"}
