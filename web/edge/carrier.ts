@@ -67,16 +67,7 @@ export class Carrier implements LinkHost, PeerNode {
     const id = new Uint8Array([...utf8.encode('-SL0100-'), ...random(12)])
     this.peerId = toHex(id)
     this.#links = new Links({ peerId: id, host: this, iceServers: async () => this.#ice, maxLinks })
-    const links = this.#links
-    this.#rendezvous = new TrackerRendezvous({
-      peerId: id,
-      desk: {
-        offers: (infoHash, count, others) => links.offers(infoHash, count, others),
-        release: (offerIds) => links.release(offerIds),
-        answered: (infoHash, peerId, offerId, sdp) => links.answered(infoHash, peerId, offerId, sdp),
-        offered: (infoHash, peerId, sdp) => links.offered(infoHash, peerId, sdp),
-      },
-    })
+    this.#rendezvous = new TrackerRendezvous({ peerId: id, desk: this.#links })
     setInterval(() => this.#tick(), tickEvery)
     // A page that the browser puts aside answers nobody; it may come back as it was.
     addEventListener('pagehide', () => this.#rest())
@@ -142,11 +133,6 @@ export class Carrier implements LinkHost, PeerNode {
   async offer(): Promise<void> {
     await this.#cache.ready
     if (!this.#version && this.#cache.held.length) this.#join(await this.#lookup([]))
-  }
-
-  /** Something was left to the browser, as there was nobody to ask. */
-  alone(): void {
-    figures.because('alone')
   }
 
   /** The browser has loaded it by itself: its bytes are taken over, to be given to others. */

@@ -1,5 +1,7 @@
 import { Carrier } from './carrier.ts'
 
+export { figures } from './figures.ts'
+
 /** One of each, for the page. */
 export const carrier = new Carrier()
 

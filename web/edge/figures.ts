@@ -31,9 +31,9 @@ class Figures {
   }
 
   async #tell(leaving: boolean): Promise<void> {
-    const { peers, http, kept, sent, liars, stalls, links, causes } = this
-    const body = JSON.stringify({ peers, http, kept, sent, liars, stalls, links, causes })
-    if (leaving && !peers && !http && !kept && !sent) return
+    const { causes } = this
+    const body = JSON.stringify(this)
+    if (leaving && !(this.peers + this.http + this.kept + this.sent)) return
     this.peers = this.http = this.kept = this.sent = this.liars = this.stalls = 0
     for (const cause of Object.keys(causes) as Cause[]) delete causes[cause]
     try {

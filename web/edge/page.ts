@@ -1,5 +1,3 @@
-import type { Asset } from './asset.ts'
-import type { Carrier } from './carrier.ts'
 import type { Cause } from './figures.ts'
 import { abstains, settings } from './settings.ts'
 
@@ -158,13 +156,13 @@ export class Page {
 
   async #bring(item: Item, url: string, show: (blob: string) => void): Promise<void> {
     const { element } = item
-    const { carrier } = await this.#load()
+    const { carrier, figures } = await this.#load()
     const path = pathOf(url)
     const asset = path && (await carrier.asset(path))
     if (!asset) return item.direct()
     // Nobody to ask: the browser is told at once, and its bytes are given to those who come later.
     if (!asset.whole && !carrier.crowded(asset)) {
-      carrier.alone()
+      figures.because('alone')
       element.addEventListener('load', () => void carrier.adopt(asset), { once: true })
       return item.direct()
     }
@@ -189,26 +187,15 @@ export class Page {
     if (asset) await carrier.adopt(asset)
   }
 
-  /** <a download>: fetched before it is saved, under its own name. */
+  /** <a download>: fetched before it is saved. */
   #click(event: MouseEvent): void {
-    const link = event.target instanceof Element ? event.target.closest<HTMLAnchorElement>('a[download][href]') : null
+    const link = event.target instanceof Element && event.target.closest<HTMLAnchorElement>('a[download][href]')
     const path = link && pathOf(link.href)
-    if (!link || !path || settings.noDownloads || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return
+    if (!path || settings.noDownloads || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return
     event.preventDefault()
-    const save = (url: string) => {
-      const copy = document.createElement('a')
-      copy.href = url
-      copy.download = link.download || path.slice(path.lastIndexOf('/') + 1)
-      copy.click()
-    }
-    this.#download(path).then((blob) => save(blob ? URL.createObjectURL(blob) : link.href), () => save(link.href))
-  }
-
-  async #download(path: string): Promise<Blob | undefined> {
-    const { carrier } = await this.#load()
-    const asset: Asset | undefined = await carrier.asset(path)
-    if (!asset || (!asset.whole && !carrier.crowded(asset))) return undefined
-    return carrier.get(asset, new Promise((resolve) => setTimeout(() => resolve('deadline'), settings.deadline)))
+    Promise.all([this.#load(), import('./download.ts')])
+      .then(([{ carrier }, { download }]) => download(carrier, link, path))
+      .catch(() => location.assign(link.href))
   }
 
   #approach(element: Element): Promise<void> {
@@ -226,8 +213,6 @@ export class Page {
     return (this.#carry ??= import('./carry.ts'))
   }
 }
-
-export type { Carrier }
 
 /** The browser takes it from here. */
 function reveal(element: Element): void {

@@ -2,25 +2,9 @@ import { concat, type Bytes } from '../engine/parts.ts'
 import type { Asset } from './asset.ts'
 import { figures } from './figures.ts'
 
-/** Requests at once, of all assets together, as browsers have it over HTTP/1.1. */
-const most = 6
 /** Milliseconds without a byte after which a request has failed; and how often a stretch is tried. */
 const silence = 10_000
 const tries = 3
-
-let running = 0
-const queue: (() => void)[] = []
-
-async function turn(): Promise<void> {
-  if (running >= most) await new Promise<void>((resolve) => queue.push(resolve))
-  else running++
-}
-
-function over(): void {
-  const next = queue.shift()
-  if (next) next()
-  else running--
-}
 
 /**
  * Fetches these pieces of an asset from the site, in as few ranges as there are gaps; pieces that come from elsewhere
@@ -37,14 +21,8 @@ export async function fetchPieces(asset: Asset, pieces: readonly number[], cache
     for (let n = 0; n < tries && !asset.stale; n++) {
       const lacking = asset.lacks(from, to)
       if (!lacking.length) return true
-      await turn()
-      try {
-        await request(asset, lacking[0]!, lacking.at(-1)! + 1, cache)
-      } catch {
-        // Once more.
-      } finally {
-        over()
-      }
+      // Once more where it fails. How many run at once is for the browser to say.
+      await request(asset, lacking[0]!, lacking.at(-1)! + 1, cache).catch(() => {})
     }
     return !asset.lacks(from, to).length
   }))
