@@ -30,7 +30,7 @@ func newRemote(t *testing.T) *remote {
 		if dc.Protocol() == controlProtocol {
 			r.hear(dc)
 		}
-		r.channels <- dc
+		dc.OnOpen(func() { r.channels <- dc })
 	})
 	return r
 }

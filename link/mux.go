@@ -118,9 +118,33 @@ func (m *mux) listen(ip netip.Addr) (*ice.UniversalUDPMuxDefault, error) {
 	_ = conn.SetReadBuffer(socketBuffer)
 	_ = conn.SetWriteBuffer(socketBuffer)
 	m.port = conn.LocalAddr().(*net.UDPAddr).Port
+	g := &gated{UDPConn: conn, open: make(chan struct{})}
+	defer close(g.open)
 	return ice.NewUniversalUDPMuxDefault(ice.UniversalUDPMuxParams{
-		UDPConn: conn, Logger: m.pion.NewLogger("mux"), XORMappedAddrCacheTTL: m.limits.keepEvery * 2 / 3,
+		UDPConn: g, Logger: m.pion.NewLogger("mux"), XORMappedAddrCacheTTL: m.limits.keepEvery * 2 / 3,
 	}), nil
+}
+
+// gated lets nothing in before it is open: pion's mux begins to read before it is whole, and a packet that came that
+// early would end the program.
+type gated struct {
+	*net.UDPConn
+	open chan struct{}
+}
+
+func (g *gated) ReadFrom(b []byte) (int, net.Addr, error) {
+	<-g.open
+	return g.UDPConn.ReadFrom(b)
+}
+
+// ReadFromAddrPort and WriteToAddrPort implement ice.AddrPortReaderWriter.
+func (g *gated) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	<-g.open
+	return g.ReadFromUDPAddrPort(b)
+}
+
+func (g *gated) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	return g.WriteToUDPAddrPort(b, to)
 }
 
 // addresses are those of this machine that others may reach, or the loopback ones where there are none.
@@ -222,4 +246,7 @@ func (m *mux) shut() {
 	clear(m.sockets)
 }
 
-var _ ice.UDPMux = (*mux)(nil)
+var (
+	_ ice.UDPMux               = (*mux)(nil)
+	_ ice.AddrPortReaderWriter = (*gated)(nil)
+)
