@@ -40,8 +40,8 @@ var _ turn.RelayAddressGenerator = (*generator)(nil)
 // Validate has nothing to say.
 func (g *generator) Validate() error { return nil }
 
-// AllocatePacketConn opens one for its owner. Requests for a certain port, and those to try out ports, which have no owner, are
-// refused.
+// AllocatePacketConn opens one for its owner. Requests for a certain port, and those to try out ports, which have no
+// owner, are refused.
 func (g *generator) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
 	owner, user, err := parseUserID(c.UserID)
 	if err != nil || c.RequestedPort != 0 {
@@ -91,10 +91,11 @@ func (g *generator) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) {
 
 // relayed is the socket of one allocation: what others send to arrives here, and they see what comes from it.
 //
-// Two allocations of this relay are joined here: the one sends to the other's public address, which from this machine may
-// lead nowhere (behind a NAT), so it goes to where the other's socket is bound.
+// Two allocations of this relay are joined here: the one sends to the other's public address, which from this machine
+// may lead nowhere (behind a NAT), so it goes to where the other's socket is bound.
 //
-// What belongs to a bound channel does not pass through pion, which would copy each datagram: that is nearly all there is.
+// What belongs to a bound channel does not pass through pion, which would copy each datagram: that is nearly all there
+// is.
 type relayed struct {
 	*net.UDPConn
 	relay      *Relay

@@ -38,9 +38,9 @@ func plausible(p []byte) bool {
 	return !response && int(binary.BigEndian.Uint16(p[2:])) == len(p)-headerSize
 }
 
-// socket is a UDP socket towards clients. What they send by channels goes straight on. From strangers it lets through only
-// what is well formed, and little of that: the answers are about as long as the questions, but addresses of senders can
-// be forged.
+// socket is a UDP socket towards clients. What they send by channels goes straight on. From strangers it lets through
+// only what is well formed, and little of that: the answers are not much longer than the questions, but addresses of
+// senders can be forged.
 type socket struct {
 	*net.UDPConn
 	relay   *Relay
