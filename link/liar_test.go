@@ -209,9 +209,6 @@ func TestLiarsAreBanned(t *testing.T) {
 			n := newRawNode(t, habits{raw: true})
 			r, ours := meetRemote(t, n)
 			dc := extend(t, r, ours)
-			open := make(chan struct{})
-			dc.OnOpen(func() { close(open) })
-			<-open
 			say(func(m []byte) { _ = dc.Send(m) }, func(m string) { _ = dc.SendText(m) })
 			poll(func() bool { return n.Stats() == link.Stats{Made: 1, Banned: 1} })
 			if _, err := ours.Read(make([]byte, 1)); err == nil {

@@ -42,8 +42,8 @@ func TestOneSocketForAllTorrents(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if s := w.store.Stats(); w.dials != 1 || s.Peers != 100 || s.Swarms != 100 {
-			t.Errorf("%d sockets, %+v", w.dials, s)
+		if s := w.store.Stats(); w.dials.Load() != 1 || s.Peers != 100 || s.Swarms != 100 {
+			t.Errorf("%d sockets, %+v", w.dials.Load(), s)
 		}
 	})
 }
@@ -55,8 +55,8 @@ func TestAnIdleSeederIsStillFound(t *testing.T) {
 		seeder.add(hash(1))
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()
-		if n := w.store.Stats().Peers; n != 1 || w.dials != 1 {
-			t.Fatalf("%d peers, %d sockets", n, w.dials)
+		if n := w.store.Stats().Peers; n != 1 || w.dials.Load() != 1 {
+			t.Fatalf("%d peers, %d sockets", n, w.dials.Load())
 		}
 		if n := w.ws.Stats().Messages; n < 90 || n > 110 {
 			t.Errorf("%d announces in three hours", n)
@@ -186,15 +186,15 @@ func TestATrackerThatGoesAndComes(t *testing.T) {
 		if s.Connected || s.Err == nil || !strings.Contains(s.Err.Error(), "nobody listens") {
 			t.Errorf("got %+v", s)
 		}
-		if w.dials < 4 || w.dials > 30 {
-			t.Errorf("dialled %d times in a minute", w.dials)
+		if w.dials.Load() < 4 || w.dials.Load() > 30 {
+			t.Errorf("dialled %d times in a minute", w.dials.Load())
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		dials := w.dials
+		dials := w.dials.Load()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if n := w.dials - dials; n > 200 || n < 60 {
+		if n := w.dials.Load() - dials; n > 200 || n < 60 {
 			t.Errorf("dialled %d times in the third hour", n)
 		}
 		w.open()
@@ -253,7 +253,7 @@ func TestCloseIsPrompt(t *testing.T) {
 		if took := time.Since(since); took > 2*time.Second || w.store.Stats().Peers != 0 {
 			t.Errorf("it took %v, %+v", took, w.store.Stats())
 		}
-		if p.add(hash(1)); w.dials != 1 {
+		if p.add(hash(1)); w.dials.Load() != 1 {
 			t.Error("it goes on")
 		}
 		_ = p.client.Close()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,7 +33,7 @@ type world struct {
 	http  *http.Server
 	ran   chan struct{}
 	stop  context.CancelFunc
-	dials int
+	dials atomic.Int64
 	mu    sync.Mutex
 }
 
@@ -70,7 +71,7 @@ func (w *world) shut() {
 func (w *world) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	w.mu.Lock()
 	pipes := w.pipes
-	w.dials++
+	w.dials.Add(1)
 	w.mu.Unlock()
 	if address != "tracker:80" {
 		return nil, fmt.Errorf("nobody is at %s", address)
