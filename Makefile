@@ -40,7 +40,7 @@ bench: build
 	node bench/run.mjs
 
 lint: node_modules/.installed
-	test -z "$$(gofmt -l cmd internal tracker web)"
+	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
 	npx eslint .
 
 clean:
