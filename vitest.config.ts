@@ -6,6 +6,7 @@ const starling = fileURLToPath(new URL('./web/engine/index.ts', import.meta.url)
 export default defineConfig({
   resolve: { alias: { starling } },
   test: {
+    reporters: ['default', './e2e/harness/second-runs.ts'],
     projects: [
       { extends: true, test: { name: 'unit', include: ['web/**/*.test.ts'], environment: 'node' } },
       {
