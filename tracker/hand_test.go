@@ -1,0 +1,102 @@
+package tracker_test
+
+import (
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/starling-p2p/starling/tracker"
+)
+
+// Two stores, of which one has a swarm of every kind of peer.
+func handing(t *testing.T, test func(from, to *tracker.Store[int], h tracker.InfoHash)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		o := tracker.Options{Expiry: 4 * time.Minute, AddrExpiry: 30 * time.Minute}
+		from, to := tracker.New[int](o), tracker.New[int](o)
+		h := tracker.InfoHash{1}
+		for i, left := range []tracker.Left{tracker.Nothing, tracker.Some, tracker.Some} {
+			a := tracker.Announce[int]{InfoHash: h, PeerID: tracker.PeerID{byte(i)}, Contact: i, Left: left}
+			if _, _, err := from.Announce(&a, nil); err != nil {
+				t.Fatal(err)
+			}
+			for _, ip := range []string{"192.0.2.1", "2001:db8::1"} {
+				a := tracker.AddrAnnounce{InfoHash: h, PeerID: tracker.PeerID{byte(i), 1, ip[0]}, Left: left, Addr: netip.AddrPortFrom(netip.MustParseAddr(ip), uint16(1000+i))}
+				if _, _, err := from.AnnounceAddr(&a, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		test(from, to, h)
+	})
+}
+
+func TestHandedSwarmIsTheSame(t *testing.T) {
+	handing(t, func(from, to *tracker.Store[int], h tracker.InfoHash) {
+		want, stats := from.Counts(h), from.Stats()
+		given, ok := from.Take(h)
+		if !ok || from.Stats() != (tracker.Stats{}) {
+			t.Fatalf("%v, and left behind: %+v", ok, from.Stats())
+		}
+		if _, ok := from.Take(h); ok {
+			t.Error("a swarm was taken twice")
+		}
+		to.Give(&given)
+		to.Give(&given) // as a message may come twice
+		if got := to.Counts(h); got != want || to.Stats() != stats {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	})
+}
+
+func TestHandedPeersAreNoYounger(t *testing.T) {
+	handing(t, func(from, to *tracker.Store[int], h tracker.InfoHash) {
+		time.Sleep(3 * time.Minute)
+		given, _ := from.Take(h)
+		to.Give(&given)
+		time.Sleep(2 * time.Minute)
+		to.Sweep()
+		if n := to.Stats(); n.WebRTC != 0 || n.IPv4 != 3 || n.IPv6 != 3 {
+			t.Errorf("left: %+v", n)
+		}
+	})
+}
+
+func TestHandedPeerDoesNotReplaceAnother(t *testing.T) {
+	handing(t, func(from, to *tracker.Store[int], h tracker.InfoHash) {
+		a := tracker.Announce[int]{InfoHash: h, PeerID: tracker.PeerID{1}, Contact: 99, Left: tracker.Nothing}
+		if _, _, err := to.Announce(&a, nil); err != nil {
+			t.Fatal(err)
+		}
+		given, _ := from.Take(h)
+		to.Give(&given)
+		if to.Remove(h, a.PeerID, 99); to.Counts(h).WebRTC != (tracker.Part{Seeders: 1, Leechers: 1}) {
+			t.Errorf("%+v", to.Counts(h))
+		}
+	})
+}
+
+func TestRemoveWhere(t *testing.T) {
+	handing(t, func(from, _ *tracker.Store[int], h tracker.InfoHash) {
+		if n := from.RemoveWhere(func(c int) bool { return c != 1 }); n != 2 {
+			t.Errorf("%d went", n)
+		}
+		if n := from.Stats(); n.WebRTC != 1 || n.IPv4 != 3 || from.Counts(h).WebRTC.Leechers != 1 {
+			t.Errorf("left: %+v", n)
+		}
+	})
+}
+
+func TestEachSwarm(t *testing.T) {
+	handing(t, func(from, _ *tracker.Store[int], h tracker.InfoHash) {
+		n := 0
+		from.Each(func(each tracker.InfoHash) {
+			from.Take(each) // no lock is held
+			n++
+		})
+		if n != 1 {
+			t.Errorf("%d swarms, want 1", n)
+		}
+	})
+}
