@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// Handle is what the store keeps of a peer: which socket it is on. It holds no pointer, and a handle of a socket that
-// is gone never stands for another one.
-type Handle struct{ slot, generation uint32 }
+// Handle is what the store keeps of a peer: which socket of which machine it is on. It holds no pointer, and a handle of
+// a socket that is gone never stands for another one.
+type Handle struct{ node, slot, generation uint32 }
 
 const (
 	chunkSize = 1 << 12
@@ -19,6 +19,7 @@ type chunk [chunkSize]atomic.Pointer[socket]
 // table holds all sockets. Looking one up takes no lock, for every offer that is passed on does.
 type table struct {
 	chunks [maxChunks]atomic.Pointer[chunk]
+	node   uint32 // this machine's number; 0 when it is alone
 
 	mu         sync.Mutex
 	free       []uint32
@@ -44,7 +45,7 @@ func (t *table) add(k *socket) bool {
 		}
 	}
 	t.generation++
-	k.handle = Handle{slot, t.generation}
+	k.handle = Handle{t.node, slot, t.generation}
 	t.at(slot).Store(k)
 	return true
 }
@@ -53,8 +54,11 @@ func (t *table) at(slot uint32) *atomic.Pointer[socket] {
 	return &t.chunks[slot/chunkSize].Load()[slot%chunkSize]
 }
 
-// get returns nil when the socket is gone.
+// get returns nil when the socket is gone, or another machine's.
 func (t *table) get(h Handle) *socket {
+	if h.node != t.node {
+		return nil
+	}
 	if k := t.at(h.slot).Load(); k != nil && k.handle == h {
 		return k
 	}
