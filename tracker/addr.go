@@ -71,6 +71,10 @@ func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in k
 	if !s.allowed(a.InfoHash) {
 		return Counts{}, picks, ErrDenied
 	}
+	var from Place
+	if s.options.Place != nil {
+		from = s.options.Place(contact.addr())
+	}
 	now := s.now()
 	sh := s.shard(a.InfoHash)
 	sh.mu.Lock()
@@ -125,11 +129,12 @@ func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in k
 		}
 	} else {
 		i = place(w, g, in, i, record[K]{id, contact, now}, a.Left, a.Event)
+		g.locate(i, from)
 		is = g.standing(i)
 	}
 	var room [MaxWant]int32
 	want := min(a.Want, MaxWant)
-	places := g.choose(i, is, want, room[:0])
+	places := g.choose(i, is, from, want, room[:0])
 	if is == seeder && len(places) == 0 {
 		places = g.draw(i, 0, g.seeders, min(want, maybeLeecher), places)
 	}

@@ -21,6 +21,7 @@ type record[C comparable] struct {
 type group[C comparable] struct {
 	peers   []record[C]
 	index   map[PeerID]int32 // nil while there are few peers
+	where   []Place          // beside peers, to be looked through without them; nil while none is known
 	seeders int
 }
 
@@ -71,6 +72,9 @@ func (g *group[C]) standing(i int) standing {
 // add appends a leecher and returns its place.
 func (g *group[C]) add(r record[C]) int {
 	g.peers = append(g.peers, r)
+	if g.where != nil {
+		g.where = append(g.where, 0)
+	}
 	i := len(g.peers) - 1
 	switch {
 	case g.index != nil:
@@ -111,12 +115,18 @@ func (g *group[C]) remove(i int) {
 		delete(g.index, g.peers[last].id)
 	}
 	g.peers = g.peers[:last]
+	if g.where != nil {
+		g.where = g.where[:last]
+	}
 	if last <= indexAbove/2 {
 		g.index = nil
 	}
 	if cap(g.peers) > 4*indexAbove && last < cap(g.peers)/4 {
 		// A crowd has gone: give its memory back. A map never shrinks, so it is made anew.
 		g.peers = append(make([]record[C], 0, 2*last), g.peers...)
+		if g.where != nil {
+			g.where = append(make([]Place, 0, 2*last), g.where...)
+		}
 		if g.index != nil {
 			g.reindex()
 		}
@@ -128,6 +138,9 @@ func (g *group[C]) swap(i, j int) {
 		return
 	}
 	g.peers[i], g.peers[j] = g.peers[j], g.peers[i]
+	if g.where != nil {
+		g.where[i], g.where[j] = g.where[j], g.where[i]
+	}
 	if g.index != nil {
 		g.index[g.peers[i].id] = int32(i)
 		g.index[g.peers[j].id] = int32(j)
@@ -148,19 +161,23 @@ func (g *group[C]) expire(before tick, gone func(*record[C], standing)) {
 	}
 }
 
-// choose appends the places of up to n other peers for the one at self: distinct, each as likely as any other, and
-// never a seeder for a seeder. At -1, self is one that is not here.
-func (g *group[C]) choose(self int, is standing, n int, places []int32) []int32 {
+// choose appends the indices of up to n other peers for the one at self, which is at a place: distinct, and never a
+// seeder for a seeder. At -1, self is one that is not here.
+func (g *group[C]) choose(self int, is standing, at Place, n int, picks []int32) []int32 {
 	if g == nil {
-		return places
+		return picks
 	}
+	first := 0
 	if is == seeder {
-		return g.draw(self, g.seeders, len(g.peers), n, places)
+		first = g.seeders
 	}
-	return g.draw(self, 0, len(g.peers), n, places)
+	if at != 0 && g.where != nil {
+		return g.nearest(self, at, first, n, picks)
+	}
+	return g.draw(self, first, len(g.peers), n, picks)
 }
 
-// draw is choose among the places of [from, end). Floyd's sampling: n draws, whatever the size of the group.
+// draw is choose among [from, end), each as likely as any other. Floyd's sampling: n draws, whatever the size of the group.
 func (g *group[C]) draw(self, from, end, n int, places []int32) []int32 {
 	if g == nil || n <= 0 {
 		return places

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"maps"
 	"math"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,9 @@ type Options struct {
 	// Allow says whether a swarm may be. It is asked at each announce, and by Sweep for swarms that are there; it must be
 	// quick. Nil: all may.
 	Allow func(InfoHash) bool
+	// Place tells where the address of a peer is, for AnnounceAddr; it must be quick. Nil: nobody knows. The package near
+	// has some.
+	Place func(netip.Addr) Place
 }
 
 const shards = 64
@@ -137,13 +141,14 @@ func (s *Store[C]) Announce(a *Announce[C], picks []Peer[C]) (Counts, []Peer[C],
 		s.peers[web].Add(1)
 	}
 	i = place(w, g, web, i, record[C]{a.PeerID, a.Contact, now}, a.Left, a.Event)
+	g.locate(i, a.Place)
 
 	want := min(a.Want, MaxWant)
 	if a.Offers != nil {
 		want = min(want, len(a.Offers), s.options.MaxOffers-int(s.offers.Load()))
 	}
 	var places [32]int32 // no front end asks for more here
-	for j, p := range g.choose(i, g.standing(i), want, places[:0]) {
+	for j, p := range g.choose(i, g.standing(i), a.Place, want, places[:0]) {
 		to := &g.peers[p]
 		picks = append(picks, Peer[C]{ID: to.id, Contact: to.contact})
 		if a.Offers != nil {

@@ -6,7 +6,7 @@
 //	tracker/ws   ── Announce{…, C} ──────────┐                         ┌ web:  seeders │ leechers
 //	tracker/http ── AnnounceAddr{…, ip:port} ┼► shard of the infohash ─► swarm ┼ four: seeders │ leechers
 //	tracker/udp  ── AnnounceAddr{…, ip:port} ┘                         └ six:  seeders │ leechers
-//	             ◄── counts of all, peers of its own group, chosen uniformly
+//	             ◄── counts of all, peers of its own group: any, or half of them from nearby (near.go)
 //
 // A peer behind a connection is reached by whatever the front end that holds the connection keeps of it: a value of
 // type C, which the store compares and hands out again. C should hold no pointers, then the garbage collector need not
@@ -65,6 +65,8 @@ type Announce[C comparable] struct {
 	Contact  C
 	Event    Event
 	Left     Left
+	// Place is where it is; 0: nobody knows.
+	Place Place
 	// Want is the most peers to choose, at most MaxWant.
 	Want int
 	// Offers go to the chosen peers, one each and in this order. Nil when the front end relays none; otherwise no more
