@@ -104,6 +104,7 @@ func (s *Server) offerID(m *message, v value) (tracker.OfferID, bool) {
 }
 
 func (s *Server) announce(k *socket, m *message) error {
+	s.counters.announces.Add(1)
 	hash, ok := m.binary(m.infoHash)
 	if !ok {
 		return errInfoHash
@@ -114,6 +115,9 @@ func (s *Server) announce(k *socket, m *message) error {
 	}
 	a := tracker.Announce[Handle]{InfoHash: hash, PeerID: id, Contact: k.handle, Event: m.happened(), Left: m.lacks()}
 	a.MayReplace = func(old Handle) bool { return s.mayReplace(k, old) }
+	if s.options.Place != nil {
+		a.Place = s.options.Place(k.address)
+	}
 
 	offers := min(m.offerCount, maxOffers)
 	if m.offersValue.kind > null && m.offersValue.kind != array {

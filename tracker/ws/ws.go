@@ -52,6 +52,8 @@ type Options struct {
 	MaxSocketsPerAddress int
 	// Address tells who asks, where that is not the other end of the connection [the other end].
 	Address func(*http.Request) netip.Addr
+	// Place tells where an address is, so that peers hear of those nearby [nobody knows]. It must be quick.
+	Place func(netip.Addr) tracker.Place
 	// Log gets what goes wrong on our side [none].
 	Log *slog.Logger
 }
@@ -259,13 +261,13 @@ func (events) OnMessage(c *gws.Conn, m *gws.Message) {
 }
 
 // counters are what has happened since the start.
-type counters struct{ messages, malformed, offers, answers, dropped, refused, slow atomic.Uint64 }
+type counters struct{ messages, announces, malformed, offers, answers, dropped, refused, slow atomic.Uint64 }
 
 // Stats are counts since the start, except for Sockets, which are open now.
 type Stats struct {
 	Sockets int
-	// Messages were received, Malformed ones among them.
-	Messages, Malformed uint64
+	// Messages were received, Announces and Malformed ones among them; answers are no announces.
+	Messages, Announces, Malformed uint64
 	// Offers and Answers were passed on. Dropped offers were not, for their receivers were too slow.
 	Offers, Answers, Dropped uint64
 	// Refused handshakes were above the limit of their address. Slow sockets were closed for not receiving.
@@ -277,7 +279,7 @@ func (s *Server) Stats() Stats {
 	c := &s.counters
 	return Stats{
 		Sockets:  s.table.len(),
-		Messages: c.messages.Load(), Malformed: c.malformed.Load(),
+		Messages: c.messages.Load(), Announces: c.announces.Load(), Malformed: c.malformed.Load(),
 		Offers: c.offers.Load(), Answers: c.answers.Load(), Dropped: c.dropped.Load(),
 		Refused: c.refused.Load(), Slow: c.slow.Load(),
 	}
