@@ -24,6 +24,15 @@ type message struct {
 	picks  [maxOffers]tracker.Peer[Handle]
 	number [320]byte
 	files  []byte
+
+	// What is needed when the answer comes from another machine: cluster.go.
+	server  *Server
+	asked   tracker.Announce[Handle]
+	made    Offer
+	parts   [offerParts][]byte
+	scraped []value
+	kept    []byte
+	waits   bool
 }
 
 // Where the client named no torrent, failures name this one: webtorrent.js stumbles over a message without an
@@ -33,11 +42,14 @@ var noHash = []byte(`"\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u0000\u00
 func (s *Server) receive(k *socket, data []byte) {
 	s.counters.messages.Add(1)
 	m := s.messages.Get().(*message)
+	var err error
 	defer func() {
-		m.data = nil
-		s.messages.Put(m)
+		if err != errElsewhere {
+			m.data = nil
+			s.messages.Put(m)
+		}
 	}()
-	if err := m.scan(data); err != nil {
+	if err = m.scan(data); err != nil {
 		s.counters.malformed.Add(1)
 		k.fail(m, err)
 		if k.bad++; k.bad == maxBad {
@@ -46,7 +58,6 @@ func (s *Server) receive(k *socket, data []byte) {
 		return
 	}
 	k.bad = 0
-	var err error
 	switch {
 	case m.says(m.action, "announce") && m.answer.kind > null:
 		err = s.answer(k, m)
@@ -57,12 +68,15 @@ func (s *Server) receive(k *socket, data []byte) {
 	default:
 		err = errAction
 	}
-	if err != nil {
+	if err != nil && err != errElsewhere {
 		k.fail(m, err)
 	}
 }
 
 var (
+	// errElsewhere is none: the message will be answered, and returned to the pool, by Announced or Scraped.
+	errElsewhere = errors.New("another machine is asked")
+
 	errAction   = errors.New("action is neither announce nor scrape")
 	errInfoHash = errors.New("info_hash is not 20 bytes, each a code point from U+0000 to U+00FF")
 	errPeerID   = errors.New("peer_id is not 20 bytes, each a code point from U+0000 to U+00FF")
@@ -137,6 +151,9 @@ func (s *Server) announce(k *socket, m *message) error {
 	if !ok && a.Event != tracker.Stopped {
 		return errTooMany
 	}
+	if s.options.Cluster != nil {
+		return s.announceAfar(k, m, &a, member)
+	}
 	counts, picks, err := s.store.Announce(&a, m.picks[:0])
 	k.spent -= int32(a.Want - len(picks))
 	if err != nil {
@@ -148,21 +165,34 @@ func (s *Server) announce(k *socket, m *message) error {
 		k.join(member)
 	}
 
-	hashBytes, idBytes := m.raw(m.infoHash), m.raw(m.peerID)
-	b := append(m.number[:0], `,"interval":`...)
-	b = strconv.AppendInt(b, s.interval(), 10)
-	b = appendCounts(append(b, ','), counts)
-	k.send(reply, opText, []byte(`{"action":"announce","info_hash":`), hashBytes, append(b, '}'))
-
+	k.announced(m, counts)
 	for i, p := range picks {
 		if to := s.table.get(p.Contact); to != nil {
-			o := m.offers[i]
 			s.counters.offers.Add(1)
-			to.send(droppable, opText, []byte(`{"action":"announce","info_hash":`), hashBytes, []byte(`,"peer_id":`), idBytes,
-				[]byte(`,"offer_id":`), m.raw(o.id), []byte(`,"offer":`), m.raw(o.offer), []byte{'}'})
+			parts := m.offerTo(i)
+			to.send(droppable, opText, parts[:]...)
 		}
 	}
 	return nil
+}
+
+// announced replies to an announce.
+func (k *socket) announced(m *message, counts tracker.Counts) {
+	b := append(m.number[:0], `,"interval":`...)
+	b = strconv.AppendInt(b, k.server.interval(), 10)
+	b = appendCounts(append(b, ','), counts)
+	k.send(reply, opText, []byte(`{"action":"announce","info_hash":`), m.raw(m.infoHash), append(b, '}'))
+}
+
+const offerParts = 9
+
+// offerTo is the message in which an offer of this announce goes to another peer. An answer's has as many parts.
+func (m *message) offerTo(i int) [offerParts][]byte {
+	o := m.offers[i]
+	return [...][]byte{
+		[]byte(`{"action":"announce","info_hash":`), m.raw(m.infoHash), []byte(`,"peer_id":`), m.raw(m.peerID),
+		[]byte(`,"offer_id":`), m.raw(o.id), []byte(`,"offer":`), m.raw(o.offer), []byte{'}'},
+	}
 }
 
 func appendCounts(b []byte, c tracker.Counts) []byte {
@@ -205,16 +235,29 @@ func (s *Server) answer(k *socket, m *message) error {
 	if !k.is(hash, id) {
 		return nil
 	}
+	if s.options.Cluster != nil {
+		m.parts = m.answerTo()
+		s.options.Cluster.Answer(hash, k.handle, maker, m.scratch, m.parts[:]...)
+		m.parts = [offerParts][]byte{}
+		return nil
+	}
 	contact, ok := s.store.Answer(hash, id, maker, offer)
 	if !ok {
 		return nil
 	}
 	if to := s.table.get(contact); to != nil {
 		s.counters.answers.Add(1)
-		to.send(relayed, opText, []byte(`{"action":"announce","info_hash":`), m.raw(m.infoHash), []byte(`,"peer_id":`), m.raw(m.peerID),
-			[]byte(`,"offer_id":`), m.raw(m.offerID), []byte(`,"answer":`), m.raw(m.answer), []byte{'}'})
+		parts := m.answerTo()
+		to.send(relayed, opText, parts[:]...)
 	}
 	return nil
+}
+
+func (m *message) answerTo() [offerParts][]byte {
+	return [...][]byte{
+		[]byte(`{"action":"announce","info_hash":`), m.raw(m.infoHash), []byte(`,"peer_id":`), m.raw(m.peerID),
+		[]byte(`,"offer_id":`), m.raw(m.offerID), []byte(`,"answer":`), m.raw(m.answer), []byte{'}'},
+	}
 }
 
 func (s *Server) scrape(k *socket, m *message) error {
@@ -225,23 +268,36 @@ func (s *Server) scrape(k *socket, m *message) error {
 	case m.infoHash.kind != array, m.hashCount == 0, m.hashCount > maxHashes:
 		return errAll
 	}
-	b := append(m.files[:0], `{"action":"scrape","files":{`...)
+	if s.options.Cluster != nil {
+		return s.scrapeAfar(k, m, hashes)
+	}
+	b := append(m.files[:0], scrapeBegins...)
 	for i, v := range hashes {
 		hash, ok := m.binary(v)
 		if !ok {
 			return errInfoHash
 		}
-		if i > 0 {
-			b = append(b, ',')
-		}
-		c := s.store.Counts(hash)
-		b = appendCounts(append(append(b, m.raw(v)...), ':', '{'), c)
-		b = append(strconv.AppendInt(append(b, `,"downloaded":`...), int64(c.Downloaded), 10), '}')
+		b = m.appendScraped(b, i, v, s.store.Counts(hash))
 	}
-	b = append(b, '}', '}')
-	m.files = b
-	k.send(reply, opText, b)
+	k.scraped(m, b)
 	return nil
+}
+
+const scrapeBegins = `{"action":"scrape","files":{`
+
+// appendScraped appends the i-th swarm of a scrape's reply.
+func (m *message) appendScraped(b []byte, i int, hash value, c tracker.Counts) []byte {
+	if i > 0 {
+		b = append(b, ',')
+	}
+	b = appendCounts(append(append(b, m.raw(hash)...), ':', '{'), c)
+	return append(strconv.AppendInt(append(b, `,"downloaded":`...), int64(c.Downloaded), 10), '}')
+}
+
+// scraped replies to a scrape.
+func (k *socket) scraped(m *message, b []byte) {
+	m.files = append(b, '}', '}')
+	k.send(reply, opText, m.files)
 }
 
 // fail tells the client why, always with an action and an info_hash: without them webtorrent.js gives the socket up

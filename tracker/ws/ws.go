@@ -56,6 +56,8 @@ type Options struct {
 	Place func(netip.Addr) tracker.Place
 	// Log gets what goes wrong on our side [none].
 	Log *slog.Logger
+	// Cluster is the tracker's other machines [it is this one alone].
+	Cluster Cluster
 }
 
 // Server answers at /announce. Close it.
@@ -68,6 +70,7 @@ type Server struct {
 	addresses addresses
 	messages  sync.Pool
 	counters  counters
+	waiting   atomic.Int64 // bytes of messages for which another machine is asked
 
 	mu      sync.Mutex
 	closed  bool
@@ -91,6 +94,9 @@ func New(store *tracker.Store[Handle], o Options) *Server {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{options: o, store: store, start: time.Now(), stop: make(chan struct{}), swept: make(chan struct{})}
+	if o.Cluster != nil {
+		s.table.node = o.Cluster.Node()
+	}
 	seed := maphash.MakeSeed()
 	s.messages.New = func() any { return &message{scanner: scanner{seed: seed}} }
 	s.upgrader = gws.NewUpgrader(events{}, &gws.ServerOption{
@@ -180,7 +186,7 @@ func (s *Server) gone(k *socket) {
 	_ = k.net.Close()
 	k.out.end()
 	for m := range k.members {
-		s.store.Remove(m.hash, k.ids[m.id], k.handle)
+		s.remove(m.hash, k.ids[m.id], k.handle)
 	}
 	s.table.remove(k.handle)
 	s.addresses.leave(k.address)
