@@ -18,7 +18,7 @@ var goLayers = layers{
 	{"edge"},
 	{"internal/httpd", "web", "peer"},
 	{"tracker/ws", "tracker/http", "tracker/udp", "rendezvous"},
-	{"tracker/gate"},
+	{"tracker/gate", "tracker/near"},
 	{"tracker", "link", "relay", "seal"},
 	{"internal/names", "internal/load"},
 }
