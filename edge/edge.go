@@ -65,6 +65,9 @@ type Options struct {
 	Key string
 	// Address tells who asks, where that is not the other end of the connection.
 	Address func(*http.Request) netip.Addr
+	// Place tells where an address is, so that visitors hear of those nearby first; the package near has some. Nil: nobody
+	// knows.
+	Place func(netip.Addr) tracker.Place
 	// Log may be nil.
 	Log *slog.Logger
 }
@@ -133,7 +136,7 @@ func newEdge(o Options, built fs.FS) (*Edge, error) {
 	e.library = newLibrary(filepath.Join(o.CacheDir, "hashes.json"), o.CacheDir != "", o.Log)
 	e.stats = newStats(filepath.Join(o.CacheDir, "figures.json"), o.CacheDir != "", time.Now)
 	e.swarms = tracker.New[ws.Handle](tracker.Options{Expiry: 2 * announceEvery, Allow: e.library.allows})
-	e.tracker = ws.New(e.swarms, ws.Options{Interval: announceEvery, Address: o.Address, Log: o.Log})
+	e.tracker = ws.New(e.swarms, ws.Options{Interval: announceEvery, Address: o.Address, Place: o.Place, Log: o.Log})
 	e.routes = e.makeRoutes()
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.run(e.swarms.Run)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/signal"
@@ -18,6 +19,7 @@ import (
 	"github.com/starling-p2p/starling/tracker"
 	"github.com/starling-p2p/starling/tracker/gate"
 	trackerhttp "github.com/starling-p2p/starling/tracker/http"
+	"github.com/starling-p2p/starling/tracker/near"
 	"github.com/starling-p2p/starling/tracker/udp"
 	"github.com/starling-p2p/starling/tracker/ws"
 )
@@ -30,6 +32,8 @@ type Tracker struct {
 
 	AllowList   string   `placeholder:"FILE" help:"Serve only the torrents in this file: one infohash in hex on each line. Read again when it changes, or on SIGHUP."`
 	DenyList    string   `placeholder:"FILE" help:"Do not serve the torrents in this file."`
+	GeoIP       string   `name:"geoip" placeholder:"FILE" help:"Tell peers of those nearby first, by this GeoIP database (mmdb): of countries, cities or networks. Read again when it changes."`
+	Nearby      bool     `help:"The same without a database, by how addresses begin."`
 	AllowOrigin []string `sep:" " placeholder:"ORIGIN" help:"Let only pages of this origin, such as https://example.org, use the tracker. May be given several times."`
 
 	MaxSocketsPerAddress  int `default:"1024" placeholder:"N" help:"Most tracker connections of one IPv4 address or IPv6 /64 (default ${default})."`
@@ -68,7 +72,8 @@ func (c *Tracker) check() error {
 type trackers struct {
 	store   *tracker.Store[ws.Handle]
 	list    *gate.List
-	users   *gate.Users // nil: the tracker is for everybody
+	users   *gate.Users  // nil: the tracker is for everybody
+	finder  *near.Finder // nil without a database
 	sockets *ws.Server
 	http    *trackerhttp.Server
 	udp     *udp.Handler
@@ -87,11 +92,22 @@ func (s *Server) newTrackers() error {
 		return err
 	}
 	t := &trackers{list: list, users: users, origins: c.AllowOrigin}
+	var place func(netip.Addr) tracker.Place
+	switch {
+	case c.GeoIP != "":
+		if t.finder, err = near.Open(c.GeoIP, s.log); err != nil {
+			return fmt.Errorf("--geoip: %w", err)
+		}
+		place = t.finder.Place
+	case c.Nearby:
+		place = near.ByPrefix
+	}
 	t.store = tracker.New[ws.Handle](tracker.Options{
 		Expiry:        2 * c.AnnounceInterval,
 		AddrExpiry:    2 * c.TCPAnnounceInterval,
 		MaxPerNetwork: c.MaxPeersPerAddress,
 		Allow:         list.Allow,
+		Place:         place,
 	})
 	limiter := gate.NewLimiter(c.MaxRequestsPerAddress)
 	var admit func(string) error
@@ -115,6 +131,7 @@ func (s *Server) newTrackers() error {
 		Interval:             c.AnnounceInterval,
 		MaxSocketsPerAddress: c.MaxSocketsPerAddress,
 		Address:              s.address,
+		Place:                place,
 		Log:                  s.log,
 	})
 	s.trackers = t
@@ -174,6 +191,9 @@ func (t *trackers) run(ctx context.Context, failed chan<- error) {
 		}()
 	}
 	onHangup(ctx, func(hangup <-chan os.Signal) { t.list.Watch(ctx, hangup, t.store.Sweep) })
+	if t.finder != nil {
+		go t.finder.Watch(ctx)
+	}
 	if t.users != nil {
 		onHangup(ctx, func(hangup <-chan os.Signal) { t.users.Watch(ctx, hangup) })
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -281,5 +282,46 @@ func TestPrivate(t *testing.T) {
 	config.Private.Revoked = "x"
 	if _, err := httpd.Listen(config, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "give --private too") {
 		t.Errorf("revoked without private: %v", err)
+	}
+}
+
+// Half of those told of are in the asker's country, as the database has it.
+func TestNearestFirst(t *testing.T) {
+	config := testnet.Config()
+	config.TrustedProxy = []string{"127.0.0.1"}
+	config.GeoIP = filepath.Join(t.TempDir(), "geo.mmdb")
+	if err := os.WriteFile(config.GeoIP, testnet.MMDB(map[netip.Prefix]map[string]any{
+		netip.MustParsePrefix("81.0.0.0/8"): {"country": map[string]any{"iso_code": "DE"}, "continent": map[string]any{"code": "EU"}},
+		netip.MustParsePrefix("73.0.0.0/8"): {"country": map[string]any{"iso_code": "US"}, "continent": map[string]any{"code": "NA"}},
+	}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := serveTracker(t, config)[1]
+	announce := func(n int) string {
+		from := fmt.Sprintf("%d.%d.0.1", []int{73, 81}[n%2], n)
+		_, body := ask(t, "GET", fmt.Sprintf("%s?info_hash=%s&peer_id=-SL0001-%012d&port=6881&left=1&numwant=20", at, strings.Repeat("h", 20), n), "X-Forwarded-For", from)
+		return body
+	}
+	const peers = 120
+	for n := range peers {
+		announce(n)
+	}
+	same, all := 0, 0
+	for n := range peers {
+		_, compact, _ := strings.Cut(announce(n), "5:peers120:")
+		for i := 0; i+6 <= len(compact); i += 6 {
+			all++
+			if compact[i] == []byte{73, 81}[n%2] {
+				same++
+			}
+		}
+	}
+	// Half of them, and by chance half of the others.
+	if share := float64(same) / float64(all); all != 20*peers || share < 0.7 || share > 0.8 {
+		t.Errorf("%d of %d peers told of are in the same country", same, all)
+	}
+	config.GeoIP += ".none"
+	if _, err := httpd.Listen(config, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.HasPrefix(err.Error(), "--geoip: ") {
+		t.Errorf("without the file: %v", err)
 	}
 }

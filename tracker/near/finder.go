@@ -1,0 +1,132 @@
+package near
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/oschwald/maxminddb-golang/v2"
+
+	"github.com/starling-p2p/starling/tracker"
+)
+
+const (
+	// maxFile is the largest database, in bytes; it is kept in memory.
+	maxFile = 1 << 30
+	// lookEvery is how often the file is looked at for changes.
+	lookEvery = 5 * time.Second
+)
+
+// Finder tells by a database. It knows MaxMind's and DB-IP's of countries, cities and networks (ASN), and IPinfo's.
+type Finder struct {
+	path     string
+	log      *slog.Logger
+	modified time.Time
+	size     int64
+	database atomic.Pointer[maxminddb.Reader]
+}
+
+// Open reads a database of MaxMind's format. Errors name the file.
+func Open(path string, log *slog.Logger) (*Finder, error) {
+	f := &Finder{path: path, log: log}
+	return f, f.read()
+}
+
+func (f *Finder) read() error {
+	file, err := os.Open(f.path)
+	if err != nil {
+		return fmt.Errorf("reading a GeoIP database: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("reading a GeoIP database: %w", err)
+	}
+	// Noted before it is understood: one that is broken is complained about once.
+	f.modified, f.size = info.ModTime(), info.Size()
+	if info.Size() > maxFile {
+		return fmt.Errorf("%s is larger than a GeoIP database of 1 GiB", f.path)
+	}
+	// Not mapped: whoever writes over a mapped file brings the program down.
+	data, err := io.ReadAll(io.LimitReader(file, maxFile))
+	if err != nil {
+		return fmt.Errorf("reading a GeoIP database: %w", err)
+	}
+	database, err := maxminddb.OpenBytes(data)
+	if err != nil {
+		return fmt.Errorf("%s is no GeoIP database (mmdb): %w", f.path, err)
+	}
+	if database.Metadata.IPVersion != 4 && database.Metadata.IPVersion != 6 {
+		return errors.New(f.path + " is no database of IP addresses")
+	}
+	f.database.Store(database)
+	return nil
+}
+
+// Watch reads the file again when it has changed, until the context ends. One that cannot be read leaves things as they
+// are, and the log says so. Peers keep their places until they announce again.
+func (f *Finder) Watch(ctx context.Context) {
+	t := time.NewTicker(lookEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		info, err := os.Stat(f.path)
+		// One that is missing is just being replaced.
+		if err != nil || info.ModTime().Equal(f.modified) && info.Size() == f.size {
+			continue
+		}
+		if err := f.read(); err != nil {
+			f.log.Error("the GeoIP database stays as it was", "error", err)
+			continue
+		}
+		f.log.Info("read a GeoIP database", "file", f.path, "made", time.Unix(int64(f.database.Load().Metadata.BuildEpoch), 0).UTC())
+	}
+}
+
+// nowhere is the continent of those whom the database does not know.
+const nowhere = 255
+
+// Place tells where an address is. Safe for concurrent use.
+func (f *Finder) Place(a netip.Addr) tracker.Place {
+	a = a.Unmap()
+	wide, narrow := 12, 16
+	if a.Is6() {
+		wide, narrow = 24, 32
+	}
+	found := f.database.Load().Lookup(a)
+	if !found.Found() {
+		return place(nowhere, of(a, wide), of(a, narrow), of(a, narrow+8))
+	}
+	continent := text(found, []any{"continent", "code"}, []any{"continent_code"})
+	country := text(found, []any{"country", "iso_code"}, []any{"registered_country", "iso_code"}, []any{"country_code"}, []any{"country"})
+	var network string
+	var number uint32
+	if found.DecodePath(&number, "autonomous_system_number") == nil && number != 0 {
+		network = strconv.FormatUint(uint64(number), 10)
+	} else if network = text(found, []any{"asn"}); network == "" {
+		network = text(found, []any{"subdivisions", 0, "iso_code"})
+	}
+	return place(1+hash(continent)%(nowhere-1), hash(country), hash(network), of(a, narrow))
+}
+
+// text is the first of several strings that a record has.
+func text(found maxminddb.Result, paths ...[]any) (s string) {
+	for _, path := range paths {
+		// Databases of one maker have numbers where another's have text.
+		if found.DecodePath(&s, path...) == nil && s != "" {
+			return s
+		}
+	}
+	return ""
+}
