@@ -63,6 +63,8 @@ type Options struct {
 	// Key opens the owner's page and the metrics to requests that do not come from this machine. "": one is made, and kept
 	// in CacheDir. See Edge.Key.
 	Key string
+	// PublicMetrics shows /.starling/metrics to everybody.
+	PublicMetrics bool
 	// Address tells who asks, where that is not the other end of the connection.
 	Address func(*http.Request) netip.Addr
 	// Place tells where an address is, so that visitors hear of those nearby first; the package near has some. Nil: nobody

@@ -49,7 +49,11 @@ func (e *Edge) makeRoutes() http.Handler {
 	handle("GET /t/{file}", e.torrentFile)
 	handle("GET /w/{torrent}/{file}", e.webSeed)
 	handle("GET /figures.json", e.owner(func(w http.ResponseWriter, r *http.Request) { writeJSON(w, e.figures()) }))
-	handle("GET /metrics", e.owner(e.metrics()))
+	if e.options.PublicMetrics {
+		handle("GET /metrics", e.metrics())
+	} else {
+		handle("GET /metrics", e.owner(e.metrics()))
+	}
 	if len(e.options.Trackers) == 0 {
 		mux.Handle("GET "+Prefix+"announce", e.tracker)
 	}

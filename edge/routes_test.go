@@ -143,6 +143,16 @@ func TestHostileLookups(t *testing.T) {
 	}
 }
 
+func TestPublicMetrics(t *testing.T) {
+	e := start(t, Options{PublicMetrics: true})
+	if w := do(e.routes, "GET", "/.starling/metrics", ""); w.Code != 200 || !strings.Contains(w.Body.String(), "starling_edge_visitors 0") {
+		t.Errorf("the metrics: %d", w.Code)
+	}
+	if w := do(e.routes, "GET", "/.starling/figures.json", ""); w.Code != 403 {
+		t.Errorf("the figures: %d", w.Code)
+	}
+}
+
 // What visitors say is bounded, each time and by address, and the owner alone reads it.
 func TestBeacons(t *testing.T) {
 	e := start(t, Options{Key: "secret"})

@@ -5,25 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/starling-p2p/starling/edge"
+	"github.com/starling-p2p/starling/internal/httpd"
+	"github.com/starling-p2p/starling/tracker/near"
 )
 
 type edgeCmd struct {
 	Folder string `arg:"" optional:"" type:"path" placeholder:"FOLDER" help:"The site's folder."`
 	Origin string `placeholder:"URL" help:"Stand in front of this server, such as http://localhost:3000, in place of a folder."`
 
-	Addr     string     `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (default ${default})."`
-	TLSCert  string     `name:"tls-cert" placeholder:"FILE" help:"Serve HTTPS with this certificate chain (PEM)."`
-	TLSKey   string     `name:"tls-key" placeholder:"FILE" help:"The certificate's private key (PEM)."`
-	CacheDir string     `placeholder:"DIR" help:"Where hashes and figures are kept. Default: a folder for this site in the user's cache directory."`
-	LogLevel slog.Level `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
+	httpd.Front
+	CacheDir string          `placeholder:"DIR" help:"Where hashes and figures are kept. Default: a folder for this site in the user's cache directory."`
+	File     kong.ConfigFlag `name:"config" placeholder:"FILE" help:"A JSON file of settings: {\"addr\": \":8080\", \"exclude\": [\"*.gif\"]}."`
+	LogLevel slog.Level      `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
 
 	Tracker   []string `sep:" " placeholder:"URL" help:"A tracker that visitors use in place of this program's own, such as one that several sites share. May be given several times."`
 	IceServer []string `sep:" " placeholder:"URL[,USER,PASSWORD]" help:"A STUN or TURN server for visitors. May be given several times."`
@@ -37,7 +39,8 @@ type edgeCmd struct {
 	Downloads bool          `default:"true" negatable:"" help:"Downloads come from peers (on)."`
 	Exclude   []string      `sep:" " placeholder:"PATTERN" help:"Leave these paths alone: /private/, *.gif, /img/*.png. May be given several times."`
 	Fold      bool          `default:"true" negatable:"" help:"What is in view comes over HTTP at once (on)."`
-	Nearest   bool          `default:"true" negatable:"" help:"Prefer the peers that answer soonest (on)."`
+	Nearest   bool          `default:"true" negatable:"" help:"Prefer the peers that answer soonest, and with --geoip those that are nearest (on)."`
+	GeoIP     string        `name:"geoip" type:"path" placeholder:"FILE" help:"Tell visitors of those nearby first, by this GeoIP database (mmdb): of countries, cities or networks. Read again when it changes."`
 	Deadline  time.Duration `default:"5s" placeholder:"DURATION" help:"How long peers have for an image (default ${default})."`
 	Lead      time.Duration `default:"4s" placeholder:"DURATION" help:"How long before a video needs a piece HTTP steps in (default ${default})."`
 	Upload    int           `default:"2000000" placeholder:"BYTES" help:"The most a visitor sends, per second; -1 for no limit (default ${default})."`
@@ -52,12 +55,23 @@ func (c *edgeCmd) Run(ctx context.Context, s streams) error {
 	if (c.Folder == "") == (c.Origin == "") {
 		return errors.New("say what to serve: a folder, such as `starling edge ./public`, or --origin http://localhost:3000")
 	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return errors.New("--tls-cert and --tls-key go together: give both")
-	}
 	options, err := c.options(log)
 	if err != nil {
 		return err
+	}
+	site, err := httpd.ListenSite(c.Front, log)
+	if err != nil {
+		return err
+	}
+	defer site.Close()
+	options.Address = site.Address
+	if c.GeoIP != "" && c.Nearest {
+		finder, err := near.Open(c.GeoIP, log)
+		if err != nil {
+			return fmt.Errorf("--geoip: %w", err)
+		}
+		options.Place = finder.Place
+		go finder.Watch(ctx)
 	}
 	e, err := edge.New(options)
 	if err != nil {
@@ -73,40 +87,8 @@ func (c *edgeCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.Addr)
-	if err != nil {
-		return fmt.Errorf("listening on --addr %s: %w", c.Addr, err)
-	}
-	scheme, host := "http", "localhost"
-	if a := listener.Addr().(*net.TCPAddr); !a.IP.IsLoopback() && !a.IP.IsUnspecified() {
-		host = a.IP.String()
-	}
-	if c.TLSCert != "" {
-		scheme = "https"
-	}
-	url := fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)))
-	fmt.Fprintf(s.err, "Starling is at %s\nIts figures are at %s%s#%s\n", url, url, edge.Prefix, e.Key())
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
-	failed := make(chan error, 1)
-	go func() {
-		if c.TLSCert != "" {
-			failed <- server.ServeTLS(listener, c.TLSCert, c.TLSKey)
-		} else {
-			failed <- server.Serve(listener)
-		}
-	}()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	// Who did not finish in time is cut off: that was asked for.
-	if err := server.Shutdown(stop); errors.Is(err, context.DeadlineExceeded) {
-		_ = server.Close()
-	}
-	return e.Close()
+	fmt.Fprintf(s.err, "Starling is at %s\nIts figures are at %s%s#%s\n", site.URL(), site.URL(), edge.Prefix, e.Key())
+	return errors.Join(site.Serve(ctx, handler), e.Close())
 }
 
 func (c *edgeCmd) options(log *slog.Logger) (edge.Options, error) {
@@ -125,7 +107,7 @@ func (c *edgeCmd) options(log *slog.Logger) (edge.Options, error) {
 		dir = filepath.Join(cache, "starling", "edge", site)
 	}
 	o := edge.Options{
-		CacheDir: dir, Trackers: c.Tracker, Exclude: c.Exclude, Log: log,
+		CacheDir: dir, Trackers: c.Tracker, Exclude: c.Exclude, PublicMetrics: c.MetricsPublic, Log: log,
 		Site: edge.Site{
 			Threshold: c.Threshold, NoImages: !c.Images, NoFonts: !c.Fonts, NoAudio: !c.Audio, NoVideos: !c.Videos, NoDownloads: !c.Downloads,
 			NoFold: !c.Fold, NoNearest: !c.Nearest, Deadline: c.Deadline, Lead: c.Lead, Upload: c.Upload, Cache: c.Keep,

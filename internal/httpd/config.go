@@ -92,15 +92,8 @@ func (c *Config) settings() (s settings, err error) {
 		}
 		s.connect = append(s.connect, v)
 	}
-	for _, v := range c.TrustedProxy {
-		p, err := netip.ParsePrefix(v)
-		if a, e := netip.ParseAddr(v); err != nil && e == nil {
-			p, err = a.Prefix(a.BitLen())
-		}
-		if err != nil {
-			return s, fmt.Errorf("--trusted-proxy %q is not an address or a network such as 10.0.0.0/8", v)
-		}
-		s.proxies = append(s.proxies, p.Masked())
+	if s.proxies, err = c.Front.check(); err != nil {
+		return s, err
 	}
 	if err := c.Tracker.check(); err != nil {
 		return s, err
@@ -108,11 +101,26 @@ func (c *Config) settings() (s settings, err error) {
 	if s.public, err = c.Relay.check(); err != nil {
 		return s, err
 	}
-	switch {
-	case (c.TLSCert == "") != (c.TLSKey == ""):
-		return s, fmt.Errorf("--tls-cert and --tls-key go together: give both")
-	case c.Domain != "" && c.TLSCert != "":
-		return s, fmt.Errorf("--domain gets a certificate by itself: leave out --tls-cert and --tls-key, or --domain")
-	}
 	return s, nil
+}
+
+// check says what is wrong, and with which flag.
+func (f *Front) check() (proxies []netip.Prefix, err error) {
+	for _, v := range f.TrustedProxy {
+		p, err := netip.ParsePrefix(v)
+		if a, e := netip.ParseAddr(v); err != nil && e == nil {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--trusted-proxy %q is not an address or a network such as 10.0.0.0/8", v)
+		}
+		proxies = append(proxies, p.Masked())
+	}
+	switch {
+	case (f.TLSCert == "") != (f.TLSKey == ""):
+		return nil, fmt.Errorf("--tls-cert and --tls-key go together: give both")
+	case f.Domain != "" && f.TLSCert != "":
+		return nil, fmt.Errorf("--domain gets a certificate by itself: leave out --tls-cert and --tls-key, or --domain")
+	}
+	return proxies, nil
 }

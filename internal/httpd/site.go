@@ -1,0 +1,83 @@
+package httpd
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+)
+
+// Site serves somebody else's pages where a Front says, with its TLS and its notion of who asks. There are no routes,
+// headers and tracker of ours.
+type Site struct{ server *Server }
+
+// maxSiteHeader leaves room for the cookies of any site.
+const maxSiteHeader = 64 << 10
+
+// ListenSite checks the configuration and begins to listen. Errors say which flag to change.
+func ListenSite(front Front, log *slog.Logger) (*Site, error) {
+	if front.Domain != "" && front.Addr == DefaultAddr {
+		front.Addr = ":443"
+	}
+	proxies, err := front.check()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: Config{Front: front}, settings: settings{proxies: proxies}, log: log}
+	if err := s.listenBoth(); err != nil {
+		return nil, err
+	}
+	if err := s.prepareTLS(); err != nil {
+		s.unlisten()
+		return nil, err
+	}
+	return &Site{s}, nil
+}
+
+// URL is where a browser on this machine finds the site; with a domain, any browser.
+func (s *Site) URL() string { return s.server.URL() }
+
+// Address tells who asks.
+func (s *Site) Address(r *http.Request) netip.Addr { return s.server.address(r) }
+
+// Close ends listening, where nothing is served yet.
+func (s *Site) Close() error {
+	s.server.unlisten()
+	return s.server.acme.close()
+}
+
+// Serve answers until the context ends, lets requests finish, and returns nil. How long an upload or a film takes is not
+// bounded; headers and silence are.
+func (s *Site) Serve(ctx context.Context, h http.Handler) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	of := s.server
+	server := of.newHTTP(h)
+	server.ReadTimeout, server.WriteTimeout, server.MaxHeaderBytes = 0, 0, maxSiteHeader
+	server.TLSConfig = of.tls
+	failed := make(chan error, 2)
+	go func() {
+		if of.tls != nil {
+			failed <- server.ServeTLS(of.listener, "", "")
+		} else {
+			failed <- server.Serve(of.listener)
+		}
+	}()
+	if of.acme != nil {
+		go func() { failed <- of.acme.serve(ctx, of.config.Domain) }()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	stop, end := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer end()
+	err = errors.Join(err, of.acme.close())
+	// Who did not finish in time is cut off: that was asked for.
+	if late := server.Shutdown(stop); errors.Is(late, context.DeadlineExceeded) {
+		_ = server.Close()
+	}
+	return err
+}
