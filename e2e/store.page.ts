@@ -8,7 +8,7 @@ export const opfs = () => conformance(opfsStores)
 export const indexeddb = () => conformance(indexedDBStores)
 
 export async function kind(): Promise<string> {
-  const stores = await openStores('auto')
+  const stores = await openStores('auto').stores()
   await stores.close()
   return stores.kind
 }

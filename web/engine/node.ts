@@ -15,8 +15,8 @@ import type { LinkHost, OfferDesk } from './link/host.ts'
 import { Links } from './link/links.ts'
 import { TrackerRendezvous } from './rendezvous/tracker-rendezvous.ts'
 import type { Rendezvous } from './rendezvous/types.ts'
-import { openStores } from './store/open.ts'
-import type { Entry, Stores } from './store/store.ts'
+import { openStores, type Opening } from './store/open.ts'
+import type { Entry } from './store/store.ts'
 import { Budget, Limit } from './swarm/limit.ts'
 import { Peer } from './swarm/peer.ts'
 import { more } from './swarm/lazy.ts'
@@ -78,7 +78,7 @@ export class Node implements Engine, LinkHost {
   onremove: Engine['onremove']
 
   readonly #options: NodeOptions
-  readonly #stores: Promise<Stores>
+  readonly #store: Opening
   readonly #swarms = new Map<string, Swarm>()
   /** Torrents that are being removed. */
   readonly #closing = new Map<string, Promise<void>>()
@@ -91,17 +91,17 @@ export class Node implements Engine, LinkHost {
   readonly #timer: ReturnType<typeof setInterval>
   #destroyed: Promise<void> | undefined
 
-  constructor(options: NodeOptions, stores: Promise<Stores>, connect = network) {
+  constructor(options: NodeOptions, store: Opening, connect = network) {
     const { linkBase, uploadLimit, downloadLimit } = options
     this.#options = options
-    this.#stores = stores
+    this.#store = store
     const id = new Uint8Array([...utf8.encode('-SL0100-'), ...random(12)])
     this.#network = connect(id, this, options, (infoHash) => this.#swarms.get(infoHash)?.linking())
     const { links, rendezvous } = this.#network
     rendezvous.onchange = (infoHash) => this.#swarms.get(infoHash)?.changed()
     this.#host = {
       peerId: toHex(id),
-      stores,
+      stores: () => store.stores(),
       up: new Limit(uploadLimit),
       down: new Limit(downloadLimit),
       memory: new Budget(memory),
@@ -209,7 +209,7 @@ export class Node implements Engine, LinkHost {
     }
     return {
       leader: true, torrents: this.#swarms.size, ...this.#network.links.stats(), banned: this.#banned.size, ...stats,
-      store: (await this.#stores).kind,
+      store: (await this.#store.stores()).kind,
     }
   }
 
@@ -221,7 +221,7 @@ export class Node implements Engine, LinkHost {
       this.#swarms.clear()
       for (const peer of this.#strangers) peer.close()
       links.destroy()
-      await (await this.#stores).close()
+      await this.#store.close()
     })()
     return this.#destroyed
   }
@@ -256,7 +256,7 @@ export class Node implements Engine, LinkHost {
   /** Seeds what was prepared, in place of what there is of the same torrent. */
   async #enter({ entry, options }: Prepared): Promise<Swarm> {
     const { infoHash } = entry
-    const { registry } = await this.#stores
+    const { registry } = await this.#store.stores()
     await this.#closing.get(infoHash)
     let there = this.#swarms.get(infoHash)
     if (there && !there.done) {
@@ -274,7 +274,8 @@ export class Node implements Engine, LinkHost {
   }
 
   async #before(infoHash: string): Promise<Entry | undefined> {
-    return (await this.#stores).registry.get(infoHash)
+    if (await this.#store.unknown(infoHash)) return undefined
+    return (await this.#store.stores()).registry.get(infoHash)
   }
 
   #begin(swarm: Swarm): Swarm {
@@ -295,7 +296,7 @@ export class Node implements Engine, LinkHost {
       await swarm.close()
       this.#network.links.forget(infoHash)
       if (!destroyStore) return
-      const stores = await this.#stores
+      const stores = await this.#store.stores()
       await stores.registry.delete(infoHash)
       await stores.destroy(infoHash)
     })()

@@ -14,20 +14,20 @@ test('IndexedDB conforms', async () => {
 })
 
 test('where there is no OPFS, IndexedDB is used', async () => {
-  const stores = await openStores('auto')
+  const stores = await openStores('auto').stores()
   expect(stores.kind).toBe('indexeddb')
   await stores.close()
 })
 
 test('memory when asked for', async () => {
-  expect((await openStores('memory')).kind).toBe('memory')
+  expect((await openStores('memory').stores()).kind).toBe('memory')
 })
 
 test('memory where there is neither', async () => {
   const { indexedDB } = globalThis
   Reflect.deleteProperty(globalThis, 'indexedDB')
   try {
-    expect((await openStores('auto')).kind).toBe('memory')
+    expect((await openStores('auto').stores()).kind).toBe('memory')
   } finally {
     globalThis.indexedDB = indexedDB
   }

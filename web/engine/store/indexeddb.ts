@@ -5,8 +5,7 @@ import { DatabaseRegistry, openDatabase } from './registry.ts'
 import type { Stores } from './store.ts'
 
 /** Where there is no OPFS. Fails where IndexedDB, or Blobs in it, do not work. */
-export async function indexedDBStores(): Promise<Stores> {
-  const database = openDatabase()
+export async function indexedDBStores(database = openDatabase()): Promise<Stores> {
   const chunks = database.table('chunks')
   const stores: Stores = {
     kind: 'indexeddb',

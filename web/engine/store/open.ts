@@ -10,18 +10,36 @@
  * What a page seeds is not copied: BlobSource (source.ts) is a Store that reads it where it lies.
  */
 import { opfsStores } from './opfs.ts'
+import { has, openDatabase } from './registry.ts'
 import type { Stores } from './store.ts'
 
-/** The best there is. What a browser has is found out by using it: pages cannot tell in any other way. */
-export async function openStores(mode: 'auto' | 'memory'): Promise<Stores> {
+/** Opened when they are first needed, which takes longer than many a link. */
+export interface Opening {
+  /** The best there is. What a browser has is found out by using it: pages cannot tell in any other way. */
+  stores(): Promise<Stores>
+  /** Whether nothing is kept of that torrent, where that can be told without opening the stores. */
+  unknown(infoHash: string): Promise<boolean>
+  close(): Promise<void>
+}
+
+export function openStores(mode: 'auto' | 'memory'): Opening {
+  const database = openDatabase()
   const auto = mode === 'auto'
-  if (auto) {
-    try {
-      return await opfsStores()
-    } catch {
-      // Then the next.
+  let opened: Promise<Stores> | undefined
+  const open = async (): Promise<Stores> => {
+    if (auto) {
+      try {
+        return await opfsStores(database)
+      } catch {
+        // Then the next.
+      }
     }
+    const { indexedDBStores, memoryStores } = await import('./fallback.ts')
+    return auto ? indexedDBStores(database).catch(memoryStores) : memoryStores()
   }
-  const { indexedDBStores, memoryStores } = await import('./fallback.ts')
-  return auto ? indexedDBStores().catch(memoryStores) : memoryStores()
+  return {
+    stores: () => (opened ??= open()),
+    unknown: async (infoHash) => auto && !opened && !(await has(database, infoHash).catch(() => true)),
+    close: async () => (opened ? (await opened).close() : database.close()),
+  }
 }

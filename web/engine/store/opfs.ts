@@ -8,8 +8,7 @@ import type { Store, Stores } from './store.ts'
 const patience = 10_000
 
 /** One file per torrent in the origin's private file system. Fails where it or the worker does not work. */
-export async function opfsStores(): Promise<Stores> {
-  const database = openDatabase()
+export async function opfsStores(database = openDatabase()): Promise<Stores> {
   const registry = new DatabaseRegistry(database.table('torrents'), 'opfs')
   const desk = new Desk()
   const close = async () => {

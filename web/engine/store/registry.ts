@@ -1,9 +1,18 @@
 import { Database, type Table } from './database.ts'
 import type { Entry, Registry } from './store.ts'
 
+const name = 'starling'
+
 /** The registry's records, keyed by infohash, and the chunks, keyed by [infohash, start]. */
 export function openDatabase(): Database {
-  return new Database('starling', { torrents: { keyPath: 'infoHash' }, chunks: {} })
+  return new Database(name, { torrents: { keyPath: 'infoHash' }, chunks: {} })
+}
+
+/** Whether the registry in there has the torrent. A database that was never used is not made for that: it takes time. */
+export async function has(database: Database, infoHash: string): Promise<boolean> {
+  const all = await indexedDB.databases?.()
+  if (all && !all.some((one) => one.name === name)) return false
+  return (await database.table('torrents').read((table) => table.count(infoHash))) > 0
 }
 
 type Record = Entry & { kind: string }

@@ -1,6 +1,7 @@
 import { Deferred } from '../deferred.ts'
 import { StarlingError } from '../errors.ts'
 import type { Bitfield } from './bitfield.ts'
+import type { Fresh } from './fresh.ts'
 import type { Window } from './picker.ts'
 
 /** Bytes fetched ahead of where somebody reads. */
@@ -12,6 +13,8 @@ interface Wait {
   /** Pieces [from, to); those before from have come. */
   from: number
   to: number
+  /** In the store, and not only to be read. */
+  stored: boolean
   here: Deferred
 }
 
@@ -19,14 +22,16 @@ interface Wait {
 export class Readers {
   readonly #pieceLength: number
   readonly #had: Bitfield
+  readonly #fresh: Pick<Fresh, 'has'>
   /** The one that read last is last. */
   readonly #places = new Map<string, { at: number; end: number }>()
   readonly #waits = new Set<Wait>()
   #failed: StarlingError | undefined
 
-  constructor(pieceLength: number, had: Bitfield) {
+  constructor(pieceLength: number, had: Bitfield, fresh: Pick<Fresh, 'has'> = had) {
     this.#pieceLength = pieceLength
     this.#had = had
+    this.#fresh = fresh
   }
 
   get any(): boolean {
@@ -46,19 +51,25 @@ export class Readers {
     if (this.#places.size > maxReaders) this.release(oldest!)
   }
 
-  /** Resolves when bytes [start, end) are here. */
-  async wait(reader: string, start: number, end: number): Promise<void> {
-    const wait = { ...this.#pieces(start, end), reader, here: new Deferred() }
+  /** Resolves when bytes [start, end) can be read; stored: when they are in the store. */
+  async wait(reader: string, start: number, end: number, stored = false): Promise<void> {
+    const wait = { ...this.#pieces(start, end), reader, stored, here: new Deferred() }
     if (this.#here(wait)) return
     if (this.#failed) throw this.#failed
     this.#waits.add(wait)
     await wait.here.promise
   }
 
-  /** How far bytes are here from at on, looking no further than end. */
+  /** Whether somebody waits to read this piece. */
+  waits(index: number): boolean {
+    for (const { from, to, stored } of this.#waits) if (!stored && index >= from && index < to) return true
+    return false
+  }
+
+  /** How far bytes can be read from at on, looking no further than end. */
   reach(at: number, end: number): number {
     let { from } = this.#pieces(at, end)
-    while (from * this.#pieceLength < end && this.#had.has(from)) from++
+    while (from * this.#pieceLength < end && this.#fresh.has(from)) from++
     return Math.min(end, from * this.#pieceLength)
   }
 
@@ -96,7 +107,8 @@ export class Readers {
   }
 
   #here(wait: Wait): boolean {
-    while (wait.from < wait.to && this.#had.has(wait.from)) wait.from++
+    const here = wait.stored ? this.#had : this.#fresh
+    while (wait.from < wait.to && here.has(wait.from)) wait.from++
     return wait.from >= wait.to
   }
 }

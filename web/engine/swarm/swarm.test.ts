@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { concat, fromHex, utf8, type Bytes } from '../bytes.ts'
+import { Deferred } from '../deferred.ts'
 import { StarlingError } from '../errors.ts'
 import { memoryStores } from '../store/memory.ts'
 import type { Store, Stores } from '../store/store.ts'
@@ -200,6 +201,40 @@ describe('fetching', () => {
     await Promise.resolve()
     node.node.release(infoHash, 'player')
     await expect(read).rejects.toMatchObject({ code: 'aborted' })
+  })
+
+  test('what somebody waits for is read before it is in the store, and a Blob waits for the store', async () => {
+    const stores = memoryStores()
+    const open = stores.open.bind(stores)
+    const opening = new Deferred()
+    stores.open = async (...args) => {
+      await opening.promise
+      return open(...args)
+    }
+    const node = await leecher({}, stores)
+    const reads = [[0, 9], [pieceLength - 5, 2 * pieceLength + 5], [6 * pieceLength, data.length]].map(async ([start, end], i) => {
+      const parts: Bytes[] = []
+      for (let at = start!; at < end!; at += parts.at(-1)!.length) parts.push(await node.node.read(infoHash, 0, at, end!, `${i}`))
+      expect(Buffer.compare(concat(parts), data.slice(start, end))).toBe(0)
+    })
+    seed(node)
+    await Promise.all(reads)
+    const [state] = await node.node.states()
+    expect(state).toMatchObject({ downloaded: 0, done: false })
+    let here = false
+    const blob = node.node.blob(infoHash, 0).then(() => (here = true))
+    await node.node.stats()
+    expect(here).toBe(false)
+    opening.resolve()
+    await blob
+    await whole(node)
+  })
+
+  test('the front is asked for first', async () => {
+    const node = await leecher()
+    const peer = seed(node)
+    await peer.hears(/^request/)
+    expect(peer.heard.find((heard) => heard.startsWith('request'))).toMatch(/^request 0 0 /)
   })
 
   test('storage that is full is told in words, and what is there is still served', async () => {

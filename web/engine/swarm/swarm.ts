@@ -4,10 +4,11 @@
  *   channel ─ wire messages ─▶ Peer ──── blocks ────▶ Picker ── whole pieces ──▶ #verify: SHA-1 ─▶ Store ─▶ had, "have"
  *                               ▲ ◀─ what to ask for ───┘                           │ wrong: Blame ─▶ ban
  *                               └─ what was asked for ◀── Shelf ◀── Store           ▼
- *                                  (Choker: of whom)             page ◀── Content ◀── Readers (windows, waits)
+ *                                  (Choker: of whom)             page ◀── Content ◀── Fresh ◀── Readers (windows, waits)
  *
- * What is in `had` was verified and is in the store; nothing else is sent or read. Nothing here has a timer: the node calls
- * tick a few times a second, and all else follows from what peers send.
+ * What is in `had` was verified and is in the store; nothing else is sent, or promised to who adds it again. A page is also
+ * given what was verified and is on its way there. Nothing here has a timer: the node calls tick a few times a second, and
+ * all else follows from what peers send.
  */
 import { equal, type Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
@@ -26,6 +27,7 @@ import { Cards } from './cards.ts'
 import { Choker } from './choker.ts'
 import { opened, plain, readable, type Content, type ContentFile } from './content.ts'
 import { Extents } from './extents.ts'
+import { Fresh } from './fresh.ts'
 import type { Budget } from './limit.ts'
 import { Outgoing } from './outgoing.ts'
 import type { Peer, PeerHost, PeerNode, Source, Wanted } from './peer.ts'
@@ -38,7 +40,7 @@ import type { WebSource } from './web-source.ts'
 
 /** What a torrent asks of its node. */
 export interface SwarmHost extends PeerNode {
-  readonly stores: Promise<Stores>
+  stores(): Promise<Stores>
   readonly memory: Budget
   readonly shelf: Shelf
   readonly linkBase: string
@@ -105,6 +107,7 @@ export class Swarm implements PeerHost, Announcing {
   #have = 0
   #store: Promise<NonNullable<SwarmOptions['source']>> | undefined
   #outgoing: Outgoing | undefined
+  #fresh: Fresh | undefined
   #readers: Readers | undefined
   #content: Content | undefined
   #extents: Extents | undefined
@@ -425,7 +428,7 @@ export class Swarm implements PeerHost, Announcing {
         this.#readers!.place(reader, first, last, Infinity)
         this.#aim()
       }
-      await this.#readers!.wait(reader, first, last)
+      await this.#readers!.wait(reader, first, last, true)
       this.release(reader)
     }
     const whole = await content.blob?.()
@@ -454,7 +457,7 @@ export class Swarm implements PeerHost, Announcing {
     this.#savedAt = this.node.now()
     // One after another, so that the last one stays.
     this.#saving = this.#saving.catch(() => {}).then(async () => {
-      const { registry } = await this.node.stores
+      const { registry } = await this.node.stores()
       const store = await this.#store?.catch(() => undefined)
       const pieces = this.info && !this.entry.seeded ? this.had.bytes.slice() : this.entry.pieces
       await store?.flush?.()
@@ -494,7 +497,18 @@ export class Swarm implements PeerHost, Announcing {
   }
 
   async #read(start: number, end: number): Promise<Bytes> {
-    return (await this.#store!).read(start, end)
+    return (await this.#opened()).read(start, end)
+  }
+
+  /** Its store: neither names nor the first bytes wait for that. */
+  #opened(): Promise<NonNullable<SwarmOptions['source']>> {
+    const { source } = this.#options
+    if (!this.#store) {
+      const { length } = this.info!
+      this.#store = source ? Promise.resolve(source) : this.node.stores().then((stores) => stores.open(this.infoHash, length))
+      this.#store.catch((error) => this.#fail(error))
+    }
+    return this.#store
   }
 
   #learn(infoBytes: Bytes): void {
@@ -506,21 +520,21 @@ export class Swarm implements PeerHost, Announcing {
     entry.info = infoBytes
     const sealed = info.files.length === 1 && info.name === 'sealed'
     if (key && !sealed) throw wrongKey()
-    // Name and files need not wait for it.
-    const store = source ? Promise.resolve(source) : this.node.stores.then((stores) => stores.open(infoHash, info.length))
-    store.catch((error) => this.#fail(error))
-    this.#store = store
     this.info = info
     this.had = source ? new Bitfield(info.pieces).fill() : resumed(info.pieces, entry.pieces)
     const read = (start: number, end: number): Promise<Bytes> => this.#read(start, end)
     const failed = (error: unknown): void => this.#fail(error)
     this.#outgoing = new Outgoing({ info, had: this.had, shelf: this.node.shelf, name: infoHash, read, unproven, failed })
-    this.#readers = new Readers(info.pieceLength, this.had)
+    const fresh = new Fresh(info.pieceLength, this.had, read)
+    this.#fresh = fresh
+    this.#readers = new Readers(info.pieceLength, this.had, fresh)
     const complete = (piece: Piece<Source>): void => void this.#verify(piece)
     this.picker = new Picker(info.length, info.pieceLength, this.had, this.node.memory, complete)
     this.picker.wantAll = !this.#onDemand
+    // Whoever reads begins at the front, most often.
+    if (!this.#onDemand) this.picker.windows = [{ from: 0, to: 1 }]
     for (let i = 0; i < info.pieces; i++) if (this.had.has(i)) this.#have += this.picker.size(i)
-    if (!source) this.save().catch(() => {})
+    if (!source) this.#unsaved = true
     for (const peer of this.#peers) {
       peer.greet()
       peer.learn()
@@ -528,7 +542,7 @@ export class Swarm implements PeerHost, Announcing {
     }
     if (content) this.#begin(content)
     else if (key) void this.#open(key)
-    else this.#begin(plain(info, { read, blob: async () => (await store).blob?.() }))
+    else this.#begin(plain(info, { read: (start, end) => fresh.read(start, end), blob: async () => (await this.#opened()).blob?.() }))
     this.#join()
     this.node.needs(this)
   }
@@ -556,7 +570,7 @@ export class Swarm implements PeerHost, Announcing {
           this.#aim()
         }
         await readers.wait(headerReader, start, end)
-        return this.#read(start, end)
+        return this.#fresh!.read(start, end)
       })
       this.#begin(opened(seal))
     } catch (error) {
@@ -579,6 +593,7 @@ export class Swarm implements PeerHost, Announcing {
   async #verify(piece: Piece<Source>): Promise<void> {
     const { info, picker } = this
     const { index, data } = piece
+    const readers = this.#readers!
     try {
       const hash = new Uint8Array(await crypto.subtle.digest('SHA-1', data!))
       if (!equal(hash, info!.hashAt(index))) {
@@ -589,17 +604,24 @@ export class Swarm implements PeerHost, Announcing {
       }
       this.#punish(await this.#blame.right(piece))
       if (this.#closed) return
-      await (await this.#store!).write!(index * info!.pieceLength, data!)
+      // Nobody waits for the front yet, but soon will.
+      if (!index || readers.waits(index)) {
+        this.#fresh!.put(index, data!)
+        readers.check()
+      }
+      await (await this.#opened()).write!(index * info!.pieceLength, data!)
     } catch (error) {
       picker!.failed(piece, false)
       return this.#fail(error)
+    } finally {
+      this.#fresh!.drop(index)
     }
     if (this.#closed) return
     picker!.done(index)
     this.#have += piece.length
     this.#tally(index)
     this.#unsaved = true
-    this.#readers!.check()
+    readers.check()
     const whole = this.had.full
     if (whole) this.#completed()
     for (const peer of [...this.#peers]) {

@@ -1,0 +1,28 @@
+import 'fake-indexeddb/auto'
+import { expect, test } from 'vitest'
+import { openStores } from './open.ts'
+
+const infoHash = 'a'.repeat(40)
+const entry = { infoHash, seeded: false, trackers: [], webSeeds: [], added: 1 }
+
+test('a torrent that nothing is kept of is told from others before the stores are open, and costs no database', async () => {
+  const opening = openStores('auto')
+  expect(await opening.unknown(infoHash)).toBe(true)
+  expect(await indexedDB.databases()).toEqual([])
+  const { registry } = await opening.stores()
+  await registry.put(entry)
+  await opening.close()
+
+  const again = openStores('auto')
+  expect(await again.unknown(infoHash)).toBe(false)
+  expect(await again.unknown('b'.repeat(40))).toBe(true)
+  await again.close()
+})
+
+test('open stores tell by themselves, as do those in memory', async () => {
+  const opening = openStores('auto')
+  await opening.stores()
+  expect(await opening.unknown('b'.repeat(40))).toBe(false)
+  await opening.close()
+  expect(await openStores('memory').unknown('b'.repeat(40))).toBe(false)
+})
