@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// tick is the time since the store was made, in tenths of a second: four bytes that last thirteen years.
+// tick is the time since a while before the store was made, in tenths of a second: four bytes that last thirteen years.
 type tick uint32
 
 func ticks(d time.Duration) tick { return tick(d / (time.Second / 10)) }
@@ -74,7 +74,9 @@ func New[C comparable](o Options) *Store[C] {
 	if o.MaxPerNetwork == 0 {
 		o.MaxPerNetwork = 20_000
 	}
-	s := &Store[C]{options: o, start: time.Now(), seed: maphash.MakeSeed()}
+	// Peers that come from another store, or a snapshot, were last seen before this one was made.
+	start := time.Now().Add(-max(o.Expiry, o.AddrExpiry))
+	s := &Store[C]{options: o, start: start, seed: maphash.MakeSeed()}
 	s.quota.limit, s.quota.seed = int32(min(o.MaxPerNetwork, math.MaxInt32)), maphash.MakeSeed()
 	for i := range s.shards {
 		s.shards[i].swarms = make(map[InfoHash]*swarm[C])
