@@ -316,13 +316,6 @@ func TestAllow(t *testing.T) {
 // What a busy hour needed is given back.
 func TestMemoryComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		heap := func() int {
-			runtime.GC()
-			runtime.GC()
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			return int(m.HeapAlloc)
-		}
 		s := New[int](Options{Expiry: time.Minute, MaxPerNetwork: 1 << 30})
 		before := heap()
 		fill := func() {
@@ -355,6 +348,46 @@ func TestMemoryComesBack(t *testing.T) {
 			t.Errorf("%d bytes the second time, %d the first", again-before, full-before)
 		}
 	})
+}
+
+// The same with peers on connections, and with offers that nobody answers.
+func TestMemoryOfOffersComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New[int](Options{Expiry: time.Minute})
+		before := heap()
+		const peers = 50_000
+		for n := range peers {
+			a := Announce[int]{InfoHash: hashOf(n / 100 % 300), PeerID: peer(n), Contact: n, Want: 2, Offers: []OfferID{OfferID(n), OfferID(n + peers)}, Place: 1}
+			if _, _, err := s.Announce(&a, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		full := heap()
+		if got := s.Stats(); got.Peers != peers || got.Swarms != 300 || got.Offers < peers {
+			t.Fatalf("%+v", got)
+		}
+		for range 5 { // offers are forgotten by generations
+			time.Sleep(time.Minute)
+			s.Sweep()
+		}
+		after := heap()
+		runtime.KeepAlive(s)
+		t.Logf("%d bytes per peer; %d of %d kB are left", (full-before)/peers, (after-before)>>10, (full-before)>>10)
+		if got := s.Stats(); got != (Stats{}) {
+			t.Errorf("left: %+v", got)
+		}
+		if after-before > (full-before)/20 {
+			t.Errorf("%d of %d bytes are still in use", after-before, full-before)
+		}
+	})
+}
+
+func heap() int {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 func BenchmarkAnnounceAddr(b *testing.B) {
