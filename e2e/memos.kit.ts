@@ -20,13 +20,13 @@ export const text = (page: Page, selector = 'main'): Promise<string> =>
   page.$eval(selector, (element) => (element as HTMLElement).innerText).catch(() => '')
 
 /** Waits until what is shown reads so; where it never does, the error tells what was shown instead. */
-export async function reads(page: Page, words: string | RegExp, selector = 'starling-app'): Promise<string> {
+export async function reads(page: Page, words: string | RegExp, selector = 'starling-app', within = 30_000): Promise<string> {
   let shown = ''
   const met = async () => {
     shown = await text(page, selector)
     return typeof words === 'string' ? shown.includes(words) : words.test(shown)
   }
-  await until(`“${words}” on the page`, met).catch((error: Error) => {
+  await until(`“${words}” on the page`, met, { within }).catch((error: Error) => {
     throw new Error(`${error.message}; it reads: ${shown}`, { cause: error })
   })
   return shown

@@ -194,7 +194,7 @@ func TestATrackerThatGoesAndComes(t *testing.T) {
 		dials := w.dials.Load()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if n := w.dials.Load() - dials; n > 200 || n < 60 {
+		if n := w.dials.Load() - dials; n > 400 || n < 120 {
 			t.Errorf("dialled %d times in the third hour", n)
 		}
 		w.open()

@@ -17,7 +17,7 @@ import (
 const (
 	replyWithin    = 30 * time.Second
 	firstRetry     = time.Second
-	slowestRetry   = time.Minute
+	slowestRetry   = 30 * time.Second
 	leastInterval  = 15 * time.Second
 	mostInterval   = 30 * time.Minute
 	usualInterval  = 2 * time.Minute
