@@ -23,7 +23,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -44,8 +43,6 @@ const (
 	drainTimeout = 5 * time.Second
 	// dialing is how many connections are being made at once.
 	dialing = 32
-	// queued is how many messages one peer has waiting before further ones are counted as not sent.
-	queued = 256
 )
 
 // Options say what to measure. There are no defaults here.
@@ -62,6 +59,10 @@ type Options struct {
 	Offers int
 	// Hot is the share of peers in the hot swarm, 0 to 1.
 	Hot float64
+	// Swarms is how many swarms the other peers share evenly; 0: a long tail of small ones.
+	Swarms int
+	// Metrics is the URL of the tracker's /metrics, for the pauses of its garbage collector; empty: not read.
+	Metrics string
 	// Settle is how long the tracker has before idle memory is read.
 	Settle time.Duration
 	// PID is the tracker's process on this machine, for its CPU time and memory; 0: not measured.
@@ -84,32 +85,37 @@ func (o Options) Validate() error {
 		return fmt.Errorf("offers: %d is not within 0 to %d", o.Offers, MaxOffers)
 	case !(o.Hot >= 0 && o.Hot <= 1):
 		return errors.New("hot is a share, 0 to 1")
+	case o.Swarms < 0 || o.Swarms > MaxConnections:
+		return fmt.Errorf("swarms: %d is not within 0 to %d", o.Swarms, MaxConnections)
 	case o.Settle < 0 || o.Settle > 10*time.Minute:
 		return errors.New("settle is at most 10 minutes")
 	}
 	return nil
 }
 
-// peer is one connection. Its methods are called by one goroutine, and stop and close may be called once.
-type peer interface {
-	// announce queues an announce that is due then, in time since the start, unless too much is queued already.
-	announce(due time.Duration)
-	// stop takes back what the tracker knows of the peer, where closing does not.
-	stop(context.Context)
+// crowd is all peers of a run, by one protocol.
+type crowd interface {
+	// join connects a peer and has it announce for the first time. For concurrent use.
+	join(context.Context, *place) error
+	// load has those that joined announce, each time another one that is chosen at random, and returns when all
+	// announces have been made.
+	load(context.Context, plan) error
+	// leave takes back what the tracker knows of a peer. For concurrent use.
+	leave(context.Context, *place)
 	close()
 }
 
-// kind connects a peer and has it announce for the first time.
-type kind func(ctx context.Context, r *run, u *url.URL, place *place) (peer, error)
+type protocol func(*run, *url.URL) (crowd, error)
 
-var kinds = map[string]kind{"ws": joinSocket, "wss": joinSocket, "http": joinHTTP, "https": joinHTTP, "udp": joinUDP}
+var kinds = map[string]protocol{"ws": newSockets, "wss": newSockets, "http": newRequesters, "https": newRequesters, "udp": newSenders}
 
 // run is what all peers share.
 type run struct {
 	Options
-	start time.Time
-	ended atomic.Bool
-	sdp   []byte
+	start  time.Time
+	over   atomic.Bool // peers leave
+	living context.Context
+	sdp    []byte
 
 	due, sent, replies, failures atomic.Int64
 	made, expected, offered      atomic.Int64 // offers: sent, to be passed on, received
@@ -150,109 +156,117 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	u, _ := url.Parse(o.URL) // Validate has
-	r := &run{Options: o, start: time.Now(), sdp: sdp()}
-	places, swarms, hot := deal(o.Connections, o.Hot)
+	living, die := context.WithCancel(context.Background())
+	defer die()
+	r := &run{Options: o, start: time.Now(), living: living, sdp: sdp()}
+	places, swarms, hot := deal(o.Connections, o.Hot, o.Swarms)
 	report := &Report{URL: o.URL, Connections: o.Connections, Swarms: swarms, HotSwarm: hot}
+	crowd, err := kinds[u.Scheme](r, u)
+	if err != nil {
+		return nil, err
+	}
+	defer crowd.close()
 
 	before, err := measure(o.PID)
 	if err != nil {
 		return nil, err
 	}
-	peers := r.join(ctx, u, places)
-	defer r.leave(peers)
+	places = r.join(ctx, crowd, places)
+	defer r.leave(crowd, places)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	report.Connected = len(peers)
-	if len(peers) == 0 {
+	report.Connected = len(places)
+	if len(places) == 0 {
 		return nil, fmt.Errorf("nobody could join: %s", r.first())
 	}
 	if err := sleep(ctx, o.Settle); err != nil {
 		return nil, err
 	}
-	idle, err := measure(o.PID)
+	idle, err := r.look(ctx)
 	if err != nil {
 		return nil, err
 	}
 
-	began := r.since()
-	if err := r.load(ctx, peers); err != nil {
+	loaded, err := r.load(ctx, crowd)
+	if err != nil {
 		return nil, err
 	}
-	loaded := r.since() - began
 	busy, err := measure(o.PID)
 	if err != nil {
 		return nil, err
 	}
 	r.drain(ctx)
-	after, err := measure(o.PID)
+	after, err := r.look(ctx)
 	if err != nil {
 		return nil, err
 	}
-	report.fill(r, loaded, before, idle, busy, after)
+	report.fill(r, loaded, before, idle.process, busy, after.process)
+	report.Own = own(idle, after, report.Lateness)
+	report.Pauses = paused(idle.pauses, after.pauses)
 	return report, ctx.Err()
 }
 
-// join returns those peers that the tracker has taken.
-func (r *run) join(ctx context.Context, u *url.URL, places []*place) (peers []peer) {
+// join returns the places of those peers that the tracker has taken.
+func (r *run) join(ctx context.Context, crowd crowd, places []*place) (taken []*place) {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	var mu sync.Mutex
+	each(places, func(place *place) {
+		if ctx.Err() != nil {
+			return
+		}
+		if err := crowd.join(ctx, place); err != nil {
+			r.fail("connecting", err)
+			return
+		}
+		place.swarm.size.Add(1)
+		mu.Lock()
+		taken = append(taken, place)
+		mu.Unlock()
+	})
+	return taken
+}
+
+// each works on some at once.
+func each(places []*place, do func(*place)) {
 	var wg sync.WaitGroup
 	next := make(chan *place)
 	for range min(dialing, len(places)) {
 		wg.Go(func() {
-			for place := range next {
-				p, err := kinds[u.Scheme](ctx, r, u, place)
-				if err != nil {
-					r.fail("connecting", err)
-					continue
-				}
-				place.swarm.size.Add(1)
-				mu.Lock()
-				peers = append(peers, p)
-				mu.Unlock()
+			for p := range next {
+				do(p)
 			}
 		})
 	}
-	for _, place := range places {
-		select {
-		case next <- place:
-		case <-ctx.Done():
-		}
+	for _, p := range places {
+		next <- p
 	}
 	close(next)
 	wg.Wait()
-	return peers
 }
 
-// load has announces made when they are due.
-func (r *run) load(ctx context.Context, peers []peer) error {
-	if r.Rate == 0 {
-		return nil
+// load has announces made when they are due, and returns how long that took.
+func (r *run) load(ctx context.Context, crowd crowd) (time.Duration, error) {
+	p := r.plan()
+	if p.total == 0 {
+		return 0, nil
 	}
-	began := r.since()
-	total := int(r.Rate * r.Duration.Seconds())
-	for i := range total {
-		due := began + time.Duration(float64(i)/r.Rate*float64(time.Second))
-		if ahead := due - r.since(); ahead > 0 {
-			if err := sleep(ctx, ahead); err != nil {
-				return err
-			}
-		} else if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		r.due.Add(1)
-		peers[rand.IntN(len(peers))].announce(due)
+	r.due.Store(int64(p.total))
+	if err := crowd.load(ctx, p); err != nil {
+		return 0, err
 	}
-	return sleep(ctx, began+r.Duration-r.since())
+	if err := sleep(ctx, p.began+r.Duration-r.since()); err != nil {
+		return 0, err
+	}
+	return r.since() - p.began, nil
 }
 
 // drain returns when all has come that can, or nothing more is to be waited for.
 func (r *run) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	for r.replies.Load()+r.failures.Load() < r.due.Load() || r.offered.Load() < r.expected.Load() || r.answered.Load() < r.offered.Load() {
+	for r.replies.Load()+r.failures.Load() < r.sent.Load() || r.offered.Load() < r.expected.Load() || r.answered.Load() < r.answers.Load() {
 		if sleep(ctx, 5*time.Millisecond) != nil {
 			return
 		}
@@ -260,27 +274,26 @@ func (r *run) drain(ctx context.Context) {
 }
 
 // leave takes all peers back, so that a tracker that goes on running does not keep them.
-func (r *run) leave(peers []peer) {
-	r.ended.Store(true)
+func (r *run) leave(crowd crowd, places []*place) {
+	r.over.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
-	var wg sync.WaitGroup
-	next := make(chan peer)
-	for range min(dialing, len(peers)) {
-		wg.Go(func() {
-			for p := range next {
-				if ctx.Err() == nil {
-					p.stop(ctx)
-				}
-				p.close()
-			}
-		})
+	each(places, func(p *place) {
+		if ctx.Err() == nil {
+			crowd.leave(ctx, p)
+		}
+	})
+}
+
+// record counts what came of a measured announce.
+func (r *run) record(due time.Duration, err error) {
+	if err != nil {
+		r.failures.Add(1)
+		r.fail("an announce failed", err)
+		return
 	}
-	for _, p := range peers {
-		next <- p
-	}
-	close(next)
-	wg.Wait()
+	r.replies.Add(1)
+	r.announceTime.add(r.since() - due)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -39,7 +39,7 @@ func TestBuckets(t *testing.T) {
 }
 
 func TestMessages(t *testing.T) {
-	places, _, _ := deal(3, 1)
+	places, _, _ := deal(3, 1, 0)
 	r := &run{sdp: sdp()}
 	var announce struct {
 		InfoHash string `json:"info_hash"`

@@ -28,7 +28,10 @@ type Report struct {
 	OfferToAnswer Latency    `json:"offerToAnswer"`
 	// Lateness is how late this program itself made announces, which is in all latencies.
 	Lateness Latency `json:"lateness"`
+	Own      Own     `json:"own"`
 	Memory   Memory  `json:"memory"`
+	// Pauses are nil where Options.Metrics is empty.
+	Pauses *Pauses `json:"gcPauses,omitempty"`
 	// Problem is the first thing that went wrong.
 	Problem string `json:"problem,omitempty"`
 }
@@ -40,9 +43,8 @@ type Throughput struct {
 	PerCPUSecond float64 `json:"perCpuSecond"`
 }
 
-// Announces were due: Sent, or Unsent where a peer had too many waiting, or had lost its
-// connection. Throughput and Latency
-// are of those that were replied to.
+// Announces were due: Sent, or Unsent where too much waited for the tracker to read it, where the connection was lost, or
+// where this program was far too late. Throughput and Latency are of those that were replied to.
 type Announces struct {
 	Sent   int64 `json:"sent"`
 	Unsent int64 `json:"unsent"`
@@ -95,7 +97,7 @@ func (r *Report) fill(m *run, loaded time.Duration, before, idle, busy, after pr
 	replies, answers, offered, answered := m.replies.Load(), m.answers.Load(), m.offered.Load(), m.answered.Load()
 	r.Announces = Announces{m.sent.Load(), m.due.Load() - m.sent.Load(), m.failures.Load(), per(replies), latency(&m.announceTime)}
 	r.Offers = relayed(m.made.Load(), 0, m.expected.Load(), offered)
-	r.Answers = relayed(answers, offered-answers, answers, answered)
+	r.Answers = relayed(answers, max(0, offered-answers), answers, answered)
 	r.Messages = per(replies + offered + answered)
 	r.OfferToAnswer = latency(&m.answerTime)
 	r.Lateness = latency(&m.lateness)
@@ -146,11 +148,17 @@ func (r *Report) Print(to io.Writer) error {
 			times("offer to answer", r.OfferToAnswer)
 		}
 		times("own lateness", r.Lateness)
+		if r.Own.Late {
+			row("", "this command was late itself: ask for less, or give it a processor of its own")
+		}
 	}
 	if m := r.Memory; m.Idle > 0 {
 		kB := func(bytes float64) string { return fmt.Sprintf("%.1f kB", bytes/1000) }
 		row("memory", fmt.Sprintf("%.1f MB before", float64(m.Before)/1e6), fmt.Sprintf("%.1f MB idle", float64(m.Idle)/1e6), fmt.Sprintf("%.1f MB busy", float64(m.Busy)/1e6))
 		row("per connection", kB(m.IdlePerConnection)+" idle", kB(m.BusyPerConnection)+" busy")
+	}
+	if p := r.Pauses; p != nil {
+		row("gc pauses", fmt.Sprint(p.Count), fmt.Sprintf("%d above %.2f ms", p.Above, p.Bound), fmt.Sprintf("longest %.2f ms", p.Longest))
 	}
 	return t.Flush()
 }

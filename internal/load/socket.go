@@ -3,201 +3,129 @@ package load
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/url"
-	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/lxzan/gws"
 )
 
 // maxMessage is far more than what a tracker sends at once, in bytes.
 const maxMessage = 1 << 20
 
-// joining is when the first announce is due, which is not measured.
-const joining = time.Duration(-1)
-
-// job is a message to be sent: an announce, or an answer where to is set.
-type job struct {
-	due       time.Duration
-	to, offer []byte
+// sockets are peers by WebSocket.
+type sockets struct {
+	*run
+	url  *url.URL
+	mask *mask
 }
 
-// socket is a peer by WebSocket. One goroutine reads, another writes: a tracker that does not read holds up nobody but
-// its own writer, whose queue is bounded.
-type socket struct {
-	gws.BuiltinEventHandler
-	*run
-	*place
-	conn   *gws.Conn
-	jobs   chan job
-	joined chan error
-	in     atomic.Bool // the tracker has taken it
-	done   chan struct{}
-	once   sync.Once
+func newSockets(r *run, u *url.URL) (crowd, error) {
+	return newTCP(r, u, &sockets{r, u, newMask()})
+}
 
-	mu      sync.Mutex
+func (s *sockets) greet(conn net.Conn) ([]byte, error) { return upgrade(conn, s.url) }
+
+// stop has nothing to do: a tracker forgets whose socket is closed.
+func (s *sockets) stop(context.Context, *place) {}
+
+func (s *sockets) peer(p *place) talker { return &socket{sockets: s, place: p} }
+
+// socket is one of them.
+type socket struct {
+	*sockets
+	*place
+	in      bool // the tracker has taken it
+	refused error
 	waiting []time.Duration // when those announces were due that are not replied to; replies come in order
 }
 
-type silent struct{}
+func (s *socket) joined() (bool, error) { return s.in || s.refused != nil, s.refused }
 
-func (silent) Error(...any) {}
-
-func joinSocket(ctx context.Context, r *run, u *url.URL, p *place) (peer, error) {
-	s := &socket{run: r, place: p, jobs: make(chan job, queued), joined: make(chan error, 1), done: make(chan struct{})}
-	conn, _, err := gws.NewClient(s, &gws.ClientOption{
-		Addr: u.String(), HandshakeTimeout: dialTimeout, ReadMaxPayloadSize: maxMessage, Logger: silent{},
-	})
-	if err != nil {
-		return nil, err
-	}
-	s.conn = conn
-	go conn.ReadLoop()
-	go s.write()
-	s.announce(joining)
-	t := time.NewTimer(dialTimeout)
-	defer t.Stop()
-	select {
-	case err = <-s.joined:
-	case <-t.C:
-		err = errors.New("no reply to the first announce")
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	if err != nil {
-		s.close()
-		return nil, err
-	}
-	return s, nil
-}
-
-func (s *socket) announce(due time.Duration) { s.queue(job{due: due}) }
-
-func (s *socket) queue(j job) {
-	select {
-	case s.jobs <- j:
-	default: // counted as not sent
-	}
-}
-
-// stop has nothing to do: a tracker forgets whose socket is closed.
-func (s *socket) stop(context.Context) {}
-
-func (s *socket) close() {
-	s.once.Do(func() {
-		close(s.done)
-		_ = s.conn.NetConn().Close()
-	})
-}
-
-func (s *socket) write() {
-	var b []byte
-	for {
-		select {
-		case <-s.done:
-			return
-		case j := <-s.jobs:
-			b = s.message(b[:0], j)
-			if err := s.conn.WriteMessage(gws.OpcodeText, b); err != nil {
-				s.OnClose(s.conn, err)
-				return
-			}
-		}
-	}
-}
-
-func (s *socket) message(b []byte, j job) []byte {
-	if j.to != nil {
-		s.answers.Add(1)
-		return s.appendAnswer(b, s.place, j.to, j.offer)
-	}
+func (s *socket) announce(out []byte, due time.Duration) []byte {
 	offers := 0
-	if j.due != joining {
+	if due != joining {
 		offers = s.Offers
-		s.sent.Add(1)
 		s.made.Add(int64(offers))
 		s.expected.Add(int64(min(offers, s.others())))
-		s.lateness.add(s.since() - j.due)
 	}
-	s.mu.Lock()
-	s.waiting = append(s.waiting, j.due)
-	s.mu.Unlock()
-	return s.appendAnnounce(b, s.place, j.due, offers)
+	s.waiting = append(s.waiting, due)
+	start := len(out)
+	return s.mask.frame(s.appendAnnounce(append(out, gap[:]...), s.place, due, offers), start, opText)
 }
 
-// OnClose notes that the tracker, or the network, ended the connection.
-func (s *socket) OnClose(_ *gws.Conn, err error) {
-	s.once.Do(func() {
-		close(s.done)
-		_ = s.conn.NetConn().Close()
-		if s.in.Load() && !s.ended.Load() {
-			s.lost.Add(1)
-			s.fail("a connection was closed", err)
+func (s *socket) take(in, out []byte, room bool) (int, []byte, error) {
+	taken := 0
+	for {
+		opcode, payload, n, err := unframe(in[taken:])
+		if n == 0 || err != nil {
+			return taken, out, err
 		}
-		s.join(err)
-	})
+		taken += n
+		start := len(out)
+		switch opcode {
+		case opClose:
+			code := -1
+			if len(payload) >= 2 {
+				code = int(payload[0])<<8 | int(payload[1])
+				payload = payload[2:]
+			}
+			return taken, out, fmt.Errorf("closed by the tracker: %d %.100q", code, payload)
+		case opPing:
+			if len(payload) <= longest7 {
+				out = s.mask.frame(append(append(out, gap[:]...), payload...), start, opPong)
+			}
+		case opPong:
+		default:
+			out = s.message(payload, out, room)
+		}
+	}
 }
 
-// OnMessage is called by the goroutine that reads.
-func (s *socket) OnMessage(_ *gws.Conn, m *gws.Message) {
-	defer m.Close()
-	b := m.Bytes()
-	_, offer := member(b, "offer")
-	_, answer := member(b, "answer")
+func (s *socket) message(b, out []byte, room bool) []byte {
 	id, _ := member(b, "offer_id")
-	switch {
-	case answer:
+	if id == nil {
+		reason, failed := member(b, "failure reason")
+		s.reply(failed, reason)
+		return out
+	}
+	if _, answer := member(b, "answer"); answer {
 		if due, ok := offerDue(id); ok {
 			s.answered.Add(1)
 			s.answerTime.add(s.since() - due)
 		}
-	case offer:
-		from, _ := member(b, "peer_id")
-		s.offered.Add(1)
-		s.queue(job{to: append([]byte{}, from...), offer: append([]byte{}, id...)})
-	default:
-		reason, failed := member(b, "failure reason")
-		s.reply(failed, string(reason))
+		return out
 	}
+	s.offered.Add(1)
+	from, _ := member(b, "peer_id")
+	if !room || len(from)+len(id) > 1024 {
+		return out
+	}
+	s.answers.Add(1)
+	start := len(out)
+	return s.mask.frame(s.appendAnswer(append(out, gap[:]...), s.place, from, id), start, opText)
 }
 
-func (s *socket) reply(failed bool, reason string) {
-	s.mu.Lock()
+func (s *socket) reply(failed bool, reason []byte) {
 	if len(s.waiting) == 0 {
-		s.mu.Unlock()
 		return
 	}
 	due := s.waiting[0]
 	s.waiting = s.waiting[:copy(s.waiting, s.waiting[1:])]
-	s.mu.Unlock()
 	var err error
 	if failed {
-		err = errors.New(reason)
+		err = errors.New(string(reason))
 	}
 	if due == joining {
-		s.in.Store(err == nil)
-		s.join(err)
+		s.in, s.refused = err == nil, err
 		return
 	}
 	s.record(due, err)
 }
 
-// join tells joinSocket, where that still waits.
-func (s *socket) join(err error) {
-	select {
-	case s.joined <- err:
-	default:
+func (s *socket) ended(_, out []byte, why error) ([]byte, bool) {
+	if s.in && !s.over.Load() {
+		s.lost.Add(1)
+		s.fail("a connection was closed", why)
 	}
-}
-
-// record counts what came of a measured announce.
-func (r *run) record(due time.Duration, err error) {
-	if err != nil {
-		r.failures.Add(1)
-		r.fail("an announce failed", err)
-		return
-	}
-	r.replies.Add(1)
-	r.announceTime.add(r.since() - due)
+	return out, false
 }

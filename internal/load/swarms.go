@@ -25,15 +25,18 @@ type place struct {
 // others is how many peers an announcement of this one can be passed on to.
 func (p *place) others() int { return max(0, int(p.size.Load())-1) }
 
-// deal gives n peers their places: that share of them in one swarm, the others in a long tail. No two runs share ids.
-func deal(n int, share float64) (places []*place, swarms, hot int) {
+// deal gives n peers their places: that share of them in one swarm, the others in a long tail, or evenly in so many
+// swarms. No two runs share ids.
+func deal(n int, share float64, even int) (places []*place, swarms, hot int) {
 	run := rand.Uint32()
 	hot = int(share*float64(n) + 0.5)
-	small := 0
-	for len(places) < n {
+	for small := 0; len(places) < n; swarms++ {
 		size := hot
 		if swarms > 0 || hot == 0 {
 			size = tail[small%len(tail)]
+			if even > 0 {
+				size = max(1, (n-hot+small)/even)
+			}
 			small++
 		}
 		s := &swarm{hash: fmt.Sprintf("%08x%012d", run, swarms)}
@@ -41,7 +44,6 @@ func deal(n int, share float64) (places []*place, swarms, hot int) {
 			i := len(places)
 			places = append(places, &place{swarm: s, id: fmt.Sprintf("-SL0000-%08x%04x", run, i), port: 1024 + i})
 		}
-		swarms++
 	}
 	return places, swarms, hot
 }

@@ -5,11 +5,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/ipv4"
 )
 
 // BEP 15. Requests and answers begin alike:
@@ -24,59 +27,180 @@ const (
 	eventNone    = 0
 	eventStarted = 2
 	eventStopped = 3
+	numWant      = 50
 
+	// ports is how many sockets the peers share: enough for a tracker to spread them over its own ones.
+	ports = 16
+	// batch is how many packets are given to the system at once, or taken from it.
+	batch = 64
+	// asked is how many transactions of one socket may be under way.
+	asked = 1 << 13
 	// idLife is when a connection id is replaced; trackers take it for a minute more.
 	idLife = 50 * time.Second
 	// tries and tryTime are for joining. Under load nothing is sent again: what is lost is to be seen.
 	tries   = 4
 	tryTime = 2 * time.Second
+	// buffer is asked of the system for what comes to one socket, in bytes.
+	buffer = 4 << 20
 )
 
-// sender is a peer by UDP, with a port of its own.
-type sender struct {
+// senders are peers by UDP, which share a few sockets.
+type senders struct {
 	*run
-	*place
-	conn    net.Conn
-	path    string
-	id      atomic.Uint64 // connection id
-	renewed time.Time     // when one was asked for last
-	first   chan error    // results of what is not measured
-	reading sync.WaitGroup
-
-	mu          sync.Mutex
-	transaction uint32
-	waiting     map[uint32]time.Duration
+	all  []*sender
+	next atomic.Uint32
+	by   sync.Map // *place → *sender
 }
 
-func joinUDP(ctx context.Context, r *run, u *url.URL, p *place) (peer, error) {
-	d := net.Dialer{Timeout: dialTimeout}
-	conn, err := d.DialContext(ctx, "udp", u.Host)
-	if err != nil {
-		return nil, err
-	}
-	s := &sender{run: r, place: p, conn: conn, first: make(chan error, tries), waiting: map[uint32]time.Duration{}}
+func newSenders(r *run, u *url.URL) (crowd, error) {
+	path := ""
 	if u.Path != "" && u.Path != "/announce" {
-		s.path = u.RequestURI()
+		path = u.RequestURI()
 	}
-	s.reading.Go(s.read)
-	err = s.ask(ctx, s.connect)
-	if err == nil {
-		err = s.ask(ctx, func() { s.send(eventStarted, joining) })
+	c := &senders{run: r}
+	for range min(ports, r.Connections) {
+		conn, err := net.Dial("udp", u.Host)
+		if err != nil {
+			c.close()
+			return nil, err
+		}
+		_ = conn.(*net.UDPConn).SetReadBuffer(buffer)
+		s := &sender{run: r, conn: conn, many: ipv4.NewPacketConn(conn.(*net.UDPConn)), path: path, first: make(map[uint32]chan error)}
+		s.reading.Go(s.read)
+		c.all = append(c.all, s)
 	}
+	return c, nil
+}
+
+func (c *senders) join(ctx context.Context, p *place) error {
+	s := c.all[c.next.Add(1)%uint32(len(c.all))]
+	s.connecting.Lock()
+	var err error
+	if s.id.Load() == 0 {
+		err = s.ask(ctx, func(b []byte, number uint32) []byte { return appendConnect(b, number) })
+	}
+	s.connecting.Unlock()
 	if err != nil {
-		s.close()
-		return nil, err
+		return err
 	}
-	return s, nil
+	err = s.ask(ctx, func(b []byte, number uint32) []byte { return s.appendAnnounce(b, p, number, eventStarted) })
+	if err == nil {
+		s.connecting.Lock()
+		s.places = append(s.places, p)
+		s.connecting.Unlock()
+		c.by.Store(p, s)
+	}
+	return err
+}
+
+// load sends all that is due with one call to the system, by one socket after another.
+func (c *senders) load(ctx context.Context, p plan) error {
+	var busy []*sender
+	for _, s := range c.all {
+		if len(s.places) > 0 {
+			busy = append(busy, s)
+		}
+	}
+	packets := make([]ipv4.Message, batch)
+	for i := range packets {
+		packets[i].Buffers = [][]byte{nil}
+	}
+	for i, turn := 0, 0; i < p.total; turn++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		now := c.since()
+		if now > p.until {
+			return nil
+		}
+		if due := p.due(i); due > now {
+			nap(max(due-now, p.every(1)))
+			continue
+		}
+		s := busy[turn%len(busy)]
+		if c.since()-s.renewed > idLife {
+			s.renew()
+		}
+		n := 0
+		for ; n < len(packets) && i < p.total && p.due(i) <= now; i++ {
+			if number, ok := s.begin(p.due(i)); ok {
+				b := s.appendAnnounce(packets[n].Buffers[0][:0], s.places[rand.IntN(len(s.places))], number, eventNone)
+				packets[n].Buffers[0] = b
+				c.lateness.add(now - p.due(i))
+				n++
+			}
+		}
+		c.sent.Add(int64(n))
+		for sent := 0; sent < n; {
+			k, err := s.many.WriteBatch(packets[sent:n], 0)
+			if err != nil {
+				c.fail("sending", err)
+			}
+			sent += max(k, 1)
+		}
+	}
+	return nil
+}
+
+func (c *senders) leave(_ context.Context, p *place) {
+	if s, ok := c.by.Load(p); ok {
+		s := s.(*sender)
+		_, _ = s.conn.Write(s.appendAnnounce(nil, p, rand.Uint32(), eventStopped))
+	}
+}
+
+func (c *senders) close() {
+	for _, s := range c.all {
+		_ = s.conn.Close()
+		s.reading.Wait()
+	}
+}
+
+// sender is one socket.
+type sender struct {
+	*run
+	conn    net.Conn
+	many    *ipv4.PacketConn
+	path    string
+	id      atomic.Uint64 // connection id; 0: none yet
+	renewed time.Duration // when one was asked for last, since the start
+	reading sync.WaitGroup
+
+	connecting sync.Mutex // also of places, until all have joined
+	places     []*place
+
+	mu    sync.Mutex
+	last  uint32                // transaction
+	under [asked]transaction    // by number
+	first map[uint32]chan error // those that are not measured
+}
+
+// transaction is an announce under way; 0: none.
+type transaction struct {
+	number uint32
+	due    time.Duration
 }
 
 // ask sends until an answer comes.
-func (s *sender) ask(ctx context.Context, send func()) error {
+func (s *sender) ask(ctx context.Context, request func(b []byte, number uint32) []byte) error {
+	answer := make(chan error, 1)
+	s.mu.Lock()
+	s.last++
+	number := s.last
+	s.first[number] = answer
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.first, number)
+		s.mu.Unlock()
+	}()
 	for range tries {
-		send()
+		if _, err := s.conn.Write(request(nil, number)); err != nil {
+			s.fail("sending", err)
+		}
 		t := time.NewTimer(tryTime)
 		select {
-		case err := <-s.first:
+		case err := <-answer:
 			t.Stop()
 			return err
 		case <-ctx.Done():
@@ -88,97 +212,76 @@ func (s *sender) ask(ctx context.Context, send func()) error {
 	return errors.New("no answer")
 }
 
-func (s *sender) connect() {
-	s.renewed = time.Now()
-	b := binary.BigEndian.AppendUint64(nil, udpMagic)
+// renew asks for another connection id, and goes on with this one until it comes.
+func (s *sender) renew() {
+	s.renewed = s.since()
+	_, _ = s.conn.Write(appendConnect(nil, rand.Uint32()))
+}
+
+// begin returns the number of a new transaction; false: too many are under way.
+func (s *sender) begin(due time.Duration) (uint32, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last++
+	t := &s.under[s.last%asked]
+	if t.number != 0 && due-t.due < dialTimeout {
+		return 0, false
+	}
+	*t = transaction{s.last, due}
+	return s.last, true
+}
+
+func appendConnect(b []byte, number uint32) []byte {
+	b = binary.BigEndian.AppendUint64(b, udpMagic)
 	b = binary.BigEndian.AppendUint32(b, udpConnect)
-	_, _ = s.conn.Write(binary.BigEndian.AppendUint32(b, s.begin(joining)))
+	return binary.BigEndian.AppendUint32(b, number)
 }
 
-// begin returns the number of a new transaction.
-func (s *sender) begin(due time.Duration) uint32 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.transaction++
-	s.waiting[s.transaction] = due
-	return s.transaction
-}
-
-func (s *sender) announce(due time.Duration) {
-	if !s.room() {
-		return // counted as not sent
-	}
-	if time.Since(s.renewed) > idLife {
-		s.connect()
-	}
-	s.sent.Add(1)
-	s.lateness.add(s.since() - due)
-	s.send(eventNone, due)
-}
-
-// room says whether another announce may be under way; those without an answer for long are given up.
-func (s *sender) room() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.waiting) >= queued {
-		for number, due := range s.waiting {
-			if s.since()-due > dialTimeout {
-				delete(s.waiting, number)
-			}
-		}
-	}
-	return len(s.waiting) < queued
-}
-
-func (s *sender) send(event uint32, due time.Duration) {
-	b := make([]byte, 0, 128)
+func (s *sender) appendAnnounce(b []byte, p *place, number, event uint32) []byte {
 	b = binary.BigEndian.AppendUint64(b, s.id.Load())
 	b = binary.BigEndian.AppendUint32(b, udpAnnounce)
-	b = binary.BigEndian.AppendUint32(b, s.begin(due))
-	b = append(append(b, s.hash...), s.place.id...)
-	b = binary.BigEndian.AppendUint64(b, 0)          // downloaded
-	b = binary.BigEndian.AppendUint64(b, 1_000_000)  // left
-	b = binary.BigEndian.AppendUint64(b, 0)          // uploaded
-	b = binary.BigEndian.AppendUint32(b, event)      //
-	b = binary.BigEndian.AppendUint64(b, 0)          // address, key
-	b = binary.BigEndian.AppendUint32(b, ^uint32(0)) // num_want: as the tracker likes
-	b = binary.BigEndian.AppendUint16(b, uint16(s.port))
+	b = binary.BigEndian.AppendUint32(b, number)
+	b = append(append(b, p.hash...), p.id...)
+	b = binary.BigEndian.AppendUint64(b, 0)         // downloaded
+	b = binary.BigEndian.AppendUint64(b, 1_000_000) // left
+	b = binary.BigEndian.AppendUint64(b, 0)         // uploaded
+	b = binary.BigEndian.AppendUint32(b, event)     //
+	b = binary.BigEndian.AppendUint64(b, 0)         // address, key
+	b = binary.BigEndian.AppendUint32(b, numWant)   //
+	b = binary.BigEndian.AppendUint16(b, uint16(p.port))
 	for path := s.path; path != ""; { // BEP 41
 		part := path[:min(255, len(path))]
 		b = append(append(b, 2, byte(len(part))), part...)
 		path = path[len(part):]
 	}
-	if _, err := s.conn.Write(b); err != nil {
-		s.fail("sending", err)
-	}
+	return b
 }
 
 func (s *sender) read() {
-	b := make([]byte, 2048)
+	packets := make([]ipv4.Message, batch)
+	for i := range packets {
+		packets[i].Buffers = [][]byte{make([]byte, 2048)}
+	}
 	for {
-		n, err := s.conn.Read(b)
+		n, err := s.many.ReadBatch(packets, 0)
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil: // such as a refusal by ICMP, which a lost packet may be followed by
 			s.fail("receiving", err)
-		case n >= 8:
-			s.take(b[:n])
+		}
+		for _, p := range packets[:max(n, 0)] {
+			if p.N >= 8 {
+				s.take(p.Buffers[0][:p.N])
+			}
 		}
 	}
 }
 
 func (s *sender) take(b []byte) {
-	number := binary.BigEndian.Uint32(b[4:])
-	s.mu.Lock()
-	due, ok := s.waiting[number]
-	delete(s.waiting, number)
-	s.mu.Unlock()
-	if !ok {
-		return
-	}
 	var err error
-	switch action := binary.BigEndian.Uint32(b); {
+	action, number := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
+	switch {
 	case action == udpConnect && len(b) >= 16:
 		s.id.Store(binary.BigEndian.Uint64(b[8:]))
 	case action == udpAnnounce && len(b) >= 20:
@@ -187,19 +290,21 @@ func (s *sender) take(b []byte) {
 	default:
 		err = errors.New("an answer that cannot be understood")
 	}
-	if due != joining {
+	s.mu.Lock()
+	t := &s.under[number%asked]
+	due, measured := t.due, t.number == number
+	if measured {
+		t.number = 0
+	}
+	first := s.first[number]
+	s.mu.Unlock()
+	switch {
+	case measured:
 		s.record(due, err)
-		return
+	case first != nil:
+		select {
+		case first <- err:
+		default:
+		}
 	}
-	select {
-	case s.first <- err:
-	default:
-	}
-}
-
-func (s *sender) stop(context.Context) { s.send(eventStopped, joining) }
-
-func (s *sender) close() {
-	_ = s.conn.Close()
-	s.reading.Wait()
 }

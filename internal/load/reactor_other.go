@@ -1,0 +1,5 @@
+//go:build !linux
+
+package load
+
+func newDriver(r *run, _ bool, dial dial) (driver, error) { return newPump(r, dial), nil }
