@@ -277,7 +277,7 @@ func (t *Torrent) prepare() error {
 	return nil
 }
 
-// comingBytes reads the torrent's bytes as they come, for nobody in particular.
+// comingBytes reads the torrent's bytes as they come, for nobody in particular: nothing is fetched ahead of what is read.
 func (t *Torrent) comingBytes() io.ReaderAt {
 	ctx, stop := context.WithCancelCause(t.ctx)
 	return &reader{file: File{t: t}, ctx: ctx, stop: stop}

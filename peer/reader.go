@@ -46,7 +46,7 @@ func (t *Torrent) Files() []File {
 // Close may be called by any and lets a Read return. Errors: the context's, ErrClosed, and those of the file.
 func (f File) NewReader(ctx context.Context) io.ReadSeekCloser {
 	ctx, stop := context.WithCancelCause(ctx)
-	return &reader{file: f, ctx: ctx, stop: stop}
+	return &reader{file: f, ctx: ctx, stop: stop, ahead: minAhead}
 }
 
 type reader struct {
@@ -58,6 +58,7 @@ type reader struct {
 	pos    int64
 	last   int64 // where the last read ended
 	run    int64 // how much has been read in one go
+	ahead  int64 // bytes that are fetched ahead at least
 	window window
 	opened *seal.Opened
 }
@@ -123,7 +124,7 @@ func (r *reader) ReadAt(b []byte, off int64) (int, error) {
 		if all {
 			return s.ReadAt(b, off)
 		}
-		_, ahead := s.meta.covering(off, min(off+int64(len(b))+min(max(minAhead, r.run), maxAhead), s.meta.length))
+		_, ahead := s.meta.covering(off, min(off+int64(len(b))+min(max(r.ahead, r.run), maxAhead), s.meta.length))
 		t.wants.set(&r.window, &window{first, end, ahead})
 		select {
 		case <-came:

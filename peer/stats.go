@@ -72,6 +72,24 @@ func (t *Torrent) Stats() Stats {
 	return s
 }
 
+// Links are a peer's WebRTC connections, those of all its torrents together.
+type Links struct {
+	// Open is how many there are now: one per peer, whatever the number of torrents that are shared with it. Channels
+	// are what they carry: one per torrent and peer.
+	Open, Channels int
+	// Made counts the connections since the start, unanswered offers included.
+	Made int
+}
+
+// Links may be called as often as one likes.
+func (p *Peer) Links() Links {
+	if p.finders.host == nil {
+		return Links{}
+	}
+	s := p.finders.host.Stats()
+	return Links{s.Links, s.Channels, s.Made}
+}
+
 // meter measures how fast data goes, by the monotonic clock.
 type meter struct {
 	mu       sync.Mutex
