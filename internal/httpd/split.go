@@ -169,6 +169,12 @@ func (b *begun) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
+// TCPConn returns the connection beneath, if that is plain: once the first byte is read, nothing is in between.
+func (b *begun) TCPConn() (*net.TCPConn, bool) {
+	tcp, ok := b.Conn.(*net.TCPConn)
+	return tcp, ok && b.read
+}
+
 // begunTLS tells net/http that requests came by TLS.
 type begunTLS struct {
 	*begun

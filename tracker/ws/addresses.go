@@ -5,11 +5,31 @@ import (
 	"sync"
 )
 
-// addresses counts sockets by where they come from: an IPv4 address or an IPv6 /64, which is what one household or
-// one rented machine has. Loopback is this very machine, or a proxy on it that does not say for whom it asks.
+const (
+	// What one address may send: so many messages per second, and so many at once. Beyond that its sockets are read
+	// slowly; nothing is lost. It is enough for a thousand people behind one address who all come back at once.
+	messageRate  = 2_000
+	messageBurst = 20_000
+	// maxPeers is the most peers that the sockets of one address stand for.
+	maxPeers = 1 << 16
+)
+
+// addresses counts by where sockets come from: an IPv4 address or an IPv6 /64, which is what one household or one
+// rented machine has. Loopback is this very machine, or a proxy on it that does not say for whom it asks.
 type addresses struct {
+	mu  sync.Mutex
+	all map[netip.Prefix]*source
+}
+
+// source is one address that has sockets. Nil is loopback: unlimited.
+type source struct {
+	prefix  netip.Prefix
+	sockets int // guarded by addresses.mu
+
 	mu    sync.Mutex
-	count map[netip.Prefix]int
+	peers int
+	spent int64 // messages, minus what time has given back
+	paid  uint32
 }
 
 func network(a netip.Addr) netip.Prefix {
@@ -22,31 +42,73 @@ func network(a netip.Addr) netip.Prefix {
 }
 
 // enter says whether one more socket is within the limit; if so, leave must be called when it has ended.
-func (s *addresses) enter(a netip.Addr, limit int) bool {
+func (s *addresses) enter(a netip.Addr, limit int) (*source, bool) {
 	if a.IsLoopback() {
-		return true
+		return nil, true
 	}
 	p := network(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.count[p] >= limit {
+	from := s.all[p]
+	switch {
+	case from == nil:
+		if s.all == nil {
+			s.all = make(map[netip.Prefix]*source)
+		}
+		from = &source{prefix: p}
+		s.all[p] = from
+	case from.sockets >= limit:
+		return nil, false
+	}
+	from.sockets++
+	return from, true
+}
+
+func (s *addresses) leave(from *source) {
+	if from == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if from.sockets--; from.sockets == 0 {
+		delete(s.all, from.prefix)
+	}
+}
+
+// admit counts one message, unless there have been too many.
+func (from *source) admit(now uint32) bool {
+	if from == nil {
+		return true
+	}
+	from.mu.Lock()
+	defer from.mu.Unlock()
+	if now > from.paid {
+		from.spent = max(0, from.spent-messageRate*int64(now-from.paid))
+		from.paid = now
+	}
+	if from.spent >= messageBurst {
 		return false
 	}
-	if s.count == nil {
-		s.count = make(map[netip.Prefix]int)
-	}
-	s.count[p]++
+	from.spent++
 	return true
 }
 
-func (s *addresses) leave(a netip.Addr) {
-	if a.IsLoopback() {
+// full says whether its sockets stand for as many peers as they may.
+func (from *source) full() bool {
+	if from == nil {
+		return false
+	}
+	from.mu.Lock()
+	defer from.mu.Unlock()
+	return from.peers >= maxPeers
+}
+
+// count notes that a socket stands for so many more peers, or fewer.
+func (from *source) count(change int) {
+	if from == nil || change == 0 {
 		return
 	}
-	p := network(a)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.count[p]--; s.count[p] <= 0 {
-		delete(s.count, p)
-	}
+	from.mu.Lock()
+	defer from.mu.Unlock()
+	from.peers += change
 }

@@ -114,6 +114,29 @@ func TestHostile(t *testing.T) {
 				w.Errorf("%d offers after ten more seconds", n)
 			}
 		}},
+		{"more messages of one address than it may send", func(w *world) {
+			const sockets = 10
+			for range sockets {
+				a := w.from("198.51.100.7")
+				a.Discard()
+				go func() {
+					for range 5_000 {
+						a.Send(`{"action":"scrape","info_hash":"` + hash + `"}`)
+					}
+				}()
+			}
+			synctest.Wait()
+			// Each socket goes on with one message before it waits again.
+			before := w.tracker.Stats().Messages
+			if before < 20_000 || before > 20_000+2*sockets {
+				w.Errorf("%d messages were handled at once", before)
+			}
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			if n := w.tracker.Stats().Messages - before; n < 9_000 || n > 5*(2_000+2*sockets) {
+				w.Errorf("%d messages were handled within five seconds more", n)
+			}
+		}},
 		{"more peer_ids than 64 on one socket", func(w *world) {
 			a := w.connect()
 			for i := range 64 {
@@ -137,6 +160,29 @@ func TestHostile(t *testing.T) {
 			w.wantCounts(a, swarm(3), 0, 1)
 			w.counts(a, strings.Replace(swarm(3), `"peer_id"`, `"event":"stopped","peer_id"`, 1))
 			w.wantCounts(a, swarm(16384), 0, 1)
+		}},
+		{"more swarms than 65536 of one address", func(w *world) {
+			swarm := func(i int) string {
+				return strings.Replace(announce('a'), hash, fmt.Sprintf("%020d", i), 1)
+			}
+			const each = 16384
+			var last *testnet.Socket
+			for i := range 5 {
+				a := w.from("198.51.100.7")
+				for n := range each {
+					a.Send(swarm(i*each + n)) // waits for its turn
+				}
+				failed := len(of("failure reason", w.got(a)))
+				if i < 4 && failed > 0 || i == 4 && failed != each {
+					w.Fatalf("socket %d: %d of its swarms were refused", i, failed)
+				}
+				last = a
+			}
+			if n := w.store.Stats().WebRTC; n != 4*each+1 {
+				w.Errorf("%d peers are kept", n)
+			}
+			w.wantCounts(w.from("198.51.100.8"), swarm(5*each), 0, 1)
+			w.wantFailure(last, swarm(5*each), "announce", fmt.Sprintf("%020d", 5*each), "too many")
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

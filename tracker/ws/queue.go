@@ -1,25 +1,6 @@
 package ws
 
-import (
-	encoding "encoding/binary"
-	"net"
-	"sync"
-	"time"
-)
-
-// Frames of RFC 6455, section 5.2, as a server sends them: final, unmasked.
-//
-//	+--------+--------+----------------------+---------
-//	| 1000 o | 0 len7 | 0, 2 or 8 more bytes | payload
-//	+--------+--------+----------------------+---------
-//	    o: opcode       len7 126: 16 bits, 127: 64 bits of length
-const (
-	opText = 0x81
-	opPing = 0x89
-	opPong = 0x8a
-	// controlHeader is what a client's control frame has before its payload: two bytes, and the mask.
-	controlHeader = 6
-)
+import "sync"
 
 // class says what happens to a message when its receiver is slow.
 type class uint8
@@ -29,7 +10,7 @@ const (
 	droppable class = iota
 	// relayed: an answer. At most as many as the receiver made offers; beyond maxQueue the socket is closed.
 	relayed
-	// reply: to what the receiver itself sent. Never dropped; instead its next message waits (socket.pause).
+	// reply: to what the receiver itself sent. Never dropped; instead its next message waits (held: full).
 	reply
 )
 
@@ -40,23 +21,40 @@ const (
 	maxQueue = 1 << 20
 )
 
-// queue is what is to be written to a socket. A goroutine empties it, many frames to one write, and ends when it is
-// empty; an idle socket has neither buffer nor goroutine.
-type queue struct {
-	mu      sync.Mutex
-	pending []byte
-	writing int           // bytes in the write that is under way
-	since   uint32        // when it began; 0: no goroutine is at work
-	room    chan struct{} // closed when there is room again; nil unless somebody waits
-	last    closing       // to be sent when the queue is empty
-	ended   bool
+// state is how far the end of a socket has come.
+type state uint8
 
-	wire sync.Mutex // held while bytes are written; taken before mu
+const (
+	open state = iota
+	// ending: a close frame is the last in the queue. When that is written, the connection is closed.
+	ending
+	// ended: nothing is sent any more.
+	ended
+)
+
+// carrier brings bytes from a queue to the network. Its methods are called with the queue locked.
+type carrier interface {
+	// flush writes what is queued, or sees to it that it is written soon. It does not block.
+	flush(*socket)
+	// cut ends the connection. The goroutine that reads notices, and forgets the socket.
+	cut(*socket)
 }
 
-type closing struct {
-	code   uint16
-	reason string
+// queue is what is to be written to a socket. It holds no memory while there is nothing.
+type queue struct {
+	mu      sync.Mutex
+	by      carrier
+	pending []byte // frames
+	sent    int    // of pending
+	writing int    // bytes that a writer has taken from pending and not yet written
+	since   uint32 // when what is queued began to wait for the client; 0: it does not
+	state   state
+
+	polled // what an event loop knows of it
+
+	// Made by a stream's reader, which waits until no more than limit bytes are queued.
+	shorter chan struct{}
+	limit   int
 }
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
@@ -68,7 +66,28 @@ func release(b []byte) {
 	}
 }
 
-// send queues one frame made of the parts.
+func (q *queue) size() int { return len(q.pending) - q.sent + q.writing }
+
+// full says whether the client takes so little that it is not to be read.
+func (q *queue) full() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.size() > fullQueue && q.state != ended
+}
+
+// put appends a frame.
+func (q *queue) put(opcode byte, n int, parts ...[]byte) {
+	if q.pending == nil {
+		q.pending = (*buffers.Get().(*[]byte))[:0]
+	}
+	q.pending = appendFrame(q.pending, opcode, n, parts...)
+}
+
+// drop forgets what is left, for good.
+func (q *queue) drop() { q.state, q.pending, q.sent, q.since = ended, nil, 0, 0 }
+
+// send queues one frame made of the parts, which are free again after the return. It does not block. Any goroutine may
+// call it; frames of one goroutine keep their order.
 func (k *socket) send(c class, opcode byte, parts ...[]byte) {
 	n := 0
 	for _, p := range parts {
@@ -77,156 +96,46 @@ func (k *socket) send(c class, opcode byte, parts ...[]byte) {
 	q := &k.out
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.ended || q.last.code != 0 {
+	if q.state != open {
 		return
 	}
-	switch size := len(q.pending) + q.writing + n; {
+	switch size := q.size() + n; {
 	case c == droppable && size > fullQueue:
 		k.server.counters.dropped.Add(1)
 		return
 	case c == relayed && size > maxQueue:
 		k.server.counters.slow.Add(1)
 		q.drop()
-		_ = k.net.Close()
+		q.by.cut(k)
 		return
 	}
-	if q.pending == nil {
-		q.pending = (*buffers.Get().(*[]byte))[:0]
-	}
-	b := append(q.pending, opcode)
-	switch {
-	case n <= 125:
-		b = append(b, byte(n))
-	case n <= 0xffff:
-		b = encoding.BigEndian.AppendUint16(append(b, 126), uint16(n))
-	default:
-		b = encoding.BigEndian.AppendUint64(append(b, 127), uint64(n))
-	}
-	for _, p := range parts {
-		b = append(b, p...)
-	}
-	q.pending = b
-	k.flush()
+	q.put(opcode, n, parts...)
+	q.by.flush(k)
 }
 
-// flush starts a writer where none is at work. The queue is locked.
-func (k *socket) flush() {
-	if k.out.since == 0 {
-		k.out.since = k.server.now()
-		go k.write()
-	}
-}
-
-// write empties the queue.
-func (k *socket) write() {
-	q := &k.out
-	for {
-		q.mu.Lock()
-		b := q.pending
-		q.pending, q.writing = nil, len(b)
-		if q.room != nil && len(b) <= fullQueue {
-			close(q.room)
-			q.room = nil
-		}
-		if len(b) == 0 || q.ended {
-			q.since = 0
-			last := q.last
-			q.mu.Unlock()
-			if last.code != 0 {
-				_ = k.conn.WriteClose(last.code, []byte(last.reason))
-			}
-			return
-		}
-		q.since = k.server.now()
-		q.mu.Unlock()
-		if err := k.put(b); err != nil {
-			_ = k.net.Close()
-			q.end()
-		}
-		release(b)
-	}
-}
-
-// put writes frames, unless a close frame has gone before them: nothing may follow that.
-func (k *socket) put(b []byte) error {
-	q := &k.out
-	q.wire.Lock()
-	defer q.wire.Unlock()
-	q.mu.Lock()
-	ended := q.ended
-	q.mu.Unlock()
-	if ended {
-		return nil
-	}
-	_, err := k.net.Write(b)
-	return err
-}
-
-// gwsConn is the connection as gws has it. What gws writes of itself is the handshake's answer, and a close frame, its
-// own or the echo of the client's.
-type gwsConn socket
-
-const closeFrame = 0x88
-
-func (c *gwsConn) Write(b []byte) (int, error) {
-	q := &c.out
-	q.wire.Lock()
-	defer q.wire.Unlock()
-	if len(b) > 0 && b[0] == closeFrame {
-		q.end()
-	}
-	return c.net.Write(b)
-}
-
-func (c *gwsConn) Read(b []byte) (int, error)         { return c.net.Read(b) }
-func (c *gwsConn) Close() error                       { return c.net.Close() }
-func (c *gwsConn) LocalAddr() net.Addr                { return c.net.LocalAddr() }
-func (c *gwsConn) RemoteAddr() net.Addr               { return c.net.RemoteAddr() }
-func (c *gwsConn) SetDeadline(t time.Time) error      { return c.net.SetDeadline(t) }
-func (c *gwsConn) SetReadDeadline(t time.Time) error  { return c.net.SetReadDeadline(t) }
-func (c *gwsConn) SetWriteDeadline(t time.Time) error { return c.net.SetWriteDeadline(t) }
-
-// end drops what is left, for good.
-func (q *queue) end() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.drop()
-}
-
-// drop is end for those who hold the lock.
-func (q *queue) drop() {
-	q.ended, q.pending = true, nil
-	if q.room != nil {
-		close(q.room)
-		q.room = nil
-	}
-}
-
-// close sends what is queued, then a close frame, and ends the socket.
+// close sends what is queued, then a close frame, and ends the socket; without a code (0), the frame is empty. Any
+// goroutine may call it.
 func (k *socket) close(code uint16, reason string) {
 	q := &k.out
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.last.code != 0 {
+	if q.state != open {
 		return
 	}
-	q.last = closing{code, reason}
+	q.state = ending
 	k.closing.Store(k.server.now())
-	k.flush()
+	if code == 0 {
+		q.put(opClose, 0)
+	} else {
+		q.put(opClose, 2+len(reason), []byte{byte(code >> 8), byte(code)}, []byte(reason))
+	}
+	q.by.flush(k)
 }
 
-// pause holds up the goroutine that reads the socket while what it asked for is not taken.
-func (k *socket) pause() {
-	q := &k.out
-	q.mu.Lock()
-	if q.ended || len(q.pending)+q.writing <= fullQueue {
-		q.mu.Unlock()
-		return
-	}
-	if q.room == nil {
-		q.room = make(chan struct{})
-	}
-	room := q.room
-	q.mu.Unlock()
-	<-room
+// cut ends the connection at once. Any goroutine may call it.
+func (k *socket) cut() {
+	k.out.mu.Lock()
+	defer k.out.mu.Unlock()
+	k.out.drop()
+	k.out.by.cut(k)
 }

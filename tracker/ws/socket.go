@@ -1,12 +1,10 @@
 package ws
 
 import (
-	"net"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
-
-	"github.com/lxzan/gws"
 
 	"github.com/starling-p2p/starling/tracker"
 )
@@ -27,43 +25,33 @@ type membership struct {
 	id   uint8 // which of the socket's peer_ids
 }
 
-// socket is one client's connection. Fields without a lock or atomic are its reading goroutine's alone.
+// socket is one client's connection. Fields without a lock or atomic are the reading goroutine's alone.
 type socket struct {
 	server  *Server
-	conn    *gws.Conn
-	net     net.Conn
 	address netip.Addr
+	source  *source
 	handle  Handle
 
-	heard      atomic.Uint32 // when anything whole came last
-	spoke      atomic.Uint32 // when a message came last
-	pinged     atomic.Uint32 // when a ping was sent that is not answered yet, or 0
-	closing    atomic.Uint32 // when close was called, or 0
-	suspected  atomic.Bool   // somebody else says that this peer is elsewhere now
-	unfinished atomic.Int32  // bytes of a message that has not ended
+	heard     atomic.Uint32 // when anything whole came last
+	began     atomic.Uint32 // when a message began that has not ended, or 0
+	pinged    atomic.Uint32 // when a ping was sent that is not answered yet, or 0
+	closing   atomic.Uint32 // when our close frame was queued, or 0
+	suspected atomic.Bool   // somebody else says that this peer is elsewhere now
 
 	members map[membership]struct{}
+	counted int // of members, in source
 	ids     []tracker.PeerID
 	bad     uint8 // bad messages in a row
 	spent   int32 // offers, minus what time has given back
 	paid    uint32
 
+	in  input
 	out queue
 }
 
-// Read is how gws reads, so that bytes can be counted.
-func (k *socket) Read(p []byte) (int, error) {
-	n, err := k.net.Read(p)
-	k.unfinished.Add(int32(n))
-	return n, err
-}
-
-// finished takes a control frame out of the count: it may lie between the parts of a message, and ends none.
-func (k *socket) finished(n int) { k.unfinished.Add(-int32(n)) }
-
-func (k *socket) touch() {
-	k.heard.Store(k.server.now())
-	k.pinged.Store(0)
+// panicked notes what should not be.
+func (k *socket) panicked(p any) {
+	k.server.options.Log.Warn("a socket was ended by a panic", "address", k.address, "panic", p, "stack", string(debug.Stack()))
 }
 
 // member finds or makes room for a peer on this socket; false when it has too many.
@@ -77,7 +65,7 @@ func (k *socket) member(hash tracker.InfoHash, id tracker.PeerID) (m membership,
 		i = len(k.ids) - 1
 	}
 	m = membership{hash, uint8(i)}
-	if _, known := k.members[m]; !known && len(k.members) >= maxMembers {
+	if _, known := k.members[m]; !known && (len(k.members) >= maxMembers || k.source.full()) {
 		return m, false
 	}
 	return m, true

@@ -13,9 +13,8 @@ const (
 	writeWithin = 20
 	// closeWithin is how long a socket may take to be closed.
 	closeWithin = 5
-	// messageWithin is how long a message longer than unfinishedBytes may take to arrive.
-	messageWithin   = 60
-	unfinishedBytes = 4 << 10
+	// messageWithin is how long a message may take to arrive.
+	messageWithin = 60
 )
 
 func (s *Server) sweeps() {
@@ -33,7 +32,7 @@ func (s *Server) sweeps() {
 	}
 }
 
-// sweep looks after one socket. Cutting it off unblocks whoever reads from it or writes to it.
+// sweep looks after one socket.
 func (k *socket) sweep(now uint32) {
 	over := func(since, limit uint32) bool { return since != 0 && now > since+limit }
 	k.out.mu.Lock()
@@ -41,11 +40,11 @@ func (k *socket) sweep(now uint32) {
 	k.out.mu.Unlock()
 	switch {
 	case over(k.closing.Load(), closeWithin), over(k.pinged.Load(), pongWithin):
-		_ = k.net.Close()
+		k.cut()
 	case over(writing, writeWithin):
 		k.server.counters.slow.Add(1)
-		_ = k.net.Close()
-	case k.unfinished.Load() > unfinishedBytes && over(k.spoke.Load(), messageWithin):
+		k.cut()
+	case over(k.began.Load(), messageWithin):
 		k.close(policy, "that message takes too long")
 	case k.pinged.Load() == 0 && (k.suspected.Swap(false) || over(k.heard.Load(), quietFor)):
 		k.pinged.Store(now)

@@ -7,42 +7,39 @@
 //	                                    │ reply: prefix + A's info_hash + numbers ─► queue of A
 //	                                    └ offer: prefix + slices of A's message   ─► queue of B, of C, …
 //
-// One goroutine per socket reads. What is to be sent lies in the socket's queue (queue.go), which a second goroutine
-// empties and which is bounded. Nothing has a timer of its own: one sweep (sweep.go) looks after all sockets, pings
-// the silent and closes the dead, the stuck and those that never finish a message.
+// On Linux a plain connection is an event loop's (loop_linux.go): as many loops as processors each wait for thousands of
+// sockets at once, and what is idle has no goroutine and no buffer. TLS, and other systems, have a goroutine that reads
+// each socket (stream.go). Either way the same code takes frames apart (frame.go) and handles messages one after the
+// other (read.go), and what is to be sent lies in the receiver's queue (queue.go), which is bounded:
+//
+//	loop: epoll ─► read ─┐                                              ┌─► at the end of the turn, one write
+//	                     ├─► frames ─► messages ─► queues of receivers ─┤
+//	stream: read ────────┘                                              └─► a goroutine writes until it is empty
+//
+// A message is handled by the goroutine that read it, so nothing on the way may wait. A socket whose client does not
+// take its replies is not read until it does; nor is, for up to a second, one whose address sends too much
+// (addresses.go). Nothing has a timer of its own: one sweep (sweep.go) looks after all sockets, pings the silent and
+// closes the dead, the stuck and those that never finish a message.
 package ws
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"hash/maphash"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/lxzan/gws"
-
 	"github.com/starling-p2p/starling/tracker"
 )
 
-const (
-	// maxMessage is the longest message, in bytes.
-	maxMessage = 128 << 10
-	// readBuffer is small, for most sockets are silent most of the time; longer reads go past it.
-	readBuffer = 256
-)
-
-// Close codes of RFC 6455, section 7.4.1.
-const (
-	goingAway = 1001
-	policy    = 1008
-)
+// maxMessage is the longest message, in bytes.
+const maxMessage = 128 << 10
 
 // Options say how the front end works; zero values are replaced by those in brackets.
 type Options struct {
@@ -64,7 +61,6 @@ type Options struct {
 type Server struct {
 	options   Options
 	store     *tracker.Store[Handle]
-	upgrader  *gws.Upgrader
 	start     time.Time
 	table     table
 	addresses addresses
@@ -74,6 +70,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	closed  bool
+	loops   loops
 	sockets sync.WaitGroup
 	stop    chan struct{}
 	swept   chan struct{}
@@ -99,13 +96,6 @@ func New(store *tracker.Store[Handle], o Options) *Server {
 	}
 	seed := maphash.MakeSeed()
 	s.messages.New = func() any { return &message{scanner: scanner{seed: seed}} }
-	s.upgrader = gws.NewUpgrader(events{}, &gws.ServerOption{
-		ReadMaxPayloadSize: maxMessage,
-		ReadBufferSize:     readBuffer,
-		ParallelGolimit:    1,
-		Logger:             quiet{},
-		NewSession:         func() gws.SessionStorage { return new(session) },
-	})
 	go s.sweeps()
 	return s
 }
@@ -122,74 +112,79 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This is a WebTorrent tracker. Connect to it by WebSocket.", http.StatusUpgradeRequired)
 		return
 	}
+	if why := wrong(r); why != "" {
+		http.Error(w, why, http.StatusBadRequest)
+		return
+	}
 	address := s.options.Address(r)
-	if !s.addresses.enter(address, s.options.MaxSocketsPerAddress) {
+	from, ok := s.addresses.enter(address, s.options.MaxSocketsPerAddress)
+	if !ok {
 		s.counters.refused.Add(1)
 		http.Error(w, "Too many connections from your address. Close some, or try again later.", http.StatusTooManyRequests)
 		return
 	}
-	k, err := s.upgrade(w, r, address)
-	if err != nil {
-		s.addresses.leave(address)
+	if err := s.upgrade(w, r, &socket{server: s, address: address, source: from}); err != nil {
+		s.addresses.leave(from)
 		s.options.Log.Debug("no WebSocket came of a request", "address", address, "error", err)
-		return
 	}
-	// A goroutine of its own: the one that did the handshake has a large stack and holds on to the request.
-	go s.serve(k)
 }
 
 var errClosed = errors.New("the tracker is shutting down")
 
 // upgrade does the handshake and admits the socket. When it fails, an answer has been given.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, address netip.Addr) (*socket, error) {
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, k *socket) error {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		http.Error(w, "This connection cannot become a WebSocket.", http.StatusBadRequest)
-		return nil, err
+		return err
 	}
 	if buffered.Reader.Buffered() > 0 {
-		conn.Close()
-		return nil, errors.New("frames came before the handshake was done")
+		err = errors.New("frames came before the handshake was done")
+	} else {
+		err = accept(conn, r.Header.Get("Sec-WebSocket-Key"))
 	}
-	k := &socket{server: s, net: conn, address: address}
-	k.touch()
-	k.spoke.Store(k.heard.Load())
-	if k.conn, err = s.upgrader.UpgradeFromConn((*gwsConn)(k), bufio.NewReaderSize(k, readBuffer), r); err != nil {
-		return nil, err
+	if err != nil {
+		_ = conn.Close()
+		return err
 	}
-	k.conn.Session().(*session).socket = k
+	k.heard.Store(s.now())
+	if !s.admit(k, conn) {
+		_ = conn.SetDeadline(time.Now().Add(handshakeTimeout))
+		_, _ = conn.Write(appendFrame(nil, opClose, 2, []byte{goingAway >> 8, goingAway & 0xff}))
+		_ = conn.Close()
+		return errClosed
+	}
+	return nil
+}
 
+// admit has a socket carried; false when the tracker closes, or has too many.
+func (s *Server) admit(k *socket, conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	k.out.mu.Lock()
+	defer k.out.mu.Unlock()
 	if s.closed || !s.table.add(k) {
-		_ = k.conn.WriteClose(goingAway, nil)
-		return nil, errClosed
+		return false
 	}
 	s.sockets.Add(1)
-	return k, nil
+	if !s.loops.adopt(k, conn) {
+		c := stream{conn}
+		k.out.by = c
+		// A goroutine of its own: the one that did the handshake has a large stack and holds on to the request.
+		go c.serve(k)
+	}
+	return true
 }
 
-// serve reads until the socket ends, then forgets all that it stood for.
-func (s *Server) serve(k *socket) {
-	defer s.sockets.Done()
-	defer s.gone(k)
-	// gws panics on a frame whose length has its highest bit set; whatever one socket sends ends that socket only.
-	defer func() {
-		if p := recover(); p != nil {
-			s.options.Log.Warn("a socket was ended by a panic", "address", k.address, "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
-	k.conn.ReadLoop()
-}
-
+// gone forgets all that a socket stood for. The goroutine that reads calls it last.
 func (s *Server) gone(k *socket) {
-	_ = k.net.Close()
-	k.out.end()
+	defer s.sockets.Done()
 	for m := range k.members {
 		s.remove(m.hash, k.ids[m.id], k.handle)
 	}
 	s.table.remove(k.handle)
-	s.addresses.leave(k.address)
+	k.source.count(-k.counted)
+	s.addresses.leave(k.source)
 }
 
 // Close closes all sockets with code 1001 and returns when they are gone. Those still there when the context ends are
@@ -210,60 +205,24 @@ func (s *Server) Close(ctx context.Context) error {
 		s.sockets.Wait()
 		close(done)
 	}()
+	var err error
 	select {
 	case <-done:
-		return nil
 	case <-ctx.Done():
-		s.table.each(func(k *socket) { _ = k.net.Close() })
+		err = context.Cause(ctx)
+		s.table.each((*socket).cut)
 		<-done
-		return context.Cause(ctx)
 	}
+	s.loops.close()
+	return err
 }
 
 // now is in seconds since the server was made, plus one: 0 is free to mean never.
 func (s *Server) now() uint32 { return uint32(time.Since(s.start)/time.Second) + 1 }
 
-// session is where gws keeps a socket of ours.
-type session struct{ socket *socket }
-
-func (s *session) Len() int                       { return 1 }
-func (s *session) Load(string) (any, bool)        { return s.socket, true }
-func (s *session) Delete(string)                  {}
-func (s *session) Store(string, any)              {}
-func (s *session) Range(f func(string, any) bool) { f("", s.socket) }
-
-var _ gws.SessionStorage = (*session)(nil)
-
-// quiet keeps what strangers send out of the log.
-type quiet struct{}
-
-func (quiet) Error(...any) {}
-
-// events is what gws calls, always from the socket's own goroutine.
-type events struct{ gws.BuiltinEventHandler }
-
-func (events) OnPing(c *gws.Conn, payload []byte) {
-	k := c.Session().(*session).socket
-	k.touch()
-	k.finished(controlHeader + len(payload))
-	k.send(reply, opPong, payload)
-	k.pause()
-}
-
-func (events) OnPong(c *gws.Conn, payload []byte) {
-	k := c.Session().(*session).socket
-	k.touch()
-	k.finished(controlHeader + len(payload))
-}
-
-func (events) OnMessage(c *gws.Conn, m *gws.Message) {
-	defer m.Close()
-	k := c.Session().(*session).socket
-	k.touch()
-	k.spoke.Store(k.heard.Load())
-	k.unfinished.Store(0)
-	k.server.receive(k, m.Bytes())
-	k.pause()
+// untilNextSecond is when now changes.
+func (s *Server) untilNextSecond() time.Duration {
+	return time.Second - time.Since(s.start)%time.Second
 }
 
 // counters are what has happened since the start.
