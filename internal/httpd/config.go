@@ -34,6 +34,7 @@ type Front struct {
 	CertDir string `placeholder:"DIR" help:"Where the certificates of --domain are kept. Default: the user's data directory."`
 
 	TrustedProxy  []string `sep:" " placeholder:"CIDR" help:"Believe X-Forwarded-For from these addresses. May be given several times."`
+	ProxyProtocol bool     `help:"Connections from these addresses begin with a PROXY protocol header, version 1 or 2."`
 	MetricsPublic bool     `help:"Show /metrics to everybody, not to this machine alone."`
 }
 
@@ -117,6 +118,8 @@ func (f *Front) check() (proxies []netip.Prefix, err error) {
 		proxies = append(proxies, p.Masked())
 	}
 	switch {
+	case f.ProxyProtocol && len(proxies) == 0:
+		return nil, fmt.Errorf("--proxy-protocol needs --trusted-proxy: whose headers to believe")
 	case (f.TLSCert == "") != (f.TLSKey == ""):
 		return nil, fmt.Errorf("--tls-cert and --tls-key go together: give both")
 	case f.Domain != "" && f.TLSCert != "":

@@ -10,8 +10,8 @@
 //	/healthz  /metrics              for those who run it
 //
 // A request passes the headers (headers.go), then goes by its path (routes.go). Everything that was built lies in
-// memory with its compressed variants and ETags (static.go). TLS is in tls.go, who asks behind a proxy in address.go; TURN
-// shares the port (split.go, ice.go).
+// memory with its compressed variants and ETags (static.go). TLS is in tls.go, who asks behind a proxy in address.go and
+// proxyprotocol.go; TURN shares the port (split.go, ice.go).
 package httpd
 
 import (
@@ -164,18 +164,19 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer cancel()
 	failed := make(chan error, 2+len(s.trackers.conns))
 	s.trackers.run(ctx, failed)
+	listener := s.accept(s.listener)
 	go func() {
 		switch {
 		case s.relay != nil:
-			failed <- s.http.Serve(split(s.listener, s.tls, s.relay))
+			failed <- s.http.Serve(split(listener, s.tls, s.relay))
 		case s.tls != nil:
-			failed <- s.http.ServeTLS(s.listener, "", "")
+			failed <- s.http.ServeTLS(listener, "", "")
 		default:
-			failed <- s.http.Serve(s.listener)
+			failed <- s.http.Serve(listener)
 		}
 	}()
 	if s.acme != nil {
-		go func() { failed <- s.acme.serve(ctx, s.config.Domain) }()
+		go func() { failed <- s.acme.serve(ctx, s.config.Domain, s.accept) }()
 	}
 	var err error
 	select {

@@ -57,15 +57,16 @@ func (s *Site) Serve(ctx context.Context, h http.Handler) error {
 	server.ReadTimeout, server.WriteTimeout, server.MaxHeaderBytes = 0, 0, maxSiteHeader
 	server.TLSConfig = of.tls
 	failed := make(chan error, 2)
+	listener := of.accept(of.listener)
 	go func() {
 		if of.tls != nil {
-			failed <- server.ServeTLS(of.listener, "", "")
+			failed <- server.ServeTLS(listener, "", "")
 		} else {
-			failed <- server.Serve(of.listener)
+			failed <- server.Serve(listener)
 		}
 	}()
 	if of.acme != nil {
-		go func() { failed <- of.acme.serve(ctx, of.config.Domain) }()
+		go func() { failed <- of.acme.serve(ctx, of.config.Domain, of.accept) }()
 	}
 	var err error
 	select {

@@ -121,7 +121,7 @@ func newACME(c *Config, log *slog.Logger, server func(http.Handler) *http.Server
 }
 
 // serve returns nil only when it was closed.
-func (a *acme) serve(ctx context.Context, domain string) error {
+func (a *acme) serve(ctx context.Context, domain string, accept func(net.Listener) net.Listener) error {
 	if err := a.magic.ManageAsync(ctx, []string{domain}); err != nil {
 		return fmt.Errorf("getting a certificate for --domain %s: %w", domain, err)
 	}
@@ -132,7 +132,7 @@ func (a *acme) serve(ctx context.Context, domain string) error {
 		<-ctx.Done()
 		return nil
 	}
-	if err := a.plain.Serve(port80); !errors.Is(err, http.ErrServerClosed) {
+	if err := a.plain.Serve(accept(port80)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving on port 80: %w", err)
 	}
 	return nil
