@@ -22,6 +22,7 @@ type benchTracker struct {
 	Offers      int           `default:"3" placeholder:"N" help:"Offers in each announce by WebSocket (default ${default})."`
 	Hot         float64       `default:"0.5" placeholder:"SHARE" help:"Share of the peers that are in one hot swarm; the others are in a long tail of small ones (default ${default})."`
 	Swarms      int           `default:"0" placeholder:"N" help:"Have the other peers share so many swarms evenly, in place of the long tail."`
+	Seed        uint32        `default:"0" placeholder:"N" help:"Make the same infohashes again, for trackers that serve only those they know."`
 	Settle      time.Duration `default:"2s" placeholder:"DURATION" help:"How long to wait before idle memory is read (default ${default})."`
 	PID         int           `name:"pid" placeholder:"N" help:"The tracker's process, where it is on this machine: measure its CPU time and memory."`
 	Metrics     string        `placeholder:"URL" help:"The tracker's metrics, of Starling or another program in Go: tell of the pauses of its garbage collector."`
@@ -31,7 +32,7 @@ type benchTracker struct {
 func (c *benchTracker) options() load.Options {
 	return load.Options{
 		URL: c.URL, Connections: c.Connections, Rate: c.Rate, Duration: c.Duration,
-		Offers: c.Offers, Hot: c.Hot, Swarms: c.Swarms, Settle: c.Settle,
+		Offers: c.Offers, Hot: c.Hot, Swarms: c.Swarms, Seed: c.Seed, Settle: c.Settle,
 		PID: c.PID, Metrics: c.Metrics,
 	}
 }

@@ -61,6 +61,8 @@ type Options struct {
 	Hot float64
 	// Swarms is how many swarms the other peers share evenly; 0: a long tail of small ones.
 	Swarms int
+	// Seed makes the infohashes of this run, for trackers that serve only those they know: see Infohash; 0: a random one.
+	Seed uint32
 	// Metrics is the URL of the tracker's /metrics, for the pauses of its garbage collector; empty: not read.
 	Metrics string
 	// Settle is how long the tracker has before idle memory is read.
@@ -159,7 +161,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	living, die := context.WithCancel(context.Background())
 	defer die()
 	r := &run{Options: o, start: time.Now(), living: living, sdp: sdp()}
-	places, swarms, hot := deal(o.Connections, o.Hot, o.Swarms)
+	places, swarms, hot := deal(o)
 	report := &Report{URL: o.URL, Connections: o.Connections, Swarms: swarms, HotSwarm: hot}
 	crowd, err := kinds[u.Scheme](r, u)
 	if err != nil {

@@ -39,7 +39,7 @@ func TestBuckets(t *testing.T) {
 }
 
 func TestMessages(t *testing.T) {
-	places, _, _ := deal(3, 1, 0)
+	places, _, _ := deal(Options{Connections: 3, Hot: 1})
 	r := &run{sdp: sdp()}
 	var announce struct {
 		InfoHash string `json:"info_hash"`
@@ -83,5 +83,24 @@ func TestMember(t *testing.T) {
 		if got, ok := member([]byte(c.message), "offer_id"); string(got) != c.want || ok != (c.want != "") {
 			t.Errorf("%s: %q, %v", c.message, got, ok)
 		}
+	}
+}
+
+func TestDeal(t *testing.T) {
+	places, swarms, hot := deal(Options{Connections: 100, Hot: 0.1, Swarms: 30, Seed: 7})
+	if len(places) != 100 || swarms != 31 || hot != 10 {
+		t.Fatalf("%d places in %d swarms, %d in the hot one", len(places), swarms, hot)
+	}
+	sizes := map[string]int{}
+	for _, p := range places {
+		sizes[p.hash]++
+	}
+	for hash, n := range sizes {
+		if hash != Infohash(7, 0) && n != 3 {
+			t.Errorf("%d peers in %s", n, hash)
+		}
+	}
+	if sizes[Infohash(7, 0)] != 10 || Infohash(7, 0) != "00000007000000000000" {
+		t.Errorf("the hot swarm is not %s", Infohash(7, 0))
 	}
 }

@@ -25,21 +25,26 @@ type place struct {
 // others is how many peers an announcement of this one can be passed on to.
 func (p *place) others() int { return max(0, int(p.size.Load())-1) }
 
-// deal gives n peers their places: that share of them in one swarm, the others in a long tail, or evenly in so many
-// swarms. No two runs share ids.
-func deal(n int, share float64, even int) (places []*place, swarms, hot int) {
-	run := rand.Uint32()
-	hot = int(share*float64(n) + 0.5)
+// Infohash is that of a run's swarm, 20 bytes of ASCII; the hot one is number 0.
+func Infohash(seed uint32, swarm int) string { return fmt.Sprintf("%08x%012d", seed, swarm) }
+
+// deal gives the peers their places. No two runs share ids, nor infohashes unless they are asked to.
+func deal(o Options) (places []*place, swarms, hot int) {
+	n, run, seed := o.Connections, rand.Uint32(), o.Seed
+	if seed == 0 {
+		seed = run
+	}
+	hot = int(o.Hot*float64(n) + 0.5)
 	for small := 0; len(places) < n; swarms++ {
 		size := hot
 		if swarms > 0 || hot == 0 {
 			size = tail[small%len(tail)]
-			if even > 0 {
-				size = max(1, (n-hot+small)/even)
+			if o.Swarms > 0 {
+				size = max(1, (n-hot+small)/o.Swarms) // differs by one, where it must
 			}
 			small++
 		}
-		s := &swarm{hash: fmt.Sprintf("%08x%012d", run, swarms)}
+		s := &swarm{hash: Infohash(seed, swarms)}
 		for range min(size, n-len(places)) {
 			i := len(places)
 			places = append(places, &place{swarm: s, id: fmt.Sprintf("-SL0000-%08x%04x", run, i), port: 1024 + i})
