@@ -33,6 +33,7 @@ type Tracker struct {
 	AllowList   string   `placeholder:"FILE" help:"Serve only the torrents in this file: one infohash in hex on each line. Read again when it changes, or on SIGHUP."`
 	DenyList    string   `placeholder:"FILE" help:"Do not serve the torrents in this file."`
 	GeoIP       string   `name:"geoip" placeholder:"FILE" help:"Tell peers of those nearby first, by this GeoIP database (mmdb): of countries, cities or networks. Read again when it changes."`
+	Snapshot    string   `placeholder:"FILE" help:"Keep peers that announced by HTTP and UDP in this file, so that a restart does not forget them."`
 	Nearby      bool     `help:"The same without a database, by how addresses begin."`
 	AllowOrigin []string `sep:" " placeholder:"ORIGIN" help:"Let only pages of this origin, such as https://example.org, use the tracker. May be given several times."`
 
@@ -75,6 +76,7 @@ type trackers struct {
 	users   *gate.Users  // nil: the tracker is for everybody
 	finder  *near.Finder // nil without a database
 	sockets *ws.Server
+	kept    *snapshots // nil without
 	http    *trackerhttp.Server
 	udp     *udp.Handler
 	conns   []net.PacketConn // of udp
@@ -109,6 +111,9 @@ func (s *Server) newTrackers() error {
 		Allow:         list.Allow,
 		Place:         place,
 	})
+	if t.kept, err = openSnapshots(c.Snapshot, t.store, s.log); err != nil {
+		return err
+	}
 	limiter := gate.NewLimiter(c.MaxRequestsPerAddress)
 	var admit func(string) error
 	if users != nil {
@@ -191,6 +196,9 @@ func (t *trackers) run(ctx context.Context, failed chan<- error) {
 		}()
 	}
 	onHangup(ctx, func(hangup <-chan os.Signal) { t.list.Watch(ctx, hangup, t.store.Sweep) })
+	if t.kept != nil {
+		go t.kept.run(ctx)
+	}
 	if t.finder != nil {
 		go t.finder.Watch(ctx)
 	}

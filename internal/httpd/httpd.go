@@ -183,7 +183,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	return errors.Join(err, s.shutdown())
+	cancel() // for what waits for it
+	err = errors.Join(err, s.shutdown())
+	s.trackers.kept.close()
+	return err
 }
 
 func (s *Server) shutdown() error {

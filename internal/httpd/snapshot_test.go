@@ -1,0 +1,74 @@
+package httpd_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/starling-p2p/starling/internal/httpd"
+	"github.com/starling-p2p/starling/internal/testnet"
+)
+
+// run serves a tracker while f runs, and returns what it logged.
+func run(t *testing.T, config httpd.Config, f func(announce string)) string {
+	t.Helper()
+	var said bytes.Buffer
+	server, err := httpd.Listen(config, nil, slog.New(slog.NewTextHandler(&said, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx) }()
+	f(server.AnnounceURLs()[1])
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	return said.String()
+}
+
+func TestRestartKeepsPeers(t *testing.T) {
+	config := testnet.Config()
+	config.Snapshot = filepath.Join(t.TempDir(), "peers")
+	said := run(t, config, func(at string) {
+		ask(t, "GET", announceURL(at, 'a', "left=0"))
+		ask(t, "GET", announceURL(at, 'b', "left=1"))
+	})
+	if !strings.Contains(said, "there is no snapshot yet") {
+		t.Errorf("the first time: %s", said)
+	}
+	if info, err := os.Stat(config.Snapshot); err != nil || info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
+		t.Errorf("others may read who takes part in what: %v, %v", info, err)
+	}
+	said = run(t, config, func(at string) {
+		if _, body := ask(t, "GET", announceURL(at, 'c', "left=1")); !strings.HasPrefix(body, "d8:completei1e") || !strings.Contains(body, "10:incompletei2e") {
+			t.Errorf("after a restart: %q", body)
+		}
+	})
+	if !strings.Contains(said, "read a snapshot") || !strings.Contains(said, "peers=2") {
+		t.Errorf("the second time: %s", said)
+	}
+
+	// One that is damaged is no reason not to serve, and is written anew.
+	if err := os.WriteFile(config.Snapshot, []byte("starling\x01 and nothing"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said = run(t, config, func(at string) { ask(t, "GET", announceURL(at, 'a', "left=0")) })
+	if !strings.Contains(said, "level=WARN") || !strings.Contains(said, "no whole snapshot") {
+		t.Errorf("damaged: %s", said)
+	}
+	if said = run(t, config, func(string) {}); !strings.Contains(said, "peers=1") {
+		t.Errorf("after that: %s", said)
+	}
+
+	config.Snapshot = filepath.Join(config.Snapshot, "below", "a file")
+	if _, err := httpd.Listen(config, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--snapshot ") {
+		t.Errorf("in no folder: %v", err)
+	}
+}
