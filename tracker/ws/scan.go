@@ -385,83 +385,91 @@ func (s *scanner) digits() bool {
 	return s.at > start
 }
 
-// ordinary is how many of eight bytes, the first one lowest, come before a quote, a backslash, a control character or
-// what is not ASCII. Most of a message is descriptions, so these are passed over at once: x-1 borrows from the highest
-// bit of a byte that was zero, and x-' ' of one below a blank.
-func ordinary(eight uint64) int {
-	const (
-		each = 0x0101010101010101
-		top  = 0x80 * each
-	)
+const (
+	each = 0x0101010101010101
+	top  = 0x80 * each
+)
+
+// special marks those of eight bytes that are a quote, a backslash, a control character or not ASCII: the lowest bit set
+// is the highest one of the first such byte, the first one being the lowest. Most of a message is descriptions, so
+// others are passed over at once: x-1 borrows from the highest bit of a byte that was zero, and x-' ' of one below a
+// blank.
+func special(eight uint64) uint64 {
 	quote, backslash := eight^('"'*each), eight^('\\'*each)
-	found := (eight | (eight-' '*each)&^eight | (quote-each)&^quote | (backslash-each)&^backslash) & top
-	return bits.TrailingZeros64(found) / 8 // 64 of none
+	return (eight | (eight-' '*each)&^eight | (quote-each)&^quote | (backslash-each)&^backslash) & top
 }
 
 // string reads a string. What it says, escapes resolved, is returned if wanted, and good until the next one is read.
 func (s *scanner) string(wanted bool) ([]byte, error) {
-	s.at++
-	start := s.at
-	plain := true
-	for s.at < len(s.data) {
-		for s.at+8 <= len(s.data) {
-			n := ordinary(encoding.LittleEndian.Uint64(s.data[s.at:]))
-			s.at += n
-			if n < 8 {
+	data, at := s.data, s.at+1
+	start, plain := at, true
+	for {
+		for len(data)-at >= 8 {
+			found := special(encoding.LittleEndian.Uint64(data[at:]))
+			if found != 0 {
+				at += bits.TrailingZeros64(found) / 8
 				break
 			}
+			at += 8
 		}
-		if s.at == len(s.data) {
-			break
+		if at >= len(data) {
+			s.at = len(data)
+			return nil, errSyntax
 		}
-		switch c := s.data[s.at]; {
+		switch c := data[at]; {
+		case c == '\\':
+			plain = false
+			n := escape(data[at:])
+			if n == 0 {
+				s.at = at
+				return nil, errSyntax
+			}
+			at += n
 		case c == '"':
-			body := s.data[start:s.at]
-			s.at++
+			s.at = at + 1
+			body := data[start:at]
 			if wanted && !plain {
 				s.scratch = unescape(s.scratch[:0], body)
 				body = s.scratch
 			}
 			return body, nil
-		case c == '\\':
-			plain = false
-			if err := s.escape(); err != nil {
-				return nil, err
-			}
 		case c < ' ':
+			s.at = at
 			return nil, errSyntax
 		case c < utf8.RuneSelf:
-			s.at++
+			at++
 		default:
-			r, n := utf8.DecodeRune(s.data[s.at:])
+			r, n := utf8.DecodeRune(data[at:])
 			if r == utf8.RuneError && n == 1 {
+				s.at = at
 				return nil, errUTF8
 			}
-			s.at += n
+			at += n
 		}
 	}
-	return nil, errSyntax
 }
 
-func (s *scanner) escape() error {
-	if s.at+1 >= len(s.data) {
-		return errSyntax
+// escape returns the length of the escape at the beginning of b, or of two, for lines mostly end with two; 0 of none.
+func escape(b []byte) int {
+	if len(b) >= 4 && string(b[:4]) == `\r\n` {
+		return 4
 	}
-	switch s.data[s.at+1] {
+	if len(b) < 2 {
+		return 0
+	}
+	switch b[1] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		s.at += 2
-		return nil
+		return 2
 	case 'u':
-		if len(s.data)-s.at < 6 {
-			return errSyntax
+		if len(b) < 6 {
+			return 0
 		}
-		for _, c := range s.data[s.at+2 : s.at+6] {
+		for _, c := range b[2:6] {
 			if _, ok := hex(c); !ok {
-				return errSyntax
+				return 0
 			}
 		}
-		s.at += 6
-		return nil
+		return 6
 	}
-	return errSyntax
+	return 0
 }
