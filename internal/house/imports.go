@@ -20,7 +20,7 @@ var goLayers = layers{
 	{"tracker/ws", "tracker/http", "tracker/udp", "rendezvous"},
 	{"tracker/gate", "tracker/near"},
 	{"tracker", "link", "relay", "seal"},
-	{"internal/names", "internal/load"},
+	{"internal/history", "internal/names", "internal/load"},
 }
 
 // Packages that only tests use, and this one.
