@@ -135,7 +135,7 @@ func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in k
 	var room [MaxWant]int32
 	want := min(a.Want, MaxWant)
 	places := g.choose(i, is, from, want, room[:0])
-	if is == seeder && len(places) == 0 {
+	if is == seeder && len(places) == 0 && g != nil {
 		places = g.draw(i, 0, g.seeders, min(want, maybeLeecher), places)
 	}
 	for _, p := range places {

@@ -89,6 +89,16 @@ func TestNoPort(t *testing.T) {
 	}
 }
 
+// A seeder without a port, in a swarm that has nobody of its kind.
+func TestNoPortAmongOthers(t *testing.T) {
+	s := newStore()
+	join(t, s, 1, Some)
+	counts, picks := says(t, s, AddrAnnounce{PeerID: peer(2), Addr: at("192.0.2.2:0"), Left: Nothing, Want: 9})
+	if counts.Leechers != 1 || len(picks) != 0 {
+		t.Errorf("%+v, told of %v", counts, picks)
+	}
+}
+
 func TestAddressesWithin(t *testing.T) {
 	s := newStore()
 	all := []string{"127.0.0.1:1", "10.0.0.1:1", "192.0.2.1:1", "169.254.0.1:1"}
