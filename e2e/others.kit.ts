@@ -1,7 +1,9 @@
-/** BitTorrent programs that others wrote, each able to seed and to fetch over TCP. All stay on 127.0.0.1. */
+/** BitTorrent programs that others wrote, each able to seed and to fetch over TCP. All stay on this machine. */
 import { existsSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { chooseFilm } from './files.kit.ts'
 import { type Kit, type Program } from './harness/index.ts'
 
 export type Other = 'aria2' | 'transmission' | 'libtorrent'
@@ -12,6 +14,13 @@ export interface Task {
   /** Where the data is, or goes. */
   folder: string
 }
+
+/**
+ * An address of this machine that is not loopback. Transmission takes peers at 127.0.0.1 for a mistake of the tracker's:
+ * it lets them connect, and never connects to them.
+ */
+export const ownAddress = (): string | undefined =>
+  Object.values(networkInterfaces()).flat().find((at) => at?.family === 'IPv4' && !at.internal)?.address
 
 async function freePort(): Promise<number> {
   const server = createServer()
@@ -59,4 +68,21 @@ export async function torrentOf(kit: Kit, path: string, tracker: string): Promis
   if ((await made.ended()) !== 0 || !existsSync(torrent)) throw new Error(`transmission-create: ${made.lines.join('\n')}`)
   const [, infoHash] = await kit.program('transmission-show', torrent).prints(/Hash: ([0-9a-f]{40})/)
   return { torrent, infoHash: infoHash! }
+}
+
+/** A film of so many seconds, as a page makes it: its bytes. */
+export async function filmOf(kit: Kit, seconds: number): Promise<Buffer<ArrayBuffer>> {
+  const { page } = await kit.person('chromium')
+  await page.setContent('<input name=files type=file>')
+  await chooseFilm(page, 'film.webm', seconds)
+  const url = await page.evaluate(async () => {
+    const reader = new FileReader()
+    const [film] = document.querySelector<HTMLInputElement>('input[name=files]')!.files!
+    await new Promise((resolve) => {
+      reader.onload = resolve
+      reader.readAsDataURL(film!)
+    })
+    return reader.result as string
+  })
+  return Buffer.from(url.slice(url.indexOf(',') + 1), 'base64')
 }
