@@ -17,9 +17,10 @@ var goLayers = layers{
 	{"internal/cli"},
 	{"edge"},
 	{"internal/httpd", "web", "peer"},
+	{"cluster"},
 	{"tracker/ws", "tracker/http", "tracker/udp", "rendezvous"},
 	{"tracker/gate", "tracker/near"},
-	{"tracker", "link", "relay", "seal"},
+	{"tracker", "link", "relay", "seal", "cluster/natsbus"},
 	{"internal/history", "internal/names", "internal/load"},
 }
 

@@ -1,0 +1,403 @@
+package cluster_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/starling-p2p/starling/cluster"
+	"github.com/starling-p2p/starling/internal/testnet"
+	"github.com/starling-p2p/starling/tracker"
+)
+
+const seeder = `"left":0`
+
+func TestOffersAndAnswersBetweenMachines(t *testing.T) {
+	inWorld(t, 3, func(w *world) {
+		a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
+		owned := map[*machine]bool{}
+		for _, hash := range hashes(12) {
+			w.wantCounts(b, announce(hash, 'b', seeder), 1, 0)
+			w.wantCounts(a, announce(hash, 'a', offers(2)), 1, 1)
+			if owner := w.owner(hash); owner == nil {
+				t.Errorf("%s is on no machine, or on several", hash)
+			} else {
+				owned[owner] = true
+			}
+			o := w.one(b)
+			if o["peer_id"] != id('a') || o["offer_id"] != id('A') || o["info_hash"] != hash || fmt.Sprint(o["offer"]) != "map[sdp:sdp 0 type:offer]" {
+				t.Fatalf("b got %v", o)
+			}
+			b.Send(answer(hash, 'b', 'a', 'A'))
+			got := w.one(a)
+			if got["peer_id"] != id('b') || got["offer_id"] != id('A') || fmt.Sprint(got["answer"]) != "map[sdp:yes type:answer]" {
+				t.Fatalf("a got %v", got)
+			}
+			b.Send(answer(hash, 'b', 'a', 'A'))
+			if got := w.got(a); len(got) > 0 {
+				t.Fatalf("an offer was answered twice: %v", got)
+			}
+		}
+		if len(owned) != 3 {
+			t.Errorf("%d machines own swarms, want all 3", len(owned))
+		}
+	})
+}
+
+// Of an answer each message goes from the node of its sender to that of its receiver, and the owner sees none of it.
+func TestAnAnswerIsOneHop(t *testing.T) {
+	inWorld(t, 3, func(w *world) {
+		a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
+		for _, hash := range hashes(12) {
+			w.wantCounts(b, announce(hash, 'b', seeder), 1, 0)
+			w.wantCounts(a, announce(hash, 'a', offers(1)), 1, 1)
+			w.one(b)
+			var hops []string
+			w.air.mu.Lock()
+			w.air.seen = func(from, subject string, _ []byte) {
+				if !strings.HasSuffix(subject, ".hello") {
+					hops = append(hops, from+" to "+subject)
+				}
+			}
+			w.air.mu.Unlock()
+			b.Send(answer(hash, 'b', 'a', 'A'))
+			w.one(a)
+			w.air.mu.Lock()
+			if want := fmt.Sprintf("[machine 2 to starling.node.%08x]", w.machines[0].node.Node()); fmt.Sprint(hops) != want {
+				t.Errorf("went %v, want %s", hops, want)
+			}
+			w.air.seen = nil
+			w.air.mu.Unlock()
+		}
+	})
+}
+
+// Nobody answers an offer that somebody else got.
+func TestOnlyTheReceiverAnswers(t *testing.T) {
+	inWorld(t, 2, func(w *world) {
+		a, b, c := w.connect(w.machines[0]), w.connect(w.machines[1]), w.connect(w.machines[1])
+		for _, hash := range hashes(4) {
+			w.wantCounts(b, announce(hash, 'b', seeder), 1, 0)
+			w.wantCounts(a, announce(hash, 'a', offers(1)), 1, 1)
+			w.one(b)
+			c.Send(announce(hash, 'b'))
+			if got := w.one(c); !strings.Contains(fmt.Sprint(got["failure reason"]), "in use") {
+				t.Fatalf("c took b's peer_id: %v", got)
+			}
+			c.Send(answer(hash, 'b', 'a', 'A'))
+			if got := w.got(a); len(got) > 0 {
+				t.Fatalf("a got %v", got)
+			}
+		}
+	})
+}
+
+func TestPeersComeAndGo(t *testing.T) {
+	inWorld(t, 3, func(w *world) {
+		for _, hash := range hashes(6) {
+			a, b, c := w.connect(w.machines[0]), w.connect(w.machines[1]), w.connect(w.machines[2])
+			w.wantCounts(a, announce(hash, 'a', seeder), 1, 0)
+			w.wantCounts(b, announce(hash, 'b'), 1, 1)
+			w.wantCounts(c, announce(hash, 'c'), 1, 2)
+			w.wantCounts(b, announce(hash, 'b', `"event":"completed"`), 2, 1)
+			w.wantCounts(b, announce(hash, 'b', `"event":"stopped"`), 1, 1)
+			a.Close()
+			w.pass(100 * time.Millisecond)
+			w.wantCounts(c, announce(hash, 'c'), 0, 1)
+			c.Send(fmt.Sprintf(`{"action":"scrape","info_hash":[%q,%q]}`, hash, id('x')))
+			if got := w.one(c); fmt.Sprint(got["files"]) != fmt.Sprintf("map[%s:map[complete:0 downloaded:1 incomplete:1] %s:map[complete:0 downloaded:0 incomplete:0]]", hash, id('x')) {
+				t.Fatalf("%v", got)
+			}
+		}
+	})
+}
+
+// A peer that comes back by another machine is let in once its old socket is known to be dead, or at once from the
+// same address; a stranger with its peer_id is not.
+func TestPeerIDMovesToAnotherMachine(t *testing.T) {
+	inWorld(t, 3, func(w *world) {
+		for i, hash := range hashes(6) {
+			address := fmt.Sprintf("198.51.100.%d", i)
+			old := testnet.Connect(w, w.machines[0].pipes.Dial(w, address))
+			w.wantCounts(old, announce(hash, 'a', seeder), 1, 0)
+			stranger := w.connect(w.machines[1])
+			stranger.Send(announce(hash, 'a'))
+			if got := w.one(stranger); got["failure reason"] == nil {
+				t.Fatalf("a stranger is in: %v", got)
+			}
+			again := testnet.Connect(w, w.machines[2].pipes.Dial(w, address))
+			w.wantCounts(again, announce(hash, 'a', seeder), 1, 0)
+			old.Close()
+			w.wantCounts(again, announce(hash, 'a', seeder), 1, 0)
+		}
+	})
+}
+
+func TestAddressesAreFoundAtTheOwner(t *testing.T) {
+	inWorld(t, 3, func(w *world) {
+		for _, hash := range hashes(9) {
+			h := tracker.InfoHash([]byte(hash))
+			for i, m := range w.machines {
+				a := tracker.AddrAnnounce{InfoHash: h, PeerID: tracker.PeerID{byte(i)}, Left: tracker.Nothing, Want: 10, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 6881)}
+				a.Left = tracker.Some
+				counts, picks, err := m.node.AnnounceAddr(&a, nil)
+				if err != nil || counts.Leechers != i+1 || len(picks) != i {
+					t.Fatalf("%d: %+v, %v, %v", i, counts, picks, err)
+				}
+			}
+			for _, m := range w.machines {
+				if all := m.node.CountsOf([]tracker.InfoHash{{9}, h}, nil); len(all) != 2 || all[1].IPv4.Leechers != 3 || all[0] != (tracker.Counts{}) {
+					t.Errorf("%+v", all)
+				}
+			}
+		}
+	})
+}
+
+// Who is cut off at once, as by kill -9, is gone from all counts before the next announce is due.
+func TestAMachineDies(t *testing.T) {
+	inWorld(t, 3, func(w *world) {
+		staying, dying := w.connect(w.machines[0]), w.connect(w.machines[1])
+		all := hashes(12)
+		for _, hash := range all {
+			w.wantCounts(dying, announce(hash, 'd', seeder), 1, 0)
+			w.wantCounts(staying, announce(hash, 's'), 1, 1)
+		}
+		w.machines[1].radio.turn(false)
+		// In mid-announce: the reply comes all the same, whoever owns the swarm.
+		for _, hash := range all {
+			staying.Send(announce(hash, 's', offers(3)))
+		}
+		w.pass(2 * time.Second)
+		if got := staying.Messages(); len(got) != len(all) {
+			t.Fatalf("%d replies, want %d", len(got), len(all))
+		}
+		w.pass(interval)
+		for _, hash := range all {
+			w.wantCounts(staying, announce(hash, 's'), 0, 1)
+		}
+		if n := w.machines[0].node.Stats(); n.Nodes != 2 || n.Late == 0 || n.Open != 0 {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
+// Machines that come and go take swarms with them, so nobody's counts are wrong at any time.
+func TestMachinesJoinAndLeave(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		a := w.connect(w.machines[0])
+		all := hashes(20)
+		right := func(what string, peers int) {
+			w.pass(2 * time.Second)
+			for _, hash := range all {
+				a.Send(fmt.Sprintf(`{"action":"scrape","info_hash":%q}`, hash))
+				want := fmt.Sprintf("map[%s:map[complete:%d downloaded:0 incomplete:0]]", hash, peers)
+				if got := w.one(a); fmt.Sprint(got["files"]) != want {
+					t.Fatalf("%s: %v, want %s", what, got["files"], want)
+				}
+				if w.owner(hash) == nil {
+					t.Fatalf("%s: %s is on no machine, or on several", what, hash)
+				}
+			}
+		}
+		for _, hash := range all {
+			w.wantCounts(a, announce(hash, 'a', seeder), 1, 0)
+		}
+		second := w.add()
+		right("one has joined", 1)
+		b := w.connect(second)
+		for _, hash := range all {
+			w.wantCounts(b, announce(hash, 'b', seeder), 2, 0)
+		}
+		w.add()
+		right("another one has", 2)
+		owned := map[*machine]bool{}
+		for _, hash := range all {
+			owned[w.owner(hash)] = true
+		}
+		if len(owned) != 3 {
+			t.Errorf("%d of 3 machines own swarms", len(owned))
+		}
+		second.close()
+		right("one has left, with its peers", 1)
+		if n := w.machines[0].node.Stats(); n.Nodes != 2 || n.Late != 0 || n.Handed == 0 {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
+// Two halves that lose each other go on by themselves, and are one again afterwards.
+func TestPartition(t *testing.T) {
+	inWorld(t, 3, func(w *world) {
+		a, b := w.connect(w.machines[0]), w.connect(w.machines[2])
+		all := hashes(12)
+		both := func(complete, incomplete int) {
+			for _, hash := range all {
+				w.wantCounts(a, announce(hash, 'a', seeder), complete, incomplete)
+				w.wantCounts(b, announce(hash, 'b', seeder), complete, incomplete)
+			}
+		}
+		for _, hash := range all {
+			w.wantCounts(a, announce(hash, 'a', seeder), 1, 0)
+		}
+		for _, hash := range all {
+			w.wantCounts(b, announce(hash, 'b', seeder), 2, 0)
+		}
+		third := w.machines[2].name
+		w.cut(func(from, to string) bool { return (from == third) != (to == third) })
+		w.pass(interval)
+		both(1, 0)
+		w.cut(nil)
+		w.pass(5 * time.Second)
+		for _, hash := range all {
+			if w.owner(hash) == nil {
+				t.Errorf("%s is on several machines after all", hash)
+			}
+		}
+		both(2, 0)
+	})
+}
+
+func (w *world) cut(f func(from, to string) bool) {
+	w.air.mu.Lock()
+	defer w.air.mu.Unlock()
+	w.air.cut = f
+}
+
+// One that is too slow for a while is done without, and is back afterwards.
+func TestSlowMachine(t *testing.T) {
+	inWorld(t, 2, func(w *world) {
+		a := w.connect(w.machines[0])
+		all := hashes(12)
+		slow := w.machines[1].name
+		w.cut(func(from, to string) bool { return from == slow && to != slow })
+		for _, hash := range all {
+			a.Send(announce(hash, 'a', seeder))
+		}
+		w.pass(1500 * time.Millisecond)
+		if got := a.Messages(); len(got) != len(all) {
+			t.Fatalf("%d replies, want %d", len(got), len(all))
+		} else {
+			for _, m := range got {
+				if m["failure reason"] != nil || m["interval"] == nil {
+					t.Errorf("got %v", m)
+				}
+			}
+		}
+		w.cut(nil)
+		w.pass(interval)
+		for _, hash := range all {
+			w.wantCounts(a, announce(hash, 'a', seeder), 1, 0)
+			if w.owner(hash) == nil {
+				t.Errorf("%s is on both machines", hash)
+			}
+		}
+	})
+}
+
+// More questions than may be open are not asked.
+func TestQuestionsAreBounded(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		asking := w.addWith(cluster.Options{MaxAsks: 3})
+		w.pass(2 * time.Second)
+		a := w.connect(asking)
+		w.cut(func(string, string) bool { return true })
+		all := hashes(30)
+		for _, hash := range all {
+			a.Send(announce(hash, 'a', seeder))
+		}
+		w.pass(1500 * time.Millisecond)
+		if got := a.Messages(); len(got) != len(all) {
+			t.Fatalf("%d replies, want %d", len(got), len(all))
+		}
+		if n := asking.node.Stats(); n.Asks != 3 || n.Late != 3 || n.Overflow == 0 {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
+// Someone of another version is counted, named once, and does no harm.
+func TestAnotherVersion(t *testing.T) {
+	inWorld(t, 2, func(w *world) {
+		m := w.machines[0]
+		other := &radio{air: w.air, name: "other"}
+		for range 3 {
+			for _, subject := range []string{"starling.hello", fmt.Sprintf("starling.node.%08x", m.node.Node())} {
+				if err := other.Publish(subject, []byte("\x02 whatever version two has to say, which is long enough")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		w.pass(time.Second)
+		if n := m.node.Stats(); n.Unknown != 6 || n.Nodes != 2 || n.Malformed != 0 {
+			t.Errorf("%+v", n)
+		}
+		if n := strings.Count(m.log.String(), "another version"); n != 1 {
+			t.Errorf("said %d times:\n%s", n, m.log)
+		}
+		a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
+		w.wantCounts(a, announce(id('h'), 'a', seeder), 1, 0)
+		w.wantCounts(b, announce(id('h'), 'b', seeder), 2, 0)
+	})
+}
+
+// A later minor version says more, in items that are known and in others.
+func TestLaterMinorVersion(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		m := w.machines[0]
+		other := &radio{air: w.air, name: "other"}
+		var got [][]byte
+		cancel, _ := other.Subscribe("starling.node.00000007", func(b []byte) { got = append(got, b) })
+		defer cancel()
+		hello := "\x01\x00\x00\x00\x00\x07nonce678\x00\x00\x03\xe8later"
+		count := "\x00\x00\x00\x09\x00\x01" + id('h') + "and more"
+		batch := "\x01\x00\x00\x00\x00\x07" + "\xc8\x00\x00\x04what" + "\x05\x00\x00\x22" + count
+		if err := other.Publish("starling.hello", []byte(hello)); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(50 * time.Millisecond)
+		if err := other.Publish(fmt.Sprintf("starling.node.%08x", m.node.Node()), []byte(batch)); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(50 * time.Millisecond)
+		if n := m.node.Stats(); n.Malformed != 0 || n.Unknown != 0 || n.Nodes != 2 {
+			t.Errorf("%+v", n)
+		}
+		last := string(got[len(got)-1])
+		if !strings.Contains(last, "\x06\x00\x00\x2a\x00\x00\x00\x09\x00\x01\x00\x00") {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// Of two nodes that have drawn the same number one gives way.
+func TestSameNumber(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		m := w.machines[0]
+		other := &radio{air: w.air, name: "other"}
+		number := m.node.Node()
+		hello := append([]byte{1, 0, byte(number >> 24), byte(number >> 16), byte(number >> 8), byte(number)}, "\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x03\xe8twin"...)
+		if err := other.Publish("starling.hello", hello); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Second)
+		select {
+		case err := <-m.node.Failed():
+			if !strings.Contains(err.Error(), "start this one again") {
+				t.Error(err)
+			}
+		default:
+			t.Error("it goes on")
+		}
+	})
+}
+
+func TestClosingTwice(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		w.machines[0].node.Close(context.Background())
+		w.machines[0].node.Close(context.Background())
+	})
+}
