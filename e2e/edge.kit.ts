@@ -57,7 +57,7 @@ export const img = (src: string, more = '') => `<p><img data-src="${src}" width=
 export interface Figures {
   total: { served: number; peers: number; http: number; kept: number; sent: number; liars: number; stalls: number; causes: number[] }
   causes: string[]
-  now: { version: string; assets: number; visitors: number }
+  now: { version: string; assets: number; torrents: number; visitors: number }
 }
 
 /** One site, served by the real program. */
