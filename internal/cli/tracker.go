@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/starling-p2p/starling/internal/httpd"
+	"github.com/starling-p2p/starling/web"
 )
 
 type trackerAlone struct {
@@ -23,7 +24,7 @@ type trackerAlone struct {
 }
 
 func (c *trackerAlone) config() httpd.Config {
-	return httpd.Config{Front: c.Front, Tracker: c.Tracker, Private: c.Private}
+	return httpd.Config{Front: c.Front, Tracker: c.Tracker, Private: c.Private, NoPages: true}
 }
 
 // Validate says what is wrong, and with which flag.
@@ -47,11 +48,12 @@ func (c *trackerAlone) Run(ctx context.Context, s streams) error {
 		debug.SetGCPercent(gcPercent)
 	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
-	server, err := httpd.Listen(c.config(), nil, log)
+	server, err := httpd.Listen(c.config(), web.Built(), log)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(s.err, "Starling is at", server.URL())
 	fmt.Fprintln(s.err, "Peers announce at", strings.Join(server.AnnounceURLs(), " and "))
+	fmt.Fprintf(s.err, "Its figures are at %s/stats\n", server.URL())
 	return server.Serve(ctx)
 }

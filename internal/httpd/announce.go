@@ -2,7 +2,6 @@ package httpd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -16,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/starling-p2p/starling/internal/history"
 	"github.com/starling-p2p/starling/tracker"
 	"github.com/starling-p2p/starling/tracker/gate"
 	trackerhttp "github.com/starling-p2p/starling/tracker/http"
@@ -76,6 +76,7 @@ type trackers struct {
 	users   *gate.Users  // nil: the tracker is for everybody
 	finder  *near.Finder // nil without a database
 	sockets *ws.Server
+	history *history.History
 	kept    *snapshots // nil without
 	http    *trackerhttp.Server
 	udp     *udp.Handler
@@ -139,6 +140,7 @@ func (s *Server) newTrackers() error {
 		Place:                place,
 		Log:                  s.log,
 	})
+	t.history = newHistory(t)
 	s.trackers = t
 	return nil
 }
@@ -188,6 +190,7 @@ func (s *Server) AnnounceURLs() []string {
 // run serves UDP and keeps house until the context ends.
 func (t *trackers) run(ctx context.Context, failed chan<- error) {
 	go t.store.Run(ctx)
+	go t.history.Run(ctx)
 	for _, c := range t.conns {
 		go func() {
 			if err := t.udp.Serve(c); err != nil {
@@ -285,18 +288,4 @@ func (s *Server) byUDP() string {
 		return ""
 	}
 	return ", or by UDP"
-}
-
-// stats are a tracker's numbers, by the names that bittorrent-tracker's /stats.json has, as far as it has them.
-func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
-	n := s.trackers.store.Stats()
-	h := w.Header()
-	anyOrigin(h)
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(map[string]int{ // nobody is left to be told
-		"torrents": n.Swarms, "activeTorrents": n.Swarms,
-		"peersAll": n.Peers, "peersWebRTC": n.WebRTC, "peersIPv4": n.IPv4, "peersIPv6": n.IPv6,
-		"sockets": s.trackers.sockets.Stats().Sockets,
-	})
 }

@@ -18,6 +18,8 @@ type Config struct {
 	Tracker
 	// Private is for trackers without pages, whose peers have links of their own.
 	Private Private `kong:"-"`
+	// NoPages makes it a tracker and nothing else, but for the page of figures.
+	NoPages bool `kong:"-"`
 	Relay
 
 	IceServer    []string `sep:" " placeholder:"URL[,USER,PASSWORD]" help:"A STUN or TURN server for browsers, such as stun:stun.example.org:3478. May be given several times."`
@@ -35,7 +37,7 @@ type Front struct {
 
 	TrustedProxy  []string `sep:" " placeholder:"CIDR" help:"Believe X-Forwarded-For from these addresses. May be given several times."`
 	ProxyProtocol bool     `help:"Connections from these addresses begin with a PROXY protocol header, version 1 or 2."`
-	MetricsPublic bool     `help:"Show /metrics to everybody, not to this machine alone."`
+	MetricsPublic bool     `help:"Show /metrics and /stats to everybody, not to this machine alone."`
 }
 
 // iceServer is an RTCIceServer of the WebRTC API.

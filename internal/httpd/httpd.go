@@ -2,12 +2,13 @@
 // and the little there is of an API.
 //
 //	/announce                       tracker/ws, tracker/http; tracker/udp has ports of its own
-//	/scrape  /stats.json            tracker/http
+//	/scrape                         tracker/http
+//	/stats.json                     its numbers, as other trackers show them
 //	/  /memos/…  /about  /m  /share index.html
 //	/starling.js /starling-store.js the engine, for pages of any origin
 //	/assets/…  /sw.js  …            what else was built
 //	/api/ice                        STUN and TURN servers, and credentials for this one
-//	/healthz  /metrics              for those who run it
+//	/healthz  /metrics  /stats      for those who run it
 //
 // A request passes the headers (headers.go), then goes by its path (routes.go). Everything that was built lies in
 // memory with its compressed variants and ETags (static.go). TLS is in tls.go, who asks behind a proxy in address.go and
@@ -59,7 +60,7 @@ type Server struct {
 }
 
 // Listen checks the configuration and begins to listen. Errors say which flag to change. The files are those of the
-// package web; without any, the server is a tracker and nothing else.
+// package web; without any, the server is a tracker and nothing else, as with NoPages.
 func Listen(config Config, files fs.FS, log *slog.Logger) (*Server, error) {
 	if config.Domain != "" && config.Addr == DefaultAddr {
 		config.Addr = ":443"
@@ -70,11 +71,15 @@ func Listen(config Config, files fs.FS, log *slog.Logger) (*Server, error) {
 	}
 	var static static
 	if files != nil {
-		if static, err = load(files); err != nil {
+		from := "."
+		if config.NoPages {
+			from = "stats"
+		}
+		if static, err = load(files, from); err != nil {
 			return nil, fmt.Errorf("reading the built pages: %w", err)
 		}
 	}
-	s := &Server{config: config, settings: settings, log: log, trackerOnly: files == nil}
+	s := &Server{config: config, settings: settings, log: log, trackerOnly: files == nil || config.NoPages}
 	if err := s.listenBoth(); err != nil {
 		return nil, err
 	}

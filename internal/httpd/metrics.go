@@ -46,8 +46,7 @@ func (s *Server) metrics() http.Handler {
 
 	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return get(func(w http.ResponseWriter, r *http.Request) {
-		if !s.config.MetricsPublic && !local(r) {
-			http.Error(w, "Metrics are shown on this machine only; --metrics-public shows them to everybody.", http.StatusForbidden)
+		if !s.shown(w, r, "Metrics") {
 			return
 		}
 		handler.ServeHTTP(w, r)

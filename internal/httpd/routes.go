@@ -19,6 +19,7 @@ func (s *Server) routes(files static) http.Handler {
 	mux.HandleFunc("/announce", s.announce)
 	mux.HandleFunc("/scrape", s.scrape)
 	mux.HandleFunc("/stats.json", get(s.stats))
+	mux.HandleFunc("/stats", s.day(files))
 	if s.trackers.users != nil {
 		mux.HandleFunc("/u/{user}/announce", s.announce)
 		mux.HandleFunc("/u/{user}/scrape", s.scrape)
@@ -32,6 +33,7 @@ func (s *Server) routes(files static) http.Handler {
 		_, _ = io.WriteString(w, "ok\n")
 	}))
 	if s.trackerOnly {
+		mux.HandleFunc("/stats/", get(files.other))
 		mux.HandleFunc("/", s.alone)
 		return s.headers(mux)
 	}

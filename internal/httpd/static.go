@@ -3,6 +3,7 @@ package httpd
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -32,9 +33,13 @@ var types = map[string]string{
 	".woff2":       "font/woff2",
 }
 
-func load(files fs.FS) (static, error) {
+// load reads what lies in a folder; nothing where there is none.
+func load(files fs.FS, from string) (static, error) {
 	all := static{}
-	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, from, func(name string, d fs.DirEntry, err error) error {
+		if name == from && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil || d.IsDir() || path.Base(name) == ".keep" {
 			return err
 		}
