@@ -1,6 +1,9 @@
 package tracker
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
 // Up to this many peers a scan of the slice is as fast as a map, and much smaller: most swarms have no index.
 const indexAbove = 8
@@ -202,15 +205,15 @@ func (g *group[C]) draw(self, from, end, n int, places []int32) []int32 {
 		return places
 	}
 	first := len(places)
-draw:
+	var seen [256 / 64]uint64 // of a place, by its last byte: spares most of the comparisons
 	for j := others - n; j < others; j++ {
-		p := place(rand.IntN(j + 1))
-		for _, drawn := range places[first:] {
-			if drawn == p {
-				places = append(places, place(j))
-				continue draw
-			}
+		p := place(int(rand.Uint32N(uint32(j + 1))))
+		word, bit := &seen[uint8(p)>>6], uint64(1)<<(p&63)
+		if *word&bit != 0 && slices.Contains(places[first:], p) {
+			p = place(j)
+			word, bit = &seen[uint8(p)>>6], uint64(1)<<(p&63)
 		}
+		*word |= bit
 		places = append(places, p)
 	}
 	return places
