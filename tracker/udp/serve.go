@@ -20,11 +20,15 @@ const (
 
 // Serve answers what comes until the socket is closed, and returns nil then. Several calls may share a socket.
 func (h *Handler) Serve(c net.PacketConn) error {
-	w, packet := new(work), make([]byte, maxPacket)
-	read, write := generic(c)
 	if u, ok := c.(*net.UDPConn); ok {
-		read, write = u.ReadFromUDPAddrPort, u.WriteToUDPAddrPort
+		return h.serveMany(u)
 	}
+	return h.serve(generic(c))
+}
+
+// serve takes one packet after the other.
+func (h *Handler) serve(read func([]byte) (int, netip.AddrPort, error), write func([]byte, netip.AddrPort) (int, error)) error {
+	w, packet := new(work), make([]byte, maxPacket)
 	for failed := 0; ; {
 		n, from, err := read(packet)
 		switch {
