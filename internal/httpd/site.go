@@ -6,11 +6,15 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 )
 
 // Site serves somebody else's pages where a Front says, with its TLS and its notion of who asks. There are no routes,
 // headers and tracker of ours.
-type Site struct{ server *Server }
+type Site struct {
+	server *Server
+	once   sync.Once
+}
 
 // maxSiteHeader leaves room for the cookies of any site.
 const maxSiteHeader = 64 << 10
@@ -32,7 +36,7 @@ func ListenSite(front Front, log *slog.Logger) (*Site, error) {
 		s.unlisten()
 		return nil, err
 	}
-	return &Site{s}, nil
+	return &Site{server: s}, nil
 }
 
 // URL is where a browser on this machine finds the site; with a domain, any browser.
@@ -41,10 +45,13 @@ func (s *Site) URL() string { return s.server.URL() }
 // Address tells who asks.
 func (s *Site) Address(r *http.Request) netip.Addr { return s.server.address(r) }
 
-// Close ends listening, where nothing is served yet.
-func (s *Site) Close() error {
-	s.server.unlisten()
-	return s.server.acme.close()
+// Close ends listening. It may be called again, and after Serve.
+func (s *Site) Close() (err error) {
+	s.once.Do(func() {
+		s.server.unlisten()
+		err = s.server.acme.close()
+	})
+	return err
 }
 
 // Serve answers until the context ends, lets requests finish, and returns nil. How long an upload or a film takes is not
@@ -75,7 +82,7 @@ func (s *Site) Serve(ctx context.Context, h http.Handler) error {
 	}
 	stop, end := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer end()
-	err = errors.Join(err, of.acme.close())
+	err = errors.Join(err, s.Close())
 	// Who did not finish in time is cut off: that was asked for.
 	if late := server.Shutdown(stop); errors.Is(late, context.DeadlineExceeded) {
 		_ = server.Close()

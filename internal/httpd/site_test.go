@@ -57,6 +57,22 @@ func TestSite(t *testing.T) {
 	}
 }
 
+// What gets certificates ends with the site, once.
+func TestSiteOfDomain(t *testing.T) {
+	s, err := httpd.ListenSite(httpd.Front{Addr: "127.0.0.1:0", Domain: "example.org", CertDir: t.TempDir()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.URL(); !strings.HasPrefix(got, "https://example.org:") {
+		t.Errorf("it is at %s", got)
+	}
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestSiteErrors(t *testing.T) {
 	garbage := filepath.Join(t.TempDir(), "garbage.pem")
 	if err := os.WriteFile(garbage, nil, 0o600); err != nil {
