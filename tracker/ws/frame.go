@@ -26,6 +26,8 @@ const (
 	opPong         = 0xa
 
 	final = 0x80
+	// maxHeader is the longest header of a frame of ours.
+	maxHeader = 10
 	// maxControl is the longest payload of opClose, opPing and opPong.
 	maxControl = 125
 )

@@ -73,7 +73,7 @@ func FuzzFrames(f *testing.F) {
 		}
 		take := func(k *socket, data []byte) held {
 			why := k.take(data, 1)
-			if cap(k.in.rest) > max(smallRest, 2*(maxMessage+14)) || len(k.in.parts) > maxMessage {
+			if cap(k.in.rest) > max(smallBuffer, 2*(maxMessage+14)) || len(k.in.parts) > maxMessage {
 				t.Fatalf("%d and %d bytes are kept", cap(k.in.rest), len(k.in.parts))
 			}
 			return why

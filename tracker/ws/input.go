@@ -1,12 +1,5 @@
 package ws
 
-import "sync"
-
-// smallRest is the piece of memory that a beginning gets; longer ones are allocated as they come.
-const smallRest = 4 << 10
-
-var rests = sync.Pool{New: func() any { return new([smallRest]byte) }}
-
 // input is what has come to a socket and is not a whole message, or could not be handled yet. It belongs to the
 // goroutine that reads, and holds no memory while there is nothing.
 type input struct {
@@ -17,28 +10,7 @@ type input struct {
 }
 
 // grow makes room for n more bytes.
-func (in *input) grow(n int) {
-	size := len(in.rest) + n
-	if size <= cap(in.rest) {
-		return
-	}
-	var b []byte
-	if size <= smallRest {
-		b = rests.Get().(*[smallRest]byte)[:0]
-	} else {
-		b = make([]byte, 0, max(size, 2*cap(in.rest)))
-	}
-	b = append(b, in.rest...)
-	in.free()
-	in.rest = b
-}
-
-func (in *input) free() {
-	if cap(in.rest) == smallRest {
-		rests.Put((*[smallRest]byte)(in.rest[:smallRest]))
-	}
-	in.rest = nil
-}
+func (in *input) grow(n int) { in.rest = grow(in.rest, n, smallBuffer) }
 
 // add returns all there is now. With nothing kept, that is data itself.
 func (in *input) add(data []byte) []byte {
@@ -54,12 +26,13 @@ func (in *input) add(data []byte) []byte {
 func (in *input) keep(left []byte) {
 	switch {
 	case len(left) == 0:
-		in.free()
+		release(in.rest)
+		in.rest = nil
 	case len(in.rest) == 0:
 		in.grow(len(left))
 		in.rest = append(in.rest, left...)
-	case len(left) <= smallRest && cap(in.rest) > smallRest:
-		in.rest = append(rests.Get().(*[smallRest]byte)[:0], left...)
+	case len(left) <= smallBuffer && cap(in.rest) > smallBuffer:
+		in.rest = append(grow(nil, len(left), smallBuffer), left...)
 	default:
 		in.rest = in.rest[:copy(in.rest, left)]
 	}

@@ -57,15 +57,6 @@ type queue struct {
 	limit   int
 }
 
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// The buffer of one long message is not kept for many short ones.
-func release(b []byte) {
-	if cap(b) <= 64<<10 {
-		buffers.Put(&b)
-	}
-}
-
 func (q *queue) size() int { return len(q.pending) - q.sent + q.writing }
 
 // full says whether the client takes so little that it is not to be read.
@@ -77,10 +68,7 @@ func (q *queue) full() bool {
 
 // put appends a frame.
 func (q *queue) put(opcode byte, n int, parts ...[]byte) {
-	if q.pending == nil {
-		q.pending = (*buffers.Get().(*[]byte))[:0]
-	}
-	q.pending = appendFrame(q.pending, opcode, n, parts...)
+	q.pending = appendFrame(grow(q.pending, maxHeader+n, largeBuffer), opcode, n, parts...)
 }
 
 // drop forgets what is left, for good.

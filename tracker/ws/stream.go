@@ -45,7 +45,7 @@ func (c stream) serve(k *socket) {
 func (c stream) read(k *socket, first []byte) ([]byte, error) {
 	at := len(k.in.rest)
 	if at > 0 {
-		k.in.grow(min(k.in.missing, max(at, smallRest-at)))
+		k.in.grow(min(k.in.missing, max(at, smallBuffer-at)))
 		first = k.in.rest[at:cap(k.in.rest)]
 	}
 	n, err := c.Read(first)
