@@ -39,6 +39,21 @@ const maxHeld = 256
 const lookupTime = 5_000
 /** Torrents of earlier versions that are kept for those who are in them still. */
 const maxTorrents = 8
+/**
+ * Assets that come over HTTP at once, but for those in view: as many as browsers open connections to an HTTP/1.1 server,
+ * or so many while there are peers.
+ */
+const lanes = 6
+const narrow = 2
+/** Milliseconds until it is taken for granted that nobody has it. */
+const lonely = 1_000
+
+/** An asset whose turn to come over HTTP has not come. */
+interface Waiting {
+  readonly asset: Asset
+  readonly since: number
+  readonly go: (cause: Cause) => void
+}
 
 export class Carrier implements LinkHost, PeerNode {
   readonly memory = new Budget(memory)
@@ -60,6 +75,8 @@ export class Carrier implements LinkHost, PeerNode {
   readonly #rendezvous: TrackerRendezvous
   #version = ''
   #batch: { path: string; found: (asset: Asset | undefined) => void }[] = []
+  readonly #waiting = new Set<Waiting>()
+  #busy = 0
   /** How many the tracker knew of, by infohash, when it was last looked up. */
   readonly #crowd = new Map<string, number>()
 
@@ -68,6 +85,7 @@ export class Carrier implements LinkHost, PeerNode {
     this.peerId = toHex(id)
     this.#links = new Links({ peerId: id, host: this, iceServers: async () => this.#ice, maxLinks })
     this.#rendezvous = new TrackerRendezvous({ peerId: id, desk: this.#links })
+    this.#rendezvous.onchange = () => this.#turns()
     setInterval(() => this.#tick(), tickEvery)
     // A page that the browser puts aside answers nobody; it may come back as it was.
     addEventListener('pagehide', () => this.#rest())
@@ -93,31 +111,50 @@ export class Carrier implements LinkHost, PeerNode {
   crowded({ places }: Asset): boolean {
     const { torrent } = places.at(-1) ?? {}
     if (!torrent) return false
-    const { infoHash } = torrent
-    const told = this.#rendezvous.trackers(infoHash).flatMap(({ seeders, leechers }) => (seeders ?? -1) + (leechers ?? 0))
     // A tracker counts this visitor as well, the site's first answer does not; -1: neither has told.
-    const visitors = Math.max(...told, 1 + (this.#crowd.get(infoHash) ?? -1), torrent.peers && 1 + torrent.peers)
+    const visitors = Math.max(this.#told(torrent), 1 + (this.#crowd.get(torrent.infoHash) ?? -1), torrent.peers && 1 + torrent.peers)
     return visitors < 1 || (visitors > 1 && visitors >= settings.threshold)
   }
 
+  /** How many visitors trackers have told of; -1: they have not yet. */
+  #told({ infoHash }: Torrent): number {
+    return Math.max(-1, ...this.#rendezvous.trackers(infoHash).map(({ seeders, leechers }) => (seeders ?? -1) + (leechers ?? 0)))
+  }
+
   /**
-   * All of an asset: from the cache, from peers until hurry resolves, the rest over HTTP. Undefined where the site has
-   * something else by now, or gives nothing.
+   * All of an asset: from the cache, or from peers until its turn to come over HTTP has come, or hurry resolves. alone:
+   * how the browser may load it by itself where there is nobody to ask; resolves when it has. Undefined in this case, and
+   * where the site has something else by now, or gives nothing.
    */
-  async get(asset: Asset, hurry: Promise<Cause>): Promise<Blob | undefined> {
+  async get(asset: Asset, hurry?: Promise<Cause>, alone?: () => Promise<void>): Promise<Blob | undefined> {
     const { torrent } = asset.places.at(-1) ?? {}
     if (asset.whole) figures.kept += asset.size
     else if (!torrent) return undefined
     else {
       torrent.want(asset, 0, asset.pieces)
+      let waiting!: Waiting
+      const turn = new Promise<Cause>((go) => this.#waiting.add((waiting = { asset, since: this.now(), go })))
+      this.#turns()
       const whole = asset.until(() => asset.whole)
-      const cause = await Promise.race([hurry, whole])
-      torrent.want(asset)
-      if (cause) {
-        figures.because(cause)
-        if (!(await fetchPieces(asset, asset.lacks()))) {
+      const cause = await Promise.race([whole, turn, ...(hurry ? [hurry] : [])])
+      const turned = !this.#waiting.delete(waiting)
+      try {
+        if (cause) figures.because(cause)
+        if (cause === 'alone' && alone) {
+          await alone()
+          await this.adopt(asset)
+          return undefined
+        }
+        if (cause && !(await Promise.race([fetchPieces(asset, asset.lacks()), whole.then(() => true)]))) {
           figures.because(asset.stale ? 'stale' : 'failed')
           return undefined
+        }
+      } finally {
+        // Until then peers may be sooner still.
+        torrent.want(asset)
+        if (turned) {
+          this.#busy--
+          this.#turns()
         }
       }
     }
@@ -126,6 +163,32 @@ export class Carrier implements LinkHost, PeerNode {
     } catch {
       asset.expire()
       return undefined
+    }
+  }
+
+  /**
+   * Over HTTP comes what there is nobody to ask for, and what peers have had their time for; in no order, and a few at a
+   * time, so that visitors who come together begin with different ones and give them to one another. rare: one that none
+   * of the peers has may come as well.
+   */
+  #turns(rare = false): void {
+    for (const waiting of [...this.#waiting].sort(() => Math.random() - 0.5)) {
+      const { asset, since, go } = waiting
+      const { torrent } = asset.places.at(-1) ?? {}
+      const age = this.now() - since
+      const late = age > settings.deadline
+      if (this.#busy >= (torrent?.peers ? narrow : lanes)) return
+      if (!late && torrent) {
+        const before = this.#crowd.get(torrent.infoHash)
+        if (this.crowded(asset)) {
+          // Who was told of others waits for them; who came with them cannot know what they have.
+          if (!rare || this.#busy || age < lonely || !(torrent.peers || !before) || torrent.offered(asset)) continue
+          rare = false
+        } else if (before === 0 && age < lonely && this.#told(torrent) < 0) continue
+      }
+      this.#waiting.delete(waiting)
+      this.#busy++
+      go(late ? 'deadline' : 'alone')
     }
   }
 
@@ -188,6 +251,7 @@ export class Carrier implements LinkHost, PeerNode {
       peer.serve()
     }
     figures.links = this.#links.stats().links
+    this.#turns(true)
   }
 
   async #ask(): Promise<void> {

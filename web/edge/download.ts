@@ -1,6 +1,4 @@
 import type { Carrier } from './carrier.ts'
-import type { Cause } from './figures.ts'
-import { settings } from './settings.ts'
 
 /** Saves what a link leads to, from peers where it can be had from them, else as the browser does. */
 export async function download(carrier: Carrier, { href, download: name }: HTMLAnchorElement, path: string): Promise<void> {
@@ -13,6 +11,6 @@ export async function download(carrier: Carrier, { href, download: name }: HTMLA
 async function blobOf(carrier: Carrier, path: string): Promise<string | undefined> {
   const asset = await carrier.asset(path)
   if (!asset || (!asset.whole && !carrier.crowded(asset))) return undefined
-  const blob = await carrier.get(asset, new Promise<Cause>((resolve) => setTimeout(() => resolve('deadline'), settings.deadline)))
+  const blob = await carrier.get(asset)
   return blob && URL.createObjectURL(blob)
 }

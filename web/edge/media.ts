@@ -87,8 +87,7 @@ class Media {
       if (!stream) this.#streams.set(asset, (stream = new Stream(this.#carrier, asset, player)))
       serve(port, stream)
     } else {
-      const hurry = new Promise<Cause>((resolve) => setTimeout(() => resolve('deadline'), settings.deadline))
-      const blob = await this.#carrier.get(asset, hurry)
+      const blob = await this.#carrier.get(asset)
       if (!blob) return no()
       serve(port, {
         name: '', type: asset.type, size: asset.size, release() {},

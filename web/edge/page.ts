@@ -156,19 +156,19 @@ export class Page {
 
   async #bring(item: Item, url: string, show: (blob: string) => void): Promise<void> {
     const { element } = item
-    const { carrier, figures } = await this.#load()
+    const { carrier } = await this.#load()
     const path = pathOf(url)
     const asset = path && (await carrier.asset(path))
     if (!asset) return item.direct()
-    // Nobody to ask: the browser is told at once, and its bytes are given to those who come later.
-    if (!asset.whole && !carrier.crowded(asset)) {
-      figures.because('alone')
-      element.addEventListener('load', () => void carrier.adopt(asset), { once: true })
-      return item.direct()
-    }
     if (!settings.noFold) this.#view.observe(element)
-    setTimeout(() => item.hurry('deadline'), settings.deadline)
-    const blob = await carrier.get(asset, item.hurried)
+    // Nobody to ask: the browser does it best, and its bytes are given to those who come later.
+    const alone = () => new Promise<void>((resolve) => {
+      for (const type of ['load', 'error']) element.addEventListener(type, () => resolve(), { once: true })
+      item.direct()
+    })
+    // What is lazy it may leave for later, and of posters it does not tell.
+    const tells = element instanceof HTMLImageElement && element.loading !== 'lazy'
+    const blob = await carrier.get(asset, item.hurried, tells ? alone : undefined)
     if (!blob) return item.direct()
     if (item.settled) return
     this.#settle(item)

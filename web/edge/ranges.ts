@@ -64,6 +64,8 @@ async function request(asset: Asset, from: number, to: number, cache?: RequestCa
         at += some.length
         if (bytes < asset.length(piece)) continue
         if (!(await asset.take(piece, concat(parts)))) return asset.expire()
+        // Peers were sooner.
+        if (asset.whole) return
         piece++
         parts = []
         bytes = 0

@@ -107,6 +107,12 @@ export class Torrent implements PeerHost, Announcing {
     this.#carrier.refresh(this)
   }
 
+  /** Whether peers have all that lacks of it. */
+  offered(asset: Asset): boolean {
+    const first = asset.places.find(({ torrent }) => torrent === this)?.first ?? 0
+    return asset.lacks().every((piece) => [...this.#peers].some(({ have }) => have.has(first + piece)))
+  }
+
   /** A piece is here. */
   got(index: number): void {
     if (this.had.has(index)) return

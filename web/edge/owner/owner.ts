@@ -2,9 +2,10 @@
  * The owner's page: /.starling/#KEY. It asks /.starling/figures.json (edge/stats.go) every few seconds and draws it. The
  * key is behind '#', which browsers send to no server; it is shown only in the header of those requests.
  */
-interface Bucket {
-  /** Seconds since 1970. */
-  at: number
+import { choice, follow, tiles } from '../../plots/page.ts'
+import { bytes, count, percent, Plot, type Bucket, type Spec } from '../../plots/plot.ts'
+
+interface Figure extends Bucket {
   served: number
   peers: number
   http: number
@@ -19,20 +20,11 @@ interface Bucket {
 
 interface Figures {
   since: number
-  total: Bucket
-  minutes: { each: number; buckets: Bucket[] | null }
-  hours: { each: number; buckets: Bucket[] | null }
+  total: Figure
+  minutes: { each: number; buckets: Figure[] | null }
+  hours: { each: number; buckets: Figure[] | null }
   causes: string[]
   now: { version: string; assets: number; bytes: number; torrents: number; visitors: number }
-}
-
-interface Plot {
-  title: string
-  unit: (value: number) => string
-  /** Names and values, stacked from the bottom up. */
-  parts: [name: string, value: (bucket: Bucket) => number][]
-  /** The highest value there can be. */
-  top?: number
 }
 
 const every = 5_000
@@ -45,40 +37,13 @@ let last = 1440
 let figures: Figures | undefined
 
 const find = (id: string) => document.getElementById(id)!
-const key = location.hash.slice(1)
 
-function bytes(value: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  let unit = 0
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000
-    unit++
-  }
-  return `${value >= 100 || !unit ? Math.round(value) : value.toPrecision(2)} ${units[unit]}`
-}
-
-const percent = (value: number) => `${Math.round(value * 100)} %`
-const count = (value: number) => String(Math.round(value))
 /** P2P bytes ÷ all bytes. */
-const offload = ({ peers, served }: Bucket) => (peers + served ? peers / (peers + served) : 0)
-
-function make<K extends keyof HTMLElementTagNameMap>(name: K, text = '', className = ''): HTMLElementTagNameMap[K] {
-  const element = document.createElement(name)
-  element.textContent = text
-  if (className) element.className = className
-  return element
-}
-
-function draw(name: string, attributes: Record<string, string | number>, text = ''): SVGElement {
-  const element = document.createElementNS('http://www.w3.org/2000/svg', name)
-  for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, String(value))
-  element.textContent = text
-  return element
-}
+const offload = ({ peers, served }: Figure) => (peers + served ? peers / (peers + served) : 0)
 
 /** The last stretches of time, with empty ones where nothing is known; few enough to be seen. */
-function recent({ [span]: { each, buckets } }: Figures): Bucket[] {
-  const empty = (at: number): Bucket =>
+function recent({ [span]: { each, buckets } }: Figures): Figure[] {
+  const empty = (at: number): Figure =>
     ({ at, served: 0, peers: 0, http: 0, kept: 0, sent: 0, liars: 0, stalls: 0, links: 0, visitors: 0, causes: [] })
   const bars = Math.min(last, 72)
   const wide = each * Math.ceil(last / bars)
@@ -94,36 +59,8 @@ function recent({ [span]: { each, buckets } }: Figures): Bucket[] {
   return all
 }
 
-function plot({ title, unit, parts, top }: Plot, buckets: Bucket[]): HTMLElement {
-  const [width, height, left] = [480, 150, 68]
-  const figure = make('figure')
-  const caption = make('figcaption')
-  caption.append(make('h2', title))
-  parts.forEach(([name], i) => caption.append(make('span', name, `key c${i}`)))
-  const sums = buckets.map((bucket) => parts.reduce((sum, [, value]) => sum + value(bucket), 0))
-  const most = top ?? Math.max(...sums, 1)
-  const svg = draw('svg', { viewBox: `0 0 ${width} ${height + 18}`, role: 'img', 'aria-label': `${title}: at most ${unit(Math.max(...sums))}` })
-  for (const share of [0, 0.5, 1]) {
-    const y = height - share * (height - 8)
-    svg.append(draw('line', { x1: left, x2: width, y1: y, y2: y }), draw('text', { x: left - 6, y: y + 4, 'text-anchor': 'end' }, unit(share * most)))
-  }
-  const step = (width - left) / buckets.length
-  buckets.forEach((bucket, i) => {
-    let y = height
-    parts.forEach(([name, value], part) => {
-      const tall = (Math.min(value(bucket), most) / most) * (height - 8)
-      if (!tall) return
-      y -= tall
-      const bar = draw('rect', { x: left + i * step, y, width: Math.max(1, step - 1), height: tall, class: `c${part}` })
-      bar.append(draw('title', {}, `${new Date(bucket.at * 1000).toLocaleString()}: ${unit(value(bucket))} ${name}`))
-      svg.append(bar)
-    })
-  })
-  const time = (at: number) => new Date(at * 1000).toLocaleString(undefined, last > 60 && span === 'hours' ? { day: 'numeric', month: 'short' } : { hour: 'numeric', minute: '2-digit' })
-  svg.append(draw('text', { x: left, y: height + 14 }, time(buckets[0]!.at)), draw('text', { x: width, y: height + 14, 'text-anchor': 'end' }, 'now'))
-  figure.append(caption, svg)
-  return figure
-}
+const plots = new Map(['Offload', 'Bytes', 'Visitors', 'Over HTTP, by cause'].map((title) => [title, new Plot<Figure>(title)]))
+find('plots').append(...[...plots.values()].map(({ element }) => element))
 
 function show(): void {
   if (!figures) return
@@ -131,7 +68,7 @@ function show(): void {
   const all = buckets.reduce((sum, { peers, served, liars, stalls }) => {
     return { ...sum, peers: sum.peers + peers, served: sum.served + served, liars: sum.liars + liars, stalls: sum.stalls + stalls }
   }, { ...buckets[0]!, peers: 0, served: 0, liars: 0, stalls: 0 })
-  const tiles: [string, string][] = [
+  tiles(find('tiles'), [
     ['Offload', percent(offload(all))],
     ['Origin egress saved', bytes(all.peers)],
     ['Served here', bytes(all.served)],
@@ -139,48 +76,31 @@ function show(): void {
     ['Liars banned', count(all.liars)],
     ['Videos that waited', count(all.stalls)],
     ['Assets', `${figures.now.assets} · ${bytes(figures.now.bytes)}`],
-  ]
-  find('tiles').replaceChildren(...tiles.map(([name, value]) => {
-    const tile = make('div')
-    tile.append(make('dt', name), make('dd', value))
-    return tile
-  }))
+  ])
   const names = figures.causes
   const totals = names.map((_, i) => buckets.reduce((sum, { causes }) => sum + (causes[i] ?? 0), 0))
   const main = names.map((_, i) => i).sort((a, b) => totals[b]! - totals[a]!)
-  const plots: Plot[] = [
-    { title: 'Offload', unit: percent, top: 1, parts: [['from peers', offload]] },
-    { title: 'Bytes', unit: bytes, parts: [['from peers', ({ peers }) => peers], ['served here', ({ served }) => served]] },
-    { title: 'Visitors', unit: count, parts: [['at most, at once', ({ visitors }) => visitors]] },
-    {
-      title: 'Over HTTP, by cause', unit: count, parts: [
-        ...main.slice(0, 4).map((i): Plot['parts'][number] => [reasons[names[i]!] ?? names[i]!, ({ causes }) => causes[i] ?? 0]),
+  const specs: Record<string, Spec<Figure>> = {
+    'Offload': { unit: percent, top: 1, parts: [['from peers', offload]] },
+    'Bytes': { unit: bytes, parts: [['from peers', ({ peers }) => peers], ['served here', ({ served }) => served]] },
+    'Visitors': { unit: count, parts: [['at most, at once', ({ visitors }) => visitors]] },
+    'Over HTTP, by cause': {
+      unit: count, parts: [
+        ...main.slice(0, 4).map((i): Spec<Figure>['parts'][number] => [reasons[names[i]!] ?? names[i]!, ({ causes }) => causes[i] ?? 0]),
         ['other', ({ causes }) => main.slice(4).reduce((sum, i) => sum + (causes[i] ?? 0), 0)],
       ],
     },
-  ]
-  find('plots').replaceChildren(...plots.map((one) => plot(one, buckets)))
-}
-
-async function load(): Promise<void> {
-  try {
-    const response = await fetch('figures.json', { headers: key ? { Authorization: `Bearer ${key}` } : {}, cache: 'no-store' })
-    if (!response.ok) throw new Error(await response.text())
-    figures = (await response.json()) as Figures
-    find('say').textContent = ''
-    show()
-  } catch (error) {
-    find('say').textContent = error instanceof TypeError ? 'The site does not answer. Trying again.' : (error as Error).message
   }
-  setTimeout(() => void load(), every)
+  for (const [title, plot] of plots) plot.show(specs[title]!, buckets)
 }
 
-for (const button of document.querySelectorAll<HTMLButtonElement>('button[data-span]')) {
-  button.addEventListener('click', () => {
-    for (const other of document.querySelectorAll('button[data-span]')) other.setAttribute('aria-pressed', String(other === button))
-    span = button.dataset.span as typeof span
-    last = Number(button.dataset.last)
-    show()
-  })
-}
-void load()
+choice(document.querySelectorAll<HTMLButtonElement>('button[data-span]'), (button) => {
+  span = button.dataset.span as typeof span
+  last = Number(button.dataset.last)
+  show()
+})
+const key = location.hash.slice(1)
+follow<Figures>('figures.json', key ? { Authorization: `Bearer ${key}` } : {}, every, find('say'), (answer) => {
+  figures = answer
+  show()
+})
