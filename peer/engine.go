@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/anacrolix/dht/v2"
 	"github.com/anacrolix/torrent"
@@ -19,6 +20,8 @@ import (
 
 const (
 	maxConns = 80 // of one torrent
+	// dialing is time for four SYNs. A hole is punched (BEP 55) only when a connection has failed.
+	dialing = 8 * time.Second
 	// burst is what may be sent at once in spite of a limit: more than the longest block.
 	burst = 256 << 10
 )
@@ -60,6 +63,8 @@ func newEngine(p *Peer) (*torrent.Client, error) {
 	c.Seed = true
 	c.AlwaysWantConns = true // torrents are loaded when somebody asks for them
 	c.EstablishedConnsPerTorrent = maxConns
+	c.NominalDialTimeout = p.o.dialing
+	c.MinDialTimeout = min(c.MinDialTimeout, p.o.dialing)
 	c.DefaultStorage = noStorage{}
 	if p.o.UploadLimit > 0 {
 		c.UploadRateLimiter = limiter(p.o.UploadLimit)

@@ -68,7 +68,8 @@ type Options struct {
 	// Log gets what a person may want to know [none].
 	Log *slog.Logger
 
-	tick time.Duration // of keepHouse
+	tick    time.Duration // of keepHouse
+	dialing time.Duration // how long to wait for an answer
 }
 
 // Defaults are the options of a peer that uses everything but port mapping and limits.
@@ -120,6 +121,9 @@ func New(o Options) (*Peer, error) {
 	}
 	if o.tick == 0 {
 		o.tick = time.Second
+	}
+	if o.dialing == 0 {
+		o.dialing = dialing
 	}
 	dir, err := filepath.Abs(o.DataDir)
 	if err != nil {
