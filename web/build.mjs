@@ -3,7 +3,8 @@
 //   assets/starling-*                what starling.js loads: the node, and what is needed only at times
 //   index.html, assets/*             the app; names of assets carry a hash, so they may be cached for ever
 //   sw.js                            the service worker, with the list of what it precaches
-//   edge/edge.js, edge/*-*           what sites include, which the Go package edge serves; sw.js and owner.* beside it
+//   edge/edge.js, edge/*-*           what sites include, which the Go package edge serves; sw.js, owner.* and plots.css beside it
+//   stats/*                          the tracker's page of figures
 //   *.br, *.gz                       each of these precompressed
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
@@ -120,7 +121,10 @@ await module('sw/index.ts', 'sw.js', { __PRECACHE__: JSON.stringify(precache), _
 await module('edge/edge.ts', 'edge/edge.js', {}, 'edge/[name]-[hash].js')
 await module('edge/sw.ts', 'edge/sw.js')
 await module('edge/owner/owner.ts', 'edge/owner.js')
-for (const name of ['owner.html', 'owner.css']) await copyFile(join(web, 'edge/owner', name), join(out, 'edge', name))
+await copyFile(join(web, 'edge/owner/owner.html'), join(out, 'edge/owner.html'))
+await module('stats/stats.ts', 'stats/stats.js')
+await copyFile(join(web, 'stats/stats.html'), join(out, 'stats/stats.html'))
+for (const dir of ['edge', 'stats']) await copyFile(join(web, 'plots/plots.css'), join(out, dir, 'plots.css'))
 for (const file of await files(out)) if (/\.(js|css|html|svg|webmanifest|json)$/.test(file)) await compress(file)
 
 for (const name of await readdir(built)) if (name !== '.keep') await rm(join(built, name), { recursive: true, force: true })

@@ -19,6 +19,7 @@ export default defineConfig({
     proxy: {
       '/announce': { target: 'ws://127.0.0.1:8080', ws: true },
       '/api': 'http://127.0.0.1:8080',
+      '/stats': 'http://127.0.0.1:8080',
     },
   },
   plugins: [
