@@ -1,0 +1,206 @@
+/**
+ * Plots of figures by stretches of time, for the pages of those who run a server: /stats (web/stats), and the owner's page
+ * of a site (web/edge/owner).
+ *
+ *   buckets, oldest first ─► Plot ─► bars, stacked │ what there was at the cursor │ a table
+ *
+ * The cursor follows a pointer or a finger. For keyboards and screen readers it is a slider, whose value is what there was
+ * then. Nothing here needs style attributes, which these pages' policies forbid.
+ */
+export interface Bucket {
+  /** When it began, in seconds since 1970. */
+  at: number
+}
+
+export interface Spec<B extends Bucket> {
+  unit: (value: number) => string
+  /** Names and values, stacked from the bottom up. */
+  parts: [name: string, value: (bucket: B) => number][]
+  /** The highest value there can be. */
+  top?: number
+}
+
+export const count = (value: number) => new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: value < 10 ? 1 : 0 }).format(value)
+export const percent = (value: number) => `${Math.round(value * 100)} %`
+
+export function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let unit = 0
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return `${value >= 100 || !unit ? Math.round(value) : value.toPrecision(2)} ${units[unit]}`
+}
+
+export function make<K extends keyof HTMLElementTagNameMap>(name: K, text = '', className = ''): HTMLElementTagNameMap[K] {
+  const element = document.createElement(name)
+  element.textContent = text
+  if (className) element.className = className
+  return element
+}
+
+function draw(name: string, attributes: Record<string, string | number>, text = ''): SVGElement {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', name)
+  for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, String(value))
+  element.textContent = text
+  return element
+}
+
+/** The next of 1, 2, 5, 10, 20, … : a scale that is read at a glance. */
+function round(value: number): number {
+  if (value <= 1) return 1
+  const power = 10 ** Math.floor(Math.log10(value))
+  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value)!
+}
+
+const height = 168
+const above = 10
+const below = 22
+const axis = 52
+
+export class Plot<B extends Bucket> {
+  readonly element = make('figure')
+  readonly #keys = make('div', '', 'keys')
+  readonly #reading = make('p', '', 'reading')
+  readonly #slider = make('div', '', 'slider')
+  readonly #table = make('details')
+  readonly #rows = make('table')
+  #spec: Spec<B> = { unit: count, parts: [] }
+  #buckets: B[] = []
+  /** Which bucket is looked at; the last one unless somebody looks. */
+  #cursor: number | undefined
+  #drawn = ''
+
+  constructor(title: string) {
+    const head = make('div', '', 'head')
+    head.append(make('h2', title), this.#keys)
+    this.#reading.ariaHidden = 'true' // it is the slider's value
+    const slider = this.#slider
+    slider.role = 'slider'
+    slider.tabIndex = 0
+    slider.ariaLabel = `${title}, by time`
+    slider.ariaValueMin = '0'
+    slider.addEventListener('keydown', (event) => this.#key(event))
+    slider.addEventListener('pointermove', (event) => this.#point(event))
+    slider.addEventListener('pointerdown', (event) => this.#point(event))
+    slider.addEventListener('pointerleave', () => this.#look(undefined))
+    slider.addEventListener('blur', () => this.#look(undefined))
+    new ResizeObserver(() => this.#draw()).observe(slider)
+    const scroll = make('div', '', 'scroll')
+    scroll.tabIndex = 0
+    scroll.role = 'region'
+    scroll.ariaLabel = `${title}, as a table`
+    scroll.append(this.#rows)
+    this.#table.append(make('summary', 'As a table'), scroll)
+    this.#table.addEventListener('toggle', () => this.#list())
+    this.element.append(head, this.#reading, slider, this.#table)
+  }
+
+  /** Shows other figures; there is at least one bucket. */
+  show(spec: Spec<B>, buckets: B[]): void {
+    this.#spec = spec
+    this.#buckets = buckets
+    if (this.#cursor !== undefined) this.#cursor = Math.min(this.#cursor, buckets.length - 1)
+    this.#keys.replaceChildren(...spec.parts.map(([name], i) => make('span', name, `key c${i}`)))
+    this.#slider.ariaValueMax = String(buckets.length - 1)
+    this.#draw()
+    this.#list()
+  }
+
+  #time(at: number): string {
+    const days = this.#buckets.at(-1)!.at - this.#buckets[0]!.at > 2 * 86_400
+    const time: Intl.DateTimeFormatOptions = { hour: 'numeric', minute: '2-digit' }
+    return new Date(at * 1000).toLocaleString(undefined, days ? { ...time, day: 'numeric', month: 'short' } : time)
+  }
+
+  #words(bucket: B): string {
+    const { unit, parts } = this.#spec
+    return `${this.#time(bucket.at)}: ${parts.map(([name, value]) => `${unit(value(bucket))} ${name}`).join(', ')}`
+  }
+
+  #look(cursor: number | undefined): void {
+    this.#cursor = cursor === undefined ? undefined : Math.max(0, Math.min(this.#buckets.length - 1, cursor))
+    this.#draw()
+  }
+
+  #key(event: KeyboardEvent): void {
+    const last = this.#buckets.length - 1
+    const now = this.#cursor ?? last
+    const to = { ArrowLeft: now - 1, ArrowDown: now - 1, ArrowRight: now + 1, ArrowUp: now + 1, PageDown: now - 10, PageUp: now + 10, Home: 0, End: last }[event.key]
+    if (to === undefined) return
+    event.preventDefault()
+    this.#look(to)
+  }
+
+  #point({ clientX }: PointerEvent): void {
+    const { left, width } = this.#slider.getBoundingClientRect()
+    this.#look(Math.floor(((clientX - left - axis) / (width - axis)) * this.#buckets.length))
+  }
+
+  #draw(): void {
+    const buckets = this.#buckets
+    const width = this.#slider.clientWidth
+    if (!buckets.length || !width) return
+    const { unit, parts, top } = this.#spec
+    const at = this.#cursor ?? buckets.length - 1
+    this.#reading.textContent = this.#words(buckets[at]!)
+    this.#slider.ariaValueNow = String(at)
+    this.#slider.ariaValueText = this.#reading.textContent
+    const values = parts.map(([, value]) => buckets.map(value))
+    const drawn = JSON.stringify([width, this.#cursor, buckets[0]!.at, parts.map(([name]) => name), values])
+    if (drawn === this.#drawn) return
+    this.#drawn = drawn
+
+    const sums = buckets.map((_, i) => values.reduce((sum, of) => sum + of[i]!, 0))
+    const most = top ?? round(Math.max(...sums))
+    const floor = height - below
+    const tall = (value: number) => (Math.min(value, most) / most) * (floor - above)
+    const step = (width - axis) / buckets.length
+    const svg = draw('svg', { width, height, viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true' })
+    for (const share of [0, 0.5, 1]) {
+      const y = Math.round(floor - tall(share * most)) + 0.5
+      svg.append(draw('line', { x1: axis, x2: width, y1: y, y2: y, class: share ? 'grid' : 'floor' }), draw('text', { x: axis - 8, y: y + 4, 'text-anchor': 'end' }, unit(share * most)))
+    }
+    const gap = step > 5 ? 1 : 0
+    const feet = buckets.map(() => floor)
+    values.forEach((of, part) => {
+      let path = ''
+      of.forEach((value, i) => {
+        if (!value) return
+        const foot = feet[i]!
+        const head = foot - tall(value)
+        feet[i] = head
+        const x = axis + i * step
+        path += `M${x.toFixed(1)} ${foot.toFixed(1)}V${head.toFixed(1)}H${(x + step - gap).toFixed(1)}V${foot.toFixed(1)}z`
+      })
+      svg.append(draw('path', { d: path, class: `c${part}` }))
+    })
+    if (this.#cursor !== undefined) {
+      const x = axis + (this.#cursor + 0.5) * step
+      svg.append(draw('line', { x1: x, x2: x, y1: above, y2: floor, class: 'cursor' }))
+    }
+    const middle = Math.floor(buckets.length / 2)
+    svg.append(
+      draw('text', { x: axis, y: height - 5 }, this.#time(buckets[0]!.at)),
+      draw('text', { x: axis + (middle + 0.5) * step, y: height - 5, 'text-anchor': 'middle' }, this.#time(buckets[middle]!.at)),
+      draw('text', { x: width, y: height - 5, 'text-anchor': 'end' }, 'now'),
+    )
+    this.#slider.replaceChildren(svg)
+  }
+
+  #list(): void {
+    if (!this.#table.open) return
+    const { unit, parts } = this.#spec
+    const row = (cells: HTMLElement[]) => {
+      const tr = make('tr')
+      tr.append(...cells)
+      return tr
+    }
+    const header = (text: string, scope: string) => Object.assign(make('th', text), { scope })
+    this.#rows.replaceChildren(
+      row([header('From', 'col'), ...parts.map(([name]) => header(name, 'col'))]),
+      ...this.#buckets.toReversed().map((bucket) => row([header(this.#time(bucket.at), 'row'), ...parts.map(([, value]) => make('td', unit(value(bucket))))])),
+    )
+  }
+}
