@@ -14,6 +14,10 @@ import { Kit } from '../e2e/harness/kit.ts'
 import type { Server } from '../e2e/harness/server.ts'
 import type { Line, Row } from './row.ts'
 import { edge } from './rows/edge.ts'
+import { edgeCrowd } from './rows/edge-crowd.ts'
+import { edgeFilm } from './rows/edge-film.ts'
+import { edgeFold } from './rows/edge-fold.ts'
+import { edgeRush } from './rows/edge-rush.ts'
 import { fleet } from './rows/fleet.ts'
 import { firstbyte, gopeer } from './rows/gopeer.ts'
 import { gotcp } from './rows/gotcp.ts'
@@ -28,7 +32,7 @@ import { size } from './rows/size.ts'
 import { tracker } from './rows/tracker.ts'
 import { transfer } from './rows/transfer.ts'
 
-const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, gopeer, firstbyte, gotcp, fleet, many, edge, relay }
+const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, gopeer, firstbyte, gotcp, fleet, many, edge, edgecrowd: edgeCrowd, edgefold: edgeFold, edgerush: edgeRush, edgefilm: edgeFilm, relay }
 
 export async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({

@@ -1,12 +1,11 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { img, page, png, sha256, shown, Site, wav } from '../../e2e/edge.kit.ts'
 import type { Person } from '../../e2e/harness/browser.ts'
 import { root } from '../../e2e/harness/build.ts'
-import { until } from '../../e2e/harness/until.ts'
 import { sample, span } from '../measure.ts'
 import type { Row } from '../row.ts'
+import { Exhibition } from '../site.ts'
 
 const visitors = 10
 const bar = 0.85
@@ -22,38 +21,19 @@ const apart = 5_000
  * would have sent.
  */
 export const edge: Row = async ({ kit, rounds }) => {
-  const images = Array.from({ length: 40 }, (_, i) => png(140, 120, i))
-  const film = wav(60, 88_200)
-  const files = {
-    'index.html': page(images.map((_, i) => img(`/img/${i}.png`)).join('') + '<video muted autoplay data-src="/film.wav"></video>'),
-    'film.wav': film,
-    ...Object.fromEntries(images.map((data, i) => [`img/${i}.png`, data])),
-  }
-  const right = images.map(sha256).join()
-
-  /** Whether an image was wrong, once the film has ended. */
-  async function visit(person: Person, origin: string): Promise<number> {
-    await person.page.goto(origin)
-    const wrong = (await shown(person.page)).join() === right ? 0 : 1
-    await until('the film to end', () => person.page.evaluate(() => {
-      const { ended, error } = document.querySelector('video')!
-      if (error) throw new Error(error.message)
-      return ended
-    }), { within: 180_000 })
-    return wrong
-  }
+  const show = await Exhibition.make(kit, { images: 40, bytes: 50_000, seconds: 60 })
 
   async function run(out: boolean) {
     const mark = kit.mark
     try {
-      const site = await Site.serve(kit, files)
+      const site = await show.serve(kit)
       const people: Person[] = []
       const visits: Promise<number>[] = []
       for (let i = 0; i < visitors; i++) {
         const person = await kit.person('chromium', { allow: [/./] })
         if (out) await person.page.evaluateOnNewDocument(() => localStorage.setItem('starling-edge', 'off'))
         people.push(person)
-        visits.push(visit(person, site.origin))
+        visits.push(show.visit(person, site.origin))
         await pause(apart)
       }
       const wrong = (await Promise.all(visits)).reduce((sum, one) => sum + one)
