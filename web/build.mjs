@@ -62,7 +62,7 @@ const engineIsExternal = {
 const preloadEngine = {
   name: 'preload-engine',
   async transformIndexHtml() {
-    const parts = (await readdir(join(out, 'assets'))).filter((name) => /^starling-(node|more)-/.test(name))
+    const parts = (await readdir(join(out, 'assets'))).filter((name) => /^starling-(node|opened|more)-/.test(name))
     return ['starling.js', ...parts.map((name) => `assets/${name}`)].map((name) => ({
       tag: 'link',
       attrs: { rel: 'modulepreload', href: `/${name}` },

@@ -19,7 +19,7 @@ import { openStores, type Opening } from './store/open.ts'
 import type { Entry } from './store/store.ts'
 import { Budget, Limit } from './swarm/limit.ts'
 import { Peer } from './swarm/peer.ts'
-import { more } from './swarm/lazy.ts'
+import { more, opening } from './swarm/lazy.ts'
 import type { Prepared } from './swarm/seeding.ts'
 import { Shelf } from './swarm/shelf.ts'
 import { extend, Swarm, wrongKey, type SwarmHost } from './swarm/swarm.ts'
@@ -41,7 +41,6 @@ const maxBanned = 4096
 const maxStrangers = 256
 
 export async function startNode(options: NodeOptions): Promise<Node> {
-  void more().catch(() => {})
   if (!globalThis.crypto?.subtle) {
     throw new StarlingError('unsupported', 'Starling needs a secure page: open it over HTTPS or on localhost.')
   }
@@ -143,6 +142,7 @@ export class Node implements Engine, LinkHost {
   async add(id: string | Bytes, { trackers = [], onDemand = false }: AddOptions): Promise<TorrentState> {
     const parsed = await parseId(id)
     const { infoHash, key } = parsed
+    if (key) void opening().catch(() => {})
     parsed.trackers = [...parsed.trackers, ...trackers, ...this.#options.trackers]
     let swarm = this.#swarms.get(infoHash)
     // With another key it is begun anew, unless it is open already.

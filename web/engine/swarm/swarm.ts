@@ -17,25 +17,25 @@ import type { Announcing } from '../rendezvous/types.ts'
 import type { Entry, Store, Stores } from '../store/store.ts'
 import { makeLink, type TorrentId } from '../torrent/link.ts'
 import { makeMagnet } from '../torrent/magnet.ts'
-import { makeTorrent, parseInfo, type Info } from '../torrent/metainfo.ts'
+import { parseInfo, type Info } from '../torrent/metainfo.ts'
 import type { Card, TorrentState, TorrentStatus, TrackerState } from '../types.ts'
 import { MetadataExchange } from '../wire/metadata.ts'
 import type { Wire } from '../wire/wire.ts'
 import { Bitfield } from './bitfield.ts'
-import { Blame } from './blame.ts'
+import type { Blame } from './blame.ts'
 import { Cards } from './cards.ts'
 import { Choker } from './choker.ts'
 import { opened, plain, readable, type Content, type ContentFile } from './content.ts'
 import { Extents } from './extents.ts'
 import { Fresh } from './fresh.ts'
+import { more, opening } from './lazy.ts'
 import type { Budget } from './limit.ts'
-import { Outgoing } from './outgoing.ts'
+import type { Outgoing } from './outgoing.ts'
 import type { Peer, PeerHost, PeerNode, Source, Wanted } from './peer.ts'
 import { Picker, type Piece } from './picker.ts'
 import { Readers } from './readers.ts'
 import type { Shelf } from './shelf.ts'
 import { Speed } from './speed.ts'
-import { more } from './lazy.ts'
 import type { WebSource } from './web-source.ts'
 
 /** What a torrent asks of its node. */
@@ -97,7 +97,7 @@ export class Swarm implements PeerHost, Announcing {
   readonly #peers = new Set<Peer>()
   #webs: WebSource[] = []
   readonly #choker = new Choker<Peer>()
-  readonly #blame = new Blame<Source>()
+  #blame: Blame<Source> | undefined
   readonly #ready = new Deferred()
   readonly #downSpeed = new Speed()
   readonly #upSpeed = new Speed()
@@ -107,6 +107,7 @@ export class Swarm implements PeerHost, Announcing {
   #have = 0
   #store: Promise<NonNullable<SwarmOptions['source']>> | undefined
   #outgoing: Outgoing | undefined
+  #sending: Promise<void> | undefined
   #fresh: Fresh | undefined
   #readers: Readers | undefined
   #content: Content | undefined
@@ -216,7 +217,9 @@ export class Swarm implements PeerHost, Announcing {
   }
 
   block(peer: Peer, ask: Wanted): Bytes | undefined {
-    return this.#outgoing!.block(ask, peer.resume)
+    if (this.#outgoing) return this.#outgoing.block(ask, peer.resume)
+    void this.#send().then(peer.resume, () => undefined)
+    return undefined
   }
 
   card(peer: Peer, packed: Bytes): void {
@@ -379,6 +382,7 @@ export class Swarm implements PeerHost, Announcing {
     }
     if (this.#peers.size && now - this.#chokedAt > chokeEvery) {
       this.#chokedAt = now
+      if (!this.#outgoing) this.#sending = undefined
       this.#choker.round(this.#peers, now)
     }
     const hungry = this.stalled
@@ -442,6 +446,7 @@ export class Swarm implements PeerHost, Announcing {
 
   async torrentFile(): Promise<Bytes> {
     await this.#ready.promise
+    const { makeTorrent } = await more()
     return makeTorrent(this.entry.info!, this.entry.trackers, this.entry.webSeeds)
   }
 
@@ -513,9 +518,9 @@ export class Swarm implements PeerHost, Announcing {
 
   #learn(infoBytes: Bytes): void {
     if (this.#closed) return
-    const { entry, infoHash } = this
+    const { entry } = this
     const { key } = entry
-    const { source, content, unproven } = this.#options
+    const { source, content } = this.#options
     const info = parseInfo(infoBytes)
     entry.info = infoBytes
     const sealed = info.files.length === 1 && info.name === 'sealed'
@@ -523,8 +528,6 @@ export class Swarm implements PeerHost, Announcing {
     this.info = info
     this.had = source ? new Bitfield(info.pieces).fill() : resumed(info.pieces, entry.pieces)
     const read = (start: number, end: number): Promise<Bytes> => this.#read(start, end)
-    const failed = (error: unknown): void => this.#fail(error)
-    this.#outgoing = new Outgoing({ info, had: this.had, shelf: this.node.shelf, name: infoHash, read, unproven, failed })
     const fresh = new Fresh(info.pieceLength, this.had, read)
     this.#fresh = fresh
     this.#readers = new Readers(info.pieceLength, this.had, fresh)
@@ -535,6 +538,7 @@ export class Swarm implements PeerHost, Announcing {
     if (!this.#onDemand) this.picker.windows = [{ from: 0, to: 1 }]
     for (let i = 0; i < info.pieces; i++) if (this.had.has(i)) this.#have += this.picker.size(i)
     if (!source) this.#unsaved = true
+    if (this.had.full) void this.#send()
     for (const peer of this.#peers) {
       peer.greet()
       peer.learn()
@@ -545,6 +549,20 @@ export class Swarm implements PeerHost, Announcing {
     else this.#begin(plain(info, { read: (start, end) => fresh.read(start, end), blob: async () => (await this.#opened()).blob?.() }))
     this.#join()
     this.node.needs(this)
+  }
+
+  /** Makes ready to send what is here. Where that could not be loaded, tick lets it be tried again. */
+  #send(): Promise<void> {
+    this.#sending ??= more().then(({ Outgoing }) => {
+      const { infoHash, had, node: { shelf } } = this
+      this.#outgoing = new Outgoing({
+        info: this.info!, had, shelf, name: infoHash, unproven: this.#options.unproven,
+        read: (start, end) => this.#read(start, end),
+        failed: (error) => this.#fail(error),
+      })
+    })
+    this.#sending.catch(() => {})
+    return this.#sending
   }
 
   /** Web seeds have what is not sealed. */
@@ -563,7 +581,7 @@ export class Swarm implements PeerHost, Announcing {
   async #open(key: Bytes): Promise<void> {
     const readers = this.#readers!
     try {
-      const { Opened } = await more()
+      const { Opened } = await opening()
       const seal = await Opened.open(key, this.info!.length, async (start, end) => {
         if (!this.#content) {
           readers.place(headerReader, start, end)
@@ -597,12 +615,13 @@ export class Swarm implements PeerHost, Announcing {
     try {
       const hash = new Uint8Array(await crypto.subtle.digest('SHA-1', data!))
       if (!equal(hash, info!.hashAt(index))) {
-        const liars = await this.#blame.wrong(piece)
+        this.#blame ??= await more().then(({ Blame }) => new Blame<Source>(), () => undefined)
+        const liars = (await this.#blame?.wrong(piece)) ?? []
         picker!.failed(piece, true)
         this.#punish(liars)
         return this.refill()
       }
-      this.#punish(await this.#blame.right(piece))
+      if (this.#blame) this.#punish(await this.#blame.right(piece))
       if (this.#closed) return
       // Nobody waits for the front yet, but soon will.
       if (!index || readers.waits(index)) {
@@ -633,6 +652,7 @@ export class Swarm implements PeerHost, Announcing {
 
   #completed(): void {
     this.save().catch(() => {})
+    void this.#send()
     this.picker!.windows = []
     for (const web of this.#webs.splice(0)) web.close()
     this.node.completed(this)

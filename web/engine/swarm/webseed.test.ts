@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Bytes } from '../bytes.ts'
 import { encode } from '../torrent/bencode.ts'
-import { makeInfo, parseInfo, type Info } from '../torrent/metainfo.ts'
+import { makeInfo } from '../torrent/making.ts'
+import { parseInfo, type Info } from '../torrent/metainfo.ts'
 import { WebSeed } from './webseed.ts'
 
 const pieceLength = 65_536

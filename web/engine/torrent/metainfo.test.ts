@@ -8,7 +8,8 @@ import { describe, expect, test } from 'vitest'
 import { utf8, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
 import { encode, type Encodable } from './bencode.ts'
-import { infoHashOf, makeInfo, makeTorrent, parseInfo, parseTorrent, pieceLengthFor } from './metainfo.ts'
+import { makeInfo, makeTorrent, pieceLengthFor } from './making.ts'
+import { infoHashOf, parseInfo, parseTorrent } from './metainfo.ts'
 
 const sha1 = (data: Uint8Array): Buffer => createHash('sha1').update(data).digest()
 const bytes = (buffer: Uint8Array): Bytes => new Uint8Array(buffer)

@@ -1,7 +1,7 @@
-import { concat, toHex, utf8, type Bytes } from '../bytes.ts'
+import { toHex, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
 import {
-  bytesOf, damaged, decode, decodePrefix, dictOf, encode, listOf, sizeOf, textOf, type Value,
+  bytesOf, damaged, decode, decodePrefix, dictOf, listOf, sizeOf, textOf, type Value,
 } from './bencode.ts'
 import { cleanName, cleanPaths } from './names.ts'
 
@@ -134,46 +134,6 @@ function usable(urls: readonly (string | undefined)[], schemes: RegExp): string[
   const good = urls.filter((url): url is string =>
     !!url && url.length <= 2048 && URL.canParse(url) && schemes.test(new URL(url).protocol))
   return [...new Set(good)].slice(0, maxUrls)
-}
-
-export interface InfoParts {
-  name: string
-  /** In order. A single file without folders becomes a single-file torrent that is named by name. */
-  files: readonly { path: string; size: number }[]
-  pieceLength: number
-  /** SHA-1 of all pieces, one after another. */
-  hashes: Bytes
-  author?: Bytes
-}
-
-/** The bencoded info dictionary. */
-export function makeInfo({ name, files, pieceLength, hashes, author }: InfoParts): Bytes {
-  const [first] = files
-  const single = files.length === 1 && first && !first.path.includes('/')
-  return encode({
-    name, author, pieces: hashes, 'piece length': pieceLength,
-    ...(single
-      ? { length: first.size }
-      : { files: files.map(({ path, size }) => ({ length: size, path: path.split('/') })) }),
-  })
-}
-
-/** A .torrent file. */
-export function makeTorrent(infoBytes: Bytes, trackers: readonly string[], webSeeds: readonly string[]): Bytes {
-  // Spliced, as decoding and encoding would change an info dictionary that is not canonical.
-  const before = encode({
-    announce: trackers[0],
-    'announce-list': trackers.length > 1 ? trackers.map((url) => [url]) : undefined,
-  })
-  const after = encode({ 'url-list': webSeeds.length ? webSeeds : undefined })
-  return concat([before.subarray(0, -1), utf8.encode('4:info'), infoBytes, after.subarray(1)])
-}
-
-/** A power of two from 64 KiB to 4 MiB, such that the hashes fit in the first 16 KiB of the metadata where they can. */
-export function pieceLengthFor(length: number): number {
-  let size = 64 << 10
-  while (size < 4 << 20 && length / size > 700) size *= 2
-  return size
 }
 
 /** SHA-1, 40 hex digits. */
