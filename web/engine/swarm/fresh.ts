@@ -2,7 +2,7 @@ import { concat, type Bytes } from '../bytes.ts'
 import type { Read } from '../seal/sealed.ts'
 import type { Bitfield } from './bitfield.ts'
 
-/** What can be read: the pieces in the store, and those on their way there that somebody waits for, from memory. */
+/** What can be read: the pieces in the store, and those on their way there that somebody may wait for, from memory. */
 export class Fresh {
   readonly #pieceLength: number
   readonly #had: Bitfield

@@ -213,21 +213,22 @@ describe('fetching', () => {
       return open(...args)
     }
     const node = await leecher({}, stores)
-    const reads = [[0, 9], [pieceLength - 5, 2 * pieceLength + 5], [6 * pieceLength, data.length]].map(async ([start, end], i) => {
-      const parts: Bytes[] = []
-      for (let at = start!; at < end!; at += parts.at(-1)!.length) parts.push(await node.node.read(infoHash, 0, at, end!, `${i}`))
-      expect(Buffer.compare(concat(parts), data.slice(start, end))).toBe(0)
-    })
-    seed(node)
-    await Promise.all(reads)
-    const [state] = await node.node.states()
-    expect(state).toMatchObject({ downloaded: 0, done: false })
-    let here = false
-    const blob = node.node.blob(infoHash, 0).then(() => (here = true))
-    await node.node.stats()
-    expect(here).toBe(false)
-    opening.resolve()
-    await blob
+    try {
+      const reads = [[0, 9], [pieceLength - 5, 2 * pieceLength + 5], [6 * pieceLength, data.length]].map(async ([start, end], i) => {
+        const parts: Bytes[] = []
+        for (let at = start!; at < end!; at += parts.at(-1)!.length) parts.push(await node.node.read(infoHash, 0, at, end!, `${i}`))
+        expect(Buffer.compare(concat(parts), data.slice(start, end))).toBe(0)
+      })
+      seed(node)
+      await Promise.all(reads)
+      expect((await node.node.states())[0]).toMatchObject({ downloaded: 0, done: false })
+      let here = false
+      void node.node.blob(infoHash, 0).then(() => (here = true))
+      await node.node.stats()
+      expect(here).toBe(false)
+    } finally {
+      opening.resolve()
+    }
     await whole(node)
   })
 

@@ -106,6 +106,7 @@ export class Swarm implements PeerHost, Announcing {
   /** Verified bytes here. */
   #have = 0
   #store: Promise<NonNullable<SwarmOptions['source']>> | undefined
+  #writable = false
   #outgoing: Outgoing | undefined
   #sending: Promise<void> | undefined
   #fresh: Fresh | undefined
@@ -511,7 +512,7 @@ export class Swarm implements PeerHost, Announcing {
     if (!this.#store) {
       const { length } = this.info!
       this.#store = source ? Promise.resolve(source) : this.node.stores().then((stores) => stores.open(this.infoHash, length))
-      this.#store.catch((error) => this.#fail(error))
+      this.#store.then(() => (this.#writable = true), (error) => this.#fail(error))
     }
     return this.#store
   }
@@ -623,8 +624,8 @@ export class Swarm implements PeerHost, Announcing {
       }
       if (this.#blame) this.#punish(await this.#blame.right(piece))
       if (this.#closed) return
-      // Nobody waits for the front yet, but soon will.
-      if (!index || readers.waits(index)) {
+      // The store takes its time to open, and readers soon come for the front.
+      if (!this.#writable || !index || readers.waits(index)) {
         this.#fresh!.put(index, data!)
         readers.check()
       }
