@@ -20,7 +20,8 @@ export interface Spec<B extends Bucket> {
   top?: number
 }
 
-export const count = (value: number) => new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: value < 10 ? 1 : 0 }).format(value)
+const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumSignificantDigits: 3 })
+export const count = (value: number) => compact.format(value)
 export const percent = (value: number) => `${Math.round(value * 100)} %`
 
 export function bytes(value: number): string {
@@ -47,11 +48,11 @@ function draw(name: string, attributes: Record<string, string | number>, text = 
   return element
 }
 
-/** The next of 1, 2, 5, 10, 20, … : a scale that is read at a glance. */
+/** The next number above that has a plain half, for scales that are read at a glance. */
 function round(value: number): number {
   if (value <= 1) return 1
   const power = 10 ** Math.floor(Math.log10(value))
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value)!
+  return [1, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value)!
 }
 
 const height = 168
@@ -72,7 +73,10 @@ export class Plot<B extends Bucket> {
   #cursor: number | undefined
   #drawn = ''
 
+  readonly #title: string
+
   constructor(title: string) {
+    this.#title = title
     const head = make('div', '', 'head')
     head.append(make('h2', title), this.#keys)
     this.#reading.ariaHidden = 'true' // it is the slider's value
@@ -102,7 +106,9 @@ export class Plot<B extends Bucket> {
     this.#spec = spec
     this.#buckets = buckets
     if (this.#cursor !== undefined) this.#cursor = Math.min(this.#cursor, buckets.length - 1)
-    this.#keys.replaceChildren(...spec.parts.map(([name], i) => make('span', name, `key c${i}`)))
+    // One part that is called as the whole needs no key.
+    const keyed = spec.parts.filter(([name]) => name.toLowerCase() !== this.#title.toLowerCase())
+    this.#keys.replaceChildren(...keyed.map(([name], i) => make('span', name, `key c${i}`)))
     this.#slider.ariaValueMax = String(buckets.length - 1)
     this.#draw()
     this.#list()
