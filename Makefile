@@ -2,7 +2,8 @@
 # make test   every test, real browsers and BitTorrent programs included (apt installs them where it may)
 # make build  bin/starling      make dev   live reload
 # make bench  the measured table make lint  linters and format
-.PHONY: run test build dev bench lint clean web programs
+# make scale  the simulation of docs/scale.md
+.PHONY: run test build dev bench scale lint clean web programs
 .DEFAULT_GOAL := build
 
 web_sources := $(shell find web -path web/built -prune -o -type f -print)
@@ -38,6 +39,9 @@ dev: build
 bench: build
 	e2e/install-programs bench
 	node bench/run.mjs
+
+scale:
+	go run ./bench/scale
 
 lint: node_modules/.installed
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"

@@ -25,7 +25,7 @@ var goLayers = layers{
 }
 
 // Packages that only tests use, and this one.
-var goTests = map[string]bool{"internal/testnet": true, "internal/house": true, "bench/relay": true, "bench/peer": true, "bench/raw": true, "bench/edge": true, "e2e/machine": true}
+var goTests = map[string]bool{"internal/testnet": true, "internal/house": true, "bench/relay": true, "bench/peer": true, "bench/raw": true, "bench/edge": true, "bench/scale": true, "e2e/machine": true}
 
 // Go returns what is wrong with the Go packages in the tree.
 func Go(tree fs.FS) (problems []string, err error) {
