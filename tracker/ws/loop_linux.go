@@ -28,7 +28,7 @@ type loops struct {
 	running sync.WaitGroup
 }
 
-// loop waits for all its sockets at once with epoll, level-triggered, in turns:
+// loop waits for all its sockets at once with epoll, in turns:
 //
 //	epoll ─► events ─► read, handle messages ─► queues of any sockets ─► write those ─► epoll
 //	                                             └ of another loop that sleeps: written at once
@@ -36,6 +36,9 @@ type loops struct {
 // A socket's descriptor is ours alone, so no other goroutine of this program waits for it. Only the loop closes it,
 // with the queue locked, and whoever writes to it holds that lock: nobody ever writes to a number that stands for
 // another connection by now. Events name a socket by its handle for the same reason.
+//
+// Epoll is edge-triggered: it tells once that there is something to read, and the loop reads until there is nothing.
+// What it leaves, so that others have their turn, it asks for again (await); asking anew always gets an answer.
 type loop struct {
 	server *Server
 	epoll  int
@@ -59,7 +62,7 @@ type polled struct {
 	fd      int    // -1 when closed
 	awaited uint32 // events
 	listed  bool   // in written
-	unread  bool   // why is not free: it is not read
+	unread  held   // why it is not read
 }
 
 // beneath returns the TCP connection if conn is that and nothing else, or something that has only looked at its first
@@ -140,19 +143,25 @@ func newLoop(s *Server) (*loop, error) {
 
 // control tells epoll what is awaited. The queue is locked.
 func (l *loop) control(op int, k *socket) error {
-	event := unix.EpollEvent{Events: k.out.awaited, Fd: int32(k.handle.slot), Pad: int32(k.handle.generation)}
+	event := unix.EpollEvent{Events: k.out.awaited | unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(k.handle.slot), Pad: int32(k.handle.generation)}
 	return unix.EpollCtl(l.epoll, op, k.out.fd, &event)
 }
 
-// await changes what is awaited of a socket. The queue is locked.
+// await asks for events of a socket, where those are not awaited already. The queue is locked.
 func (l *loop) await(k *socket, events uint32) {
-	q := &k.out
-	if q.fd < 0 || q.awaited == events {
+	if k.out.awaited != events {
+		k.out.awaited = events
+		l.ask(k)
+	}
+}
+
+// ask has epoll tell once more of what there is now. The queue is locked.
+func (l *loop) ask(k *socket) {
+	if k.out.fd < 0 {
 		return
 	}
-	q.awaited = events
 	if err := l.control(unix.EPOLL_CTL_MOD, k); err != nil {
-		q.drop()
+		k.out.drop()
 		l.cut(k)
 	}
 }
@@ -208,20 +217,20 @@ func (l *loop) turn() bool {
 // None of these waits, so the scheduler need not know of them. To tell it costs little, but a program that is mostly idle
 // wakes its watchdog each time. Without an error, that is 0.
 
-func read(fd int, b []byte) (int, syscall.Errno) {
-	r, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-	if e != 0 {
-		r = 0
-	}
-	return int(r), e
+func receive(fd int, b []byte) (int, syscall.Errno) {
+	return transfer(unix.SYS_RECVFROM, fd, b, unix.MSG_DONTWAIT)
 }
 
-func write(fd int, b []byte) (int, syscall.Errno) {
-	r, _, e := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-	if e != 0 {
-		r = 0
+func send(fd int, b []byte) (int, syscall.Errno) {
+	return transfer(unix.SYS_SENDTO, fd, b, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+func transfer(call uintptr, fd int, b []byte, flags uintptr) (int, syscall.Errno) {
+	n, _, err := unix.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), flags, 0, 0)
+	if err != 0 {
+		n = 0
 	}
-	return int(r), e
+	return int(n), err
 }
 
 // flush writes at the end of the turn, all of a socket's frames at once, or now where there is none.
@@ -247,7 +256,7 @@ func (l *loop) write(k *socket) {
 		return
 	}
 	if q.size() > 0 {
-		n, err := write(q.fd, q.pending[q.sent:])
+		n, err := send(q.fd, q.pending[q.sent:])
 		switch {
 		case err == 0:
 			q.sent += n
@@ -266,7 +275,7 @@ func (l *loop) write(k *socket) {
 	switch {
 	case q.state == ending:
 		l.cut(k)
-	case !q.unread:
+	case q.unread == free:
 		l.await(k, unix.EPOLLIN)
 	}
 }
@@ -298,46 +307,56 @@ func (l *loop) handle(k *socket, events uint32) {
 			l.drop(k)
 		}
 	}()
-	switch {
-	case events&(unix.EPOLLERR|unix.EPOLLHUP) != 0:
+	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		l.drop(k)
-	case events&unix.EPOLLOUT != 0:
+		return
+	}
+	if events&unix.EPOLLOUT != 0 {
 		l.writable(k)
-	default:
-		l.read(k)
+	}
+	if events&unix.EPOLLIN != 0 {
+		l.read(k, events&unix.EPOLLRDHUP != 0)
 	}
 }
 
-func (l *loop) read(k *socket) {
-	k.out.mu.Lock()
-	fd := k.out.fd
-	k.out.mu.Unlock()
-	n, err := read(fd, l.buffer[:])
+// read reads once; last says that the client will send no more.
+func (l *loop) read(k *socket, last bool) {
+	q := &k.out
+	q.mu.Lock()
+	fd, unread := q.fd, q.unread
+	q.mu.Unlock()
+	if unread != free {
+		return // writable will ask
+	}
+	n, err := receive(fd, l.buffer[:])
 	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
+	case err == unix.EAGAIN:
 	case err != 0 || n == 0:
 		l.drop(k)
-	default:
-		l.take(k, l.buffer[:n])
+	case l.take(k, l.buffer[:n]) && (n == maxRead || last):
+		q.mu.Lock()
+		l.ask(k)
+		q.mu.Unlock()
 	}
 }
 
-// take has messages handled, and stops reading where need be.
-func (l *loop) take(k *socket, data []byte) {
+// take has messages handled, and says whether there may be more, or stops reading.
+func (l *loop) take(k *socket, data []byte) bool {
 	why := k.take(data, l.now)
 	if why == free {
-		return
+		return true
 	}
 	q := &k.out
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.unread = true
+	q.unread = why
 	if why == rushed {
 		l.await(k, 0)
 		l.rush(k)
 	} else {
 		l.await(k, unix.EPOLLOUT)
 	}
+	return false
 }
 
 // writable writes, and goes on with a socket that was not read.
@@ -345,10 +364,14 @@ func (l *loop) writable(k *socket) {
 	q := &k.out
 	q.mu.Lock()
 	l.write(k)
-	again := q.unread && q.state < ending && q.size() <= fullQueue
+	again := q.unread == full && q.size() <= fullQueue
 	if again {
-		q.unread = false
-		l.await(k, unix.EPOLLIN|q.awaited)
+		q.unread = free
+		if q.size() > 0 {
+			l.await(k, unix.EPOLLIN|unix.EPOLLOUT)
+		} else {
+			l.await(k, unix.EPOLLIN)
+		}
 	}
 	q.mu.Unlock()
 	if again {
@@ -362,7 +385,7 @@ func (l *loop) drop(k *socket) {
 	q.mu.Lock()
 	// What was sent to us and not read would make the kernel reset the connection, and the client miss our close frame.
 	for range drained {
-		if n, err := read(q.fd, l.buffer[:]); n == 0 || err != 0 || q.state != ending {
+		if n, err := receive(q.fd, l.buffer[:]); n == 0 || err != 0 || q.state != ending {
 			break
 		}
 	}
@@ -384,7 +407,7 @@ func (l *loop) rush(k *socket) {
 	l.rushing = append(l.rushing, k.handle)
 }
 
-// goOn lets the loop see to those that waited: any connection that takes bytes makes an event.
+// goOn lets the loop see to those that waited: one that is asked of makes an event when its connection takes bytes.
 func (l *loop) goOn() {
 	l.mu.Lock()
 	waiting := slices.Clone(l.rushing)
@@ -393,7 +416,8 @@ func (l *loop) goOn() {
 	for _, h := range waiting {
 		if k := l.server.table.get(h); k != nil {
 			k.out.mu.Lock()
-			l.await(k, k.out.awaited|unix.EPOLLOUT)
+			k.out.unread, k.out.awaited = full, unix.EPOLLOUT
+			l.ask(k)
 			k.out.mu.Unlock()
 		}
 	}
