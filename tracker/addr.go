@@ -39,16 +39,19 @@ type address[K any] interface {
 	// owner says whether another address is of the same peer: from the same host, or with the same key.
 	owner(K) bool
 	addr() netip.Addr
+	appendIP([]byte) []byte
 	addrPort() netip.AddrPort
 	secret() uint16
 }
 
 func (a addr4) owner(b addr4) bool       { return a.ip == b.ip || a.key != 0 && a.key == b.key }
 func (a addr4) addr() netip.Addr         { return netip.AddrFrom4(a.ip) }
+func (a addr4) appendIP(b []byte) []byte { return append(b, a.ip[:]...) }
 func (a addr4) addrPort() netip.AddrPort { return netip.AddrPortFrom(a.addr(), a.port) }
 func (a addr4) secret() uint16           { return a.key }
 func (a addr6) owner(b addr6) bool       { return a.ip == b.ip || a.key != 0 && a.key == b.key }
 func (a addr6) addr() netip.Addr         { return netip.AddrFrom16(a.ip) }
+func (a addr6) appendIP(b []byte) []byte { return append(b, a.ip[:]...) }
 func (a addr6) addrPort() netip.AddrPort { return netip.AddrPortFrom(a.addr(), a.port) }
 func (a addr6) secret() uint16           { return a.key }
 

@@ -19,7 +19,7 @@ import (
 // seconds by themselves. Integers are big-endian.
 //
 //	│ "starling" │ version 1 │ written 8: Unix ms │ swarm … │ 0 │ CRC-32C 4, of all before │
-//	swarm: │ 1 │ info_hash 20 │ downloaded 4 │ peers 4 │ peer … │
+//	swarm: │ 1 │ info_hash 20 │ downloaded 4 │ peers 4 │ peer … │   a large one comes in several parts
 //	peer:  │ kind 1 │ peer_id 20 │ address 4 or 16 │ port 2 │ key 2 │ age 4: tenths of a second │
 //	kind:  4 or 6, and 128 if it is a seeder
 const (
@@ -27,10 +27,10 @@ const (
 	snapshotVersion = 1
 	snapshotEnd     = 5 // bytes: the 0 and the checksum
 	snapshotSeeder  = 128
-	// The most bytes of a peer that is alone in its swarm.
+	// snapshotPeer is the most bytes of a peer, one that is alone in its swarm.
 	snapshotPeer = 29 + 45
-	// snapshotBatch is how many peers are taken in under one lock.
-	snapshotBatch = 4096
+	// snapshotBatch is how many peers are written, or taken in, under one lock.
+	snapshotBatch = 1024
 )
 
 // ErrSnapshot means that a file is no whole snapshot that this version can read.
@@ -38,15 +38,16 @@ var ErrSnapshot = errors.New("this is no whole snapshot of a tracker, or one of 
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Save writes a snapshot. It locks one swarm at a time, for as long as copying it takes: about a millisecond for each
-// 100,000 peers. What changes meanwhile may be in it or not.
+// Save writes a snapshot. It locks a swarm for as long as it takes to copy 1,024 peers, so that announces need not wait.
+// What changes meanwhile may be in it or not, and a few that change places meanwhile may be missing or be in it twice.
 func (s *Store[C]) Save(to io.Writer) error {
 	sum := crc32.New(castagnoli)
 	w := bufio.NewWriterSize(io.MultiWriter(to, sum), 64<<10)
 	b := append([]byte(snapshotMagic), snapshotVersion)
 	_, _ = w.Write(binary.BigEndian.AppendUint64(b, uint64(time.Now().UnixMilli()))) // Flush tells of all errors
 	s.Each(func(h InfoHash) {
-		if b = s.appendSwarm(b[:0], h); len(b) > 0 {
+		for rest := math.MaxInt; rest > 0; {
+			b, rest = s.appendPart(b[:0], h, rest)
 			_, _ = w.Write(b)
 		}
 	})
@@ -58,35 +59,45 @@ func (s *Store[C]) Save(to io.Writer) error {
 	return err
 }
 
-func (s *Store[C]) appendSwarm(b []byte, h InfoHash) []byte {
+// appendPart appends a batch of a swarm's first peers, the last of them, and returns how many are left before it. From
+// the end to the beginning, for whoever goes gives the last one its place.
+func (s *Store[C]) appendPart(b []byte, h InfoHash, first int) ([]byte, int) {
 	sh := s.shard(h)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	w := sh.swarms[h]
-	if w == nil || w.four.len()+w.six.len() == 0 {
-		return b
+	if w == nil {
+		return b, 0
+	}
+	end := min(first, w.four.len()+w.six.len())
+	start := max(0, end-snapshotBatch)
+	if start == end {
+		return b, 0
 	}
 	now := s.now()
 	b = append(append(b, 1), h[:]...)
 	b = binary.BigEndian.AppendUint32(b, uint32(w.downloaded))
-	b = binary.BigEndian.AppendUint32(b, uint32(w.four.len()+w.six.len()))
-	return appendGroup(appendGroup(b, w.four, 4, now), w.six, 6, now)
+	b = binary.BigEndian.AppendUint32(b, uint32(end-start))
+	for i := start; i < end; i++ {
+		if n := w.four.len(); i < n {
+			b = appendPeer(b, w.four, 4, i, now)
+		} else {
+			b = appendPeer(b, w.six, 6, i-n, now)
+		}
+	}
+	return b, start
 }
 
-func appendGroup[K address[K]](b []byte, g *group[K], kind byte, now tick) []byte {
-	for i := range g.len() {
-		r := &g.peers[i]
-		k := kind
-		if i < g.seeders {
-			k |= snapshotSeeder
-		}
-		b = append(append(b, k), r.id[:]...)
-		b = append(b, r.contact.addr().AsSlice()...)
-		b = binary.BigEndian.AppendUint16(b, r.contact.addrPort().Port())
-		b = binary.BigEndian.AppendUint16(b, r.contact.secret())
-		b = binary.BigEndian.AppendUint32(b, uint32(now-r.seen))
+func appendPeer[K address[K]](b []byte, g *group[K], kind byte, i int, now tick) []byte {
+	r := &g.peers[i]
+	if i < g.seeders {
+		kind |= snapshotSeeder
 	}
-	return b
+	b = append(append(b, kind), r.id[:]...)
+	b = r.contact.appendIP(b)
+	b = binary.BigEndian.AppendUint16(b, r.contact.addrPort().Port())
+	b = binary.BigEndian.AppendUint16(b, r.contact.secret())
+	return binary.BigEndian.AppendUint32(b, uint32(now-r.seen))
 }
 
 // Load takes in a snapshot. Peers who announced here meanwhile stay as they are; those whose time is over by now are

@@ -93,6 +93,22 @@ func TestSnapshot(t *testing.T) {
 	})
 }
 
+// A swarm larger than what is copied at once.
+func TestSnapshotOfACrowd(t *testing.T) {
+	s := newStore()
+	const peers = 5*snapshotBatch/2 + 1
+	for n := range peers {
+		says(t, s, AddrAnnounce{PeerID: peer(n), Addr: at(fmt.Sprintf("198.51.%d.%d:1", n/250, n%250)), Left: Left(1 + n%2)})
+	}
+	file, into := snapshot(t, s), newStore()
+	if err := into.Load(bytes.NewReader(file)); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := into.Counts(InfoHash{}), s.Counts(InfoHash{}); got != want || want.IPv4.Seeders+want.IPv4.Leechers != peers {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 func TestSnapshotKeepsLimits(t *testing.T) {
 	s := newStore()
 	for n := range 100 {
