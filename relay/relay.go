@@ -95,6 +95,14 @@ type Handler interface {
 	Answer(to, datagram []byte, from netip.AddrPort) []byte
 }
 
+// Slow is a Handler some of whose answers take time.
+type Slow interface {
+	// AnswerLater says whether this one does. Then it keeps nothing of the datagram, and sends the answer itself.
+	AnswerLater(datagram []byte, from netip.AddrPort, to interface {
+		WriteToUDPAddrPort(answer []byte, to netip.AddrPort) (int, error)
+	}) bool
+}
+
 // Also has others' datagrams answered from now on.
 func (r *Relay) Also(h Handler) { r.also.Store(&h) }
 

@@ -73,6 +73,9 @@ func (s *socket) ReadFrom(p []byte) (int, net.Addr, error) {
 		}
 		failures, from = 0, unmap(from)
 		if h := s.relay.also.Load(); h != nil && (*h).Match(p[:n]) {
+			if slow, ok := (*h).(Slow); ok && slow.AnswerLater(p[:n], from, s) {
+				continue
+			}
 			if s.answer = (*h).Answer(s.answer[:0], p[:n], from); len(s.answer) > 0 {
 				_, _ = s.WriteToUDPAddrPort(s.answer, from) // who asked asks again
 			}

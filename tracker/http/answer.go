@@ -114,8 +114,9 @@ func (s *Server) appendScrape(b []byte, hashes []tracker.InfoHash) []byte {
 	// A key may come once only, and keys are in order.
 	slices.SortFunc(hashes, func(x, y tracker.InfoHash) int { return bytes.Compare(x[:], y[:]) })
 	b = append(appendString(append(b, 'd'), "files"), 'd')
-	for _, h := range slices.Compact(hashes) {
-		c := s.store.Counts(h)
+	hashes = slices.Compact(hashes)
+	for i, c := range s.store.CountsOf(hashes, make([]tracker.Counts, 0, len(hashes))) {
+		h := hashes[i]
 		b = append(append(b, "20:"...), h[:]...)
 		b = appendInt(append(b, 'd'), "complete", c.Seeders)
 		b = appendInt(b, "downloaded", c.Downloaded)

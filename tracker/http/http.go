@@ -36,7 +36,7 @@ const (
 // Store is what a tracker.Store is to this front end.
 type Store interface {
 	AnnounceAddr(a *tracker.AddrAnnounce, picks []tracker.AddrPeer) (tracker.Counts, []tracker.AddrPeer, error)
-	Counts(h tracker.InfoHash) tracker.Counts
+	CountsOf(hashes []tracker.InfoHash, to []tracker.Counts) []tracker.Counts
 }
 
 // Options say how the front end works; zero values are replaced by those in brackets.

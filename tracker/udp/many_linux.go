@@ -85,6 +85,9 @@ func (h *Handler) serveMany(c *net.UDPConn) error {
 			if !ok || in.Flags&unix.MSG_TRUNC != 0 {
 				continue
 			}
+			if h.AnswerLater(m.received[i][:in.size], from, c) {
+				continue
+			}
 			out := &m.out[answers]
 			size := len(h.answer(w, m.answers[answers][:0], m.received[i][:in.size], from))
 			if size == 0 {

@@ -79,7 +79,7 @@ func (h *Handler) answer(w *work, to, p []byte, from netip.AddrPort) []byte {
 		return to
 	}
 	if action == actionScrape {
-		return h.scrape(to, p)
+		return h.scrape(w, to, p)
 	}
 	return h.announce(w, to, p, netip.AddrPortFrom(ip, from.Port()))
 }
@@ -192,16 +192,13 @@ func stated(ip []byte, from netip.Addr) netip.Addr {
 
 var errScrape = errors.New("this tracker is private: scrape it by HTTP")
 
-func (h *Handler) scrape(to, p []byte) []byte {
+func (h *Handler) scrape(w *work, to, p []byte) []byte {
 	h.counters.scrapes.Add(1)
 	if h.options.Admit != nil {
 		return h.fail(to, p, errScrape)
 	}
 	to = begin(to, actionScrape, p)
-	hashes := p[headerSize:]
-	for range min(len(hashes)/20, maxHashes) {
-		c := h.store.Counts(tracker.InfoHash(hashes[:20]))
-		hashes = hashes[20:]
+	for _, c := range h.store.CountsOf(hashes(p, w.hashes[:0]), w.counts[:0]) {
 		to = binary.BigEndian.AppendUint32(to, uint32(c.Seeders))
 		to = binary.BigEndian.AppendUint32(to, uint32(c.Downloaded))
 		to = binary.BigEndian.AppendUint32(to, uint32(c.Leechers))

@@ -37,7 +37,7 @@ import (
 // Store is what a tracker.Store is to this front end.
 type Store interface {
 	AnnounceAddr(a *tracker.AddrAnnounce, picks []tracker.AddrPeer) (tracker.Counts, []tracker.AddrPeer, error)
-	Counts(h tracker.InfoHash) tracker.Counts
+	CountsOf(hashes []tracker.InfoHash, to []tracker.Counts) []tracker.Counts
 }
 
 // Options say how the front end works; zero values are replaced by those in brackets.
@@ -56,6 +56,8 @@ type Options struct {
 type Handler struct {
 	options  Options
 	store    Store
+	distant  Distant // the store, if it is one
+	later    chan struct{}
 	ids      *ids
 	works    sync.Pool
 	counters struct{ connects, announces, scrapes, failures, refused, forged atomic.Uint64 }
@@ -67,6 +69,8 @@ func New(store Store, o Options) *Handler {
 		o.Interval = 15 * time.Minute
 	}
 	h := &Handler{options: o, store: store, ids: newIDs()}
+	h.distant, _ = store.(Distant)
+	h.later = make(chan struct{}, maxLater)
 	h.works.New = func() any { return new(work) }
 	return h
 }
@@ -102,6 +106,8 @@ type work struct {
 	announce tracker.AddrAnnounce
 	picks    [tracker.MaxWant]tracker.AddrPeer
 	answer   [maxAnswer]byte
+	hashes   [maxHashes]tracker.InfoHash
+	counts   [maxHashes]tracker.Counts
 }
 
 // Answer appends the answer to a packet from an address; none for what is no request. Safe for concurrent use.
