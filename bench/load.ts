@@ -67,10 +67,12 @@ export async function measure(subject: Subject, flags: Flags, again = tries): Pr
 async function one(subject: Subject, flags: Flags): Promise<Report> {
   const [command, ...args] = on('0', subject.command)
   const child = spawn(command!, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
   try {
     const found = subject.port === undefined ? Promise.race([announced(child.stdout), announced(child.stderr)]) : listening(subject.port)
-    if (subject.port !== undefined) for (const output of [child.stdout, child.stderr]) output.resume()
-    const host = await Promise.race([found, ended(child)])
+    child.stdout.resume()
+    child.stderr.on('data', (data: Buffer) => (said = (said + data).slice(-1000)))
+    const host = await Promise.race([found, ended(child).then((code) => Promise.reject(new Error(`the tracker ended with ${code}: ${said}`)))])
     const words = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value).replace('{host}', host)])
     const bench = [starling, 'bench', 'tracker', `${subject.scheme}://${host}/announce`, '--pid', String(child.pid), '--json']
     const [program, ...rest] = on(`1-${cpus().length - 1}`, [...bench, ...(subject.flags ?? []), ...words])
@@ -112,9 +114,9 @@ async function listening(port: number): Promise<string> {
   throw new Error(`nobody came to listen on port ${port}`)
 }
 
-async function ended(child: ChildProcess): Promise<never> {
+async function ended(child: ChildProcess): Promise<number | null> {
   const [code] = (await once(child, 'exit')) as [number | null]
-  throw new Error(`the tracker ended with ${code}`)
+  return code
 }
 
 /** A port that is free for both UDP and, most likely, TCP. */
