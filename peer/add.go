@@ -24,6 +24,8 @@ type AddOptions struct {
 	Dir string
 	// Name is what the file or folder there is called [as the torrent calls it].
 	Name string
+	// Exact: where something has that name already, it fails with ErrTaken, and does not take the next free one.
+	Exact bool
 	// Trackers and WebSeeds are asked besides those that the link names. A private torrent has no web seeds.
 	Trackers, WebSeeds []string
 	// Peers are tried besides those that are found, host:port.
@@ -34,8 +36,8 @@ type AddOptions struct {
 
 // Add fetches a torrent: of a Starling link, magnet, infohash, .torrent file or the URL of one. It returns as soon as
 // that is understood; Ready and Done wait for more. Files appear under their names when all of them are verified; until
-// then what has come lies in a folder .starling beside them, and a later Add goes on from there. A torrent that this
-// peer has already stays where it is. Errors: those of ParseRef, and those of reading a .torrent file.
+// then what has come lies in a folder .starling beside them, and a later Add goes on from there. Where all files lie
+// there already they are verified, and nothing is fetched. A torrent that this peer has already stays where it is. Errors: those of ParseRef, and those of reading a .torrent file.
 func (p *Peer) Add(ctx context.Context, ref string, o AddOptions) (*Torrent, error) {
 	r, err := ParseRef(ref)
 	if err != nil {
@@ -84,7 +86,8 @@ func (p *Peer) AddRef(ctx context.Context, r Ref, o AddOptions) (*Torrent, error
 		was.Salt, was.Files = before.Salt, before.Files
 	}
 	t := p.newTorrent(r.InfoHash, addedBucket, was)
-	t.lazy = o.Lazy
+	t.lazy, t.exact = o.Lazy, o.Exact
+	t.fresh = was.Root == "" && (before == nil || r.Key != nil && was.Header == nil)
 	t.found.peers(append(r.Peers, o.Peers...))
 	known, err := p.register(t)
 	if err != nil {
@@ -218,6 +221,19 @@ func (t *Torrent) understand(info []byte) error {
 	if err != nil {
 		return err
 	}
+	if !placed && t.key == nil {
+		from, files, p, err := t.lying(m, info, &r)
+		if err != nil {
+			return err
+		}
+		if placed = files != nil; placed {
+			files.seal(p.stamps)
+			s.placed(from, files, p.done)
+			if err := t.p.state.put(entry{progressBucket, t.ih[:], p.encode()}); err != nil {
+				return fmt.Errorf("writing down what is known of it: %w", err)
+			}
+		}
+	}
 	if !placed {
 		to, err := t.partContent(m, &r)
 		if err != nil {
@@ -236,6 +252,10 @@ func (t *Torrent) understand(info []byte) error {
 	t.mu.Unlock()
 	if placed {
 		close(t.placed)
+		if t.engine.Load() != nil { // its metadata has come from others
+			t.unload()
+			t.found.completed()
+		}
 		return nil
 	}
 	if s.missing() == 0 {
@@ -263,12 +283,23 @@ func (t *Torrent) prepare() error {
 	if err != nil {
 		return err
 	}
-	h := opened.Header()
+	h, salt := opened.Header(), opened.Salt()
+	r.Name, r.Header, r.Files, r.Salt = h.Name, opened.RawHeader(), h.Files, salt[:]
+	from, files, p, err := t.lying(m, t.infoBytes(), &r)
+	if errors.Is(err, ErrTaken) {
+		t.unload()
+		t.clear(&r)
+	}
+	if err != nil {
+		return err
+	}
+	if files != nil {
+		err := t.take(from, files, p, r)
+		t.setFiles(filesOfHeader(r.Files), nil)
+		return err
+	}
 	t.mu.Lock()
-	t.record.Name, t.record.Header, t.record.Files = h.Name, opened.RawHeader(), h.Files
-	salt := opened.Salt()
-	t.record.Salt = salt[:]
-	r = t.record
+	t.record = r
 	t.mu.Unlock()
 	if err := t.p.state.put(recordEntry(t.bucket, t.ih, &r)); err != nil {
 		return fmt.Errorf("writing down what is known of it: %w", err)

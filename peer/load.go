@@ -76,8 +76,9 @@ func (t *Torrent) load() *torrent.Torrent {
 	l := &late{t: t}
 	options := torrent.AddTorrentOpts{InfoHash: t.ih, Storage: l}
 	if s != nil {
-		options.InfoBytes = t.p.state.get(infoBucket, t.ih[:])
-		t.info.Store(&options.InfoBytes)
+		info := t.p.state.get(infoBucket, t.ih[:])
+		t.info.Store(&info)
+		options.InfoBytes = v1Of(info)
 	}
 	e, _ := t.p.client.AddTorrentOpt(options)
 	l.engine.Store(e)
@@ -142,7 +143,7 @@ func (t *Torrent) informed(info []byte, s *store) {
 	e := t.engine.Load()
 	if e != nil {
 		t.info.Store(&info)
-		if err := e.SetInfoBytes(info); err == nil {
+		if err := e.SetInfoBytes(v1Of(info)); err == nil {
 			t.started(e, s)
 		}
 	}

@@ -46,7 +46,7 @@ type metaFile struct {
 	padding      bool // BEP 47: zeros that are no file; so are symbolic links
 }
 
-// parseInfo checks what a stranger sent. Errors: errDamaged, errUnusable.
+// parseInfo checks what a stranger sent. Errors: errDamaged, errUnusable, errV2.
 func parseInfo(b []byte) (*meta, error) {
 	if len(b) > maxInfo {
 		return nil, errUnusable
@@ -55,11 +55,13 @@ func parseInfo(b []byte) (*meta, error) {
 		return nil, errDamaged
 	}
 	var info metainfo.Info
-	if err := bencode.Unmarshal(b, &info); err != nil {
+	if err := bencode.Unmarshal(v1Of(b), &info); err != nil {
 		return nil, errDamaged
 	}
-	if info.HasV2() || len(info.Pieces) == 0 && info.Length == 0 && len(info.Files) == 0 && info.MetaVersion != 0 ||
-		info.PieceLength <= 0 || info.PieceLength > maxPieceLength || info.PieceLength%blockSize != 0 || len(info.Files) > maxFiles {
+	if info.MetaVersion > 1 {
+		return nil, errV2
+	}
+	if info.PieceLength <= 0 || info.PieceLength > maxPieceLength || info.PieceLength%blockSize != 0 || len(info.Files) > maxFiles {
 		return nil, errUnusable
 	}
 	m := &meta{

@@ -27,6 +27,11 @@ func (t *Torrent) finish() {
 	case <-t.ctx.Done():
 		return
 	}
+	select {
+	case <-t.placed:
+		return // it was there
+	default:
+	}
 	for {
 		err := t.place()
 		if err == nil {
@@ -108,8 +113,7 @@ func (t *Torrent) place() error {
 		t.p.log.Warn("a finished torrent could not be written down", "torrent", r.Name, "error", err)
 	}
 	to.close()
-	_ = os.RemoveAll(part)
-	_ = os.Remove(filepath.Dir(part)) // unless there is more in it
+	t.clear(&r)
 	return nil
 }
 

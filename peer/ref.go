@@ -122,7 +122,7 @@ func parseMagnet(query string) (r Ref, err error) {
 	if err != nil {
 		return r, errNoRef
 	}
-	found := false
+	found, v2 := false, false
 	for name, topics := range values {
 		if name != "xt" && !strings.HasPrefix(name, "xt.") {
 			continue
@@ -131,7 +131,11 @@ func parseMagnet(query string) (r Ref, err error) {
 			if hash, ok := strings.CutPrefix(topic, "urn:btih:"); ok && !found {
 				r.InfoHash, found = parseHash(hash)
 			}
+			v2 = v2 || strings.HasPrefix(topic, "urn:btmh:")
 		}
+	}
+	if !found && v2 {
+		return r, errV2
 	}
 	if !found {
 		return r, fmt.Errorf("this magnet link names no torrent that Starling can fetch: it needs xt=urn:btih:<infohash>")

@@ -51,6 +51,9 @@ func (t *Torrent) Stats() Stats {
 		s.Bytes = store.meta.length
 		s.BytesDone = s.Bytes - store.missing()
 	}
+	if checking := t.checking.Load(); checking > 0 {
+		s.Bytes, s.BytesDone = checking, t.checked.Load()
+	}
 	if e := t.engine.Load(); e != nil {
 		for _, pc := range e.PeerConns() {
 			switch {

@@ -20,6 +20,8 @@ type Torrent struct {
 	ih     [20]byte
 	bucket []byte // of its record
 	lazy   bool
+	exact  bool // no name but the one that was chosen will do
+	fresh  bool // nothing has come of it before
 
 	ctx  context.Context
 	stop context.CancelCauseFunc
@@ -51,10 +53,12 @@ type Torrent struct {
 	private atomic.Bool
 	used    atomic.Int64 // when it was last asked for, ticks
 	sources atomic.Int32
-	waiting sync.Map // *torrent.PeerConn → *conn: who may be asked for metadata
-	wants   wants
-	meter   meter
-	found   found
+	// checked of checking bytes have been hashed that lay there before.
+	checked, checking atomic.Int64
+	waiting           sync.Map // *torrent.PeerConn → *conn: who may be asked for metadata
+	wants             wants
+	meter             meter
+	found             found
 }
 
 func (p *Peer) newTorrent(ih [20]byte, bucket []byte, r record) *Torrent {
@@ -181,7 +185,9 @@ func (t *Torrent) fail(err error) {
 	if t.ctx.Err() != nil {
 		return // closed meanwhile
 	}
-	t.p.log.Warn("a torrent cannot be used", "infohash", hexOf(t.ih), "error", err)
+	if !errors.Is(err, ErrTaken) {
+		t.p.log.Warn("a torrent cannot be used", "infohash", hexOf(t.ih), "error", err)
+	}
 	t.stop(err)
 	t.found.close()
 	t.unload()
@@ -281,7 +287,8 @@ func (t *Torrent) tick(n int) {
 const idleTicks = 60
 
 // TorrentFile is a .torrent file (BEP 3, 12, 19) with its trackers and web seeds; nil until its metadata is known. Of a
-// private torrent it has the sealed container alone, and no key.
+// private torrent it has the sealed container alone, and no key; of a hybrid one no piece layers (BEP 52), which clients
+// of BitTorrent v1 do without.
 func (t *Torrent) TorrentFile() []byte {
 	info := t.infoBytes()
 	if info == nil {

@@ -279,7 +279,8 @@ func TestMetadataBombs(t *testing.T) {
 		{"odd pieces", with(folder(file(1, "a")), "piece length", 1000), ""},
 		{"huge pieces", with(folder(file(1, "a")), "piece length", 1<<40), ""},
 		{"both kinds", with(folder(file(1, "a")), "length", 1), ""},
-		{"version 2", with(folder(file(1, "a")), "meta version", 2), ""},
+		{"hybrid", with(folder(file(1, "a")), "meta version", 2), "a"},
+		{"version 2", with(map[string]any{"name": "n", "piece length": 1 << 16}, "meta version", 2), ""},
 		{"no files, no length", with(folder(), "pieces", []byte{}), "n"},
 		{"hidden name", with(folder(file(1, "a")), "name", ".."), "a"},
 	} {

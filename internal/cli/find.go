@@ -48,11 +48,6 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 	if output == "-" {
 		words = words[:3]
 	}
-	if command == "get" && name != "" && !n.begun(words) {
-		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			return nil, failure{exitMachine, fmt.Errorf("%s is there already, with other contents: move it away, or choose another name with -o", output)}
-		}
-	}
 	f = &found{view: &screen{streams: s, json: n.JSON}, link: link}
 	servers := n.serversFor(link)
 	f.peer, f.own, err = n.start(task{name: words, public: ref.Key == nil, servers: servers, log: f.view})
@@ -62,7 +57,7 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 	if output == "-" {
 		dir, name = filepath.Join(f.dataDir(n), "data"), ""
 	}
-	f.options = peer.AddOptions{Dir: dir, Name: name, Lazy: output == "-"}
+	f.options = peer.AddOptions{Dir: dir, Name: name, Exact: name != "", Lazy: output == "-"}
 	for _, s := range servers {
 		if n.Server != "" || slices.Contains(ref.Trackers, s.tracker()) {
 			f.options.Trackers = append(f.options.Trackers, s.trackers()...)
@@ -72,6 +67,10 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 	f.torrent, err = f.peer.Add(ctx, link, f.options)
 	if err == nil {
 		err = watch(ctx, f.torrent, f.view, fetchingLook(nameOf(ref)), patience, f.torrent.Ready)
+	}
+	if errors.Is(err, peer.ErrTaken) {
+		_ = f.close(true)
+		return nil, failure{exitMachine, fmt.Errorf("%s is there already, with other contents: move it away, or choose another name with -o", output)}
 	}
 	if err != nil {
 		_ = f.close(false)

@@ -133,15 +133,6 @@ func taskDir(words []string) (string, error) {
 	return filepath.Join(base, "starling", words[0]+"-"+hex.EncodeToString(sum[:8])), nil
 }
 
-// begun says whether a task may have been started before.
-func (n *network) begun(words []string) bool {
-	dir, err := taskDir(words)
-	if err == nil {
-		_, err = os.Stat(dir)
-	}
-	return n.DataDir != "" || err == nil
-}
-
 // forgotten is how long a task that nobody has started again is remembered.
 const forgotten = 180 * 24 * time.Hour
 

@@ -1,0 +1,111 @@
+package peer
+
+import (
+	"crypto/sha1"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// ErrTaken is for AddOptions.Exact: something else has the name.
+var ErrTaken = errors.New("the name is taken by a file or folder with other contents: move that away, or choose another name")
+
+var errDiffers = errors.New("other contents")
+
+// lying looks whether all files of a torrent that is new here lie already where they are to go: fetched by another
+// program, say. They are hashed, up to the first piece that is wrong. If all is right the record says where they are,
+// and nothing needs to be fetched.
+func (t *Torrent) lying(m *meta, info []byte, r *record) (from io.ReaderAt, files *content, p progress, err error) {
+	if !t.fresh || t.lazy {
+		return nil, nil, p, nil
+	}
+	top, inside := t.shape(m, r)
+	if r.As != "" {
+		top = r.As
+	}
+	there := *r
+	there.Root = filepath.Join(r.Dir, top)
+	if _, err := os.Lstat(there.Root); err != nil {
+		return nil, nil, p, nil
+	}
+	there.Paths = placedPaths(there.Root, inside)
+	if from, files, err = t.placedSource(m, &there); err != nil {
+		return nil, nil, p, err
+	}
+	right, err := t.hashLying(from, files, m, info)
+	switch {
+	case err != nil:
+		return nil, nil, p, err
+	case !right && t.exact:
+		return nil, nil, p, ErrTaken
+	case !right:
+		return nil, nil, p, nil
+	}
+	p = progress{newBitset(m.pieces), files.lookAll()}
+	for i := range m.pieces {
+		p.done.set(i)
+	}
+	there.Placed = true
+	*r = there
+	return from, files, p, nil
+}
+
+// hashLying says whether the files are the torrent's, and did not change while they were read.
+func (t *Torrent) hashLying(from io.ReaderAt, files *content, m *meta, info []byte) (bool, error) {
+	before := files.lookAll()
+	for i, f := range files.files {
+		if f.path != "" && (!before[i].exists || before[i].size != f.size) {
+			return false, nil
+		}
+	}
+	hashes, err := hashesOf(info)
+	if err != nil {
+		return false, err
+	}
+	t.checking.Store(m.length)
+	defer t.checking.Store(0)
+	t.checked.Store(0)
+	err = t.p.eachPiece(t.ctx, from, m, allOf(m.pieces), func(i int, sum [sha1.Size]byte, err error) error {
+		if err != nil || string(sum[:]) != string(hashes[i*sha1.Size:(i+1)*sha1.Size]) {
+			return errDiffers
+		}
+		t.checked.Add(m.size(i))
+		return nil
+	})
+	if errors.Is(err, errDiffers) {
+		return false, nil
+	}
+	return err == nil && slices.Equal(before, files.lookAll()), err
+}
+
+// take makes a private torrent that is being fetched one of files that lie in their place: only its header has told
+// which they are.
+func (t *Torrent) take(from io.ReaderAt, files *content, p progress, r record) error {
+	if err := t.p.state.put(recordEntry(t.bucket, t.ih, &r), entry{progressBucket, t.ih[:], p.encode()}); err != nil {
+		return err
+	}
+	s := t.data()
+	s.mu.RLock()
+	to := s.to
+	s.mu.RUnlock()
+	files.seal(p.stamps)
+	s.placed(from, files, p.done)
+	t.mu.Lock()
+	t.record, t.finishes = r, true
+	t.mu.Unlock()
+	t.unload() // the engine is to look anew at what there is
+	to.close()
+	t.clear(&r)
+	close(t.placed)
+	t.found.completed()
+	return nil
+}
+
+// clear removes what has come of a torrent that is not fetched any more.
+func (t *Torrent) clear(r *record) {
+	part := t.partDir(r)
+	_ = os.RemoveAll(part)
+	_ = os.Remove(filepath.Dir(part)) // unless there is more in it
+}

@@ -1,0 +1,59 @@
+package peer
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Files that lie in their place already are verified, and not fetched again. Which those of a private torrent are is
+// known when something of it has come.
+func TestLyingInPlace(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		t.Run(map[bool]string{false: "public", true: "private"}[private], func(t *testing.T) {
+			from := t.TempDir()
+			b := random(3_000_000, 3)
+			write(t, filepath.Join(from, "a", "film.bin"), b)
+			write(t, filepath.Join(from, "empty"), nil)
+			seeder := start(t)
+			shared := share(t, seeder, ShareOptions{Paths: []string{from}, Name: "folder", Private: private})
+			peers := []string{seeder.Addr().String()}
+
+			into := t.TempDir()
+			here := write(t, filepath.Join(into, "folder", "a", "film.bin"), b)
+			write(t, filepath.Join(into, "folder", "empty"), nil)
+			p := start(t)
+			tt := add(t, p, shared.Link(""), AddOptions{Dir: into, Exact: true, Peers: peers})
+			done(t, tt)
+			if tt.Root() != filepath.Join(into, "folder") {
+				t.Errorf("it lies at %s", tt.Root())
+			}
+			if got := tt.Stats().Downloaded; got > 0 && !private {
+				t.Errorf("%d bytes were fetched", got)
+			}
+			if all, _ := os.ReadDir(into); len(all) != 1 {
+				t.Errorf("there is more: %v", all)
+			}
+			// It is one to fetch from.
+			other, there := start(t), t.TempDir()
+			_ = seeder.Close()
+			done(t, add(t, other, shared.Link(""), AddOptions{Dir: there, Peers: []string{p.Addr().String()}}))
+			same(t, filepath.Join(there, "folder", "a", "film.bin"), b)
+
+			// Of other contents, it is not the torrent's.
+			b[2_999_999]++
+			write(t, here, b)
+			again := start(t)
+			if err := add(t, again, shared.Link(""), AddOptions{Dir: into, Name: "folder", Exact: true, Peers: []string{other.Addr().String()}}).Ready(soon(t)); !errors.Is(err, ErrTaken) {
+				t.Errorf("taken: %v", err)
+			}
+			same(t, here, b)
+			beside := add(t, start(t), shared.Link(""), AddOptions{Dir: into, Peers: []string{other.Addr().String()}})
+			done(t, beside)
+			if beside.Root() != filepath.Join(into, "folder (2)") {
+				t.Errorf("it lies at %s", beside.Root())
+			}
+		})
+	}
+}
