@@ -2,8 +2,8 @@ import { Starling } from 'starling'
 
 let node: Starling
 
-export function start(tracker: string, downloadLimit?: number): void {
-  node = new Starling({ trackers: [tracker], downloadLimit })
+export function start(tracker: string, downloadLimit?: number, shareTabs = true): void {
+  node = new Starling({ trackers: [tracker], downloadLimit, shareTabs })
 }
 
 export const leads = async (): Promise<boolean> => (await node.stats()).leader
@@ -29,6 +29,9 @@ export async function seed(size: number): Promise<string> {
   const torrent = await node.seed(new File([bytes(size)], 'data.bin'), { private: true })
   return torrent.link
 }
+
+/** As the browser tells a page that goes into the back/forward cache, or comes out of it. */
+export const turn = (event: 'pagehide' | 'pageshow'): boolean => dispatchEvent(new PageTransitionEvent(event, { persisted: true }))
 
 /** Its infohash. */
 export async function add(link: string): Promise<string> {

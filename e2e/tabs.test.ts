@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Page } from 'puppeteer-core'
 import { describe, expect, test } from 'vitest'
 import { enter, harness, until, type Lab } from './harness/index.ts'
@@ -42,6 +43,28 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
       const got = await fetched(carol.page, await add(carol.page, links[i]!))
       expect(got).toBe(await carol.page.evaluate((size) => lab.expected(size), size))
     }
+  })
+
+  test.each([true, false])('a page that is left leaves the tracker, and comes back to it (tabs share: %s)', async (shareTabs) => {
+    const server = await kit.serve({ pages: false })
+    const { page } = await kit.person(kind)
+    await enter(page, await kit.lab(entry))
+    await page.evaluate((tracker, share) => lab.start(tracker, undefined, share), server.tracker, shareTabs)
+    const link = await page.evaluate(() => lab.seed(1000))
+    const infoHash = await page.evaluate((link) => lab.add(link), link)
+    const query = infoHash.replace(/../g, '%$&')
+    const seeders = (count: number) =>
+      until(`the tracker to know of ${count}`, async () => {
+        // It does not like to be asked more often.
+        await pause(500)
+        const text = await (await fetch(`${server.origin}/scrape?info_hash=${query}`)).text()
+        return Number(/completei(\d+)e/.exec(text)?.[1] ?? 0) === count
+      })
+    await seeders(1)
+    await page.evaluate(() => lab.turn('pagehide'))
+    await seeders(0)
+    await page.evaluate(() => lab.turn('pageshow'))
+    await seeders(1)
   })
 
   test('a download goes on in another tab where it was', async () => {

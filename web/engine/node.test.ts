@@ -1,10 +1,11 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Bytes } from './bytes.ts'
 import { memoryStores } from './store/memory.ts'
 import { destroyAll, join, noise, testNode, type TestNode } from './swarm/testing.ts'
 import type { SeedOptions } from './types.ts'
 
 afterEach(destroyAll)
+afterEach(() => void vi.unstubAllGlobals())
 
 const bytesOf = async (blob: Blob): Promise<Bytes> => new Uint8Array(await blob.arrayBuffer())
 const file = (name: string, data: Bytes | string, type = ''): File => new File([data], name, { type })
@@ -85,6 +86,24 @@ describe('from node to node', () => {
     const [state] = await one.node.states()
     expect(state!.uploaded).toBeGreaterThanOrEqual(200_000)
   })
+})
+
+test('a page that is left leaves its trackers, and is found again when it comes back', async () => {
+  const page = new EventTarget()
+  for (const name of ['addEventListener', 'removeEventListener'] as const) vi.stubGlobal(name, page[name].bind(page))
+  const { seeder, infoHash } = await shared(noise(1000))
+  const show = (persisted: boolean): boolean => page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted }))
+  expect(seeder.announced.has(infoHash)).toBe(true)
+  page.dispatchEvent(new Event('pagehide'))
+  expect(seeder.announced.size).toBe(0)
+  show(false)
+  expect(seeder.announced.size).toBe(0)
+  show(true)
+  expect(seeder.announced.has(infoHash)).toBe(true)
+  await seeder.node.destroy()
+  seeder.announced.clear()
+  show(true)
+  expect(seeder.announced.size).toBe(0)
 })
 
 describe('seeding', () => {

@@ -88,6 +88,13 @@ export class Node implements Engine, LinkHost {
   readonly #strangers = new Set<Peer>()
   readonly #thirsty = new Set<Peer>()
   readonly #timer: ReturnType<typeof setInterval>
+  /** A page that is left answers nobody, so no tracker should name it. It may come back as it was. */
+  readonly #away = () => {
+    for (const infoHash of this.#swarms.keys()) this.#network.rendezvous.remove(infoHash)
+  }
+  readonly #back = ({ persisted }: PageTransitionEvent) => {
+    if (persisted) for (const swarm of this.#swarms.values()) this.#network.rendezvous.add(swarm)
+  }
   #destroyed: Promise<void> | undefined
 
   constructor(options: NodeOptions, store: Opening, connect = network) {
@@ -123,6 +130,8 @@ export class Node implements Engine, LinkHost {
       },
     }
     this.#timer = setInterval(() => this.#tick(), tickEvery)
+    globalThis.addEventListener?.('pagehide', this.#away)
+    globalThis.addEventListener?.('pageshow', this.#back)
   }
 
   // Engine
@@ -216,6 +225,8 @@ export class Node implements Engine, LinkHost {
   destroy(): Promise<void> {
     this.#destroyed ??= (async () => {
       clearInterval(this.#timer)
+      globalThis.removeEventListener?.('pagehide', this.#away)
+      globalThis.removeEventListener?.('pageshow', this.#back)
       const { links, rendezvous } = this.#network
       await Promise.all([rendezvous.destroy(), ...[...this.#swarms.values()].map((swarm) => swarm.close())])
       this.#swarms.clear()
