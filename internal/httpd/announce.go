@@ -37,6 +37,8 @@ type Tracker struct {
 	Nearby      bool     `help:"The same without a database, by how addresses begin."`
 	AllowOrigin []string `sep:" " placeholder:"ORIGIN" help:"Let only pages of this origin, such as https://example.org, use the tracker. May be given several times."`
 
+	Together
+
 	MaxSocketsPerAddress  int `default:"1024" placeholder:"N" help:"Most tracker connections of one IPv4 address or IPv6 /64 (default ${default})."`
 	MaxRequestsPerAddress int `default:"50" placeholder:"N" help:"Most announces and scrapes of one address by HTTP and UDP, per second; ten times as many at once (default ${default})."`
 	MaxPeersPerAddress    int `default:"20000" placeholder:"N" help:"Most peers of one address that announced by HTTP or UDP, in all torrents (default ${default})."`
@@ -66,22 +68,23 @@ func (c *Tracker) check() error {
 			return fmt.Errorf("--allow-origin %q is not an origin such as https://example.org (no path)", v)
 		}
 	}
-	return nil
+	return c.Together.check()
 }
 
 // trackers are the three front ends and their store.
 type trackers struct {
-	store   *tracker.Store[ws.Handle]
-	list    *gate.List
-	users   *gate.Users  // nil: the tracker is for everybody
-	finder  *near.Finder // nil without a database
-	sockets *ws.Server
-	history *history.History
-	kept    *snapshots // nil without
-	http    *trackerhttp.Server
-	udp     *udp.Handler
-	conns   []net.PacketConn // of udp
-	origins []string
+	store    *tracker.Store[ws.Handle]
+	together *together // nil: this machine is alone
+	list     *gate.List
+	users    *gate.Users  // nil: the tracker is for everybody
+	finder   *near.Finder // nil without a database
+	sockets  *ws.Server
+	history  *history.History
+	kept     *snapshots // nil without
+	http     *trackerhttp.Server
+	udp      *udp.Handler
+	conns    []net.PacketConn // of udp
+	origins  []string
 }
 
 func (s *Server) newTrackers() error {
@@ -120,8 +123,11 @@ func (s *Server) newTrackers() error {
 	if users != nil {
 		admit = users.Admit
 	}
-	t.http = trackerhttp.New(t.store, trackerhttp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter, Admit: admit, Address: s.address})
-	t.udp = udp.New(t.store, udp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter, Admit: admit})
+	if t.together, err = c.join(t.store, s.log); err != nil {
+		return err
+	}
+	t.http = trackerhttp.New(t.together.swarms(t.store), trackerhttp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter, Admit: admit, Address: s.address})
+	t.udp = udp.New(t.together.swarms(t.store), udp.Options{Interval: c.TCPAnnounceInterval, Limiter: limiter, Admit: admit})
 	if s.sharesUDP() {
 		s.relay.Also(t.udp)
 	}
@@ -129,6 +135,7 @@ func (s *Server) newTrackers() error {
 		conns, err := udp.Listen(context.Background(), addr)
 		if err != nil {
 			t.closeUDP()
+			t.together.close(context.Background())
 			return explain("--udp-tracker", addr, err)
 		}
 		t.conns = append(t.conns, conns...)
@@ -139,7 +146,13 @@ func (s *Server) newTrackers() error {
 		Address:              s.address,
 		Place:                place,
 		Log:                  s.log,
+		Cluster:              t.together.others(),
 	})
+	if err := t.together.start(t.sockets); err != nil {
+		t.closeUDP()
+		t.together.close(context.Background())
+		return err
+	}
 	t.history = newHistory(t)
 	s.trackers = t
 	return nil
@@ -191,6 +204,7 @@ func (s *Server) AnnounceURLs() []string {
 func (t *trackers) run(ctx context.Context, failed chan<- error) {
 	go t.store.Run(ctx)
 	go t.history.Run(ctx)
+	t.together.run(ctx, failed)
 	for _, c := range t.conns {
 		go func() {
 			if err := t.udp.Serve(c); err != nil {
@@ -230,7 +244,9 @@ func (t *trackers) closeUDP() {
 // close ends sockets well, as long as the context lasts.
 func (t *trackers) close(ctx context.Context) error {
 	t.closeUDP()
-	return t.sockets.Close(ctx)
+	err := t.sockets.Close(ctx)
+	t.together.close(ctx)
+	return err
 }
 
 func socket(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }

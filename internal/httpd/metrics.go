@@ -43,6 +43,7 @@ func (s *Server) metrics() http.Handler {
 	counter("starling_tracker_udp_refused_total", "Packets that came too often and got no answer.", func() uint64 { return s.trackers.udp.Stats().Refused })
 	counter("starling_tracker_udp_forged_total", "Packets without a connection id that holds.", func() uint64 { return s.trackers.udp.Stats().Forged })
 	s.relayMetrics(registry)
+	s.clusterMetrics(registry)
 
 	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return get(func(w http.ResponseWriter, r *http.Request) {

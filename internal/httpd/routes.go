@@ -26,12 +26,7 @@ func (s *Server) routes(files static) http.Handler {
 		mux.HandleFunc("/users.json", get(s.users))
 	}
 	mux.Handle("/metrics", s.metrics())
-	mux.HandleFunc("/healthz", get(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Type", "text/plain; charset=utf-8")
-		h.Set("Cache-Control", "no-store")
-		_, _ = io.WriteString(w, "ok\n")
-	}))
+	mux.HandleFunc("/healthz", get(s.health))
 	if s.trackerOnly {
 		mux.HandleFunc("/stats/", get(files.other))
 		mux.HandleFunc("/", s.alone)
