@@ -1,11 +1,11 @@
 /** The Go peer between two worlds: programs that others wrote, over TCP, and pages, over WebRTC. */
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { root } from './harness/build.ts'
 import { harness, until, type Program, type Server } from './harness/index.ts'
-import { filmOf, other, ownAddress, torrentOf, type Other } from './others.kit.ts'
+import { filmOf, hybridOf, other, ownAddress, torrentOf, type Other } from './others.kit.ts'
 import { bytesOf, digest, type FileSpec } from './pages/files.ts'
 import { openLabs, Peer, whole, type Labs, type PeerOptions } from './pages/people.ts'
 
@@ -96,6 +96,24 @@ test.for<Other>(['aria2', 'transmission', 'libtorrent'])('%s fetches from us, by
   const { magnet } = await share('--public', join(there, film.name), '--server', at.origin)
   await other(kit, which, { torrent: magnet, folder: here })
   await until(`${which} to have it all`, () => same(join(here, film.name), film), { within: 60_000 })
+})
+
+test('a hybrid torrent comes from libtorrent by its v1 infohash, and goes to another', async () => {
+  const there = await disk(folder)
+  const { torrent, infoHash } = await hybridOf(kit, there, announce())
+  const seeding = await other(kit, 'libtorrent', { torrent, folder: dirname(there) })
+  const [ours, theirs] = [await kit.folder(), await kit.folder()]
+  const magnet = `magnet:?xt=urn:btih:${infoHash}&tr=${encodeURIComponent(announce())}`
+  const get = await starling('get', magnet, '-o', ours, '--seed', '--json')
+  await get.prints(/"event":"done"/)
+  await seeding.close()
+  await other(kit, 'libtorrent', { torrent, folder: theirs })
+  for (const path of [ours, theirs]) {
+    for (const file of folder) {
+      const at = join(path, basename(there), file.name)
+      await until(`${at} to be there`, () => same(at, file))
+    }
+  }
 })
 
 // It has to be known to the tracker when our peer comes, as it makes no connections to 127.0.0.1. It needs 10 s to

@@ -70,6 +70,25 @@ export async function torrentOf(kit: Kit, path: string, tracker: string): Promis
   return { torrent, infoHash: infoHash! }
 }
 
+const hybrid = `
+import sys, os, libtorrent as lt
+path, tracker, out = sys.argv[1:]
+files = lt.file_storage()
+lt.add_files(files, path)
+made = lt.create_torrent(files)
+made.add_tracker(tracker)
+lt.set_piece_hashes(made, os.path.dirname(path))
+open(out, 'wb').write(lt.bencode(made.generate()))
+print(lt.torrent_info(out).info_hashes().v1, lt.torrent_info(out).info_hashes().has_v2())
+`
+
+/** The same with libtorrent, which makes torrents of BitTorrent v1 and v2 at once (BEP 52). infoHash is that of v1. */
+export async function hybridOf(kit: Kit, path: string, tracker: string): Promise<{ torrent: string; infoHash: string }> {
+  const torrent = join(await kit.folder(), 'hybrid.torrent')
+  const [, infoHash] = await kit.program('/usr/bin/python3', '-c', hybrid, path, tracker, torrent).prints(/^([0-9a-f]{40}) True$/)
+  return { torrent, infoHash: infoHash! }
+}
+
 /** A film of so many seconds, as a page makes it: its bytes. */
 export async function filmOf(kit: Kit, seconds: number): Promise<Buffer<ArrayBuffer>> {
   const { page } = await kit.person('chromium')
