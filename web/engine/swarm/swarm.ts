@@ -4,7 +4,7 @@
  *   channel ─ wire messages ─▶ Peer ──── blocks ────▶ Picker ── whole pieces ──▶ #verify: SHA-1 ─▶ Store ─▶ had, "have"
  *                               ▲ ◀─ what to ask for ───┘                           │ wrong: Blame ─▶ ban
  *                               └─ what was asked for ◀── Shelf ◀── Store           ▼
- *                                  (Choker: of whom)             page ◀── Content ◀── Fresh ◀── Readers (windows, waits)
+ *                                  (Choker: of whom)             page ◀── Content ◀── Reading (windows, waits)
  *
  * What is in `had` was verified and is in the store; nothing else is sent, or promised to who adds it again. A page is also
  * given what was verified and is on its way there. Nothing here has a timer: the node calls tick a few times a second, and
@@ -25,15 +25,14 @@ import { Bitfield } from './bitfield.ts'
 import type { Blame } from './blame.ts'
 import { Cards } from './cards.ts'
 import { Choker } from './choker.ts'
-import { opened, plain, readable, type Content, type ContentFile } from './content.ts'
+import { plain, type Content } from './content.ts'
 import { Extents } from './extents.ts'
-import { Fresh } from './fresh.ts'
-import { more, opening } from './lazy.ts'
+import { more } from './lazy.ts'
 import type { Budget } from './limit.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Peer, PeerHost, PeerNode, Source, Wanted } from './peer.ts'
 import { Picker, type Piece } from './picker.ts'
-import { Readers } from './readers.ts'
+import { Reading } from './reading.ts'
 import type { Shelf } from './shelf.ts'
 import { Speed } from './speed.ts'
 import type { WebSource } from './web-source.ts'
@@ -55,8 +54,6 @@ export interface SwarmHost extends PeerNode {
   completed(swarm: Swarm): void
 }
 
-/** Longest answer to a page's read. */
-const longestRead = 1 << 20
 /** Peers it looks for, and takes. */
 const desired = 10
 const maxPeers = 60
@@ -70,8 +67,6 @@ const attemptTime = 30_000
 const maxUrls = 32
 /** '-SL' in hex. */
 const starling = '2d534c'
-/** The reader of a private torrent's header. */
-const headerReader = '\0'
 
 export interface SwarmOptions {
   onDemand?: boolean
@@ -109,9 +104,7 @@ export class Swarm implements PeerHost, Announcing {
   #writable = false
   #outgoing: Outgoing | undefined
   #sending: Promise<void> | undefined
-  #fresh: Fresh | undefined
-  #readers: Readers | undefined
-  #content: Content | undefined
+  #reading: Reading | undefined
   #extents: Extents | undefined
   #onDemand: boolean
   #error: StarlingError | undefined
@@ -150,7 +143,7 @@ export class Swarm implements PeerHost, Announcing {
   // What peers ask
 
   get done(): boolean {
-    return !!this.#content && this.had.full
+    return !!this.content && this.had.full
   }
   /** Whether more is to be fetched. */
   get fetching(): boolean {
@@ -268,7 +261,7 @@ export class Swarm implements PeerHost, Announcing {
   // What cards ask
 
   get content(): Content | undefined {
-    return this.#content
+    return this.#reading?.content
   }
   get peers(): Iterable<Peer> {
     return this.#peers
@@ -292,11 +285,11 @@ export class Swarm implements PeerHost, Announcing {
   }
   /** Somebody waits for data. */
   get urgent(): boolean {
-    return !!this.#readers?.any
+    return !!this.#reading?.any
   }
   /** Its files are known; only its key, where it has one, opens them. */
   get opened(): boolean {
-    return !!this.#content
+    return !!this.content
   }
   /** It would take another peer. */
   get lacking(): boolean {
@@ -310,7 +303,7 @@ export class Swarm implements PeerHost, Announcing {
   get state(): TorrentState {
     const { infoHash, entry, info, done } = this
     const { key, trackers, webSeeds, card } = entry
-    const content = this.#content
+    const content = this.content
     const error = this.#error
     const name = content?.name ?? ''
     return {
@@ -403,46 +396,16 @@ export class Swarm implements PeerHost, Announcing {
   /** As Engine.read. */
   async read(file: number, start: number, end: number, reader: string): Promise<Bytes> {
     await this.#ready.promise
-    const content = this.#content!
-    const readers = this.#readers!
-    const { offset, size } = this.#file(file)
-    const from = offset + Math.max(0, start)
-    const to = Math.min(offset + size, offset + end, from + longestRead)
-    if (!(from < to)) return new Uint8Array()
-    const [first, needed] = this.#covering(from, from + 1)
-    const last = this.#covering(from, to)[1]
-    readers.place(reader, first, this.#covering(from, offset + size)[1])
-    this.#aim()
-    await readers.wait(reader, first, needed)
-    return this.#guard(content.read(from, readable(content, from, to, this.had.full ? Infinity : readers.reach(first, last))))
+    return this.#reading!.read(file, start, end, reader)
   }
 
   release(reader: string): void {
-    this.#readers?.release(reader)
-    this.#aim()
+    this.#reading?.release(reader)
   }
 
   async blob(file: number): Promise<Blob> {
     await this.#ready.promise
-    const content = this.#content!
-    const { offset, size, type } = this.#file(file)
-    const [first, last] = this.#covering(offset, offset + size)
-    if (size) {
-      const reader = `${headerReader}${file}`
-      if (this.#onDemand) {
-        this.#readers!.place(reader, first, last, Infinity)
-        this.#aim()
-      }
-      await this.#readers!.wait(reader, first, last, true)
-      this.release(reader)
-    }
-    const whole = await content.blob?.()
-    if (whole) return whole.slice(offset, offset + size, type)
-    const parts: Blob[] = []
-    for (let at = offset; at < offset + size; at += longestRead) {
-      parts.push(new Blob([await this.#guard(content.read(at, Math.min(offset + size, at + longestRead)))]))
-    }
-    return new Blob(parts, { type })
+    return this.#reading!.blob(file, this.#onDemand)
   }
 
   async torrentFile(): Promise<Bytes> {
@@ -479,7 +442,7 @@ export class Swarm implements PeerHost, Announcing {
     this.#closed = true
     const error = new StarlingError('removed', 'This torrent was removed.')
     this.#ready.reject(error)
-    this.#readers?.fail(error)
+    this.#reading?.fail(error)
     for (const source of [...this.#peers, ...this.#webs]) source.close()
     this.picker?.close()
     await this.#learned
@@ -528,10 +491,10 @@ export class Swarm implements PeerHost, Announcing {
     if (key && !sealed) throw wrongKey()
     this.info = info
     this.had = source ? new Bitfield(info.pieces).fill() : resumed(info.pieces, entry.pieces)
-    const read = (start: number, end: number): Promise<Bytes> => this.#read(start, end)
-    const fresh = new Fresh(info.pieceLength, this.had, read)
-    this.#fresh = fresh
-    this.#readers = new Readers(info.pieceLength, this.had, fresh)
+    const reading = new Reading({
+      info, had: this.had, store: () => this.#opened(), aim: () => this.#aim(), failed: (error) => this.#fail(error),
+    })
+    this.#reading = reading
     const complete = (piece: Piece<Source>): void => void this.#verify(piece)
     this.picker = new Picker(info.length, info.pieceLength, this.had, this.node.memory, complete)
     this.picker.wantAll = !this.#onDemand
@@ -547,7 +510,7 @@ export class Swarm implements PeerHost, Announcing {
     }
     if (content) this.#begin(content)
     else if (key) void this.#open(key)
-    else this.#begin(plain(info, { read: (start, end) => fresh.read(start, end), blob: async () => (await this.#opened()).blob?.() }))
+    else this.#begin(plain(info, { read: (start, end) => reading.bytes(start, end), blob: async () => (await this.#opened()).blob?.() }))
     this.#join()
     this.node.needs(this)
   }
@@ -580,29 +543,19 @@ export class Swarm implements PeerHost, Announcing {
   }
 
   async #open(key: Bytes): Promise<void> {
-    const readers = this.#readers!
     try {
-      const { Opened } = await opening()
-      const seal = await Opened.open(key, this.info!.length, async (start, end) => {
-        if (!this.#content) {
-          readers.place(headerReader, start, end)
-          this.#aim()
-        }
-        await readers.wait(headerReader, start, end)
-        return this.#fresh!.read(start, end)
-      })
-      this.#begin(opened(seal))
+      this.#begin(await this.#reading!.open(key))
     } catch (error) {
       this.#fail(error)
     }
-    this.release(headerReader)
   }
 
   /** Name and files are known. */
   #begin(content: Content): void {
     if (this.#closed) return
-    this.#content = content
-    this.#extents = new Extents(content.files, (start, end) => this.#covering(start, end))
+    const reading = this.#reading!
+    reading.content = content
+    this.#extents = new Extents(content.files, (start, end) => reading.covering(start, end))
     for (let i = 0; i < this.had.size; i++) if (this.had.has(i)) this.#tally(i)
     this.#ready.resolve()
     void this.#cards.read()
@@ -612,7 +565,7 @@ export class Swarm implements PeerHost, Announcing {
   async #verify(piece: Piece<Source>): Promise<void> {
     const { info, picker } = this
     const { index, data } = piece
-    const readers = this.#readers!
+    const reading = this.#reading!
     try {
       const hash = new Uint8Array(await crypto.subtle.digest('SHA-1', data!))
       if (!equal(hash, info!.hashAt(index))) {
@@ -625,23 +578,20 @@ export class Swarm implements PeerHost, Announcing {
       if (this.#blame) this.#punish(await this.#blame.right(piece))
       if (this.#closed) return
       // The store takes its time to open, and readers soon come for the front.
-      if (!this.#writable || !index || readers.waits(index)) {
-        this.#fresh!.put(index, data!)
-        readers.check()
-      }
+      reading.verified(index, data!, !this.#writable || !index)
       await (await this.#opened()).write!(index * info!.pieceLength, data!)
     } catch (error) {
       picker!.failed(piece, false)
       return this.#fail(error)
     } finally {
-      this.#fresh!.drop(index)
+      reading.stored(index)
     }
     if (this.#closed) return
     picker!.done(index)
     this.#have += piece.length
     this.#tally(index)
     this.#unsaved = true
-    readers.check()
+    reading.check()
     const whole = this.had.full
     if (whole) this.#completed()
     for (const peer of [...this.#peers]) {
@@ -664,22 +614,12 @@ export class Swarm implements PeerHost, Announcing {
     for (const liar of new Set(liars)) liar.ban()
   }
 
-  /** What cannot be read any more is not promised any longer. */
-  async #guard(read: Promise<Bytes>): Promise<Bytes> {
-    try {
-      return await read
-    } catch (error) {
-      this.#fail(error)
-      throw error
-    }
-  }
-
   #fail(cause: unknown): void {
     if (this.#error || this.#closed) return
     const error = cause instanceof StarlingError ? cause : new StarlingError('storage', String(cause), { cause })
     this.#error = error
     this.#ready.reject(error)
-    this.#readers?.fail(error)
+    this.#reading?.fail(error)
     this.picker?.close()
     for (const web of this.#webs.splice(0)) web.close()
     for (const peer of [...this.#peers]) {
@@ -697,22 +637,10 @@ export class Swarm implements PeerHost, Announcing {
     return this.#attempts ? 'connecting' : 'finding'
   }
 
-  #file(file: number): ContentFile {
-    const found = this.#content!.files[file]
-    if (!found) throw new StarlingError('bad-torrent', 'There is no such file in this torrent.')
-    return found
-  }
-
-  /** Bytes of the torrent, none beyond its end. */
-  #covering(start: number, end: number): [number, number] {
-    const [first, last] = this.#content!.covering(start, end)
-    return [first, Math.min(last, this.info!.length)]
-  }
-
   /** Who reads where has changed. */
   #aim(): void {
     if (!this.picker || !this.fetching) return
-    this.picker.windows = this.#readers!.windows
+    this.picker.windows = this.#reading!.windows
     for (const peer of this.#peers) peer.update()
     for (const web of this.#webs) web.tick(this.node.now())
   }
