@@ -13,7 +13,7 @@ const seed = 7
 /** Infohashes that there are with 1,000 connections, and some more. */
 const swarms = 100
 /** Of what a core can do, where the price is taken. */
-const busy = 0.6
+const busy = 0.9
 
 export async function bittorrent(kit: Kit, rounds: number): Promise<Line[]> {
   await access(opentracker).catch(() => {
