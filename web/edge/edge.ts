@@ -5,6 +5,7 @@
  *   page.ts      finds elements, decides what is in view, sets src       ─ at once
  *   carrier.ts   assets, peers, the cache                                ─ a module of its own, when something is not in view
  *   download.ts  links with download                                 ─ when one is clicked
+ *   unmarked.ts  images of markup that was not changed                   ─ with the setting `worker`
  *   media.ts     audio and video through the service worker sw.ts        ─ a module of its own, when a page has any
  */
 import { Page } from './page.ts'

@@ -69,8 +69,8 @@ class Media {
   }
 
   #adopt(url: string): void {
-    const { origin, pathname, search } = new URL(url || 'data:')
-    if (origin !== location.origin || search) return
+    const { pathname, search } = new URL(url || 'data:')
+    if (!url.startsWith(`${location.origin}/`) || search) return
     void this.#carrier.asset(decodeURIComponent(pathname)).then((asset) => asset && this.#carrier.adopt(asset)).catch(() => {})
   }
 

@@ -54,6 +54,7 @@ export class Page {
     const calm = () => setTimeout(() => void this.#load().then(({ carrier }) => carrier.offer()).catch(() => {}), calmAfter)
     if (document.readyState === 'complete') calm()
     else addEventListener('load', calm, { once: true })
+    if (settings.worker && !settings.noImages) void import('./unmarked.ts').then(({ take }) => take(this)).catch(() => {})
     if (settings.worker) void this.#load().then(({ media }) => media.all(this)).catch(() => {})
   }
 

@@ -1,0 +1,18 @@
+/**
+ * Sites whose markup is as it was: images of the site that are neither in view nor here yet are taken from the browser, which
+ * has queued them behind others, and had as if the page said data-src. What the browser asks for later the service worker takes.
+ */
+export function take(page: { shows(url: string): boolean }): void {
+  for (const image of document.images) {
+    const { complete, currentSrc, src, loading, parentElement } = image
+    const url = currentSrc || src
+    if (complete || loading === 'lazy' || parentElement?.localName === 'picture') continue
+    if (!url.startsWith(`${location.origin}/`) || page.shows(url)) continue
+    for (const name of ['srcset', 'src']) {
+      const value = image.getAttribute(name)
+      if (value === null) continue
+      image.removeAttribute(name)
+      image.setAttribute(`data-${name}`, value)
+    }
+  }
+}
