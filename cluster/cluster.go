@@ -124,6 +124,7 @@ type Node struct {
 
 	counters struct{ asks, late, overflow, lost, unknown, malformed, offers, answers, handed, batches, bytes atomic.Uint64 }
 	warned   [256]atomic.Bool // of which versions
+	looking  atomic.Bool      // lookAgain has been called
 }
 
 // lanes is how many processors a node uses at most for what others want of it.

@@ -48,6 +48,18 @@ func (n *Node) house() {
 	}
 }
 
+// lookAgain has the house look for swarms that are others' when a beat has passed: one was given that is not this node's,
+// by somebody who has not heard of all yet. Not at once, for else the two might go on giving it to each other.
+func (n *Node) lookAgain() {
+	if n.looking.Swap(true) {
+		return
+	}
+	time.AfterFunc(n.options.Beat, func() {
+		n.looking.Store(false)
+		n.members.notify()
+	})
+}
+
 // handAll hands over the swarms that are others', and returns when that is done, or when the context ends. What nobody
 // has taken stays here.
 func (n *Node) handAll(ctx context.Context) {

@@ -106,6 +106,11 @@ func (m *members) see() {
 	}
 	slices.SortFunc(v.owners, func(a, b *member) int { return cmp.Compare(a.id, b.id) })
 	m.current.Store(v)
+	m.notify()
+}
+
+// notify has the house look around.
+func (m *members) notify() {
 	select {
 	case m.changed <- struct{}{}:
 	default:

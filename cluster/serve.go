@@ -89,6 +89,9 @@ func (n *Node) item(from uint32, kind byte, r *reader) {
 			return
 		}
 		n.store.Give(&given)
+		if n.members.now().owner(given.InfoHash) != nil {
+			n.lookAgain()
+		}
 		n.reply(from, kindTaken, number, func(b []byte) []byte { return b })
 	case kindAnnounced, kindAddrs, kindCounted, kindReplaced, kindTaken:
 		if q := n.asks.take(r.u32(), kind); q != nil {

@@ -72,7 +72,7 @@ func Embed(e Embedded, log *slog.Logger) (*Bus, error) {
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, Username: user, Password: password,
 		NoSigs:     true,
 		MaxPayload: maxPayload,
-		Cluster:    server.ClusterOpts{Name: e.Name, Host: host, Port: port, Advertise: e.Advertise, NoAdvertise: true, TLSTimeout: 2},
+		Cluster:    server.ClusterOpts{Name: e.Name, Host: host, Port: port, Advertise: e.Advertise, NoAdvertise: true, TLSTimeout: 2, PingInterval: 2 * time.Second, MaxPingsOut: 3},
 	}
 	if port == 0 {
 		o.Cluster.Port = server.RANDOM_PORT
