@@ -30,7 +30,13 @@ type Finder struct {
 	log      *slog.Logger
 	modified time.Time
 	size     int64
-	database atomic.Pointer[maxminddb.Reader]
+	database atomic.Pointer[database]
+}
+
+// database is one that was read, and what was understood of its records last: there are far fewer than networks.
+type database struct {
+	*maxminddb.Reader
+	known [4096]atomic.Uint64 // by where a record lies: that place, 40 bits, and the first three bytes of a Place
 }
 
 // Open reads a database of MaxMind's format. Errors name the file.
@@ -59,14 +65,14 @@ func (f *Finder) read() error {
 	if err != nil {
 		return fmt.Errorf("reading a GeoIP database: %w", err)
 	}
-	database, err := maxminddb.OpenBytes(data)
+	reader, err := maxminddb.OpenBytes(data)
 	if err != nil {
 		return fmt.Errorf("%s is no GeoIP database (mmdb): %w", f.path, err)
 	}
-	if database.Metadata.IPVersion != 4 && database.Metadata.IPVersion != 6 {
+	if reader.Metadata.IPVersion != 4 && reader.Metadata.IPVersion != 6 {
 		return errors.New(f.path + " is no database of IP addresses")
 	}
-	f.database.Store(database)
+	f.database.Store(&database{Reader: reader})
 	return nil
 }
 
@@ -104,10 +110,23 @@ func (f *Finder) Place(a netip.Addr) tracker.Place {
 	if a.Is6() {
 		wide, narrow = 24, 32
 	}
-	found := f.database.Load().Lookup(a)
+	d := f.database.Load()
+	found := d.Lookup(a)
 	if !found.Found() {
 		return place(nowhere, of(a, wide), of(a, narrow), of(a, narrow+8))
 	}
+	at := uint64(found.Offset()) + 1 // 0 is what nobody has asked for
+	known := &d.known[at%uint64(len(d.known))]
+	v := known.Load()
+	if v>>24 != at {
+		v = at<<24 | uint64(understand(found)>>8)
+		known.Store(v)
+	}
+	return tracker.Place(v<<8) | tracker.Place(of(a, narrow))
+}
+
+// understand reads a record; the last byte is left free.
+func understand(found maxminddb.Result) tracker.Place {
 	continent := text(found, []any{"continent", "code"}, []any{"continent_code"})
 	country := text(found, []any{"country", "iso_code"}, []any{"registered_country", "iso_code"}, []any{"country_code"}, []any{"country"})
 	var network string
@@ -117,7 +136,7 @@ func (f *Finder) Place(a netip.Addr) tracker.Place {
 	} else if network = text(found, []any{"asn"}); network == "" {
 		network = text(found, []any{"subdivisions", 0, "iso_code"})
 	}
-	return place(1+hash(continent)%(nowhere-1), hash(country), hash(network), of(a, narrow))
+	return place(1+hash(continent)%(nowhere-1), hash(country), hash(network), 0)
 }
 
 // text is the first of several strings that a record has.
