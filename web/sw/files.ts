@@ -1,13 +1,7 @@
 import { encodeName, parseDownloadPath, parseFilePath } from '../engine/stream/protocol.ts'
-import { parseRange, type Range } from './range.ts'
+import { limit, parseRange, type Range } from './range.ts'
 import type { Clients, FetchEvent } from './scope.ts'
-import { findMaker, findSupplier, type File, type Supplier } from './tabs.ts'
-
-/**
- * Most bytes of an answer to "from here to the end": a player asks again when it has played them. So an answer that
- * breaks, as the browser may end this service worker at any time, costs little.
- */
-const most = 4 << 20
+import { findMaker, findSupplier, type File } from './tabs.ts'
 
 /** Whoever fetches a file; not scripts, workers, styles, frames or plug-ins, as its bytes are a stranger's. */
 const destinations = /^(|audio|video|image|track|document)$/
@@ -42,7 +36,7 @@ export async function answerFile(clients: Clients, event: FetchEvent): Promise<R
   if (range) headers.set('Content-Range', `bytes ${start}-${end - 1}/${file.size}`)
   const empty = request.method === 'HEAD' || !file.size
   if (empty) supplier.close()
-  return new Response(empty ? null : body(supplier, { start, end }), { status: range ? 206 : 200, headers })
+  return new Response(empty ? null : supplier.stream(start, end), { status: range ? 206 : 200, headers })
 }
 
 /** Answers a page that goes to a download of its own: it stays where it is, whatever comes. */
@@ -53,11 +47,7 @@ async function answerDownload(clients: Clients, { request }: FetchEvent, id: str
   const headers = describe({ ...maker.file, type: '' }, { start: 0, end: size })
   headers.delete('Accept-Ranges')
   if (!size) maker.close()
-  return new Response(size ? body(maker, { start: 0, end: size }) : null, { headers })
-}
-
-function limit(range: Range | undefined): Range | undefined {
-  return range?.open ? { ...range, end: Math.min(range.end, range.start + most) } : range
+  return new Response(size ? maker.stream(0, size) : null, { headers })
 }
 
 /** Nothing that a stranger says about a file, or puts into it, runs as a page of ours. */
@@ -73,28 +63,6 @@ function describe({ name, type, size }: File, { start, end }: Range): Headers {
     'X-Content-Type-Options': 'nosniff',
     'Accept-Ranges': 'bytes',
   })
-}
-
-function body(supplier: Supplier, { start, end }: Range): ReadableStream<Uint8Array> {
-  let at = start
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        try {
-          const bytes = await supplier.read(at, end)
-          at += bytes.length
-          controller.enqueue(bytes)
-          if (at < end) return
-          controller.close()
-        } catch (error) {
-          controller.error(error)
-        }
-        supplier.close()
-      },
-      cancel: () => supplier.close(),
-    },
-    { highWaterMark: 0 },
-  )
 }
 
 function refuse(status: number, words: string, headers: Record<string, string> = {}): Response {

@@ -25,3 +25,14 @@ function valid(spec: RegExpExecArray | null): boolean {
   const [, from, to] = spec ?? []
   return !!(from || to) && !(from && to && Number(to) < Number(from))
 }
+
+/**
+ * Most bytes of an answer to "from here to the end": a player asks again when it has played them. So an answer that
+ * breaks, as the browser may end a service worker at any time, costs little.
+ */
+const most = 4 << 20
+
+/** What is answered of what was asked for. */
+export function limit(range: Range | undefined): Range | undefined {
+  return range?.open ? { ...range, end: Math.min(range.end, range.start + most) } : range
+}

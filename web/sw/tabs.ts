@@ -44,6 +44,29 @@ export class Supplier {
     })
   }
 
+  /** Bytes [start, end) as an answer's body, read no faster than they are taken. Closes this when it ends. */
+  stream(start: number, end: number): ReadableStream<Uint8Array> {
+    let at = start
+    return new ReadableStream(
+      {
+        pull: async (controller) => {
+          try {
+            const bytes = await this.read(at, end)
+            at += bytes.length
+            controller.enqueue(bytes)
+            if (at < end) return
+            controller.close()
+          } catch (error) {
+            controller.error(error)
+          }
+          this.close()
+        },
+        cancel: () => this.close(),
+      },
+      { highWaterMark: 0 },
+    )
+  }
+
   close(): void {
     this.#port.postMessage(release)
     this.#port.close()
@@ -73,7 +96,7 @@ export async function findSupplier(
 /** The tab that makes this download. */
 export async function findMaker(clients: Clients, id: string): Promise<Supplier | undefined> {
   const all = await clients.matchAll({ type: 'window', includeUncontrolled: true })
-  return first(all.map((client) => ask(clients, client, { type: 'starling:download', id })))
+  return first(all.map((client) => ask(clients, client, { type: 'starling:download', id } satisfies AskDownload)))
 }
 
 /** The first that is there; those that come after it are closed. */
@@ -89,7 +112,8 @@ async function first(answers: Promise<Supplier | undefined>[]): Promise<Supplier
   return found
 }
 
-function ask(clients: Clients, client: Client, question: Ask | AskDownload): Promise<Supplier | undefined> {
+/** What this tab has of what is asked for; it must show within patience, in milliseconds, that it is there. */
+export function ask(clients: Clients, client: Client, question: object, patience = signTime): Promise<Supplier | undefined> {
   const { port1, port2 } = new MessageChannel()
   return new Promise((resolve) => {
     const refuse = () => {
@@ -97,7 +121,7 @@ function ask(clients: Clients, client: Client, question: Ask | AskDownload): Pro
       port1.close()
       resolve(undefined)
     }
-    let timer = setTimeout(refuse, signTime)
+    let timer = setTimeout(refuse, patience)
     port1.onmessage = ({ data }: MessageEvent<Found | typeof looking>) => {
       clearTimeout(timer)
       if (data === looking) timer = setTimeout(refuse, lookTime)
