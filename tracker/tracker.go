@@ -13,7 +13,7 @@
 // look into swarms at all.
 //
 // All state is soft: peers announce again every interval and are forgotten after twice that time, so a restart costs
-// one interval and nothing needs a disk.
+// one interval and nothing needs a disk. Whoever does not want to wait for that long keeps a snapshot (snapshot.go).
 package tracker
 
 import (
