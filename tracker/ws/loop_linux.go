@@ -38,7 +38,7 @@ type loops struct {
 // another connection by now. Events name a socket by its handle for the same reason.
 //
 // Epoll is edge-triggered: it tells once that there is something to read, and the loop reads until there is nothing.
-// What it leaves, so that others have their turn, it asks for again (await); asking anew always gets an answer.
+// What it leaves, so that others have their turn, it asks for again (ask).
 type loop struct {
 	server *Server
 	epoll  int
@@ -214,8 +214,8 @@ func (l *loop) turn() bool {
 	return l.awake
 }
 
-// None of these waits, so the scheduler need not know of them. To tell it costs little, but a program that is mostly idle
-// wakes its watchdog each time. Without an error, that is 0.
+// None of these waits, so the scheduler is not told of them: it would wake its watchdog each time that a program with
+// little to do makes such a call. No error is 0.
 
 func receive(fd int, b []byte) (int, syscall.Errno) {
 	return transfer(unix.SYS_RECVFROM, fd, b, unix.MSG_DONTWAIT)
@@ -383,6 +383,10 @@ func (l *loop) writable(k *socket) {
 func (l *loop) drop(k *socket) {
 	q := &k.out
 	q.mu.Lock()
+	if q.fd < 0 {
+		q.mu.Unlock()
+		return
+	}
 	// What was sent to us and not read would make the kernel reset the connection, and the client miss our close frame.
 	for range drained {
 		if n, err := receive(q.fd, l.buffer[:]); n == 0 || err != 0 || q.state != ending {
