@@ -1,7 +1,7 @@
 /** What a site's owner may set and see, and what visitors' networks allow, with real browsers. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
-import { brought, first, img, page, png, settled, sha256, shown, Site, visit } from './edge.kit.ts'
+import { brought, first, img, kept, page, png, settled, sha256, shown, Site, visit } from './edge.kit.ts'
 import { harness, until } from './harness/index.ts'
 
 declare global {
@@ -41,17 +41,8 @@ describe('an option', () => {
   test('keep: no more is kept, and what does not fit is shown all the same', async () => {
     const { page, fromPeers } = await second(await Site.serve(kit, files, { args: ['--keep', String(3 * size)] }))
     expect(fromPeers).toBeGreaterThanOrEqual(6)
-    const kept = await page.evaluate(() => new Promise<number[]>((resolve, reject) => {
-      const open = indexedDB.open('starling-edge')
-      open.onerror = reject
-      open.onsuccess = () => {
-        const all = open.result.transaction('data').objectStore('data').getAll()
-        all.onerror = reject
-        all.onsuccess = () => resolve(all.result.map(({ length }: Uint8Array) => length))
-      }
-    }))
-    expect(kept.length).toBeGreaterThan(0)
-    expect(kept.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(3 * size)
+    expect(await kept(page)).toBeGreaterThan(0)
+    expect(await kept(page)).toBeLessThanOrEqual(3 * size)
   })
 
   test('upload: nobody sends more; what would come too late comes over HTTP', async () => {

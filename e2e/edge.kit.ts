@@ -158,3 +158,20 @@ export async function first(kit: Kit, site: Site, path?: string, options?: Param
 /** Which images are shown from bytes that the script brought. */
 export const brought = (page: Page): Promise<number> =>
   page.evaluate(() => [...document.images].filter((image) => image.src.startsWith('blob:')).length)
+
+/** Bytes of assets that this visitor keeps, to show them again and to give them to others. */
+export const kept = (page: Page): Promise<number> =>
+  page.evaluate(async () => {
+    const name = 'starling-edge'
+    if (!(await indexedDB.databases()).some((database) => database.name === name)) return 0
+    return new Promise<number>((resolve, reject) => {
+      const open = indexedDB.open(name)
+      open.onerror = reject
+      open.onsuccess = () => {
+        const all = open.result.transaction('data').objectStore('data').getAll()
+        all.onerror = reject
+        all.onsuccess = () => resolve(all.result.reduce((sum: number, { length }: Uint8Array) => sum + length, 0))
+        open.result.close()
+      }
+    })
+  })
