@@ -53,7 +53,7 @@ func count(n int, one string) string {
 }
 
 // safe is what a stranger wrote, as one line without terminal escapes.
-func safe(text string) string { return names.Text(text, 1000) }
+func safe(text string) string { return names.Text(text, 2000) }
 
 // short is the same, in at most so many characters.
 func short(text string, limit int) string {
