@@ -18,6 +18,8 @@ export interface Shape {
   /** Seconds of film, none where it is 0, at about so many bytes per second. */
   seconds: number
   speed?: number
+  /** Whether it plays by itself [true]. */
+  autoplay?: boolean
 }
 
 /**
@@ -38,11 +40,11 @@ export class Exhibition {
     this.seconds = seconds
   }
 
-  static async make(kit: Kit, { images, bytes, seconds, speed = 190_000 }: Shape): Promise<Exhibition> {
+  static async make(kit: Kit, { images, bytes, seconds, speed = 190_000, autoplay = true }: Shape): Promise<Exhibition> {
     const width = Math.round(Math.sqrt(bytes / 3))
     const pictures = Array.from({ length: images }, (_, i) => png(width, width, i))
     const tags = pictures.map((_, i) => img(`/img/${i}.png`, i < inView ? 'elementtiming=fold' : ''))
-    const player = seconds ? '<video muted autoplay width=320 height=240 data-src="/film.webm"></video>' : ''
+    const player = seconds ? `<video muted ${autoplay ? 'autoplay' : ''} width=320 height=240 data-src="/film.webm"></video>` : ''
     const body = [...tags, player].join('')
     const plain = (html: string) => html.replaceAll('data-src', 'src')
     const files = {
@@ -71,6 +73,12 @@ export class Exhibition {
     const pictures = await shown(page)
     const wrong = pictures.filter((sum, i) => sum !== this.right[i]).length + Math.abs(this.right.length - pictures.length)
     if (!this.seconds) return wrong
+    // Who comes to watch presses play once there is something to see.
+    await until('the film to begin', () => page.evaluate(() => {
+      const video = document.querySelector('video')!
+      if (video.paused && !video.autoplay && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) void video.play()
+      return !video.paused
+    }), patience)
     await until('the film to end', () => page.evaluate(() => {
       const { ended, error } = document.querySelector('video')!
       if (error) throw new Error(error.message)

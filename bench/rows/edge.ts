@@ -77,7 +77,7 @@ async function sizes() {
     const names = (await readdir(built)).filter((name) => pattern.test(name))
     return (await Promise.all(names.map(async (name) => (await stat(join(built, name))).size))).reduce((sum, one) => sum + one, 0) / 1000
   }
-  return Promise.all(([['images', /^(edge|carry-.*)\.js\.br$/], ['images and video, service worker included', /^(edge|sw|carry-.*|media-.*)\.js\.br$/]] as const)
+  return Promise.all(([['images', /^(edge|carry-.*)\.js\.br$/], ['images and video, service worker included', /^(edge|sw|(carry|media|control)-.*)\.js\.br$/]] as const)
     .map(async ([what, pattern], i) => {
       const kilobytes = await size(pattern)
       const most = bars[i]!

@@ -3,9 +3,10 @@ import { looking } from '../engine/stream/protocol.ts'
 import { serve } from '../engine/stream/serve.ts'
 import type { Asset } from './asset.ts'
 import type { Carrier } from './carrier.ts'
+import { controlled } from './control.ts'
 import { figures, type Cause } from './figures.ts'
 import { fetchPieces } from './ranges.ts'
-import { base, settings } from './settings.ts'
+import { settings } from './settings.ts'
 
 /** Milliseconds that a player waits for the service worker on a first visit. */
 const patience = 1500
@@ -41,7 +42,6 @@ class Media {
   readonly #players = new Map<string, HTMLMediaElement>()
   readonly #streams = new Map<Asset, Stream>()
   #page: { shows(url: string): boolean } | undefined
-  #controlled: Promise<boolean> | undefined
 
   constructor(carrier: Carrier) {
     this.#carrier = carrier
@@ -54,9 +54,15 @@ class Media {
 
   /** Resolves when the player may be told its URL. */
   async ready(player: HTMLMediaElement, urls: readonly string[]): Promise<void> {
-    for (const url of urls) this.#players.set(new URL(url, document.baseURI).pathname, player)
+    const paths = urls.map((url) => new URL(url, document.baseURI).pathname)
+    for (const path of paths) this.#players.set(path, player)
+    // What it will ask for first comes meanwhile.
+    if (paths.length === 1 && player.preload !== 'none') {
+      const asset = this.#carrier.asset(decodeURIComponent(paths[0]!))
+      void asset.then((asset) => asset?.places.length && this.#stream(asset, player).begin()).catch(() => {})
+    }
     const late = new Promise((resolve) => setTimeout(resolve, patience))
-    await Promise.race([(this.#controlled ??= control()), late])
+    await Promise.race([controlled, late])
   }
 
   async all(page: { shows(url: string): boolean }): Promise<void> {
@@ -65,13 +71,19 @@ class Media {
     const loaded = (image: EventTarget | null) => image instanceof HTMLImageElement && this.#adopt(image.currentSrc)
     for (const image of document.images) if (image.complete) loaded(image)
     document.addEventListener('load', ({ target }) => loaded(target), { capture: true })
-    if (await (this.#controlled ??= control())) navigator.serviceWorker.controller?.postMessage({ type: 'starling:here' })
+    if (await controlled) navigator.serviceWorker.controller?.postMessage({ type: 'starling:here' })
   }
 
   #adopt(url: string): void {
     const { pathname, search } = new URL(url || 'data:')
     if (!url.startsWith(`${location.origin}/`) || search) return
     void this.#carrier.asset(decodeURIComponent(pathname)).then((asset) => asset && this.#carrier.adopt(asset)).catch(() => {})
+  }
+
+  #stream(asset: Asset, player: HTMLMediaElement | undefined): Stream {
+    let stream = this.#streams.get(asset)
+    if (!stream) this.#streams.set(asset, (stream = new Stream(this.#carrier, asset, player)))
+    return stream
   }
 
   async #answer(port: MessagePort, { path, destination }: AskAsset): Promise<void> {
@@ -83,9 +95,7 @@ class Media {
     const asset = await this.#carrier.asset(decodeURIComponent(path)).catch(() => undefined)
     if (!asset || asset.stale || !asset.places.length || (!asset.whole && !playing && !this.#carrier.crowded(asset))) return no()
     if (playing) {
-      let stream = this.#streams.get(asset)
-      if (!stream) this.#streams.set(asset, (stream = new Stream(this.#carrier, asset, player)))
-      serve(port, stream)
+      serve(port, this.#stream(asset, player))
     } else {
       const blob = await this.#carrier.get(asset)
       if (!blob) return no()
@@ -121,6 +131,12 @@ class Stream implements RangeSource {
     this.type = asset.type
     this.size = asset.size
     player?.addEventListener('waiting', () => !player.seeking && player.currentTime > 0 && figures.stalls++)
+  }
+
+  /** Fetches what a player cannot begin without. */
+  begin(): void {
+    const first = this.#asset.lacks(0, 1)
+    if (first.length) void this.#fetch(first, 'late')
   }
 
   async read(start: number, end: number, reader: string): Promise<Bytes> {
@@ -186,23 +202,4 @@ class Stream implements RangeSource {
     // The player gets an error, asks again, and then gets it from the site.
     if (!ok) this.#asset.expire()
   }
-}
-
-/** Whether our service worker is in charge of this page. One of the site's own is left alone. */
-async function control(): Promise<boolean> {
-  const { serviceWorker } = navigator
-  if (!serviceWorker) return false
-  const script = `${base}sw.js`
-  const { scriptURL } = serviceWorker.controller ?? {}
-  if (scriptURL && scriptURL !== script) return false
-  const there = await serviceWorker.getRegistration('/')
-  const owner = there?.active ?? there?.waiting ?? there?.installing
-  if (there && new URL(there.scope).pathname === '/' && owner && owner.scriptURL !== script) return false
-  const taken = new Promise<void>((resolve) => {
-    if (serviceWorker.controller) resolve()
-    else serviceWorker.addEventListener('controllerchange', () => resolve(), { once: true })
-  })
-  await serviceWorker.register(script, { scope: '/', type: 'module' })
-  await taken
-  return true
 }

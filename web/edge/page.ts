@@ -26,21 +26,11 @@ interface Item {
  * whatever fails on the way ends with the browser loading it, too.
  */
 export class Page {
-  readonly #items = new Map<Element, Item>()
   readonly #abstains = abstains()
   readonly #taken = new WeakMap<Element, string>()
   #carry: Promise<Carry> | undefined
-  readonly #view: IntersectionObserver
-  readonly #near: IntersectionObserver
-  readonly #waiting = new Map<Element, () => void>()
 
   constructor() {
-    this.#view = new IntersectionObserver((entries) => {
-      for (const { isIntersecting, target } of entries) if (isIntersecting) this.#items.get(target)?.hurry('view')
-    })
-    this.#near = new IntersectionObserver((entries) => {
-      for (const { isIntersecting, target } of entries) if (isIntersecting) this.#waiting.get(target)?.()
-    }, { rootMargin: '100%' })
     this.#find(document)
     new MutationObserver((records) => {
       for (const { target, addedNodes, type } of records) {
@@ -55,7 +45,7 @@ export class Page {
     if (document.readyState === 'complete') calm()
     else addEventListener('load', calm, { once: true })
     if (settings.worker && !settings.noImages) void import('./unmarked.ts').then(({ take }) => take(this)).catch(() => {})
-    if (settings.worker) void this.#load().then(({ media }) => media.all(this)).catch(() => {})
+    if (settings.worker) void this.#load().then(async ({ media }) => (await media()).all(this)).catch(() => {})
   }
 
   /** Whether an element that shows this URL is in view: the service worker asks, through media.ts. */
@@ -83,7 +73,7 @@ export class Page {
     if (!item) return
     try {
       if (this.#leave(item, settings.noImages)) return
-      if (image.loading === 'lazy') await this.#approach(image)
+      if (image.loading === 'lazy') await seen(image, '100%')
       const url = await chosen(image)
       await this.#bring(item, url, (blob) => (image.src = blob))
     } catch {
@@ -105,7 +95,13 @@ export class Page {
     const urls = sources.flatMap(({ dataset: { src } }) => src ?? [])
     const ours = player instanceof HTMLVideoElement ? !settings.noVideos : !settings.noAudio
     try {
-      if (ours && !this.#abstains) await (await this.#load()).media.ready(player, urls)
+      if (ours && !this.#abstains) {
+        // The service worker is what takes longest, then where the film lies.
+        import('./control.ts').catch(() => {})
+        const { carrier, media } = await this.#load()
+        for (const path of urls.map(pathOf)) if (path) void carrier.asset(path)
+        await (await media()).ready(player, urls)
+      }
     } catch {
       // The browser does without.
     }
@@ -128,18 +124,11 @@ export class Page {
       settled: false,
       direct: () => {
         if (item.settled) return
-        this.#settle(item)
+        item.settled = true
         load()
       },
     }
-    this.#items.set(element, item)
     return item
-  }
-
-  #settle(item: Item): void {
-    item.settled = true
-    this.#view.unobserve(item.element)
-    this.#items.delete(item.element)
   }
 
   /** What the browser does best: then its bytes are taken over later. */
@@ -161,7 +150,7 @@ export class Page {
     const path = pathOf(url)
     const asset = path && (await carrier.asset(path))
     if (!asset) return item.direct()
-    if (!settings.noFold) this.#view.observe(element)
+    if (!settings.noFold) void seen(element).then(() => item.hurry('view'))
     // Nobody to ask: the browser does it best, and its bytes are given to those who come later.
     const alone = () => new Promise<void>((resolve) => {
       for (const type of ['load', 'error']) element.addEventListener(type, () => resolve(), { once: true })
@@ -172,7 +161,7 @@ export class Page {
     const blob = await carrier.get(asset, item.hurried, tells ? alone : undefined)
     if (!blob) return item.direct()
     if (item.settled) return
-    this.#settle(item)
+    item.settled = true
     // Where a policy forbids blobs, the browser loads it as ever.
     const failed = () => (element.removeEventListener('error', failed), reveal(element))
     element.addEventListener('error', failed)
@@ -197,17 +186,6 @@ export class Page {
     Promise.all([this.#load(), import('./download.ts')])
       .then(([{ carrier }, { download }]) => download(carrier, link, path))
       .catch(() => location.assign(link.href))
-  }
-
-  #approach(element: Element): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.set(element, () => {
-        this.#waiting.delete(element)
-        this.#near.unobserve(element)
-        resolve()
-      })
-      this.#near.observe(element)
-    })
   }
 
   #load(): Promise<Carry> {
@@ -262,6 +240,18 @@ function pathOf(url: string): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Resolves when it comes into view, or so near to it. */
+function seen(element: Element, rootMargin?: string): Promise<void> {
+  return new Promise((resolve) => {
+    const observer = new IntersectionObserver((entries) => {
+      if (!entries.some(({ isIntersecting }) => isIntersecting)) return
+      observer.disconnect()
+      resolve()
+    }, { rootMargin })
+    observer.observe(element)
+  })
 }
 
 function inView(element: Element): boolean {
