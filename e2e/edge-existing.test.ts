@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Page } from 'puppeteer-core'
 import { beforeAll, expect, test } from 'vitest'
 import { brought, kept, settled, sha256, shown, Site } from './edge.kit.ts'
-import { root } from './harness/build.ts'
+import { buildBinary, buildPages, root } from './harness/build.ts'
 import { harness, until, type Kind, type Kit } from './harness/index.ts'
 
 const manual = join(root, 'node_modules/.manual')
@@ -52,6 +52,8 @@ async function serve(kit: Kit, added: string): Promise<string> {
 
 beforeAll(async () => {
   if (!existsSync(manual)) return
+  await buildPages()
+  await buildBinary()
   const pages = (await readdir(manual, { recursive: true })).filter((name) => name.endsWith('.html'))
   for (const page of pages) {
     const html = await readFile(join(manual, page), 'utf8')
