@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pires/go-proxyproto"
+
 	"github.com/starling-p2p/starling/relay"
 )
 
@@ -170,8 +172,13 @@ func (b *begun) Read(p []byte) (int, error) {
 }
 
 // TCPConn returns the connection beneath, if that is plain: once the first byte is read, nothing is in between.
-func (b *begun) TCPConn() (*net.TCPConn, bool) {
-	tcp, ok := b.Conn.(*net.TCPConn)
+func (b *begun) TCPConn() (tcp *net.TCPConn, ok bool) {
+	switch c := b.Conn.(type) {
+	case *net.TCPConn:
+		tcp, ok = c, true
+	case *proxyproto.Conn:
+		tcp, ok = c.TCPConn()
+	}
 	return tcp, ok && b.read
 }
 
