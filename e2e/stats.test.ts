@@ -1,15 +1,19 @@
 /** The tracker's page of figures: what happened is seen, by eye, by keyboard and by screen reader, and by nobody else. */
 import { join } from 'node:path'
 import type { Page } from 'puppeteer-core'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { Site } from './edge.kit.ts'
 import { buildBinary, buildPages, root } from './harness/build.ts'
 import { harness, until, type Kind } from './harness/index.ts'
 
 const kit = harness()
 
-async function tracker(): Promise<string> {
+beforeAll(async () => {
   await buildPages()
   await buildBinary()
+})
+
+async function tracker(): Promise<string> {
   const program = await kit.program(join(root, 'bin/starling'), 'tracker', '--addr', '127.0.0.1:0')
   return (await program.prints(/Starling is at (http:\/\/\S+)/))[1]!
 }
@@ -103,6 +107,17 @@ test('an offer that was answered counts as such', async () => {
   await stats.page.goto(`${origin}/stats`)
   await until('the offer', async () => (await tiles(stats.page))['Offers, this day'] === '1')
   expect((await tiles(stats.page))['Answered in time']).toBe('100 %')
+})
+
+test('the owner of a site reads what visitors carry in the same way', async () => {
+  const site = await Site.serve(kit, { 'index.html': '<!doctype html><title>A site</title>' })
+  const { page } = await kit.person('chromium')
+  await page.goto(`${site.origin}/.starling/`)
+  await until('the figures', async () => 'Visitors now' in (await tiles(page)))
+  const values = await page.$$eval('[role=slider]', (all) => all.map(({ ariaLabel, ariaValueText }) => `${ariaLabel}: ${ariaValueText}`))
+  expect(values).toEqual(['Offload', 'Bytes', 'Visitors', 'Over HTTP, by cause'].map((title) => expect.stringMatching(`^${title}, by time: .*: \\d`)))
+  await page.$$eval('button', (all) => all.find((button) => button.textContent === 'Month')!.click())
+  expect(await page.$eval('[role=slider]', (element) => element.ariaValueMax)).toBe('71')
 })
 
 test('whoever is not on this machine is refused', async () => {

@@ -325,3 +325,53 @@ func TestNearestFirst(t *testing.T) {
 		t.Errorf("without the file: %v", err)
 	}
 }
+
+// So are those that offers by WebSocket go to: two of four, where there are as many.
+func TestNearestFirstBySocket(t *testing.T) {
+	config := testnet.Config()
+	config.TrustedProxy, config.Nearby = []string{"127.0.0.1"}, true
+	url := testnet.Serve(t, config, nil)
+	const peers = 20
+	sockets := make([]*testnet.Socket, peers)
+	says := func(n int, more string) {
+		sockets[n].Send(fmt.Sprintf(`{"action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"-SL0001-%012d","left":1%s}`, n, more))
+	}
+	// heard reads all that has come to a socket, and counts the offers.
+	heard := func(n int) (offers int) {
+		sockets[n].Send(`{"action":"scrape","info_hash":"hhhhhhhhhhhhhhhhhhhh"}`)
+		for {
+			m := sockets[n].Next()
+			if m["action"] == "scrape" {
+				return offers
+			}
+			if m["offer"] != nil {
+				offers++
+			}
+		}
+	}
+	for n := range peers {
+		// Two networks, one of the even and one of the odd.
+		sockets[n] = testnet.Connect(t, dial(t, "tcp", url, nil), fmt.Sprintf("X-Forwarded-For: %s.0.%d", []string{"81.2", "73.9"}[n%2], n))
+		says(n, "")
+		heard(n)
+	}
+	for n := range peers {
+		var offers []string
+		for i := range 4 {
+			offers = append(offers, fmt.Sprintf(`{"offer_id":"%d-%d","offer":{"type":"offer","sdp":"v=0"}}`, n, i))
+		}
+		says(n, `,"offers":[`+strings.Join(offers, ",")+`]`)
+		heard(n)
+		near, all := 0, 0
+		for to := range peers {
+			if to != n {
+				got := heard(to)
+				all += got
+				near += got * (1 - (to^n)%2)
+			}
+		}
+		if all != 4 || near < 2 {
+			t.Errorf("of %d offers of %d, %d go to its own network", all, n, near)
+		}
+	}
+}
