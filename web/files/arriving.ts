@@ -1,16 +1,12 @@
 /** Parcels that come from others: from a link to a row, and where each stands on its way. */
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
-import { infoHashOf, newId, type Parcel } from './parcel.ts'
+import { Fetching, forget, infoHashOf } from '../ui/fetching.ts'
+import { newId, type Parcel } from './parcel.ts'
 import type { Parcels } from './parcels.ts'
 import { modest, room, saveData } from './room.ts'
 
-export class Arrival extends Emitter<{ change: void }> {
-  /** As it was given. */
-  readonly link: string
-  torrent: Torrent | undefined
-  /** What went wrong for good. */
-  error: unknown
+export class Arrival extends Fetching {
   /** Its row's id, once its metadata is here. */
   parcel: string | undefined
   /** This visit made that row. */
@@ -21,13 +17,6 @@ export class Arrival extends Emitter<{ change: void }> {
   room: number | undefined
   /** It is for the section Memos. */
   memo = false
-  /** When something last moved, milliseconds since 1970. */
-  moved = Date.now()
-
-  constructor(link: string) {
-    super()
-    this.link = link
-  }
 }
 
 /** Files of this type lead to memos. */
@@ -67,8 +56,7 @@ export class Arriving extends Emitter<{ change: void }> {
   /** All of it, whatever its size. */
   async fetch(arrival: Arrival): Promise<void> {
     arrival.asking = false
-    arrival.moved = Date.now()
-    arrival.emit('change', undefined)
+    arrival.move()
     if (arrival.parcel) {
       await this.#parcels.update(arrival.parcel, ({ from }) => ({ from: from && { ...from, whole: true } }))
     }
@@ -83,32 +71,8 @@ export class Arriving extends Emitter<{ change: void }> {
   }
 
   async #begin(arrival: Arrival, before?: Torrent): Promise<void> {
-    const move = () => {
-      arrival.moved = Date.now()
-      arrival.emit('change', undefined)
-    }
-    const fail = (error: unknown) => {
-      arrival.error ??= error
-      arrival.emit('change', undefined)
-    }
     try {
-      // One that failed for its key must not keep it for the next, whose key may be right.
-      await before?.remove({ destroyStore: before.state.error?.code === 'wrong-key' })
-      // How much of it is wanted is decided when it is known how much it is.
-      const torrent = (arrival.torrent = await (await this.#node()).add(arrival.link, { onDemand: true }))
-      let [last, peers] = [-1, 0]
-      torrent.on('progress', ({ downloaded, peers: { length } }) => {
-        if (downloaded === last && length === peers) return arrival.emit('change', undefined)
-        ;[last, peers] = [downloaded, length]
-        move()
-      })
-      torrent.on('error', fail)
-      move()
-      await torrent.ready
-      if (!torrent.private && torrent.name === 'sealed') {
-        await torrent.remove({ destroyStore: true })
-        throw Object.assign(new Error('The key is missing.'), { code: 'bad-link' })
-      }
+      const torrent = await arrival.meet(await this.#node(), before)
       // Its card, which says that it is a memo, may come a moment later than its files.
       const handOver = () => isMemo(torrent) && this.#handOver(arrival)
       torrent.on('card', () => void handOver())
@@ -120,9 +84,9 @@ export class Arriving extends Emitter<{ change: void }> {
       await torrent.done
       await this.#parcels.update(parcel.id, ({ from }) => ({ from: from && { ...from, whole: true, done: true } }))
       arrival.asking = false
-      move()
+      arrival.move()
     } catch (error) {
-      fail(error)
+      arrival.fail(error)
     }
   }
 
@@ -167,10 +131,4 @@ export class Arriving extends Emitter<{ change: void }> {
 
 function isMemo({ card, files }: Torrent): boolean {
   return card?.kind === 'memo' || card?.kind === 'memos' || (files.length === 1 && files[0]!.type === memoBundle)
-}
-
-/** Takes a torrent out of the engine, its data with it. */
-export async function forget(node: Starling, infoHash: string): Promise<void> {
-  const torrent = node.get(infoHash) ?? (await node.add(infoHash, { onDemand: true }))
-  await torrent.remove({ destroyStore: true })
 }

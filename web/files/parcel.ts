@@ -61,10 +61,6 @@ export const paths = {
 /** The link to give away: of this host, whatever page the engine would have it lead to. */
 export const linkOf = (link: string): string => new URL(paths.receive(link), location.origin).href
 
-/** Lower case; undefined where a link shows none. */
-export const infoHashOf = (link: string): string | undefined =>
-  /(?:^|[#/:])([0-9a-f]{40})(?![0-9a-z])/i.exec(link)?.[1]!.toLowerCase()
-
 /** 96 random bits, fit for a URL. */
 export function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(12))

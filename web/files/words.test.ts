@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
 import type { PeerState, TorrentState } from '../engine/types.ts'
 import { shownAs } from './kinds.ts'
-import { infoHashOf, paths } from './parcel.ts'
+import { infoHashOf } from '../ui/fetching.ts'
+import { paths } from './parcel.ts'
 import { modest } from './room.ts'
 import { comesFrom, nameOf, sizeOf, standingOf } from './words.ts'
 

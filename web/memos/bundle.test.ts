@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { bundleType, makeBundle, parseBundle, partOf } from './bundle.ts'
-import { infoHashOf } from './receiving.ts'
+import { infoHashOf } from '../ui/fetching.ts'
 
 const link = (digit: string) => `${digit.repeat(40)}.${'k'.repeat(22)}`
 

@@ -1,6 +1,7 @@
 /** Memos that come from others: from a link to rows of the library, and where each arrival stands on its way. */
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
+import { Fetching, forget, infoHashOf } from '../ui/fetching.ts'
 import { maxBundle, parseBundle, bundleType } from './bundle.ts'
 import { readCard } from './card.ts'
 import type { Library } from './library.ts'
@@ -13,14 +14,9 @@ const maxFiles = 200
 /** Largest file that is decoded for its drawing, bytes. */
 const maxDecoded = 32 << 20
 
-export class Arrival extends Emitter<{ change: void }> {
-  /** As it was given. */
-  readonly link: string
+export class Arrival extends Fetching {
   /** It is part of a bundle, and cannot be one itself. */
   readonly nested: boolean
-  torrent: Torrent | undefined
-  /** What went wrong for good. */
-  error: unknown
   /** The rows it became, once its metadata was here. */
   memos: readonly string[] = []
   /** The arrivals it led to, when it is a link to several memos. */
@@ -29,12 +25,9 @@ export class Arrival extends Emitter<{ change: void }> {
   saved = false
   /** There are other things than sounds in it, which the section Files shows. */
   elsewhere = false
-  /** When something last moved, milliseconds since 1970. */
-  moved = Date.now()
 
   constructor(link: string, nested: boolean) {
-    super()
-    this.link = link
+    super(link)
     this.nested = nested
   }
 }
@@ -108,49 +101,24 @@ export class Receiving extends Emitter<{ change: void }> {
   }
 
   async #begin(arrival: Arrival, before?: Torrent): Promise<void> {
-    const move = () => {
-      arrival.moved = Date.now()
-      arrival.emit('change', undefined)
-    }
-    const fail = (error: unknown) => {
-      arrival.error ??= error
-      arrival.emit('change', undefined)
-    }
     try {
-      // One that failed for its key must not keep it for the next, whose key may be right.
-      await before?.remove({ destroyStore: before.state.error?.code === 'wrong-key' })
       const node = await this.#node()
-      // What turns out to be for another section is not fetched from here.
-      const torrent = (arrival.torrent = await node.add(arrival.link, { onDemand: true }))
-      let [last, peers] = [-1, 0]
-      torrent.on('progress', ({ downloaded, peers: { length } }) => {
-        if (downloaded === last && length === peers) return arrival.emit('change', undefined)
-        ;[last, peers] = [downloaded, length]
-        move()
-      })
-      torrent.on('error', fail)
+      const torrent = await arrival.meet(node, before)
       torrent.on('card', () => void this.#recard(arrival))
-      move()
-      await torrent.ready
-      move()
-      if (!torrent.private && torrent.name === 'sealed') {
-        await torrent.remove({ destroyStore: true })
-        throw Object.assign(new Error('This link is cut short: its key is missing. Copy all of it and open it again.'), { code: 'bad-link' })
-      }
       if (!arrival.nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType)
         return await this.#openBundle(arrival, torrent)
       if (!(await this.#makeRows(arrival, torrent))) {
         this.#arrivals.delete(infoHashOf(arrival.link) ?? arrival.link)
         arrival.elsewhere = true
-        return move()
+        return arrival.move()
       }
       await node.add(arrival.link)
       await torrent.done
       for (const id of arrival.memos) await this.#complete(id, torrent)
       arrival.saved = true
-      move()
+      arrival.move()
     } catch (error) {
-      fail(error)
+      arrival.fail(error)
     }
   }
 
@@ -232,17 +200,6 @@ export class Receiving extends Emitter<{ change: void }> {
     arrival.saved = arrival.bundle.every((other) => other.saved)
     arrival.emit('change', undefined)
   }
-}
-
-/** Takes a torrent out of the engine, its data with it. */
-export async function forget(node: Starling, infoHash: string): Promise<void> {
-  const torrent = node.get(infoHash) ?? (await node.add(infoHash, { onDemand: true }))
-  await torrent.remove({ destroyStore: true })
-}
-
-/** Lower case; undefined where a link shows none (a magnet in base32, say): the engine tells it then. */
-export function infoHashOf(link: string): string | undefined {
-  return /(?:^|[#/:])([0-9a-f]{40})(?![0-9a-z])/i.exec(link)?.[1]!.toLowerCase()
 }
 
 const isSound = ({ name, type }: { name: string; type: string }): boolean =>

@@ -2,12 +2,13 @@
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { Audience } from '../ui/audience.ts'
+import { forget } from '../ui/fetching.ts'
 import type { Sending } from '../ui/standing.ts'
 import { makeBundle, partOf } from './bundle.ts'
 import { makeCard } from './card.ts'
 import type { Library } from './library.ts'
 import type { Memo, Shares } from './memo.ts'
-import { forget, type Receiving } from './receiving.ts'
+import type { Receiving } from './receiving.ts'
 import { fileName } from './titles.ts'
 
 export type Kind = keyof Shares
