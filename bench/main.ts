@@ -13,6 +13,7 @@ import { root } from '../e2e/harness/build.ts'
 import { Kit } from '../e2e/harness/kit.ts'
 import type { Server } from '../e2e/harness/server.ts'
 import type { Line, Row } from './row.ts'
+import { cluster } from './rows/cluster.ts'
 import { edge } from './rows/edge.ts'
 import { edgeCrowd } from './rows/edge-crowd.ts'
 import { edgeFilm } from './rows/edge-film.ts'
@@ -32,7 +33,7 @@ import { size } from './rows/size.ts'
 import { tracker } from './rows/tracker.ts'
 import { transfer } from './rows/transfer.ts'
 
-const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, gopeer, firstbyte, gotcp, fleet, many, edge, edgecrowd: edgeCrowd, edgefold: edgeFold, edgerush: edgeRush, edgefilm: edgeFilm, relay }
+const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, cluster, gopeer, firstbyte, gotcp, fleet, many, edge, edgecrowd: edgeCrowd, edgefold: edgeFold, edgerush: edgeRush, edgefilm: edgeFilm, relay }
 
 export async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({

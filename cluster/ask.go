@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"sync"
 	"time"
-
-	"github.com/starling-p2p/starling/tracker"
 )
 
 // ask is a question to another node: one of the two functions is called, once, on any goroutine.
@@ -138,23 +136,17 @@ func (a *asks) end() {
 	}
 }
 
-// ask asks a node about a swarm, or about something else that goes by the lane of that infohash: body appends what the
-// item has after the number. False: it is not asked, and neither of the functions will be called.
-func (n *Node) ask(to *member, h tracker.InfoHash, kind byte, body func(b []byte) []byte, answered func(*reader), late func()) bool {
+// ask asks a node: body appends what the item has after the number. False: it is not asked, and neither of the functions
+// will be called.
+func (n *Node) ask(to *member, kind byte, body func(b []byte) []byte, answered func(*reader), late func()) bool {
 	q := &ask{to: to, kind: kind + 1, answered: answered, late: late}
 	if !n.asks.begin(q) {
 		return false
 	}
-	box := to.box(h)
-	b := box.begin(kind)
+	b := to.box.begin(kind)
 	if b == nil {
 		return n.asks.take(q.number, q.kind) == nil // else it is late already, and has been answered for
 	}
-	box.end(body(binary.BigEndian.AppendUint32(b, q.number)))
+	to.box.end(body(binary.BigEndian.AppendUint32(b, q.number)))
 	return true
 }
-
-// box is that of a swarm's lane.
-func (m *member) box(h tracker.InfoHash) *outbox { return &m.boxes[laneOf(h)] }
-
-func laneOf(h tracker.InfoHash) byte { return h[18] % lanes }

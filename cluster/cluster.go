@@ -24,7 +24,7 @@
 // travel together (outbox.go). The bytes, integers big-endian:
 //
 //	hello      │ version 1 │ flags 1 │ node 4 │ nonce 8 │ beat, ms 4 │ name …         to everybody. 1: it leaves its swarms, 2: it has left
-//	batch      │ version 1 │ lane 1 │ from 4 │ item │ item …                          to the subject of one node
+//	batch      │ version 1 │ from 4 │ item │ item …                          to the subject of one node
 //	item       │ kind 1 │ length 3 │ body …
 //
 //	 1 announce   │ ask 4 │ infohash 20 │ peer 20 │ handle 12 │ event 1 │ left 1 │ want 2 │ place 4 │ replaces, handle 12 │
@@ -113,7 +113,7 @@ type Node struct {
 	members members
 	asks    asks
 	offers  offers
-	// lanes have a worker each. All that concerns one swarm goes by the same lane, in order.
+	// lanes have a worker each. All of one sender goes by the same lane, in order.
 	lanes [lanes]chan []byte
 
 	failed  chan error

@@ -354,7 +354,7 @@ func TestLaterMinorVersion(t *testing.T) {
 		defer cancel()
 		hello := "\x01\x00\x00\x00\x00\x07nonce678\x00\x00\x03\xe8later"
 		count := "\x00\x00\x00\x09\x00\x01" + id('h') + "and more"
-		batch := "\x01\x00\x00\x00\x00\x07" + "\xc8\x00\x00\x04what" + "\x05\x00\x00\x22" + count
+		batch := "\x01\x00\x00\x00\x07" + "\xc8\x00\x00\x04what" + "\x05\x00\x00\x22" + count
 		if err := other.Publish("starling.hello", []byte(hello)); err != nil {
 			t.Fatal(err)
 		}

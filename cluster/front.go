@@ -70,7 +70,7 @@ func (n *Node) announceHere(a *announce, replaces ws.Handle, picks []peer) (_ tr
 // afar is an announce to another node.
 func (q *question) afar(owner *member) {
 	n := q.node
-	asked := n.ask(owner, q.announce.InfoHash, kindAnnounce, func(b []byte) []byte {
+	asked := n.ask(owner, kindAnnounce, func(b []byte) []byte {
 		return appendAnnounce(b, &q.announce, q.replaces)
 	}, func(r *reader) {
 		picks := room.Get().(*[tracker.MaxWant]peer)
@@ -121,7 +121,7 @@ func (q *question) settle(owner *member, counts tracker.Counts, picks []peer, er
 			return
 		}
 	}
-	asked := n.ask(to, q.announce.InfoHash, kindReplace, func(b []byte) []byte {
+	asked := n.ask(to, kindReplace, func(b []byte) []byte {
 		return appendAddr(by.AppendTo(b), q.address)
 	}, func(r *reader) { again(r.u8() == 1) }, func() { again(false) })
 	if !asked {
@@ -149,9 +149,8 @@ func (n *Node) Remove(h tracker.InfoHash, id tracker.PeerID, contact ws.Handle) 
 	if owner == nil {
 		return
 	}
-	box := owner.box(h)
-	if b := box.begin(kindRemove); b != nil {
-		box.end(contact.AppendTo(append(append(b, h[:]...), id[:]...)))
+	if b := owner.box.begin(kindRemove); b != nil {
+		owner.box.end(contact.AppendTo(append(append(b, h[:]...), id[:]...)))
 	}
 }
 
@@ -201,7 +200,7 @@ func (n *Node) Scrape(hashes []tracker.InfoHash, w ws.Waiter) {
 			some[j] = hashes[i]
 		}
 		late := func() { done(func() { here(which) }) }
-		asked := n.ask(owner, some[0], kindCount, func(b []byte) []byte { return appendHashes(b, some) }, func(r *reader) {
+		asked := n.ask(owner, kindCount, func(b []byte) []byte { return appendHashes(b, some) }, func(r *reader) {
 			all := r.allCounts()
 			if len(all) != len(which) {
 				n.counters.malformed.Add(1)
@@ -230,8 +229,7 @@ func (n *Node) Offer(o *ws.Offer, message ...[]byte) {
 	if to == nil {
 		return // gone, with its sockets
 	}
-	box := to.box(o.InfoHash)
-	b := box.begin(kindOffer)
+	b := to.box.begin(kindOffer)
 	if b == nil {
 		return
 	}
@@ -239,7 +237,7 @@ func (n *Node) Offer(o *ws.Offer, message ...[]byte) {
 	for _, part := range message {
 		b = append(b, part...)
 	}
-	box.end(b)
+	to.box.end(b)
 	n.counters.offers.Add(1)
 }
 
@@ -265,8 +263,7 @@ func (n *Node) Answer(h tracker.InfoHash, answerer ws.Handle, maker tracker.Peer
 	if to == nil {
 		return
 	}
-	box := to.box(h)
-	b := box.begin(kindAnswer)
+	b := to.box.begin(kindAnswer)
 	if b == nil {
 		return
 	}
@@ -274,7 +271,7 @@ func (n *Node) Answer(h tracker.InfoHash, answerer ws.Handle, maker tracker.Peer
 	for _, part := range message {
 		b = append(b, part...)
 	}
-	box.end(b)
+	to.box.end(b)
 	n.counters.answers.Add(1)
 }
 
@@ -296,7 +293,7 @@ func (n *Node) AnnounceAddr(a *tracker.AddrAnnounce, picks []tracker.AddrPeer) (
 		return n.store.AnnounceAddr(a, picks)
 	}
 	done := make(chan bool, 1)
-	asked := n.ask(owner, a.InfoHash, kindAddr, func(b []byte) []byte { return appendAddrAnnounce(b, a) }, func(r *reader) {
+	asked := n.ask(owner, kindAddr, func(b []byte) []byte { return appendAddrAnnounce(b, a) }, func(r *reader) {
 		counts, picks, err = r.addrs(picks)
 		done <- !r.bad
 	}, func() { done <- false })

@@ -31,7 +31,7 @@ func (nobody) MayReplace(ws.Handle, netip.Addr) bool { return false }
 // Whatever comes over the bus, nothing breaks, and what makes no sense is counted.
 func FuzzMessages(f *testing.F) {
 	hash, handle := id('h'), "\x00\x00\x00\x07\x00\x00\x00\x01\x00\x00\x00\x02"
-	head, number := "\x01\x00\x00\x00\x00\x07", "\x00\x00\x00\x09"
+	head, number := "\x01\x00\x00\x00\x07", "\x00\x00\x00\x09"
 	item := func(kind byte, body string) string {
 		return string([]byte{kind, byte(len(body) >> 16), byte(len(body) >> 8), byte(len(body))}) + body
 	}

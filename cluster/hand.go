@@ -110,7 +110,7 @@ func (n *Node) hand(to *member, part *handed, done func()) {
 		n.store.Give(part)
 		done()
 	}
-	asked := n.ask(to, part.InfoHash, kindHand, func(b []byte) []byte { return appendHanded(b, part) }, func(*reader) {
+	asked := n.ask(to, kindHand, func(b []byte) []byte { return appendHanded(b, part) }, func(*reader) {
 		n.counters.handed.Add(uint64(len(part.Web) + len(part.Addr)))
 		done()
 	}, keep)

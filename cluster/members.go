@@ -31,7 +31,7 @@ type member struct {
 	id    uint32
 	mixed uint64 // id, spread over all bits
 	self  bool
-	boxes [lanes]outbox
+	box   outbox
 
 	// These are members.mu's.
 	name   string
@@ -192,8 +192,8 @@ func (m *members) receive(b []byte) {
 		known.said, known.name = true, string(b[helloSize:min(len(b), helloSize+maxName)])
 		n.options.Log.Info("a node has joined the cluster", "node", known.name)
 		// A new one need not wait for our beat.
-		if b := known.boxes[0].begin(kindHello); b != nil {
-			known.boxes[0].end(m.appendHello(b, m.flags()))
+		if b := known.box.begin(kindHello); b != nil {
+			known.box.end(m.appendHello(b, m.flags()))
 		}
 	}
 	known.heard, known.beat = time.Now(), min(maxBeat, max(beat, time.Millisecond))
@@ -231,9 +231,7 @@ func (m *members) add(id uint32) *member {
 		return nil
 	}
 	one := &member{id: id, mixed: mix(uint64(id)), leaves: true, heard: time.Now(), beat: n.options.Beat}
-	for i := range one.boxes {
-		one.boxes[i].init(n, n.subject(id), byte(i))
-	}
+	one.box.init(n, n.subject(id))
 	m.known[id] = one
 	delete(m.gone, id)
 	return one

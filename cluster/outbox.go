@@ -8,21 +8,20 @@ import (
 
 const (
 	version   = 1
-	batchHead = 1 + 1 + 4
+	batchHead = 1 + 4
 	itemHead  = 1 + 3
 	// gather is how long messages wait for others, if one has just been sent.
-	gather = time.Millisecond
+	gather = 2 * time.Millisecond
 	// fullBatch is the bytes from which on a batch is closed. With one more item it is well below what NATS carries.
 	fullBatch = 128 << 10
-	// maxOutbox is the most bytes that wait for one node, in one lane; what comes then is lost.
+	// maxOutbox is the most bytes that wait for one node; what comes then is lost.
 	maxOutbox = 8 << 20
 )
 
-// outbox is what is on its way to one node by one lane. A goroutine empties it and ends: an idle one costs nothing.
+// outbox is what is on its way to one node. A goroutine empties it and ends: an idle one costs nothing.
 type outbox struct {
 	node    *Node
 	subject string
-	lane    byte
 
 	mu      sync.Mutex
 	full    [][]byte // batches that are closed
@@ -32,8 +31,8 @@ type outbox struct {
 	sending bool
 }
 
-func (o *outbox) init(n *Node, subject string, lane byte) {
-	o.node, o.subject, o.lane = n, subject, lane
+func (o *outbox) init(n *Node, subject string) {
+	o.node, o.subject = n, subject
 }
 
 // begin locks the outbox and returns the batch, to which the body of an item is to be appended, for end. Nil: it is full,
@@ -46,7 +45,7 @@ func (o *outbox) begin(kind byte) []byte {
 		return nil
 	}
 	if o.open == nil {
-		o.open = append(make([]byte, 0, 4<<10), version, o.lane)
+		o.open = append(make([]byte, 0, 16<<10), version)
 		o.open = binary.BigEndian.AppendUint32(o.open, o.node.id)
 	}
 	o.item = len(o.open)

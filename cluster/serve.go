@@ -19,7 +19,7 @@ func (n *Node) understands(b []byte) bool {
 	return false
 }
 
-// receive takes a batch to its lane. If that is behind, the bus has to wait.
+// receive takes a batch to the lane of its sender. If that is behind, the bus has to wait.
 func (n *Node) receive(b []byte) {
 	if !n.understands(b) {
 		return
@@ -29,7 +29,7 @@ func (n *Node) receive(b []byte) {
 		return
 	}
 	select {
-	case n.lanes[b[1]%lanes] <- b:
+	case n.lanes[b[batchHead-1]%lanes] <- b:
 	case <-n.stop:
 	}
 }
@@ -47,7 +47,7 @@ func (n *Node) work(lane <-chan []byte) {
 
 // batch does what each item says.
 func (n *Node) batch(b []byte) {
-	from, b := binary.BigEndian.Uint32(b[2:]), b[batchHead:]
+	from, b := binary.BigEndian.Uint32(b[1:]), b[batchHead:]
 	for len(b) >= itemHead {
 		size := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
 		if size > len(b)-itemHead {
@@ -121,9 +121,8 @@ func (n *Node) reply(to uint32, kind byte, number uint32, body func(b []byte) []
 	if m == nil {
 		return
 	}
-	box := &m.boxes[number%lanes]
-	if b := box.begin(kind); b != nil {
-		box.end(body(binary.BigEndian.AppendUint32(b, number)))
+	if b := m.box.begin(kind); b != nil {
+		m.box.end(body(binary.BigEndian.AppendUint32(b, number)))
 	}
 }
 
