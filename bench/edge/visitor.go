@@ -77,10 +77,14 @@ func visit(ctx context.Context, s *site, number int, seconds float64) error {
 		alone[torrent] = t.Peers == 0
 	}
 	for ih, t := range v.torrents {
+		// Who finds others asks them with the first announce.
+		host.Want(ih, !alone[t])
 		presence := client.Add(ih, []string{s.tracker()}, func() (int64, int64, int64) { return t.state() })
-		presence.Lacking(false)
+		if alone[t] {
+			presence.Lacking(false)
+		}
 		v.mu.Lock()
-		t.presence = presence
+		t.presence, t.lacking = presence, !alone[t]
 		v.mu.Unlock()
 	}
 
