@@ -149,7 +149,7 @@ describe("the owner's page", () => {
     const seen = await owner.page.evaluate(() => ({
       width: document.documentElement.scrollWidth,
       tiles: [...document.querySelectorAll('#tiles dt')].map(({ textContent }) => textContent),
-      plots: [...document.querySelectorAll('#plots svg')].map((svg) => svg.querySelectorAll('rect').length > 0),
+      plots: [...document.querySelectorAll('#plots svg')].map((svg) => !!svg.querySelector('path')?.getAttribute('d')),
     }))
     expect(seen.width).toBeLessThanOrEqual(width)
     expect(seen.tiles).toEqual(expect.arrayContaining(['Offload', 'Origin egress saved', 'Visitors now', 'Liars banned']))
