@@ -18,6 +18,9 @@ const (
 	maxOutbox = 8 << 20
 )
 
+// buffers are those of batches that have been sent.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
 // outbox is what is on its way to one node. A goroutine empties it and ends: an idle one costs nothing.
 type outbox struct {
 	node    *Node
@@ -45,7 +48,7 @@ func (o *outbox) begin(kind byte) []byte {
 		return nil
 	}
 	if o.open == nil {
-		o.open = append(make([]byte, 0, 16<<10), version)
+		o.open = append((*buffers.Get().(*[]byte))[:0], version)
 		o.open = binary.BigEndian.AppendUint32(o.open, o.node.id)
 	}
 	o.item = len(o.open)
@@ -91,6 +94,9 @@ func (o *outbox) send() {
 			o.mu.Lock()
 			o.waiting -= len(b) - batchHead
 			o.mu.Unlock()
+			if cap(b) <= 2*fullBatch {
+				buffers.Put(&b)
+			}
 		}
 		time.Sleep(gather)
 	}

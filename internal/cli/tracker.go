@@ -44,7 +44,7 @@ func (c *trackerAlone) Run(ctx context.Context, s streams) error {
 		fmt.Fprintln(s.out, strings.Join(urls, "\n"))
 		return nil
 	}
-	if os.Getenv("GOGC") == "" {
+	if os.Getenv("GOGC") == "" && !c.Clustered() {
 		debug.SetGCPercent(gcPercent)
 	}
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))

@@ -40,7 +40,8 @@ const secretVariable = "STARLING_CLUSTER_SECRET"
 
 var clusterName = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
 
-func (c *Together) on() bool { return c.Cluster != "" || c.NATS != "" }
+// Clustered says whether there are to be other servers.
+func (c *Together) Clustered() bool { return c.Cluster != "" || c.NATS != "" }
 
 // check says what is wrong, and with which flag.
 func (c *Together) check() error {
@@ -57,7 +58,7 @@ func (c *Together) check() error {
 		return errors.New("--cluster-peers, --cluster-secret-file and --cluster-advertise need --cluster, where other servers connect to this one")
 	case c.NATS == "" && c.NATSCredentials != "":
 		return errors.New("--nats-credentials needs --nats")
-	case c.on() && c.ClusterName != "" && !clusterName.MatchString(c.ClusterName):
+	case c.Clustered() && c.ClusterName != "" && !clusterName.MatchString(c.ClusterName):
 		return fmt.Errorf("--cluster-name %q is not a name of letters, digits and dashes", c.ClusterName)
 	}
 	if c.NATS != "" {
@@ -113,7 +114,7 @@ type together struct {
 
 // join connects to the others; nil where there are none to be.
 func (c *Together) join(store *tracker.Store[ws.Handle], log *slog.Logger) (*together, error) {
-	if !c.on() {
+	if !c.Clustered() {
 		return nil, nil
 	}
 	name := c.ClusterName
