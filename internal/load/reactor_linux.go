@@ -151,9 +151,9 @@ func (r *reactor) add(conn net.Conn, held []byte, t talker) error {
 	}
 	l := &line{talker: t, fd: fd, to: to, in: held}
 	r.mu.Lock()
+	defer r.mu.Unlock() // not before the system has it: then it may end at once
 	l.number = int32(len(r.lines))
 	r.lines = append(r.lines, l)
-	r.mu.Unlock()
 	return r.watch(l, unix.EPOLL_CTL_ADD, unix.EPOLLIN)
 }
 
