@@ -189,7 +189,7 @@ export class Page {
   }
 
   #load(): Promise<Carry> {
-    return (this.#carry ??= import('./carry.ts'))
+    return (this.#carry ??= import('./carry.ts').then(({ carrier, media }) => ({ carrier, media })))
   }
 }
 

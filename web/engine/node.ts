@@ -14,7 +14,7 @@ import type { Channel } from './link/channel.ts'
 import type { LinkHost, OfferDesk } from './link/host.ts'
 import { Links } from './link/links.ts'
 import { TrackerRendezvous } from './rendezvous/tracker-rendezvous.ts'
-import type { Rendezvous } from './rendezvous/types.ts'
+import type { Rendezvous, Standing } from './rendezvous/types.ts'
 import { openStores, type Opening } from './store/open.ts'
 import type { Entry } from './store/store.ts'
 import { Budget, Limit } from './swarm/limit.ts'
@@ -24,7 +24,7 @@ import type { Prepared } from './swarm/seeding.ts'
 import { Shelf } from './swarm/shelf.ts'
 import { extend, Swarm, wrongKey, type SwarmHost } from './swarm/swarm.ts'
 import { parseId } from './torrent/link.ts'
-import type { AddOptions, Card, NodeStats, SeedOptions, StarlingOptions, TorrentState } from './types.ts'
+import type { AddOptions, Card, NodeStats, SeedOptions, StarlingOptions, TorrentState, TrackerState } from './types.ts'
 
 export interface NodeOptions extends Omit<StarlingOptions, 'iceServers' | 'shareTabs'> {
   trackers: string[]
@@ -69,6 +69,11 @@ export function network(peerId: Bytes, host: LinkHost, { iceServers, maxLinks = 
     },
   }
   return { links, rendezvous: new TrackerRendezvous({ peerId, desk }) }
+}
+
+function inWords({ refusal, ...state }: Standing): TrackerState {
+  if (state.status !== 'failed') return state
+  return { ...state, error: refusal ? `The tracker refuses: ${refusal}` : 'The tracker cannot be reached. Trying again.' }
 }
 
 export class Node implements Engine, LinkHost {
@@ -117,7 +122,7 @@ export class Node implements Engine, LinkHost {
       now: () => performance.now(),
       banned: ({ id, channel }) => this.#banned.has(id) || this.#banned.has(channel.link.peerId),
       ban: ({ id }) => this.#ban(id),
-      trackerStates: (infoHash) => rendezvous.trackers(infoHash),
+      trackerStates: (infoHash) => rendezvous.trackers(infoHash).map(inWords),
       changed: (swarm, now) => (now ? this.#tell(swarm) : this.#changed.add(swarm)),
       peer: ({ infoHash }, peer) => this.onpeer?.(infoHash, peer.state),
       needs: ({ infoHash }) => {

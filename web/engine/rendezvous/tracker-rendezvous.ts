@@ -1,8 +1,7 @@
 import { toHex, type Bytes } from '../bytes.ts'
 import type { OfferDesk } from '../link/host.ts'
-import type { TrackerState } from '../types.ts'
 import { Tracker, type Socket } from './tracker.ts'
-import type { Announcing, Rendezvous } from './types.ts'
+import type { Announcing, Rendezvous, Standing } from './types.ts'
 
 /**
  * Rendezvous: how peers find one another, by WebTorrent trackers.
@@ -65,7 +64,7 @@ export class TrackerRendezvous implements Rendezvous {
     }
   }
 
-  trackers(infoHash: string): TrackerState[] {
+  trackers(infoHash: string): Standing[] {
     const states = [...this.#trackers.values()].map((tracker) => tracker.state(infoHash))
     return states.filter((state) => state !== undefined)
   }

@@ -2,9 +2,8 @@ import { Deferred } from '../deferred.ts'
 import { Bucket } from '../link/bucket.ts'
 import type { OfferDesk } from '../link/host.ts'
 import { Timers } from '../link/timers.ts'
-import type { TrackerState } from '../types.ts'
 import { announce, answer, parse, type Message } from './messages.ts'
-import type { Announcing } from './types.ts'
+import type { Announcing, Standing } from './types.ts'
 
 /** What is used of a WebSocket. */
 export type Socket = Pick<WebSocket, 'readyState' | 'send' | 'close' | 'onopen' | 'onmessage' | 'onclose' | 'onerror'>
@@ -22,7 +21,7 @@ export interface TrackerOptions {
 interface Entry {
   readonly torrent: Announcing
   readonly sharing: number
-  state: TrackerState
+  state: Standing
   /** Other peers as of the last reply. */
   others: number | undefined
   /** Milliseconds. */
@@ -95,7 +94,7 @@ export class Tracker {
     return !this.#entries.size
   }
 
-  state(infoHash: string): TrackerState | undefined {
+  state(infoHash: string): Standing | undefined {
     return this.#entries.get(infoHash)?.state
   }
 
@@ -204,7 +203,7 @@ export class Tracker {
       entry.started = entry.awaiting = false
       entry.wakeDue = 0
       this.#release(entry, entry.offers)
-      this.#change(entry, { status: 'failed', error: 'The tracker cannot be reached. Trying again.' })
+      this.#change(entry, { status: 'failed' })
     }
     const ceiling = Math.min(slowestRetry, firstRetry * 2 ** this.#retries++)
     this.#timers.set('retry', Math.max(firstRetry / 2, ceiling * Math.random()), () => this.#connect())
@@ -334,7 +333,7 @@ export class Tracker {
     entry.floor = refusedFor
     entry.stalledDue = Date.now() + refusedFor
     this.#release(entry, entry.offers)
-    this.#change(entry, { status: 'failed', error: `The tracker refuses: ${reason}` })
+    this.#change(entry, { status: 'failed', refusal: reason })
   }
 
   async #offered(entry: Entry, { infoHash, peerId, offerId, sdp }: Message & { kind: 'offer' | 'answer' }): Promise<void> {
@@ -352,7 +351,7 @@ export class Tracker {
     entry.regularDue = entry.lastAt + entry.interval * (0.85 + 0.15 * Math.random())
   }
 
-  #change(entry: Entry, change: Partial<TrackerState>): void {
+  #change(entry: Entry, change: Partial<Standing>): void {
     const before = JSON.stringify(entry.state)
     entry.state = { url: this.#options.url, status: 'connecting', ...change }
     if (JSON.stringify(entry.state) !== before) this.#options.onchange(entry.torrent.infoHash)

@@ -1,5 +1,10 @@
 import type { TrackerState } from '../types.ts'
 
+/** A tracker's state, without words for people. refusal: what it said, where it is reached and does not serve the torrent. */
+export interface Standing extends Omit<TrackerState, 'error'> {
+  refusal?: string
+}
+
 /** What rendezvous asks of a torrent each time it announces. */
 export interface Announcing {
   /** 40 hex digits. */
@@ -25,7 +30,7 @@ export interface Rendezvous {
   wake(infoHash: string): void
   /** Announces "stopped" where a tracker is connected. */
   remove(infoHash: string): void
-  trackers(infoHash: string): TrackerState[]
+  trackers(infoHash: string): Standing[]
   /** A tracker's state for this torrent changed. */
   onchange: ((infoHash: string) => void) | undefined
   /** Announces "stopped" for all, then closes the sockets. */

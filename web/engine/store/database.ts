@@ -1,5 +1,4 @@
-import { StarlingError } from '../errors.ts'
-import { failure } from './failure.ts'
+import { blocked } from './failure.ts'
 
 /** Milliseconds to wait for other tabs that hold a database of another version. */
 const patience = 5000
@@ -10,12 +9,14 @@ type Work<T> = (table: IDBObjectStore) => IDBRequest<T> | void
 export class Database {
   readonly #name: string
   readonly #tables: Record<string, IDBObjectStoreParameters>
+  readonly failure: (cause: unknown) => unknown
   #db: Promise<IDBDatabase> | undefined
 
-  /** tables: name to how its records are keyed. */
-  constructor(name: string, tables: Record<string, IDBObjectStoreParameters>) {
+  /** tables: name to how its records are keyed. failure: what is thrown in place of the browser's errors. */
+  constructor(name: string, tables: Record<string, IDBObjectStoreParameters>, failure = (cause: unknown): unknown => cause) {
     this.#name = name
     this.#tables = tables
+    this.failure = failure
   }
 
   table(name: string): Table {
@@ -32,7 +33,7 @@ export class Database {
         transaction.onabort = () => reject(transaction.error)
       })
     } catch (error) {
-      throw failure(error)
+      throw this.failure(error)
     }
   }
 
@@ -60,8 +61,7 @@ export class Database {
         for (const [name, key] of Object.entries(this.#tables)) request.result.createObjectStore(name, key)
       }
       request.onblocked = () => {
-        const words = 'Another tab holds an older version of this page’s data. Close the other tabs and reload.'
-        setTimeout(() => reject(new StarlingError('storage', words)), patience)
+        setTimeout(() => reject(new DOMException('', blocked)), patience)
       }
       request.onerror = () => reject(request.error)
       request.onsuccess = () => {
@@ -117,7 +117,7 @@ export class Table {
             try {
               work(table)
             } catch (error) {
-              reject(failure(error))
+              reject(this.#database.failure(error))
             }
           }
         })

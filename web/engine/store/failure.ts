@@ -1,6 +1,8 @@
 import { StarlingError } from '../errors.ts'
 
 export const full = 'QuotaExceededError'
+/** Of our own: another tab holds a database of another version. */
+export const blocked = 'BlockedError'
 
 /** What a browser's storage threw, as one of our errors. */
 export function failure(cause: unknown): StarlingError {
@@ -9,6 +11,8 @@ export function failure(cause: unknown): StarlingError {
   const words =
     name === full
       ? 'This browser has no room left. Nothing was lost: free some space, then try again.'
-      : `This browser’s storage failed (${message || name}). Reload the page to try again.`
+      : name === blocked
+        ? 'Another tab holds an older version of this page’s data. Close the other tabs and reload.'
+        : `This browser’s storage failed (${message || name}). Reload the page to try again.`
   return new StarlingError(name === full ? 'no-space' : 'storage', words, { cause })
 }

@@ -1,11 +1,12 @@
 import { Database, type Table } from './database.ts'
+import { failure } from './failure.ts'
 import type { Entry, Registry } from './store.ts'
 
 const name = 'starling'
 
 /** The registry's records, keyed by infohash, and the chunks, keyed by [infohash, start]. */
 export function openDatabase(): Database {
-  return new Database(name, { torrents: { keyPath: 'infoHash' }, chunks: {} })
+  return new Database(name, { torrents: { keyPath: 'infoHash' }, chunks: {} }, failure)
 }
 
 /** Whether the registry in there has the torrent. A database that was never used is not made for that: it takes time. */
