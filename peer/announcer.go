@@ -111,8 +111,8 @@ func (a *announcer) completed(t *Torrent) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range a.of[t] {
-		if !e.started {
-			continue
+		if !e.started && e.place >= 0 {
+			continue // the first it hears of it is that nothing is lacking
 		}
 		e.completed = true
 		a.plan(e, 0)
@@ -209,14 +209,14 @@ func (a *announcer) announce(e *announced) {
 	case e.gone && !e.started:
 		a.mu.Unlock()
 		return
-	case e.gone:
-		r.event = "stopped"
 	case !e.started:
 		r.event = "started"
-	case e.completed:
+	case e.completed: // also when it is gone: who counts downloads is told before the goodbye
 		r.event = "completed"
+		e.completed = false
+	case e.gone:
+		r.event = "stopped"
 	}
-	e.completed = false
 	gone := e.gone
 	a.mu.Unlock()
 
@@ -251,11 +251,17 @@ func (a *announcer) announce(e *announced) {
 		e.status = Tracker{e.url, true, nil, reply.seeders, reply.leechers}
 		next = min(max(reply.interval, minInterval), maxInterval)
 	}
-	if e.gone || e.completed && err == nil {
-		next = 0
-	}
-	if e.gone && (err != nil || !e.started) || a.closed && !e.gone {
+	if e.gone {
+		if err == nil {
+			a.work.Go(func() { a.announce(e) }) // the goodbye
+		}
 		return
+	}
+	if a.closed {
+		return
+	}
+	if e.completed && err == nil {
+		next = 0
 	}
 	e.due = time.Now().Add(next)
 	heap.Push(&a.queue, e)

@@ -151,6 +151,25 @@ func TestEvents(t *testing.T) {
 	})
 }
 
+// What fetches and ends at once, as commands do, is counted all the same.
+func TestCompletedAndGone(t *testing.T) {
+	inWorld(t, func(w *world) {
+		seeder, p := w.peer('s', 0), w.peer('p', -1)
+		defer seeder.add(hash(1)).Close()
+		torrent := p.add(hash(1))
+		synctest.Wait()
+		p.mu.Lock()
+		p.left = 0
+		p.mu.Unlock()
+		torrent.Completed()
+		torrent.Close()
+		synctest.Wait()
+		if s := w.store.Counts(hash(1)); s.Seeders != 1 || s.Leechers != 0 || s.Downloaded != 1 {
+			t.Errorf("got %+v", s)
+		}
+	})
+}
+
 func TestOffersExpire(t *testing.T) {
 	inWorld(t, func(w *world) {
 		deaf, leecher := w.peer('d', 0), w.peer('l', 100)

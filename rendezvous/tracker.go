@@ -293,9 +293,12 @@ func (k *tracker) depart(s *session) {
 // farewell announces "stopped", if there is anybody to hear it.
 func (k *tracker) farewell(e *entry) {
 	if e.started && k.session != nil {
+		if e.completed {
+			k.session.send(k.announcement(e, "completed", nil))
+		}
 		k.session.send(k.announcement(e, "stopped", nil))
 	}
-	e.started = false
+	e.started, e.completed = false, false
 	k.release(e)
 	for _, w := range e.offers {
 		w.offer.Close()
