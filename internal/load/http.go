@@ -169,6 +169,7 @@ func (h *requester) finish(err error) {
 // ended asks again what a kept connection ended before, as RFC 9112, 9.3.1 has it.
 func (h *requester) ended(in, out []byte, why error) ([]byte, bool) {
 	again := h.kept && len(in) == 0
+	first := len(h.waiting) > 0 && h.waiting[0] == joining
 	if len(h.waiting) > 0 && !again {
 		if n, _, err := h.answer(in, true); n == 0 {
 			if err != nil && len(in) > 0 {
@@ -177,6 +178,6 @@ func (h *requester) ended(in, out []byte, why error) ([]byte, bool) {
 			h.finish(why)
 		}
 	}
-	h.kept = false
+	h.kept = first // whoever drives the connection has yet to hear that it is over
 	return h.ask(out), true
 }
