@@ -42,6 +42,7 @@ type address[K any] interface {
 	appendIP([]byte) []byte
 	addrPort() netip.AddrPort
 	secret() uint16
+	scope() scope
 }
 
 func (a addr4) owner(b addr4) bool       { return a.ip == b.ip || a.key != 0 && a.key == b.key }
@@ -61,18 +62,22 @@ func (a addr6) secret() uint16           { return a.key }
 // Nobody can take a peer_id from its owner, nor keep the owner out: whoever announces one that is in use at another
 // address, and does not have its key, is recorded beside it.
 func (s *Store[C]) AnnounceAddr(a *AddrAnnounce, picks []AddrPeer) (Counts, []AddrPeer, error) {
-	ip, port := a.Addr.Addr().Unmap(), a.Addr.Port()
-	if ip.Is4() {
-		of := func(w *swarm[C]) **group[addr4] { return &w.four }
-		return announceAddr(s, a, four, addr4{ip.As4(), port, a.Key}, of, picks)
-	}
-	of := func(w *swarm[C]) **group[addr6] { return &w.six }
-	return announceAddr(s, a, six, addr6{ip.As16(), port, a.Key}, of, picks)
+	t := told{picks: picks}
+	counts, err := s.announceAddr(a, &t)
+	return counts, t.picks, err
 }
 
-func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in kind, contact K, of func(*swarm[C]) **group[K], picks []AddrPeer) (Counts, []AddrPeer, error) {
+func (s *Store[C]) announceAddr(a *AddrAnnounce, t *told) (Counts, error) {
+	ip, port := a.Addr.Addr().Unmap(), a.Addr.Port()
+	if ip.Is4() {
+		return announceAddr(s, a, four, addr4{ip.As4(), port, a.Key}, (*swarm[C]).ipv4, t)
+	}
+	return announceAddr(s, a, six, addr6{ip.As16(), port, a.Key}, (*swarm[C]).ipv6, t)
+}
+
+func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in kind, contact K, of func(*swarm[C]) **group[K], t *told) (Counts, error) {
 	if !s.allowed(a.InfoHash) {
-		return Counts{}, picks, ErrDenied
+		return Counts{}, ErrDenied
 	}
 	var from Place
 	if s.options.Place != nil {
@@ -102,16 +107,16 @@ func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in k
 			remove(s, w, g, in, i)
 			s.drop(sh, a.InfoHash, w)
 		}
-		return w.counts(), picks, nil
+		return w.counts(), nil
 	case unreachable && i < 0 && w == nil:
-		return Counts{}, picks, nil
+		return Counts{}, nil
 	case unreachable:
 	case i < 0:
 		if s.full() {
-			return w.counts(), picks, ErrFull
+			return w.counts(), ErrFull
 		}
 		if !s.quota.enter(contact.addr()) {
-			return w.counts(), picks, ErrTooMany
+			return w.counts(), ErrTooMany
 		}
 		if w == nil {
 			w = s.make(sh, a.InfoHash)
@@ -141,28 +146,13 @@ func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in k
 	if is == seeder && len(places) == 0 && g != nil {
 		places = g.draw(i, 0, g.seeders, min(want, maybeLeecher), places)
 	}
-	for _, p := range places {
-		if to := g.peers[p].contact.addrPort(); reaches(contact.addr(), to.Addr()) {
-			picks = append(picks, AddrPeer{ID: g.peers[p].id, Contact: to})
-		}
-	}
-	return w.counts(), picks, nil
+	tell(t, g, contact.scope(), places)
+	return w.counts(), nil
 }
 
 // maybeLeecher is how many seeders one hears of that calls itself a seeder where nobody lacks anything. Some do so while
 // they have but a magnet, as aria2 does: they could not begin otherwise.
 const maybeLeecher = 8
-
-// reaches says whether it makes sense to tell one of the other: an address within a network is of no use outside.
-func reaches(from, to netip.Addr) bool {
-	switch {
-	case to.IsLoopback():
-		return from.IsLoopback()
-	case to.IsPrivate(), to.IsLinkLocalUnicast():
-		return from.IsPrivate() || from.IsLinkLocalUnicast() || from.IsLoopback()
-	}
-	return true
-}
 
 // beside is the peer_id under which one is recorded whose own is in use at another address.
 func (s *Store[C]) beside(id PeerID, a netip.Addr) PeerID {

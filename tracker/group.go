@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 )
@@ -206,8 +207,10 @@ func (g *group[C]) draw(self, from, end, n int, places []int32) []int32 {
 	}
 	first := len(places)
 	var seen [256 / 64]uint64 // of a place, by its last byte: spares most of the comparisons
+	dice := rand.Uint64()
 	for j := others - n; j < others; j++ {
-		p := place(int(rand.Uint32N(uint32(j + 1))))
+		dice += 0x9e3779b97f4a7c15
+		p := place(below(dice, uint32(j+1)))
 		word, bit := &seen[uint8(p)>>6], uint64(1)<<(p&63)
 		if *word&bit != 0 && slices.Contains(places[first:], p) {
 			p = place(j)
@@ -217,4 +220,11 @@ func (g *group[C]) draw(self, from, end, n int, places []int32) []int32 {
 		places = append(places, p)
 	}
 	return places
+}
+
+// below makes a number below n, from one that was random at first and then went up: wyrand. To ask the system's own
+// generator for each would take longer than the rest of a choice.
+func below(dice uint64, n uint32) int {
+	high, low := bits.Mul64(dice, dice^0xe7037ed1a0b428db)
+	return int(uint64(uint32(high^low)) * uint64(n) >> 32)
 }

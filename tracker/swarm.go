@@ -45,6 +45,9 @@ func (w *swarm[C]) counts() Counts {
 	}
 }
 
+func (w *swarm[C]) ipv4() **group[addr4] { return &w.four }
+func (w *swarm[C]) ipv6() **group[addr6] { return &w.six }
+
 func (w *swarm[C]) empty() bool { return w.web.len() == 0 && w.four.len() == 0 && w.six.len() == 0 }
 
 // change counts a peer anew that becomes something else in one of the groups, and says whether this makes a seeder of

@@ -124,26 +124,40 @@ func (h *Handler) announce(w *work, to, p []byte, from netip.AddrPort) []byte {
 	}
 	a.Want = min(int(want), (maxAnswer-20)/size)
 
-	counts, picks, err := h.store.AnnounceAddr(a, w.picks[:0])
-	if err != nil {
-		return h.fail(to, p, err)
-	}
+	first := len(to)
 	to = begin(to, actionAnnounce, p)
 	to = binary.BigEndian.AppendUint32(to, h.interval())
-	to = binary.BigEndian.AppendUint32(to, uint32(counts.Leechers))
-	to = binary.BigEndian.AppendUint32(to, uint32(counts.Seeders))
+	to = append(to, 0, 0, 0, 0, 0, 0, 0, 0)
+	var counts tracker.Counts
+	var err error
+	if h.compact != nil {
+		counts, to, err = h.compact.AnnounceCompact(a, to)
+	} else {
+		counts, to, err = h.pack(w, to)
+	}
+	if err != nil {
+		return h.fail(to[:first], p, err)
+	}
+	binary.BigEndian.PutUint32(to[first+12:], uint32(counts.Leechers))
+	binary.BigEndian.PutUint32(to[first+16:], uint32(counts.Seeders))
+	return to
+}
+
+// pack announces to a store that does not pack addresses by itself, and appends them.
+func (h *Handler) pack(w *work, to []byte) (tracker.Counts, []byte, error) {
+	counts, picks, err := h.store.AnnounceAddr(&w.announce, w.picks[:0])
 	for i := range picks {
 		c := &picks[i].Contact
-		if size == 6 {
-			ip := c.Addr().As4()
-			to = append(to, ip[:]...)
+		if ip := c.Addr(); ip.Is4() {
+			b := ip.As4()
+			to = append(to, b[:]...)
 		} else {
-			ip := c.Addr().As16()
-			to = append(to, ip[:]...)
+			b := ip.As16()
+			to = append(to, b[:]...)
 		}
 		to = binary.BigEndian.AppendUint16(to, c.Port())
 	}
-	return to
+	return counts, to, err
 }
 
 func (h *Handler) fail(to, p []byte, err error) []byte {

@@ -40,6 +40,11 @@ type Store interface {
 	CountsOf(hashes []tracker.InfoHash, to []tracker.Counts) []tracker.Counts
 }
 
+// compact is a Store that packs addresses by itself, which is faster.
+type compact interface {
+	AnnounceCompact(a *tracker.AddrAnnounce, compact []byte) (tracker.Counts, []byte, error)
+}
+
 // Options say how the front end works; zero values are replaced by those in brackets.
 type Options struct {
 	// Interval is how often peers are asked to announce, whole seconds [15 min]. The store's AddrExpiry is to be twice
@@ -57,6 +62,7 @@ type Handler struct {
 	options  Options
 	store    Store
 	distant  Distant // the store, if it is one
+	compact  compact // the store, if it is one, and all of it is here
 	later    chan struct{}
 	ids      *ids
 	works    sync.Pool
@@ -69,7 +75,9 @@ func New(store Store, o Options) *Handler {
 		o.Interval = 15 * time.Minute
 	}
 	h := &Handler{options: o, store: store, ids: newIDs()}
-	h.distant, _ = store.(Distant)
+	if h.distant, _ = store.(Distant); h.distant == nil {
+		h.compact, _ = store.(compact)
+	}
 	h.later = make(chan struct{}, maxLater)
 	h.works.New = func() any { return new(work) }
 	return h
