@@ -10,8 +10,9 @@ const (
 	version   = 1
 	batchHead = 1 + 4
 	itemHead  = 1 + 3
-	// gather is how long messages wait for others, if one has just been sent.
-	gather = 2 * time.Millisecond
+	// gather is how long messages wait for others, if a batch has just been sent. Each batch costs several copies and wakes
+	// several goroutines on both sides, whatever is in it; to a peer that looks for others a few milliseconds are nothing.
+	gather = 5 * time.Millisecond
 	// fullBatch is the bytes from which on a batch is closed. With one more item it is well below what NATS carries.
 	fullBatch = 128 << 10
 	// maxOutbox is the most bytes that wait for one node; what comes then is lost.
