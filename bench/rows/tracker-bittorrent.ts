@@ -12,7 +12,7 @@ const bar = 1
 const seed = 7
 /** Infohashes that there are with 1,000 connections, and some more. */
 const swarms = 100
-/** Of what a core can do, where the price is taken. */
+/** Of what a core can do with the slower of both, where the price is taken: an announce costs less among many. */
 const busy = 0.9
 
 export async function bittorrent(kit: Kit, rounds: number): Promise<Line[]> {
@@ -43,11 +43,10 @@ export async function bittorrent(kit: Kit, rounds: number): Promise<Line[]> {
   ]
 }
 
-/** Announces per CPU-second of two trackers, each at the same share of what it can do. */
+/** Announces per CPU-second of two trackers, both under the same load. */
 async function price(flags: Flags, gentle: number, rounds: number, of: Record<'ours' | 'theirs', Subject>) {
-  const rate = async (subject: Subject) => Math.round(busy * (await worth(subject, flags, gentle)))
-  const rates = { ours: await rate(of.ours), theirs: await rate(of.theirs) }
-  const ask = async (which: 'ours' | 'theirs') => (await measure(of[which], { ...flags, rate: rates[which] })).announces.perCpuSecond
+  const rate = Math.round(busy * Math.min(await worth(of.ours, flags, gentle), await worth(of.theirs, flags, gentle)))
+  const ask = async (which: 'ours' | 'theirs') => (await measure(of[which], { ...flags, rate })).announces.perCpuSecond
   return await alternate(rounds, { ours: () => ask('ours'), theirs: () => ask('theirs') })
 }
 
