@@ -5,9 +5,8 @@
  * few times that is what is said, in place of a figure.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -119,13 +118,13 @@ async function ended(child: ChildProcess): Promise<number | null> {
   return code
 }
 
-/** A port that is free for both UDP and, most likely, TCP. */
+/** A port that is free for both TCP and, most likely, UDP: thousands are still taken by TCP connections of earlier loads. */
 export async function freePort(): Promise<number> {
-  const socket = createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
   return port
 }
 
