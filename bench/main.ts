@@ -21,6 +21,7 @@ import { edgeFold } from './rows/edge-fold.ts'
 import { edgeRush } from './rows/edge-rush.ts'
 import { fleet } from './rows/fleet.ts'
 import { firstbyte, gopeer } from './rows/gopeer.ts'
+import { golink } from './rows/golink.ts'
 import { gotcp } from './rows/gotcp.ts'
 import { heap } from './rows/heap.ts'
 import { idle } from './rows/idle.ts'
@@ -33,7 +34,7 @@ import { size } from './rows/size.ts'
 import { tracker } from './rows/tracker.ts'
 import { transfer } from './rows/transfer.ts'
 
-const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, cluster, gopeer, firstbyte, gotcp, fleet, many, edge, edgecrowd: edgeCrowd, edgefold: edgeFold, edgerush: edgeRush, edgefilm: edgeFilm, relay }
+const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, cluster, gopeer, firstbyte, golink, gotcp, fleet, many, edge, edgecrowd: edgeCrowd, edgefold: edgeFold, edgerush: edgeRush, edgefilm: edgeFilm, relay }
 
 export async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({

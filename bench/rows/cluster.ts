@@ -21,7 +21,7 @@ interface Report {
 
 const bars = { perNode: 0.7, delivered: 1 }
 
-/** Of all peers together, shared out among the nodes. */
+/** Of each node, one of two as well as one alone: a message costs less where there are more of them. */
 const load = { connections: 1000, offers: 3, rate: 4000, seconds: 5 }
 
 const several = process.platform === 'linux' && cpus().length > 1
@@ -46,7 +46,7 @@ async function measure(nodes: number): Promise<{ perCpuSecond: number; delivered
     )
     if (nodes > 1) await Promise.all(hosts.map((host) => joined(host, nodes)))
     // With one seed all generators have the same swarms, so half of those whom an offer goes to are at the other node.
-    const flags = { connections: load.connections / nodes, rate: load.rate / nodes, offers: load.offers, duration: `${load.seconds}s`, seed: 1 }
+    const flags = { connections: load.connections, rate: load.rate, offers: load.offers, duration: `${load.seconds}s`, seed: 1 }
     const words = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])
     const reports = await Promise.all(
       hosts.map(async (host, i) => {
