@@ -71,7 +71,7 @@ func (c *edgeCmd) Run(ctx context.Context, s streams) error {
 			return fmt.Errorf("--geoip: %w", err)
 		}
 		options.Place = finder.Place
-		go finder.Watch(ctx)
+		go finder.Watch(ctx, nil)
 	}
 	e, err := edge.New(options)
 	if err != nil {

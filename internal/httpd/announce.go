@@ -217,7 +217,7 @@ func (t *trackers) run(ctx context.Context, failed chan<- error) {
 		go t.kept.run(ctx)
 	}
 	if t.finder != nil {
-		go t.finder.Watch(ctx)
+		onHangup(ctx, func(hangup <-chan os.Signal) { t.finder.Watch(ctx, hangup) })
 	}
 	if t.users != nil {
 		onHangup(ctx, func(hangup <-chan os.Signal) { t.users.Watch(ctx, hangup) })

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/starling-p2p/starling/internal/watched"
 	"github.com/starling-p2p/starling/tracker"
 )
 
@@ -18,27 +19,17 @@ const maxEntries = 20_000_000
 // List is which torrents a tracker serves: those in a file, or all but those in a file. A file has one infohash in hex
 // on each line; empty lines are left out, and what follows a #.
 type List struct {
-	allow, deny *watched[tracker.InfoHash] // nil: none
-	log         *slog.Logger
+	allow, deny *watched.Files[set[tracker.InfoHash]] // nil: none
 }
 
 // OpenList reads the files; an empty name is no file. Errors name the file and the line.
 func OpenList(allow, deny string, log *slog.Logger) (*List, error) {
-	open := func(path string) (*watched[tracker.InfoHash], error) {
-		if path == "" {
-			return nil, nil
-		}
-		w := &watched[tracker.InfoHash]{path: path, parse: infoHashes}
-		return w, w.read()
-	}
-	l := &List{log: log}
-	var err, err2 error
-	l.allow, err = open(allow)
-	l.deny, err2 = open(deny)
+	allowed, err := openSet(allow, infoHashes, log)
+	denied, err2 := openSet(deny, infoHashes, log)
 	if err := errors.Join(err, err2); err != nil {
 		return nil, err
 	}
-	return l, nil
+	return &List{allow: allowed, deny: denied}, nil
 }
 
 // Allow says whether a torrent is served: it is in the allow list, if there is one, and not in the deny list. Safe for
@@ -47,22 +38,22 @@ func (l *List) Allow(h tracker.InfoHash) bool {
 	if l == nil {
 		return true
 	}
-	return (l.allow == nil || l.allow.has(h)) && (l.deny == nil || !l.deny.has(h))
+	return (l.allow == nil || has(l.allow, h)) && (l.deny == nil || !has(l.deny, h))
 }
 
 // Watch reads files again when they have changed, and when now says so, until the context ends; then it calls changed.
 // A file that cannot be read, or not understood, leaves things as they are, and the log says so.
 func (l *List) Watch(ctx context.Context, now <-chan os.Signal, changed func()) {
-	watch(ctx, now, func(force bool) {
-		allow, deny := l.allow.again(force, l.log), l.deny.again(force, l.log)
+	watched.Watch(ctx, now, func(force bool) {
+		allow, deny := l.allow.Again(force), l.deny.Again(force)
 		if allow || deny {
 			changed()
 		}
 	})
 }
 
-func infoHashes(r io.Reader) (map[tracker.InfoHash]struct{}, error) {
-	all := map[tracker.InfoHash]struct{}{}
+func infoHashes(r io.Reader) (set[tracker.InfoHash], error) {
+	all := set[tracker.InfoHash]{}
 	err := eachLine(r, func(line []byte) error {
 		var h tracker.InfoHash
 		if len(line) != hex.EncodedLen(len(h)) {

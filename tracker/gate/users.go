@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/starling-p2p/starling/internal/watched"
 )
 
 const (
@@ -40,8 +42,7 @@ var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // Those in the file of the revoked are refused, one name on each line.
 type Users struct {
 	secret  []byte
-	revoked *watched[string] // nil: none
-	log     *slog.Logger
+	revoked *watched.Files[set[string]] // nil: none
 	// announces counts by name. Only names that were signed are in it.
 	announces sync.Map
 }
@@ -55,18 +56,15 @@ func OpenUsers(secret, revoked string, log *slog.Logger) (*Users, error) {
 	if b = bytes.TrimSpace(b); len(b) < minSecret {
 		return nil, fmt.Errorf("%s has %d bytes, and a secret needs %d: make one with `openssl rand -hex 32 > %s`", secret, len(b), minSecret, secret)
 	}
-	u := &Users{secret: b, log: log}
-	if revoked != "" {
-		u.revoked = &watched[string]{path: revoked, parse: names}
-		if err := u.revoked.read(); err != nil {
-			return nil, err
-		}
+	gone, err := openSet(revoked, names, log)
+	if err != nil {
+		return nil, err
 	}
-	return u, nil
+	return &Users{secret: b, revoked: gone}, nil
 }
 
-func names(r io.Reader) (map[string]struct{}, error) {
-	all := map[string]struct{}{}
+func names(r io.Reader) (set[string], error) {
+	all := set[string]{}
 	err := eachLine(r, func(line []byte) error {
 		if !name.Match(line) {
 			return errors.New("is not a user's name: letters, digits, - and _, at most 64")
@@ -103,7 +101,7 @@ func (u *Users) Admit(path string) error {
 	if !ok || !found || !dotted || !name.MatchString(user) || !hmac.Equal([]byte(signed), []byte(u.sign(user))) {
 		return ErrUser
 	}
-	if u.revoked != nil && u.revoked.has(user) {
+	if u.revoked != nil && has(u.revoked, user) {
 		return ErrUser
 	}
 	n, ok := u.announces.Load(user)
@@ -129,7 +127,7 @@ func (u *Users) Watch(ctx context.Context, now <-chan os.Signal) {
 	if u.revoked == nil {
 		return
 	}
-	watch(ctx, now, func(force bool) { u.revoked.again(force, u.log) })
+	watched.Watch(ctx, now, func(force bool) { u.revoked.Again(force) })
 }
 
 // eachLine calls f with each line that is more than a comment. Its errors get the line's number.

@@ -14,24 +14,15 @@ import (
 
 	"github.com/oschwald/maxminddb-golang/v2"
 
+	"github.com/starling-p2p/starling/internal/watched"
 	"github.com/starling-p2p/starling/tracker"
 )
 
-const (
-	// maxFile is the largest database, in bytes; it is kept in memory.
-	maxFile = 1 << 30
-	// lookEvery is how often the file is looked at for changes.
-	lookEvery = 5 * time.Second
-)
+// maxFile is the largest database, in bytes; it is kept in memory.
+const maxFile = 1 << 30
 
 // Finder tells by a database. It knows MaxMind's and DB-IP's of countries, cities and networks (ASN), and IPinfo's.
-type Finder struct {
-	path     string
-	log      *slog.Logger
-	modified time.Time
-	size     int64
-	database atomic.Pointer[database]
-}
+type Finder struct{ files *watched.Files[database] }
 
 // database is one that was read, and what was understood of its records last: there are far fewer than networks.
 type database struct {
@@ -41,63 +32,47 @@ type database struct {
 
 // Open reads a database of MaxMind's format. Errors name the file.
 func Open(path string, log *slog.Logger) (*Finder, error) {
-	f := &Finder{path: path, log: log}
-	return f, f.read()
+	files, err := watched.Open(watched.Source[database]{
+		What:  "a GeoIP database",
+		Paths: []string{path},
+		Read:  func() (*database, error) { return read(path) },
+		About: func(d *database) []any {
+			return []any{"made", time.Unix(int64(d.Metadata.BuildEpoch), 0).UTC()}
+		},
+	}, log)
+	return &Finder{files}, err
 }
 
-func (f *Finder) read() error {
-	file, err := os.Open(f.path)
+func read(path string) (*database, error) {
+	file, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("reading a GeoIP database: %w", err)
+		return nil, fmt.Errorf("reading a GeoIP database: %w", err)
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return fmt.Errorf("reading a GeoIP database: %w", err)
-	}
-	// Noted before it is understood: one that is broken is complained about once.
-	f.modified, f.size = info.ModTime(), info.Size()
-	if info.Size() > maxFile {
-		return fmt.Errorf("%s is larger than a GeoIP database of 1 GiB", f.path)
+	if info, err := file.Stat(); err != nil {
+		return nil, fmt.Errorf("reading a GeoIP database: %w", err)
+	} else if info.Size() > maxFile {
+		return nil, errors.New(path + " is larger than a GeoIP database of 1 GiB")
 	}
 	// Not mapped: whoever writes over a mapped file brings the program down.
 	data, err := io.ReadAll(io.LimitReader(file, maxFile))
 	if err != nil {
-		return fmt.Errorf("reading a GeoIP database: %w", err)
+		return nil, fmt.Errorf("reading a GeoIP database: %w", err)
 	}
 	reader, err := maxminddb.OpenBytes(data)
 	if err != nil {
-		return fmt.Errorf("%s is no GeoIP database (mmdb): %w", f.path, err)
+		return nil, fmt.Errorf("%s is no GeoIP database (mmdb): %w", path, err)
 	}
 	if reader.Metadata.IPVersion != 4 && reader.Metadata.IPVersion != 6 {
-		return errors.New(f.path + " is no database of IP addresses")
+		return nil, errors.New(path + " is no database of IP addresses")
 	}
-	f.database.Store(&database{Reader: reader})
-	return nil
+	return &database{Reader: reader}, nil
 }
 
-// Watch reads the file again when it has changed, until the context ends. One that cannot be read leaves things as they
-// are, and the log says so. Peers keep their places until they announce again.
-func (f *Finder) Watch(ctx context.Context) {
-	t := time.NewTicker(lookEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-		info, err := os.Stat(f.path)
-		// One that is missing is just being replaced.
-		if err != nil || info.ModTime().Equal(f.modified) && info.Size() == f.size {
-			continue
-		}
-		if err := f.read(); err != nil {
-			f.log.Error("the GeoIP database stays as it was", "error", err)
-			continue
-		}
-		f.log.Info("read a GeoIP database", "file", f.path, "made", time.Unix(int64(f.database.Load().Metadata.BuildEpoch), 0).UTC())
-	}
+// Watch reads the file again when it has changed, and when now says so, until the context ends. One that cannot be read
+// leaves things as they are, and the log says so. Peers keep their places until they announce again.
+func (f *Finder) Watch(ctx context.Context, now <-chan os.Signal) {
+	watched.Watch(ctx, now, func(force bool) { f.files.Again(force) })
 }
 
 // nowhere is the continent of those whom the database does not know.
@@ -110,7 +85,7 @@ func (f *Finder) Place(a netip.Addr) tracker.Place {
 	if a.Is6() {
 		wide, narrow = 24, 32
 	}
-	d := f.database.Load()
+	d := f.files.Get()
 	found := d.Lookup(a)
 	if !found.Found() {
 		return place(nowhere, of(a, wide), of(a, narrow), of(a, narrow+8))

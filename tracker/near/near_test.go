@@ -139,7 +139,7 @@ func TestWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
-		go f.Watch(ctx)
+		go f.Watch(ctx, nil)
 		later := func() {
 			time.Sleep(6 * time.Second)
 			synctest.Wait()
