@@ -13,9 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -196,14 +194,7 @@ func TestDenyList(t *testing.T) {
 		t.Fatalf("%q", body)
 	}
 	write(strings.Repeat("68", 20) + "\n")
-	self, err := os.FindProcess(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Windows has no such signal; there the change is seen within five seconds.
-	if err := self.Signal(syscall.SIGHUP); err != nil && runtime.GOOS != "windows" {
-		t.Fatal(err)
-	}
+	hangUp(t)
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		_, body := ask(t, "GET", strings.Replace(at, "/announce", "/stats.json", 1))

@@ -30,6 +30,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/starling-p2p/starling/internal/watched"
 	"github.com/starling-p2p/starling/relay"
 )
 
@@ -51,8 +52,10 @@ type Server struct {
 	listener net.Listener
 	relay    *relay.Relay // nil without
 	tls      *tls.Config
-	http     *http.Server
-	trackers *trackers
+	// certificate is of --tls-cert; nil without.
+	certificate *watched.Files[tls.Certificate]
+	http        *http.Server
+	trackers    *trackers
 	// trackerOnly: there are no pages.
 	trackerOnly bool
 	log         *slog.Logger
@@ -169,6 +172,11 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer cancel()
 	failed := make(chan error, 2+len(s.trackers.conns))
 	s.trackers.run(ctx, failed)
+	if s.certificate != nil {
+		onHangup(ctx, func(hangup <-chan os.Signal) {
+			watched.Watch(ctx, hangup, func(force bool) { s.certificate.Again(force) })
+		})
+	}
 	listener := s.accept(s.listener)
 	go func() {
 		switch {

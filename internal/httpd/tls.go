@@ -9,11 +9,11 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"sync"
-	"time"
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
+
+	"github.com/starling-p2p/starling/internal/watched"
 )
 
 // prepareTLS sets up whichever way to a certificate was chosen, if any. It runs before anything is served.
@@ -23,11 +23,11 @@ func (s *Server) prepareTLS() error {
 		s.acme = newACME(&s.config, s.log, s.newHTTP)
 		s.tls = s.acme.magic.TLSConfig()
 	case s.config.TLSCert != "":
-		pair := &keyPair{certFile: s.config.TLSCert, keyFile: s.config.TLSKey, log: s.log}
-		if err := pair.load(); err != nil {
+		var err error
+		if s.certificate, err = openCertificate(s.config.TLSCert, s.config.TLSKey, s.log); err != nil {
 			return err
 		}
-		s.tls = &tls.Config{GetCertificate: pair.get}
+		s.tls = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.certificate.Get(), nil }}
 	}
 	if s.tls != nil {
 		s.tls.MinVersion = tls.VersionTLS12
@@ -36,52 +36,28 @@ func (s *Server) prepareTLS() error {
 	return nil
 }
 
-// keyPair is a certificate from files, read again when they change, for something else renews them.
-type keyPair struct {
-	certFile, keyFile string
-	log               *slog.Logger
-
-	mu      sync.Mutex
-	cert    *tls.Certificate
-	changed time.Time // of the file that is loaded
-	looked  time.Time
-}
-
-func (p *keyPair) load() error {
-	for _, f := range []struct{ flag, path string }{{"--tls-cert", p.certFile}, {"--tls-key", p.keyFile}} {
-		if file, err := os.Open(f.path); err != nil {
-			return fmt.Errorf("%s cannot be read: %w", f.flag, err)
-		} else {
-			_ = file.Close()
-		}
-	}
-	info, err := os.Stat(p.certFile)
-	if err != nil {
-		return fmt.Errorf("--tls-cert cannot be read: %w", err)
-	}
-	cert, err := tls.LoadX509KeyPair(p.certFile, p.keyFile)
-	if err != nil {
-		return fmt.Errorf("--tls-cert %s and --tls-key %s are not a certificate and its key in PEM: %w", p.certFile, p.keyFile, err)
-	}
-	p.cert, p.changed = &cert, info.ModTime()
-	return nil
-}
-
-// get looks at the file at most every ten seconds. While the new one is not whole, the old one goes on.
-func (p *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if now := time.Now(); now.Sub(p.looked) > 10*time.Second {
-		p.looked = now
-		if info, err := os.Stat(p.certFile); err == nil && !info.ModTime().Equal(p.changed) {
-			if err := p.load(); err != nil {
-				p.log.Error("the certificate has changed and cannot be used; the old one stays", "error", err)
-			} else {
-				p.log.Info("the certificate has changed")
+// openCertificate reads a certificate and its key, again when either changes, for something else renews them.
+func openCertificate(cert, key string, log *slog.Logger) (*watched.Files[tls.Certificate], error) {
+	return watched.Open(watched.Source[tls.Certificate]{
+		What:  "a certificate",
+		Paths: []string{cert, key},
+		Read: func() (*tls.Certificate, error) {
+			certPEM, err := os.ReadFile(cert)
+			if err != nil {
+				return nil, fmt.Errorf("--tls-cert cannot be read: %w", err)
 			}
-		}
-	}
-	return p.cert, nil
+			keyPEM, err := os.ReadFile(key)
+			if err != nil {
+				return nil, fmt.Errorf("--tls-key cannot be read: %w", err)
+			}
+			pair, err := tls.X509KeyPair(certPEM, keyPEM)
+			if err != nil {
+				return nil, fmt.Errorf("--tls-cert %s and --tls-key %s are not a certificate and its key in PEM: %w", cert, key, err)
+			}
+			return &pair, nil
+		},
+		About: func(c *tls.Certificate) []any { return []any{"until", c.Leaf.NotAfter} },
+	}, log)
 }
 
 // acme gets certificates for a domain and renews them. What it keeps running ends with close.
