@@ -45,6 +45,8 @@ scale:
 
 lint: node_modules/.installed
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	GOOS=darwin go vet ./...
+	GOOS=windows go vet ./...
 	npx eslint .
 
 clean:

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -357,36 +355,4 @@ func serveMetadata(w wire, ih [20]byte, info []byte) {
 			w.send(20, append(append([]byte{2}, answer...), part...)...)
 		}
 	}
-}
-
-// A full disk pauses, says so, and goes on when there is room.
-func TestDiskFull(t *testing.T) {
-	dir := t.TempDir()
-	small := filepath.Join(dir, "small")
-	if err := os.Mkdir(small, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=3m"); err != nil {
-		t.Skipf("needs the right to mount: %v", err)
-	}
-	defer func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) }()
-	ballast := write(t, filepath.Join(small, "ballast"), make([]byte, 2<<20))
-
-	seeder, fetcher := start(t), start(t)
-	data := random(2<<20, 1)
-	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}})
-	fetched := add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(small, "to"), Peers: []string{seeder.Addr().String()}})
-	until(t, "it is said", func() bool { return fetched.Stats().Problem != nil })
-	if err := fetched.Stats().Problem; !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("it says %v", err)
-	}
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
-	}
-	done(t, fetched)
-	same(t, filepath.Join(small, "to/a"), data)
-	if err := fetched.Stats().Problem; err != nil {
-		t.Errorf("it still says %v", err)
-	}
-	_ = fetcher.Close()
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command relay starts a TURN server and loads it, for `node bench/run.mjs relay`. Clients send through the server to a
 // peer that sends each datagram back, and every echo lets the client send another, so that as much is under way as the
 // window allows:
