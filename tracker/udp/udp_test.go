@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -390,6 +391,62 @@ func TestServe(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// More at once than the system gives with one call, then one by one; and a flood does not keep a socket open.
+func TestBurst(t *testing.T) {
+	const burst = 150
+	w := newWorld(t, udp.Options{})
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := net.Dial("udp", server.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ask := func(i int) {
+		t.Helper()
+		if _, err := client.Write(binary.BigEndian.AppendUint32(header(magic, connect)[:12], uint32(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hear := func(i int) {
+		t.Helper()
+		answer := make([]byte, 2048)
+		n, err := client.Read(answer)
+		if err != nil || n != 16 || binary.BigEndian.Uint32(answer[4:]) != uint32(i) {
+			t.Fatalf("packet %d was answered by %x, %v", i, answer[:n], err)
+		}
+	}
+	for i := range burst {
+		ask(i)
+	}
+	served := make(chan error)
+	go func() { served <- w.handler.Serve(server) }()
+	for i := range burst {
+		hear(i)
+	}
+	for i := range burst {
+		ask(i)
+		hear(i)
+	}
+	closed := make(chan error)
+	for i := 0; ; i++ {
+		if i == burst {
+			go func() { closed <- server.Close() }()
+		}
+		_, _ = client.Write([]byte("no request")) // nobody may be there any more
+		select {
+		case err := <-served:
+			if err := errors.Join(err, <-closed); err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+		}
 	}
 }
 
