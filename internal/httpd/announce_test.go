@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,23 +20,10 @@ import (
 	"github.com/starling-p2p/starling/internal/testnet"
 )
 
-// serveTracker runs a tracker without pages until the test ends and returns its announce URLs: by WebSocket, HTTP, UDP.
-func serveTracker(t *testing.T, config httpd.Config) []string {
+// announceURLs are those of a tracker without pages, which runs until the test ends: by WebSocket, HTTP, UDP.
+func announceURLs(t *testing.T, config httpd.Config) []string {
 	t.Helper()
-	server, err := httpd.Listen(config, nil, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-served; err != nil {
-			t.Errorf("the tracker ended with %v", err)
-		}
-	})
-	return server.AnnounceURLs()
+	return testnet.Start(t, config, nil).AnnounceURLs()
 }
 
 // The tracker client of webtorrent 3, as it is, over all three protocols.
@@ -49,7 +35,7 @@ func TestBittorrentTrackerClient(t *testing.T) {
 	if _, err := os.Stat("../../node_modules/bittorrent-tracker"); err != nil {
 		t.Skip("node_modules is missing: run `npm ci` (or `make build`) to run this test")
 	}
-	urls := serveTracker(t, testnet.Config())
+	urls := announceURLs(t, testnet.Config())
 	for i := range urls { // the client's UDP knows IPv4 alone
 		urls[i] = strings.Replace(urls[i], "localhost", "127.0.0.1", 1)
 	}
@@ -89,7 +75,7 @@ func announceURL(at string, peer byte, more string) string {
 }
 
 func TestTrackerAlone(t *testing.T) {
-	urls := serveTracker(t, testnet.Config())
+	urls := announceURLs(t, testnet.Config())
 	base := strings.TrimSuffix(urls[1], "/announce")
 	for _, c := range []struct{ path, want string }{
 		{"/", "Announce at /announce, by WebSocket or HTTP, or by UDP."},
@@ -144,7 +130,7 @@ func upgrade(t *testing.T, url string) int {
 func TestTrackerBehindAProxy(t *testing.T) {
 	config := testnet.Config()
 	config.TrustedProxy = []string{"127.0.0.0/8"}
-	at := serveTracker(t, config)[1]
+	at := announceURLs(t, config)[1]
 	told := func(peer byte, from, want string) {
 		t.Helper()
 		if _, body := ask(t, "GET", announceURL(at, peer, "left=1&compact=0&no_peer_id=1"), "X-Forwarded-For", from); !strings.Contains(body, "5:peersl"+want+"e") {
@@ -189,7 +175,7 @@ func TestDenyList(t *testing.T) {
 		}
 	}
 	write("")
-	at := serveTracker(t, config)[1]
+	at := announceURLs(t, config)[1]
 	if _, body := ask(t, "GET", announceURL(at, 'a', "left=0")); !strings.Contains(body, "completei1e") {
 		t.Fatalf("%q", body)
 	}
@@ -226,143 +212,6 @@ func TestUDPInUse(t *testing.T) {
 		config.UDPTracker = []string{addr}
 		if _, err := httpd.Listen(config, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", addr, err, want)
-		}
-	}
-}
-
-func TestPrivate(t *testing.T) {
-	config := testnet.Config()
-	config.Private.Private = filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(config.Private.Private, []byte("0123456789abcdef"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	urls := serveTracker(t, config)
-	signed, err := config.SignedURLs("alice")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := strings.TrimPrefix(signed[1], "http://127.0.0.1:0")
-	if len(signed) != 3 || signed[2] != "udp://127.0.0.1:0"+path || signed[0] != "ws://127.0.0.1:0"+path {
-		t.Errorf("signed %v", signed)
-	}
-	base := strings.TrimSuffix(urls[1], "/announce")
-	for path, want := range map[string]string{
-		path: "8:completei1e",
-		strings.Replace(path, "announce", "scrape", 1): "d5:files",
-		"/announce":                              "this tracker is private",
-		"/scrape":                                "this tracker is private",
-		strings.Replace(path, "alice", "bob", 1): "this tracker is private",
-	} {
-		if _, body := ask(t, "GET", announceURL(base+path, 'a', "left=0")); !strings.Contains(body, want) {
-			t.Errorf("%s: %q, want %q", path, body, want)
-		}
-	}
-	for path, want := range map[string]int{path: 101, "/announce": 403, "/": 403} {
-		if got := upgrade(t, base+path); got != want {
-			t.Errorf("a socket at %s: %d, want %d", path, got, want)
-		}
-	}
-	if _, body := ask(t, "GET", base+"/users.json"); body != "{\"alice\":3}\n" {
-		t.Errorf("users %q", body)
-	}
-	config.Domain, config.Addr, config.UDPTracker = "t.example.org", httpd.DefaultAddr, []string{":6969"}
-	if signed, err = config.SignedURLs("bob"); err != nil || !strings.HasPrefix(signed[0], "wss://t.example.org/u/bob.") || !strings.HasPrefix(signed[2], "udp://t.example.org:6969/u/bob.") {
-		t.Errorf("signed %v, %v", signed, err)
-	}
-	config = testnet.Config()
-	config.Private.Revoked = "x"
-	if _, err := httpd.Listen(config, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "give --private too") {
-		t.Errorf("revoked without private: %v", err)
-	}
-}
-
-// Half of those told of are in the asker's country, as the database has it.
-func TestNearestFirst(t *testing.T) {
-	config := testnet.Config()
-	config.TrustedProxy = []string{"127.0.0.1"}
-	config.GeoIP = filepath.Join(t.TempDir(), "geo.mmdb")
-	if err := os.WriteFile(config.GeoIP, testnet.MMDB(map[netip.Prefix]map[string]any{
-		netip.MustParsePrefix("81.0.0.0/8"): {"country": map[string]any{"iso_code": "DE"}, "continent": map[string]any{"code": "EU"}},
-		netip.MustParsePrefix("73.0.0.0/8"): {"country": map[string]any{"iso_code": "US"}, "continent": map[string]any{"code": "NA"}},
-	}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	at := serveTracker(t, config)[1]
-	announce := func(n int) string {
-		from := fmt.Sprintf("%d.%d.0.1", []int{73, 81}[n%2], n)
-		_, body := ask(t, "GET", fmt.Sprintf("%s?info_hash=%s&peer_id=-SL0001-%012d&port=6881&left=1&numwant=20", at, strings.Repeat("h", 20), n), "X-Forwarded-For", from)
-		return body
-	}
-	const peers = 120
-	for n := range peers {
-		announce(n)
-	}
-	same, all := 0, 0
-	for n := range peers {
-		_, compact, _ := strings.Cut(announce(n), "5:peers120:")
-		for i := 0; i+6 <= len(compact); i += 6 {
-			all++
-			if compact[i] == []byte{73, 81}[n%2] {
-				same++
-			}
-		}
-	}
-	// Half of them, and by chance half of the others.
-	if share := float64(same) / float64(all); all != 20*peers || share < 0.7 || share > 0.8 {
-		t.Errorf("%d of %d peers told of are in the same country", same, all)
-	}
-	config.GeoIP += ".none"
-	if _, err := httpd.Listen(config, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.HasPrefix(err.Error(), "--geoip: ") {
-		t.Errorf("without the file: %v", err)
-	}
-}
-
-// So are those that offers by WebSocket go to: two of four, where there are as many.
-func TestNearestFirstBySocket(t *testing.T) {
-	config := testnet.Config()
-	config.TrustedProxy, config.Nearby = []string{"127.0.0.1"}, true
-	url := testnet.Serve(t, config, nil)
-	const peers = 20
-	sockets := make([]*testnet.Socket, peers)
-	says := func(n int, more string) {
-		sockets[n].Send(fmt.Sprintf(`{"action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"-SL0001-%012d","left":1%s}`, n, more))
-	}
-	// heard reads all that has come to a socket, and counts the offers.
-	heard := func(n int) (offers int) {
-		sockets[n].Send(`{"action":"scrape","info_hash":"hhhhhhhhhhhhhhhhhhhh"}`)
-		for {
-			m := sockets[n].Next()
-			if m["action"] == "scrape" {
-				return offers
-			}
-			if m["offer"] != nil {
-				offers++
-			}
-		}
-	}
-	for n := range peers {
-		// Two networks, one of the even and one of the odd.
-		sockets[n] = testnet.Connect(t, dial(t, "tcp", url, nil), fmt.Sprintf("X-Forwarded-For: %s.0.%d", []string{"81.2", "73.9"}[n%2], n))
-		says(n, "")
-		heard(n)
-	}
-	for n := range peers {
-		var offers []string
-		for i := range 4 {
-			offers = append(offers, fmt.Sprintf(`{"offer_id":"%d-%d","offer":{"type":"offer","sdp":"v=0"}}`, n, i))
-		}
-		says(n, `,"offers":[`+strings.Join(offers, ",")+`]`)
-		heard(n)
-		near, all := 0, 0
-		for to := range peers {
-			if to != n {
-				got := heard(to)
-				all += got
-				near += got * (1 - (to^n)%2)
-			}
-		}
-		if all != 4 || near < 2 {
-			t.Errorf("of %d offers of %d, %d go to its own network", all, n, near)
 		}
 	}
 }

@@ -11,8 +11,10 @@
 //	/healthz  /metrics  /stats      for those who run it
 //
 // A request passes the headers (headers.go), then goes by its path (routes.go). Everything that was built lies in
-// memory with its compressed variants and ETags (static.go). TLS is in tls.go, who asks behind a proxy in address.go and
-// proxyprotocol.go; TURN shares the port (split.go, ice.go).
+// memory with its compressed variants and ETags (static.go). Flags are in config….go, by what they are of; the tracker's
+// front ends are put together in trackers.go, with others of a cluster in cluster.go. Certificates are in tls.go and
+// acme.go, who asks behind a proxy in address.go and proxyprotocol.go; TURN shares the port (split.go, relay.go), and
+// pages hear of it in ice.go.
 package httpd
 
 import (

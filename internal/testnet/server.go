@@ -42,6 +42,12 @@ func Config() httpd.Config {
 // Serve runs a server until the test ends and returns its URL.
 func Serve(t testing.TB, config httpd.Config, files fs.FS) string {
 	t.Helper()
+	return Start(t, config, files).URL()
+}
+
+// Start runs a server until the test ends; without files it is a tracker alone.
+func Start(t testing.TB, config httpd.Config, files fs.FS) *httpd.Server {
+	t.Helper()
 	server, err := httpd.Listen(config, files, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -55,5 +61,5 @@ func Serve(t testing.TB, config httpd.Config, files fs.FS) string {
 			t.Errorf("the server ended with %v", err)
 		}
 	})
-	return server.URL()
+	return server
 }
