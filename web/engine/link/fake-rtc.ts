@@ -4,6 +4,12 @@
  * when both ends have closed.
  */
 const maxIds = 1024
+/**
+ * What may befall a channel: "unopened" never reaches the other end; "unheard" loses what this end says; "confused" is
+ * called open at the other end, and then connecting for good, as Chromium does now and then.
+ */
+export type Fault = 'unopened' | 'unheard' | 'confused'
+
 const connections = new Map<string, FakeConnection>()
 let named = 0
 
@@ -78,6 +84,8 @@ export class FakeConnection {
   readonly name = `fake-${named++}`
   readonly channels: FakeChannel[] = []
   ids = 0
+  /** Of the next channels opened at this end, in turn. */
+  faults: (Fault | undefined)[] = []
   other: FakeConnection | undefined
   readonly #gather: FakeOptions['gather']
   readonly #reachable: boolean
@@ -170,13 +178,16 @@ export class FakeConnection {
   #announce(channel: FakeChannel): void {
     const { other } = this
     if (!other || channel.other || channel.readyState !== 'connecting' || other.connectionState === 'closed') return
+    const fault = this.faults.shift()
+    if (fault === 'unopened') return
     if (++other.ids > maxIds) throw new Error('out of ids')
     const twin = new FakeChannel(other, channel.label, channel.protocol)
     twin.other = channel
-    channel.other = twin
+    if (fault !== 'unheard') channel.other = twin
     other.channels.push(twin)
     twin.readyState = 'open'
     other.ondatachannel?.({ channel: twin })
+    if (fault === 'confused') twin.readyState = 'connecting'
     channel.opened()
   }
 }

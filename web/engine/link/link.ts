@@ -27,11 +27,16 @@ const safeMessage = 64 << 10
 const longestMessage = 256 << 10
 
 const openWithin = 30_000
+/** A channel opens, and then hears the other side, within this time each. */
+const heardWithin = 20_000
 const extendedWithin = 10_000
 const helloWithin = 10_000
 const recoversWithin = 10_000
 const idleFor = 60_000
-/** A torrent whose channel closed is tried again on this link after this time, then twice this time, and so on. */
+/**
+ * A torrent whose channel closed is tried again on this link after this time, then twice this time, and so on. Only
+ * where nothing came over the channel, it is tried again at once: browsers lose one now and then.
+ */
 const retryAfter = 10_000
 const maxTries = 4
 /** Control messages that wait on a peer which does not read, bytes. */
@@ -200,16 +205,22 @@ export class Link implements LinkInfo {
   #adopt(dc: RTCDataChannel, outgoing: boolean, infoHash?: string): void {
     this.#begun = true
     const channel = new WireChannel(dc, this, outgoing, {
-      first: (message) => outgoing || infoHash || this.#meet(channel, message),
+      first: (message) => {
+        this.#timers.clear(channel)
+        if (!outgoing && !infoHash) this.#meet(channel, message)
+      },
       over: () => this.#over(channel),
     })
     this.#wires.add(channel)
+    const hurry = () => channel.heard || this.#timers.set(channel, heardWithin, () => channel.end())
+    if (this.open) hurry()
     if (infoHash) this.#carries.set(infoHash, channel)
     if (outgoing) this.#ids++
     this.#timers.clear('idle')
     const opened = () => {
       if (!channel.open) return
       if (!this.open) this.#opened()
+      hurry()
       channel.maxMessage = Math.min(this.#pc.sctp?.maxMessageSize || safeMessage, longestMessage)
       this.#owner.host.channel(channel, outgoing ? infoHash : undefined)
     }
@@ -245,11 +256,13 @@ export class Link implements LinkInfo {
 
   #over(channel: WireChannel): void {
     this.#wires.delete(channel)
+    this.#timers.clear(channel)
     for (const [infoHash, carrier] of this.#carries) {
       if (carrier !== channel) continue
       this.#carries.delete(infoHash)
       const tries = (this.#tried.get(infoHash)?.tries ?? 0) + 1
-      this.#tried.set(infoHash, { tries, after: tries < maxTries ? Date.now() + retryAfter * tries : Infinity })
+      const wait = tries === 1 && !channel.heard ? 0 : tries < maxTries ? retryAfter * tries : Infinity
+      this.#tried.set(infoHash, { tries, after: Date.now() + wait })
     }
     if (this.ended) return
     // Without the extension the channel is the link.
@@ -276,6 +289,7 @@ export class Link implements LinkInfo {
       send: (message) => {
         if (dc.bufferedAmount > maxUnsent) this.close()
         else if (dc.readyState === 'open') dc.send(message)
+        else if (dc.readyState === 'connecting') this.close() // for good: see WireChannel
       },
       ready: () => {
         this.ready = true

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { concat, fromHex, toHex, type Bytes } from '../bytes.ts'
 import type { Channel } from './channel.ts'
-import { FakeConnection, fakeConnection, type FakeOptions } from './fake-rtc.ts'
+import { FakeConnection, fakeConnection, type FakeOptions, type Fault } from './fake-rtc.ts'
 import type { LinkHost } from './host.ts'
 import { Links } from './links.ts'
 
@@ -269,6 +269,43 @@ describe('a link', () => {
     // Then others are looked for.
     expect(await a.links.offers(hash(2), 1)).toHaveLength(1)
   })
+})
+
+it.each<[Fault, number]>([
+  ['confused', 0],
+  ['unopened', 20],
+  ['unheard', 20],
+])('a channel that a browser leaves %s is given up after %i s, and another one opened at once', async (fault, seconds) => {
+  const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1), hash(2))]
+  await introduce(a, b, hash(1))
+  await ready(a, b)
+  const pc = a.made[0]!
+  pc.faults.push(fault)
+  a.want(hash(2))
+  await until(() => pc.channels.length >= 3)
+  if (seconds) {
+    await vi.advanceTimersByTimeAsync(seconds * 1_000 - 1)
+    expect(pc.channels).toHaveLength(3)
+    await vi.advanceTimersByTimeAsync(1)
+  }
+  await settle()
+  expect([a.met.get(hash(2)), b.met.get(hash(2))]).toMatchObject([[{ open: true }], [{ open: true }]])
+  await vi.advanceTimersByTimeAsync(40_000)
+  for (const node of [a, b]) expect(node.links.stats()).toMatchObject({ links: 1, channels: 2, connectionsMade: 1 })
+})
+
+it('whose control channel a browser leaves confused is made anew', async () => {
+  const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1))]
+  const [offer] = await a.links.offers(hash(1), 1)
+  a.made[0]!.faults.push(undefined, 'confused')
+  a.links.answered(hash(1), b.id, offer!.id, (await b.links.offered(hash(1), a.id, offer!.sdp))!)
+  await ready(a, b)
+  await settle()
+  a.seed(hash(2))
+  b.want(hash(2))
+  await until(() => !a.links.stats().links && !b.links.stats().links)
+  await introduce(b, a, hash(2))
+  await until(() => b.met.has(hash(2)))
 })
 
 it('a torrent that was taken away here and comes again gets its channel at once', async () => {

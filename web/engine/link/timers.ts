@@ -1,9 +1,9 @@
-/** Timers by name: setting one anew replaces it, and close ends all for good. */
+/** Timers by name, or by what they are for: setting one anew replaces it, and close ends all for good. */
 export class Timers {
-  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>()
+  readonly #timers = new Map<unknown, ReturnType<typeof setTimeout>>()
   #closed = false
 
-  set(name: string, delay: number, action: () => void): void {
+  set(name: unknown, delay: number, action: () => void): void {
     this.clear(name)
     if (this.#closed) return
     const run = () => {
@@ -13,11 +13,11 @@ export class Timers {
     this.#timers.set(name, setTimeout(run, delay))
   }
 
-  has(name: string): boolean {
+  has(name: unknown): boolean {
     return this.#timers.has(name)
   }
 
-  clear(name: string): void {
+  clear(name: unknown): void {
     clearTimeout(this.#timers.get(name))
     this.#timers.delete(name)
   }

@@ -18,6 +18,8 @@ export class WireChannel implements Channel {
   readonly link: LinkInfo
   /** Set when it opens: only then the browser knows. */
   maxMessage = 0
+  /** Something came over it. */
+  heard = false
   onopen: (() => void) | undefined
   ondrain: (() => void) | undefined
   onclose: (() => void) | undefined
@@ -26,7 +28,6 @@ export class WireChannel implements Channel {
   #onmessage: ((data: Bytes) => void) | undefined
   #early: Bytes[] = []
   #earlyBytes = 0
-  #heard = false
   #ended = false
 
   constructor(dc: RTCDataChannel, link: LinkInfo, outgoing: boolean, watch: ChannelWatch) {
@@ -82,10 +83,13 @@ export class WireChannel implements Channel {
 
   #receive(data: unknown): void {
     if (this.#ended) return
+    // Chromium now and then calls a channel that the peer opened "open", and then "connecting" for good: it hears and
+    // cannot speak.
+    if (this.maxMessage && this.#dc.readyState === 'connecting') return this.end()
     if (!(data instanceof ArrayBuffer)) return this.close() // the wire has no text
     const bytes = new Uint8Array(data)
-    if (!this.#heard) this.#watch.first(bytes)
-    this.#heard = true
+    if (!this.heard) this.#watch.first(bytes)
+    this.heard = true
     if (this.#ended) return
     if (this.#onmessage && !this.#early.length) return this.#onmessage(bytes)
     this.#early.push(bytes)
