@@ -26,7 +26,9 @@ export interface Report {
   answers: { ratio: number; unsent: number }
   own: { late: boolean }
   memory: { idlePerConnection: number; busyPerConnection: number }
-  gcPauses?: { count: number; above: number; longestMs: number }
+  /** Others on the tracker's core, and whether they are too many for what is longest to mean anything. */
+  others?: { share: number; many: boolean }
+  gcPauses?: { collections: number; longestMs: number; of: number; meanMs: number }
 }
 
 /** A tracker to be started: its command, and its announce URL where that is known before it says it. */

@@ -5,7 +5,7 @@ import type { Line } from '../row.ts'
 
 const connections = 9000
 const swarms = 1000
-const bars = { idle: 8, hot: 1.3 }
+const bars = { idle: 8, hot: 1.3, pause: 1 }
 
 /** Rate is in announces per second: half of the tracker's capacity. */
 export async function crowd(rounds: number, rate: number): Promise<Line[]> {
@@ -23,8 +23,6 @@ export async function crowd(rounds: number, rate: number): Promise<Line[]> {
   }
   const each = await alternate(rounds, { hot: () => cost({ hot: 1 }), small: () => cost({ hot: 0, swarms }) })
   const slower = ratios(each.hot, each.small)
-  const pauses = reports.map((r) => r.gcPauses!)
-  const above = pauses.reduce((n, p) => n + p.above, 0)
   return [
     {
       what: 'tracker: one of 9,000 idle connections, kB',
@@ -42,13 +40,29 @@ export async function crowd(rounds: number, rate: number): Promise<Line[]> {
       bar: `≤ ${bars.hot}`,
       reached: slower.median <= bars.hot,
     },
-    {
-      what: `tracker: garbage collection with 9,000 busy connections, longest in ms; ${above} of ${pauses.reduce((n, p) => n + p.count, 0)} pauses above 0.92`,
-      ours: rounded(Math.max(...pauses.map((p) => p.longestMs))),
-      theirs: '',
-      ratio: '',
-      bar: '≤ 1',
-      reached: above === 0,
-    },
+    pauses(reports),
   ]
+}
+
+/**
+ * The longest pause since each tracker's start: while 9,000 connect and announce for the first time, and under load. A
+ * thread that the system has put aside in the middle of a pause pauses for as long as somebody else runs, so a run in
+ * which others had the tracker's core does not count, whatever its pauses were.
+ */
+function pauses(reports: Report[]): Line {
+  const alone = reports.filter((r) => !r.others?.many)
+  const left = reports.length - alone.length
+  const out = left ? `; ${left} of ${reports.length} runs left out, as other programs had the core` : ''
+  const all = alone.map((r) => r.gcPauses!)
+  const sum = (of: (p: (typeof all)[number]) => number) => all.reduce((n, p) => n + of(p), 0)
+  const longest = Math.max(...all.map((p) => p.longestMs))
+  const count = `${sum((p) => p.of)} collections, ${sum((p) => p.collections)} of them under load`
+  return {
+    what: `tracker: garbage collection with 9,000 busy connections, longest pause in ms (${count}${out})`,
+    ours: all.length ? rounded(longest) : '',
+    theirs: '',
+    ratio: '',
+    bar: `≤ ${bars.pause}`,
+    reached: all.length > 0 && longest <= bars.pause,
+  }
 }

@@ -166,21 +166,19 @@ func TestPauses(t *testing.T) {
 	text := `# HELP go_gc_duration_seconds x
 go_gc_duration_seconds{quantile="0.75"} 0.0001
 go_gc_duration_seconds{quantile="1"} 0.0025
-go_sched_pauses_total_gc_seconds_bucket{le="8.192e-05"} %[1]d
-go_sched_pauses_total_gc_seconds_bucket{le="0.0009"} %[2]d
-go_sched_pauses_total_gc_seconds_bucket{le="0.0105"} %[3]d
-go_sched_pauses_total_gc_seconds_count %[3]d
+go_gc_duration_seconds_sum %[2]g
+go_gc_duration_seconds_count %[1]d
 `
-	say := fmt.Sprintf(text, 5, 7, 7)
+	say := fmt.Sprintf(text, 5, 0.001)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(say)) }))
 	defer s.Close()
 	before, err := readPauses(t.Context(), s.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	say = fmt.Sprintf(text, 10, 15, 17)
+	say = fmt.Sprintf(text, 500, 0.0625)
 	after, err := readPauses(t.Context(), s.URL)
-	if got := paused(before, after); err != nil || *got != (Pauses{Count: 10, Above: 2, Bound: 0.9, Longest: 2.5}) {
+	if got := paused(before, after); err != nil || *got != (Pauses{Collections: 495, Longest: 2.5, Of: 256, Mean: 0.125}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	say = "up 1\n"

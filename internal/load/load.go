@@ -169,6 +169,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	defer crowd.close()
 
+	others := watch(o.PID)
 	before, err := measure(o.PID)
 	if err != nil {
 		return nil, err
@@ -206,6 +207,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	report.fill(r, loaded, before, idle.process, busy, after.process)
 	report.Own = own(idle, after, report.Lateness)
 	report.Pauses = paused(idle.pauses, after.pauses)
+	report.Others = others()
 	return report, ctx.Err()
 }
 

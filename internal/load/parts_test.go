@@ -2,6 +2,8 @@ package load
 
 import (
 	"encoding/json"
+	"os"
+	"slices"
 	"testing"
 	"time"
 )
@@ -102,5 +104,29 @@ func TestDeal(t *testing.T) {
 	}
 	if sizes[Infohash(7, 0)] != 10 || Infohash(7, 0) != "00000007000000000000" {
 		t.Errorf("the hot swarm is not %s", Infohash(7, 0))
+	}
+}
+
+func TestOthers(t *testing.T) {
+	if got := processorList("0-2,7"); !slices.Equal(got, []int{0, 1, 2, 7}) {
+		t.Errorf("%v", got)
+	}
+	if got := processorList("0-x"); got != nil {
+		t.Errorf("%v", got)
+	}
+	const stat = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 100 20 30 4000 500 6 7 8 0 0\ncpu1 1 1 1 1 1 1 1 1 0 0\nintr 1 2 3 4 5 6 7 8 9\n"
+	if got := busy(stat, []int{0}); got != 1710*time.Millisecond {
+		t.Errorf("busy for %v", got)
+	}
+	began := time.Now()
+	for cpu, many := range map[time.Duration]bool{2 * time.Second: false, 1900 * time.Millisecond: true} {
+		got := others(usage{began, time.Second, 0}, usage{began.Add(2 * time.Second), 3 * time.Second, cpu}, 1)
+		if got == nil || got.Many != many || got.Share < 0 || got.Share > 0.051 {
+			t.Errorf("with %v of 2 s the tracker's: %+v", cpu, got)
+		}
+	}
+	// This test may run wherever it may run itself.
+	if watch(0)() != nil || watch(os.Getpid())() != nil {
+		t.Error("others were told apart that cannot be")
 	}
 }

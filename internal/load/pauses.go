@@ -5,33 +5,34 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
 )
 
-// Pauses are those of the tracker's garbage collector, as Go's runtime tells them in /metrics.
+// Pauses are those of the tracker's garbage collector, as Go's runtime tells them in /metrics, to the nanosecond. In
+// each collection the program stands still twice; a pause here is both together.
 type Pauses struct {
-	// Count is how many there were during the load, two in each cycle.
-	Count int64 `json:"count"`
-	// Above is how many were longer than Bound, the greatest that the runtime counts up to and that is no longer than 1 ms.
-	Above int64   `json:"above"`
-	Bound float64 `json:"boundMs"`
-	// Longest is the longest of the last 256 cycles, those before the load included: both pauses together.
+	// Collections is how many there were during the load.
+	Collections int64 `json:"collections"`
+	// Longest is the longest pause of the last Of collections, which are all since the tracker's start up to 256: those
+	// while peers joined are among them.
 	Longest float64 `json:"longestMs"`
+	Of      int64   `json:"of"`
+	// Mean is of all collections since the tracker's start.
+	Mean float64 `json:"meanMs"`
 }
 
 // pauses are counts since the tracker's start.
 type pauses struct {
-	count, within  float64
-	bound, longest float64 // seconds
+	count        int64
+	sum, longest float64 // seconds
 }
 
 const (
-	pauseMetric   = "go_sched_pauses_total_gc_seconds"
-	longestMetric = `go_gc_duration_seconds{quantile="1"}`
-	longestPause  = 1e-3 // seconds
+	pauseMetric = "go_gc_duration_seconds"
+	// remembered is how many collections Go's runtime has in mind for the longest pause.
+	remembered = 256
 )
 
 func readPauses(ctx context.Context, url string) (p pauses, err error) {
@@ -60,15 +61,12 @@ func readPauses(ctx context.Context, url string) (p pauses, err error) {
 		if err != nil {
 			continue // comments
 		}
-		switch bucket, ok := strings.CutPrefix(name, pauseMetric+`_bucket{le="`); {
-		case ok:
-			bound, _ := strconv.ParseFloat(strings.TrimSuffix(bucket, `"}`), 64)
-			if bound > p.bound && bound <= longestPause {
-				p.bound, p.within = bound, value
-			}
-		case name == pauseMetric+"_count":
-			p.count, found = value, true
-		case name == longestMetric:
+		switch name {
+		case pauseMetric + "_count":
+			p.count, found = int64(value), true
+		case pauseMetric + "_sum":
+			p.sum = value
+		case pauseMetric + `{quantile="1"}`:
 			p.longest = value
 		}
 	}
@@ -82,9 +80,9 @@ func paused(before, after pauses) *Pauses {
 	if after.count == 0 {
 		return nil
 	}
-	count := after.count - before.count
 	return &Pauses{
-		Count: int64(count), Above: int64(math.Round(count - (after.within - before.within))),
-		Bound: 1000 * after.bound, Longest: 1000 * after.longest,
+		Collections: after.count - before.count,
+		Longest:     1000 * after.longest, Of: min(after.count, remembered),
+		Mean: 1000 * after.sum / float64(after.count),
 	}
 }

@@ -29,7 +29,9 @@ type Report struct {
 	// Lateness is how late this program itself made announces, which is in all latencies.
 	Lateness Latency `json:"lateness"`
 	Own      Own     `json:"own"`
-	Memory   Memory  `json:"memory"`
+	// Others is nil where nobody knows.
+	Others *Others `json:"others,omitempty"`
+	Memory Memory  `json:"memory"`
 	// Pauses are nil where Options.Metrics is empty.
 	Pauses *Pauses `json:"gcPauses,omitempty"`
 	// Problem is the first thing that went wrong.
@@ -152,13 +154,19 @@ func (r *Report) Print(to io.Writer) error {
 			row("", "this command was late itself: ask for less, or give it a processor of its own")
 		}
 	}
+	if o := r.Others; o != nil {
+		row("others had", fmt.Sprintf("%.1f %% of its processors", 100*o.Share))
+		if o.Many {
+			row("", "the longest times may be theirs: keep others off the tracker's processors")
+		}
+	}
 	if m := r.Memory; m.Idle > 0 {
 		kB := func(bytes float64) string { return fmt.Sprintf("%.1f kB", bytes/1000) }
 		row("memory", fmt.Sprintf("%.1f MB before", float64(m.Before)/1e6), fmt.Sprintf("%.1f MB idle", float64(m.Idle)/1e6), fmt.Sprintf("%.1f MB busy", float64(m.Busy)/1e6))
 		row("per connection", kB(m.IdlePerConnection)+" idle", kB(m.BusyPerConnection)+" busy")
 	}
 	if p := r.Pauses; p != nil {
-		row("gc pauses", fmt.Sprint(p.Count), fmt.Sprintf("%d above %.2f ms", p.Above, p.Bound), fmt.Sprintf("longest %.2f ms", p.Longest))
+		row("collections", fmt.Sprint(p.Collections), fmt.Sprintf("longest pause of %d: %.2f ms", p.Of, p.Longest), fmt.Sprintf("mean %.3f ms", p.Mean))
 	}
 	return t.Flush()
 }
