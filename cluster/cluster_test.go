@@ -20,23 +20,23 @@ func TestOffersAndAnswersBetweenMachines(t *testing.T) {
 		a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
 		owned := map[*machine]bool{}
 		for _, hash := range hashes(12) {
-			w.wantCounts(b, announce(hash, 'b', seeder), 1, 0)
-			w.wantCounts(a, announce(hash, 'a', offers(2)), 1, 1)
+			w.wantCounts(b, testnet.Announce(hash, 'b', seeder), 1, 0)
+			w.wantCounts(a, testnet.Announce(hash, 'a', testnet.Offers(2)), 1, 1)
 			if owner := w.owner(hash); owner == nil {
 				t.Errorf("%s is on no machine, or on several", hash)
 			} else {
 				owned[owner] = true
 			}
 			o := w.one(b)
-			if o["peer_id"] != id('a') || o["offer_id"] != id('A') || o["info_hash"] != hash || fmt.Sprint(o["offer"]) != "map[sdp:sdp 0 type:offer]" {
+			if o["peer_id"] != testnet.ID('a') || o["offer_id"] != testnet.ID('A') || o["info_hash"] != hash || fmt.Sprint(o["offer"]) != "map[sdp:sdp 0 type:offer]" {
 				t.Fatalf("b got %v", o)
 			}
-			b.Send(answer(hash, 'b', 'a', 'A'))
+			b.Send(testnet.Answer(hash, 'b', 'a', 'A'))
 			got := w.one(a)
-			if got["peer_id"] != id('b') || got["offer_id"] != id('A') || fmt.Sprint(got["answer"]) != "map[sdp:yes type:answer]" {
+			if got["peer_id"] != testnet.ID('b') || got["offer_id"] != testnet.ID('A') || fmt.Sprint(got["answer"]) != "map[sdp:yes type:answer]" {
 				t.Fatalf("a got %v", got)
 			}
-			b.Send(answer(hash, 'b', 'a', 'A'))
+			b.Send(testnet.Answer(hash, 'b', 'a', 'A'))
 			if got := w.got(a); len(got) > 0 {
 				t.Fatalf("an offer was answered twice: %v", got)
 			}
@@ -52,8 +52,8 @@ func TestAnAnswerIsOneHop(t *testing.T) {
 	inWorld(t, 3, func(w *world) {
 		a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
 		for _, hash := range hashes(12) {
-			w.wantCounts(b, announce(hash, 'b', seeder), 1, 0)
-			w.wantCounts(a, announce(hash, 'a', offers(1)), 1, 1)
+			w.wantCounts(b, testnet.Announce(hash, 'b', seeder), 1, 0)
+			w.wantCounts(a, testnet.Announce(hash, 'a', testnet.Offers(1)), 1, 1)
 			w.one(b)
 			var hops []string
 			w.air.mu.Lock()
@@ -63,7 +63,7 @@ func TestAnAnswerIsOneHop(t *testing.T) {
 				}
 			}
 			w.air.mu.Unlock()
-			b.Send(answer(hash, 'b', 'a', 'A'))
+			b.Send(testnet.Answer(hash, 'b', 'a', 'A'))
 			w.one(a)
 			w.air.mu.Lock()
 			if want := fmt.Sprintf("[machine 2 to starling.node.%08x]", w.machines[0].node.Node()); fmt.Sprint(hops) != want {
@@ -80,14 +80,14 @@ func TestOnlyTheReceiverAnswers(t *testing.T) {
 	inWorld(t, 2, func(w *world) {
 		a, b, c := w.connect(w.machines[0]), w.connect(w.machines[1]), w.connect(w.machines[1])
 		for _, hash := range hashes(4) {
-			w.wantCounts(b, announce(hash, 'b', seeder), 1, 0)
-			w.wantCounts(a, announce(hash, 'a', offers(1)), 1, 1)
+			w.wantCounts(b, testnet.Announce(hash, 'b', seeder), 1, 0)
+			w.wantCounts(a, testnet.Announce(hash, 'a', testnet.Offers(1)), 1, 1)
 			w.one(b)
-			c.Send(announce(hash, 'b'))
+			c.Send(testnet.Announce(hash, 'b'))
 			if got := w.one(c); !strings.Contains(fmt.Sprint(got["failure reason"]), "in use") {
 				t.Fatalf("c took b's peer_id: %v", got)
 			}
-			c.Send(answer(hash, 'b', 'a', 'A'))
+			c.Send(testnet.Answer(hash, 'b', 'a', 'A'))
 			if got := w.got(a); len(got) > 0 {
 				t.Fatalf("a got %v", got)
 			}
@@ -99,16 +99,16 @@ func TestPeersComeAndGo(t *testing.T) {
 	inWorld(t, 3, func(w *world) {
 		for _, hash := range hashes(6) {
 			a, b, c := w.connect(w.machines[0]), w.connect(w.machines[1]), w.connect(w.machines[2])
-			w.wantCounts(a, announce(hash, 'a', seeder), 1, 0)
-			w.wantCounts(b, announce(hash, 'b'), 1, 1)
-			w.wantCounts(c, announce(hash, 'c'), 1, 2)
-			w.wantCounts(b, announce(hash, 'b', `"event":"completed"`), 2, 1)
-			w.wantCounts(b, announce(hash, 'b', `"event":"stopped"`), 1, 1)
+			w.wantCounts(a, testnet.Announce(hash, 'a', seeder), 1, 0)
+			w.wantCounts(b, testnet.Announce(hash, 'b'), 1, 1)
+			w.wantCounts(c, testnet.Announce(hash, 'c'), 1, 2)
+			w.wantCounts(b, testnet.Announce(hash, 'b', `"event":"completed"`), 2, 1)
+			w.wantCounts(b, testnet.Announce(hash, 'b', `"event":"stopped"`), 1, 1)
 			a.Close()
 			w.pass(100 * time.Millisecond)
-			w.wantCounts(c, announce(hash, 'c'), 0, 1)
-			c.Send(fmt.Sprintf(`{"action":"scrape","info_hash":[%q,%q]}`, hash, id('x')))
-			if got := w.one(c); fmt.Sprint(got["files"]) != fmt.Sprintf("map[%s:map[complete:0 downloaded:1 incomplete:1] %s:map[complete:0 downloaded:0 incomplete:0]]", hash, id('x')) {
+			w.wantCounts(c, testnet.Announce(hash, 'c'), 0, 1)
+			c.Send(fmt.Sprintf(`{"action":"scrape","info_hash":[%q,%q]}`, hash, testnet.ID('x')))
+			if got := w.one(c); fmt.Sprint(got["files"]) != fmt.Sprintf("map[%s:map[complete:0 downloaded:1 incomplete:1] %s:map[complete:0 downloaded:0 incomplete:0]]", hash, testnet.ID('x')) {
 				t.Fatalf("%v", got)
 			}
 		}
@@ -122,16 +122,16 @@ func TestPeerIDMovesToAnotherMachine(t *testing.T) {
 		for i, hash := range hashes(6) {
 			address := fmt.Sprintf("198.51.100.%d", i)
 			old := testnet.Connect(w, w.machines[0].pipes.Dial(w, address))
-			w.wantCounts(old, announce(hash, 'a', seeder), 1, 0)
+			w.wantCounts(old, testnet.Announce(hash, 'a', seeder), 1, 0)
 			stranger := w.connect(w.machines[1])
-			stranger.Send(announce(hash, 'a'))
+			stranger.Send(testnet.Announce(hash, 'a'))
 			if got := w.one(stranger); got["failure reason"] == nil {
 				t.Fatalf("a stranger is in: %v", got)
 			}
 			again := testnet.Connect(w, w.machines[2].pipes.Dial(w, address))
-			w.wantCounts(again, announce(hash, 'a', seeder), 1, 0)
+			w.wantCounts(again, testnet.Announce(hash, 'a', seeder), 1, 0)
 			old.Close()
-			w.wantCounts(again, announce(hash, 'a', seeder), 1, 0)
+			w.wantCounts(again, testnet.Announce(hash, 'a', seeder), 1, 0)
 		}
 	})
 }
@@ -163,13 +163,13 @@ func TestAMachineDies(t *testing.T) {
 		staying, dying := w.connect(w.machines[0]), w.connect(w.machines[1])
 		all := hashes(12)
 		for _, hash := range all {
-			w.wantCounts(dying, announce(hash, 'd', seeder), 1, 0)
-			w.wantCounts(staying, announce(hash, 's'), 1, 1)
+			w.wantCounts(dying, testnet.Announce(hash, 'd', seeder), 1, 0)
+			w.wantCounts(staying, testnet.Announce(hash, 's'), 1, 1)
 		}
 		w.machines[1].radio.turn(false)
 		// In mid-announce: the reply comes all the same, whoever owns the swarm.
 		for _, hash := range all {
-			staying.Send(announce(hash, 's', offers(3)))
+			staying.Send(testnet.Announce(hash, 's', testnet.Offers(3)))
 		}
 		w.pass(2 * time.Second)
 		if got := staying.Messages(); len(got) != len(all) {
@@ -177,7 +177,7 @@ func TestAMachineDies(t *testing.T) {
 		}
 		w.pass(interval)
 		for _, hash := range all {
-			w.wantCounts(staying, announce(hash, 's'), 0, 1)
+			w.wantCounts(staying, testnet.Announce(hash, 's'), 0, 1)
 		}
 		if n := w.machines[0].node.Stats(); n.Nodes != 2 || n.Late == 0 || n.Open != 0 {
 			t.Errorf("%+v", n)
@@ -204,13 +204,13 @@ func TestMachinesJoinAndLeave(t *testing.T) {
 			}
 		}
 		for _, hash := range all {
-			w.wantCounts(a, announce(hash, 'a', seeder), 1, 0)
+			w.wantCounts(a, testnet.Announce(hash, 'a', seeder), 1, 0)
 		}
 		second := w.add()
 		right("one has joined", 1)
 		b := w.connect(second)
 		for _, hash := range all {
-			w.wantCounts(b, announce(hash, 'b', seeder), 2, 0)
+			w.wantCounts(b, testnet.Announce(hash, 'b', seeder), 2, 0)
 		}
 		w.add()
 		right("another one has", 2)
@@ -236,15 +236,15 @@ func TestPartition(t *testing.T) {
 		all := hashes(12)
 		both := func(complete, incomplete int) {
 			for _, hash := range all {
-				w.wantCounts(a, announce(hash, 'a', seeder), complete, incomplete)
-				w.wantCounts(b, announce(hash, 'b', seeder), complete, incomplete)
+				w.wantCounts(a, testnet.Announce(hash, 'a', seeder), complete, incomplete)
+				w.wantCounts(b, testnet.Announce(hash, 'b', seeder), complete, incomplete)
 			}
 		}
 		for _, hash := range all {
-			w.wantCounts(a, announce(hash, 'a', seeder), 1, 0)
+			w.wantCounts(a, testnet.Announce(hash, 'a', seeder), 1, 0)
 		}
 		for _, hash := range all {
-			w.wantCounts(b, announce(hash, 'b', seeder), 2, 0)
+			w.wantCounts(b, testnet.Announce(hash, 'b', seeder), 2, 0)
 		}
 		third := w.machines[2].name
 		w.cut(func(from, to string) bool { return (from == third) != (to == third) })
@@ -275,7 +275,7 @@ func TestSlowMachine(t *testing.T) {
 		slow := w.machines[1].name
 		w.cut(func(from, to string) bool { return from == slow && to != slow })
 		for _, hash := range all {
-			a.Send(announce(hash, 'a', seeder))
+			a.Send(testnet.Announce(hash, 'a', seeder))
 		}
 		w.pass(1500 * time.Millisecond)
 		if got := a.Messages(); len(got) != len(all) {
@@ -290,7 +290,7 @@ func TestSlowMachine(t *testing.T) {
 		w.cut(nil)
 		w.pass(interval)
 		for _, hash := range all {
-			w.wantCounts(a, announce(hash, 'a', seeder), 1, 0)
+			w.wantCounts(a, testnet.Announce(hash, 'a', seeder), 1, 0)
 			if w.owner(hash) == nil {
 				t.Errorf("%s is on both machines", hash)
 			}
@@ -307,7 +307,7 @@ func TestQuestionsAreBounded(t *testing.T) {
 		w.cut(func(string, string) bool { return true })
 		all := hashes(30)
 		for _, hash := range all {
-			a.Send(announce(hash, 'a', seeder))
+			a.Send(testnet.Announce(hash, 'a', seeder))
 		}
 		w.pass(1500 * time.Millisecond)
 		if got := a.Messages(); len(got) != len(all) {
@@ -339,8 +339,8 @@ func TestAnotherVersion(t *testing.T) {
 			t.Errorf("said %d times:\n%s", n, m.log)
 		}
 		a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
-		w.wantCounts(a, announce(id('h'), 'a', seeder), 1, 0)
-		w.wantCounts(b, announce(id('h'), 'b', seeder), 2, 0)
+		w.wantCounts(a, testnet.Announce(testnet.ID('h'), 'a', seeder), 1, 0)
+		w.wantCounts(b, testnet.Announce(testnet.ID('h'), 'b', seeder), 2, 0)
 	})
 }
 
@@ -353,7 +353,7 @@ func TestLaterMinorVersion(t *testing.T) {
 		cancel, _ := other.Subscribe("starling.node.00000007", func(b []byte) { got = append(got, b) })
 		defer cancel()
 		hello := "\x01\x00\x00\x00\x00\x07nonce678\x00\x00\x03\xe8later"
-		count := "\x00\x00\x00\x09\x00\x01" + id('h') + "and more"
+		count := "\x00\x00\x00\x09\x00\x01" + testnet.ID('h') + "and more"
 		batch := "\x01\x00\x00\x00\x07" + "\xc8\x00\x00\x04what" + "\x05\x00\x00\x22" + count
 		if err := other.Publish("starling.hello", []byte(hello)); err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/starling-p2p/starling/cluster"
+	"github.com/starling-p2p/starling/internal/testnet"
 	"github.com/starling-p2p/starling/tracker"
 	"github.com/starling-p2p/starling/tracker/ws"
 )
@@ -30,22 +31,22 @@ func (nobody) MayReplace(ws.Handle, netip.Addr) bool { return false }
 
 // Whatever comes over the bus, nothing breaks, and what makes no sense is counted.
 func FuzzMessages(f *testing.F) {
-	hash, handle := id('h'), "\x00\x00\x00\x07\x00\x00\x00\x01\x00\x00\x00\x02"
+	hash, handle := testnet.ID('h'), "\x00\x00\x00\x07\x00\x00\x00\x01\x00\x00\x00\x02"
 	head, number := "\x01\x00\x00\x00\x07", "\x00\x00\x00\x09"
 	item := func(kind byte, body string) string {
 		return string([]byte{kind, byte(len(body) >> 16), byte(len(body) >> 8), byte(len(body))}) + body
 	}
 	counts, address := string(make([]byte, 36)), string(make([]byte, 18))
 	for _, body := range []string{
-		item(1, number+hash+id('a')+handle+"\x00\x01\x00\x05\x00\x00\x00\x00"+handle),
-		item(2, number+"\x00"+counts+handle+"\x00\x01"+id('b')+handle),
-		item(3, number+hash+id('a')+address+"\x00\x00\x00\x01\x00\x05"),
-		item(4, number+"\x00"+counts+"\x00\x01"+id('b')+address),
+		item(1, number+hash+testnet.ID('a')+handle+"\x00\x01\x00\x05\x00\x00\x00\x00"+handle),
+		item(2, number+"\x00"+counts+handle+"\x00\x01"+testnet.ID('b')+handle),
+		item(3, number+hash+testnet.ID('a')+address+"\x00\x00\x00\x01\x00\x05"),
+		item(4, number+"\x00"+counts+"\x00\x01"+testnet.ID('b')+address),
 		item(5, number+"\x00\x01"+hash), item(6, number+"\x00\x01"+counts),
 		item(7, number+handle+address[:16]), item(8, number+"\x01"),
-		item(9, number+hash+"\x00\x00\x00\x01\x00\x01"+id('a')+handle+"\x01\x00\x00\x00\x05\x00\x01"+id('b')+address+"\x00\x00\x00\x00\x00\x00\x05"),
-		item(10, number), item(11, hash+id('a')+handle),
-		item(12, hash+id('a')+handle+handle+"\x00\x02id{}"), item(13, handle+"{}"),
+		item(9, number+hash+"\x00\x00\x00\x01\x00\x01"+testnet.ID('a')+handle+"\x01\x00\x00\x00\x05\x00\x01"+testnet.ID('b')+address+"\x00\x00\x00\x00\x00\x00\x05"),
+		item(10, number), item(11, hash+testnet.ID('a')+handle),
+		item(12, hash+testnet.ID('a')+handle+handle+"\x00\x02id{}"), item(13, handle+"{}"),
 		item(14, "\x01\x00\x00\x00\x00\x07nonce678\x00\x00\x03\xe8name"), item(200, "?"),
 	} {
 		f.Add([]byte(head + body))

@@ -203,13 +203,13 @@ func TestThreeProcesses(t *testing.T) {
 	a, b, c := all[0].connect(), all[1].connect(), all[2].connect()
 	swarms := hashes(9)
 	for _, hash := range swarms {
-		says(t, b, announce(hash, 'b', seeder), 1, 0)
-		says(t, c, announce(hash, 'c', seeder), 2, 0)
-		says(t, a, announce(hash, 'a', offers(2)), 2, 1)
+		says(t, b, testnet.Announce(hash, 'b', seeder), 1, 0)
+		says(t, c, testnet.Announce(hash, 'c', seeder), 2, 0)
+		says(t, a, testnet.Announce(hash, 'a', testnet.Offers(2)), 2, 1)
 		for peer, s := range map[byte]*testnet.Socket{'b': b, 'c': c} {
 			o := comes(t, s, "offer")
-			s.Send(answer(hash, peer, 'a', o["offer_id"].(string)[0]))
-			if got := comes(t, a, "answer"); got["peer_id"] != id(peer) || got["offer_id"] != o["offer_id"] {
+			s.Send(testnet.Answer(hash, peer, 'a', o["offer_id"].(string)[0]))
+			if got := comes(t, a, "answer"); got["peer_id"] != testnet.ID(peer) || got["offer_id"] != o["offer_id"] {
 				t.Fatalf("a got %v", got)
 			}
 		}
@@ -218,26 +218,26 @@ func TestThreeProcesses(t *testing.T) {
 	all[1].signal(syscall.SIGSTOP)
 	all[0].sees(2)
 	for _, hash := range swarms {
-		c.Send(announce(hash, 'c', seeder))
-		says(t, a, announce(hash, 'a'), 1, 1)
+		c.Send(testnet.Announce(hash, 'c', seeder))
+		says(t, a, testnet.Announce(hash, 'a'), 1, 1)
 	}
 	all[1].signal(syscall.SIGCONT)
 	all[0].sees(3)
 	for _, hash := range swarms {
-		says(t, b, announce(hash, 'b', seeder), 2, 1)
-		says(t, a, announce(hash, 'a'), 2, 1)
+		says(t, b, testnet.Announce(hash, 'b', seeder), 2, 1)
+		says(t, a, testnet.Announce(hash, 'a'), 2, 1)
 	}
 
 	for _, hash := range swarms {
-		b.Send(announce(hash, 'b', offers(3)))
+		b.Send(testnet.Announce(hash, 'b', testnet.Offers(3)))
 	}
 	all[1].signal(syscall.SIGKILL)
 	again := all[2].connect() // as pages do, which list several trackers
 	for _, hash := range swarms {
-		c.Send(announce(hash, 'c', seeder))
-		a.Send(announce(hash, 'a'))
-		says(t, again, announce(hash, 'B', seeder), 2, 1)
-		for _, m := range says(t, a, announce(hash, 'a'), 2, 1) {
+		c.Send(testnet.Announce(hash, 'c', seeder))
+		a.Send(testnet.Announce(hash, 'a'))
+		says(t, again, testnet.Announce(hash, 'B', seeder), 2, 1)
+		for _, m := range says(t, a, testnet.Announce(hash, 'a'), 2, 1) {
 			if m["failure reason"] != nil {
 				t.Errorf("a noticed: %v", m)
 			}
@@ -248,7 +248,7 @@ func TestThreeProcesses(t *testing.T) {
 	all[2].signal(syscall.SIGTERM)
 	all[0].sees(1)
 	for _, hash := range swarms {
-		says(t, a, announce(hash, 'a'), 0, 1)
+		says(t, a, testnet.Announce(hash, 'a'), 0, 1)
 	}
 }
 
@@ -273,8 +273,8 @@ func TestPartitionOfMachines(t *testing.T) {
 	a, c := all[0].connect(), all[2].connect()
 	swarms := hashes(6)
 	for _, hash := range swarms {
-		says(t, a, announce(hash, 'a', seeder), 1, 0)
-		says(t, c, announce(hash, 'c', seeder), 2, 0)
+		says(t, a, testnet.Announce(hash, 'a', seeder), 1, 0)
+		says(t, c, testnet.Announce(hash, 'c', seeder), 2, 0)
 	}
 	link := func(state string) {
 		t.Helper()
@@ -289,14 +289,14 @@ func TestPartitionOfMachines(t *testing.T) {
 	all[0].sees(2)
 	all[2].sees(1)
 	for _, hash := range swarms {
-		says(t, a, announce(hash, 'a', seeder), 1, 0)
-		says(t, c, announce(hash, 'c', seeder), 1, 0)
+		says(t, a, testnet.Announce(hash, 'a', seeder), 1, 0)
+		says(t, c, testnet.Announce(hash, 'c', seeder), 1, 0)
 	}
 	link("up")
 	all[0].sees(3)
 	all[2].sees(3)
 	for _, hash := range swarms {
-		says(t, a, announce(hash, 'a', seeder), 2, 0)
-		says(t, c, announce(hash, 'c', seeder), 2, 0)
+		says(t, a, testnet.Announce(hash, 'a', seeder), 2, 0)
+		says(t, c, testnet.Announce(hash, 'c', seeder), 2, 0)
 	}
 }

@@ -211,11 +211,8 @@ func (w *world) got(s *testnet.Socket) []testnet.Message {
 
 func (w *world) one(s *testnet.Socket) testnet.Message {
 	w.Helper()
-	got := w.got(s)
-	if len(got) != 1 {
-		w.Fatalf("got %d messages %v, want one", len(got), got)
-	}
-	return got[0]
+	w.pass(100 * time.Millisecond)
+	return s.One()
 }
 
 // wantCounts announces, and looks at what comes back.
@@ -239,26 +236,6 @@ func (w *world) owner(hash string) (of *machine) {
 		}
 	}
 	return of
-}
-
-// id is 20 times the same letter.
-func id(letter byte) string { return strings.Repeat(string(rune(letter)), 20) }
-
-// announce is a message of the peer with this letter, with more members at the end.
-func announce(hash string, peer byte, more ...string) string {
-	return fmt.Sprintf(`{"action":"announce","info_hash":%q,"peer_id":%q%s}`, hash, id(peer), strings.Join(append([]string{""}, more...), ","))
-}
-
-func offers(n int) string {
-	all := make([]string, n)
-	for i := range all {
-		all[i] = fmt.Sprintf(`{"offer":{"type":"offer","sdp":"sdp %d"},"offer_id":%q}`, i, id('A'+byte(i)))
-	}
-	return `"offers":[` + strings.Join(all, ",") + `]`
-}
-
-func answer(hash string, peer, to, offer byte) string {
-	return announce(hash, peer, fmt.Sprintf(`"to_peer_id":%q,"offer_id":%q,"answer":{"type":"answer","sdp":"yes"}`, id(to), id(offer)))
 }
 
 // hashes are enough that each of some machines owns several.

@@ -211,6 +211,16 @@ func (s *Socket) Messages() (all []Message) {
 	return all
 }
 
+// One takes the only JSON object that has come so far. It ends the test where there are none, or several.
+func (s *Socket) One() Message {
+	s.t.Helper()
+	all := s.Messages()
+	if len(all) != 1 {
+		s.t.Fatalf("got %d messages %v, want one", len(all), all)
+	}
+	return all[0]
+}
+
 // Next waits for the next JSON object; nil when the socket ends before.
 func (s *Socket) Next() Message {
 	s.t.Helper()

@@ -24,7 +24,7 @@ func TestConformance(t *testing.T) {
 		{"Reply to an answer: no", func(w *world) {
 			a, b := w.connect(), w.connect()
 			w.counts(b, announce('b'))
-			w.counts(a, announce('a', offers(1)))
+			w.counts(a, announce('a', testnet.Offers(1)))
 			w.got(b)
 			b.Send(answer('b', 'a', 'A'))
 			w.nothing(b)
@@ -33,7 +33,7 @@ func TestConformance(t *testing.T) {
 			a, b := w.connect(), w.connect()
 			w.counts(b, announce('b', `"left":0`))
 			w.counts(a, announce('a', `"left":9`))
-			a.Send(announce('a', `"event":"stopped"`, offers(1)))
+			a.Send(announce('a', `"event":"stopped"`, testnet.Offers(1)))
 			want := testnet.Message{"action": "announce", "info_hash": hash, "complete": 1.0, "incomplete": 0.0}
 			got := w.one(a)
 			delete(got, "interval")
@@ -46,7 +46,7 @@ func TestConformance(t *testing.T) {
 		{"Order of reply and offers: reply first", func(w *world) {
 			both := w.connect()
 			w.counts(both, announce('b'))
-			both.Send(announce('a', offers(1)))
+			both.Send(announce('a', testnet.Offers(1)))
 			if got := w.got(both); len(got) != 2 || got[0]["complete"] == nil || got[1]["offer"] == nil {
 				w.Errorf("got %v, want a reply, then an offer", got)
 			}
@@ -67,7 +67,7 @@ func TestConformance(t *testing.T) {
 				{0, `0`, 0}, {3, `50`, 3}, {5, `2`, 2}, {5, `0`, 0}, {5, `-1`, 5}, {5, `null`, 5}, {5, `"2"`, 5}, {5, `2.5`, 5}, {5, `1e99`, 5},
 				{25, `100`, 20},
 			} {
-				a.Send(announce('a', offers(c.offers), `"numwant":`+c.numwant))
+				a.Send(announce('a', testnet.Offers(c.offers), `"numwant":`+c.numwant))
 				w.one(a)
 				var ids []string
 				for _, s := range others {
@@ -78,7 +78,7 @@ func TestConformance(t *testing.T) {
 					for _, m := range got {
 						offerID := m["offer_id"].(string)
 						want := testnet.Message{
-							"action": "announce", "info_hash": hash, "peer_id": id('a'), "offer_id": offerID,
+							"action": "announce", "info_hash": hash, "peer_id": testnet.ID('a'), "offer_id": offerID,
 							"offer": map[string]any{"type": "offer", "sdp": fmt.Sprintf("sdp %d", offerID[0]-'A')},
 						}
 						if !reflect.DeepEqual(m, want) {
@@ -96,7 +96,7 @@ func TestConformance(t *testing.T) {
 				s.Close()
 			}
 			synctest.Wait()
-			a.Send(announce('a', offers(9)))
+			a.Send(announce('a', testnet.Offers(9)))
 			w.one(a)
 			if got := len(w.got(others[0])) + len(w.got(others[1])); got != 2 {
 				w.Errorf("%d offers were passed on to two peers", got)
@@ -106,16 +106,16 @@ func TestConformance(t *testing.T) {
 			seeder, seeder2, leecher := w.connect(), w.connect(), w.connect()
 			w.counts(seeder2, announce('t', `"left":0`))
 			w.counts(leecher, announce('l', `"left":5`))
-			seeder.Send(announce('s', `"left":0`, offers(3)))
+			seeder.Send(announce('s', `"left":0`, testnet.Offers(3)))
 			w.one(seeder)
 			w.nothing(seeder2)
-			if w.one(leecher)["peer_id"] != id('s') {
+			if w.one(leecher)["peer_id"] != testnet.ID('s') {
 				w.Error("the leecher did not get the seeder's offer")
 			}
-			leecher.Send(announce('l', `"left":5`, offers(3)))
+			leecher.Send(announce('l', `"left":5`, testnet.Offers(3)))
 			w.one(leecher)
 			for _, s := range []*testnet.Socket{seeder, seeder2} {
-				if w.one(s)["peer_id"] != id('l') {
+				if w.one(s)["peer_id"] != testnet.ID('l') {
 					w.Error("a seeder did not get the leecher's offer")
 				}
 			}
@@ -132,7 +132,7 @@ func TestConformance(t *testing.T) {
 			w.counts(c, announce('c', `"left":0`))
 			w.counts(b, announce('b', `"left":0`))
 			offer := func() {
-				w.counts(a, announce('a', `"left":1`, `"numwant":2`, offers(2)))
+				w.counts(a, announce('a', `"left":1`, `"numwant":2`, testnet.Offers(2)))
 			}
 			offer()
 			id := w.one(b)["offer_id"].(string)[0]
@@ -222,7 +222,7 @@ func TestConformance(t *testing.T) {
 			both, a := w.connect(), w.connect()
 			w.wantCounts(both, announce('b'), 0, 1)
 			w.wantCounts(both, announce('c', `"left":0`), 1, 1)
-			w.wantCounts(a, announce('a', offers(2)), 1, 2)
+			w.wantCounts(a, announce('a', testnet.Offers(2)), 1, 2)
 			var offered []string
 			for _, m := range w.got(both) {
 				offered = append(offered, m["offer_id"].(string)[:1])
@@ -256,10 +256,10 @@ func TestConformance(t *testing.T) {
 			w.counts(b, announce('b', `"left":5`))
 			w.counts(b, announce('b', `"left":0`, `"event":"completed"`))
 			w.counts(b, announce('b', `"left":0`, `"event":"completed"`))
-			b.Send(fmt.Sprintf(`{"action":"scrape","info_hash":[%q,%q]}`, hash, id('x')))
+			b.Send(fmt.Sprintf(`{"action":"scrape","info_hash":[%q,%q]}`, hash, testnet.ID('x')))
 			want := testnet.Message{"action": "scrape", "files": map[string]any{
 				hash:    map[string]any{"complete": 2.0, "incomplete": 0.0, "downloaded": 1.0},
-				id('x'): map[string]any{"complete": 0.0, "incomplete": 0.0, "downloaded": 0.0},
+				testnet.ID('x'): map[string]any{"complete": 0.0, "incomplete": 0.0, "downloaded": 0.0},
 			}}
 			if got := w.one(b); !reflect.DeepEqual(got, want) {
 				w.Errorf("got %v, want %v", got, want)
@@ -295,7 +295,7 @@ func TestConformance(t *testing.T) {
 		{"IP families: mixed on WebSocket", func(w *world) {
 			four, six := w.from("192.0.2.1"), w.from("2001:db8::1")
 			w.counts(four, announce('a'))
-			w.counts(six, announce('b', offers(1)))
+			w.counts(six, announce('b', testnet.Offers(1)))
 			if w.one(four)["offer"] == nil {
 				w.Error("no offer came from IPv6 to IPv4")
 			}
@@ -405,7 +405,7 @@ func TestConformance(t *testing.T) {
 			// One that takes nothing at all is given up.
 			slow.Hold()
 			for range 2 {
-				w.counts(fast, announce('f', offers(1)))
+				w.counts(fast, announce('f', testnet.Offers(1)))
 			}
 			time.Sleep(time.Minute)
 			w.wantCounts(fast, announce('f'), 0, 1)
@@ -468,13 +468,13 @@ func TestTransport(t *testing.T) {
 			for _, bad := range []string{hash[1:], hash + "h", hash[1:] + "Ā", ""} {
 				w.wantFailure(a, strings.Replace(announce('a'), hash, bad, 1), "announce", zeros, "info_hash is not 20 bytes")
 			}
-			w.wantFailure(a, strings.Replace(announce('a'), id('a'), "a", 1), "announce", hash, "peer_id is not 20 bytes")
-			w.wantFailure(a, strings.Replace(answer('a', 'b', 'A'), id('b'), "b", 1), "announce", hash, "to_peer_id is not 20 bytes")
+			w.wantFailure(a, strings.Replace(announce('a'), testnet.ID('a'), "a", 1), "announce", hash, "peer_id is not 20 bytes")
+			w.wantFailure(a, strings.Replace(answer('a', 'b', 'A'), testnet.ID('b'), "b", 1), "announce", hash, "to_peer_id is not 20 bytes")
 			w.wantFailure(a, `{"action":"announce"}`, "announce", zeros, "info_hash")
 			w.wantFailure(a, `{}`, "announce", zeros, "action")
 			w.wantFailure(a, `{"action":"dance","info_hash":"`+hash+`"}`, "announce", hash, "action")
-			w.wantFailure(a, announce('a', `"answer":7,"to_peer_id":"`+id('b')+`","offer_id":"x"`), "announce", hash, "answer is not an object")
-			w.wantFailure(a, announce('a', `"answer":{},"to_peer_id":"`+id('b')+`"`), "announce", hash, "offer_id")
+			w.wantFailure(a, announce('a', `"answer":7,"to_peer_id":"`+testnet.ID('b')+`","offer_id":"x"`), "announce", hash, "answer is not an object")
+			w.wantFailure(a, announce('a', `"answer":{},"to_peer_id":"`+testnet.ID('b')+`"`), "announce", hash, "offer_id")
 		}},
 		{"an offer_id is opaque, and one however it is spelt", func(w *world) {
 			a, b := w.connect(), w.connect()
@@ -483,7 +483,7 @@ func TestTransport(t *testing.T) {
 			if got := w.one(b)["offer_id"]; got != "é/😀" {
 				w.Fatalf("got %q", got)
 			}
-			b.Send(announce('b', `"to_peer_id":"`+id('a')+`","offer_id":"\u00E9/\ud83d\uDE00","answer":{}`))
+			b.Send(announce('b', `"to_peer_id":"`+testnet.ID('a')+`","offer_id":"\u00E9/\ud83d\uDE00","answer":{}`))
 			w.one(a)
 		}},
 		{"an SDP travels as it came", func(w *world) {
@@ -503,7 +503,7 @@ func TestTransport(t *testing.T) {
 				w.Fatal(err)
 			}
 			w.wantCounts(b, announce('b', `"left":1`), 1, 1)
-			a.Send(announce('a', `"left":1`, offers(5)))
+			a.Send(announce('a', `"left":1`, testnet.Offers(5)))
 			part := func(complete, incomplete float64) map[string]any {
 				return map[string]any{"complete": complete, "incomplete": incomplete}
 			}

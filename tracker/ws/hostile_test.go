@@ -87,7 +87,7 @@ func TestHostile(t *testing.T) {
 			synctest.Wait()
 			big := strings.Repeat("x", 100_000)
 			for i := range 40 {
-				b.Send(announce('b', fmt.Sprintf(`"to_peer_id":%q,"offer_id":"%d","answer":{"sdp":%q}`, id('s'), i, big)))
+				b.Send(announce('b', fmt.Sprintf(`"to_peer_id":%q,"offer_id":"%d","answer":{"sdp":%q}`, testnet.ID('s'), i, big)))
 			}
 			synctest.Wait()
 			if n := w.tracker.Stats().Slow; n != 1 {
@@ -102,14 +102,14 @@ func TestHostile(t *testing.T) {
 				w.counts(w.connect(), announce('A'+byte(n)))
 			}
 			for range 1_000 {
-				a.Send(announce('a', offers(20)))
+				a.Send(announce('a', testnet.Offers(20)))
 			}
 			w.got(a)
 			if n := w.tracker.Stats().Offers; n < 16_000 || n > 17_000 {
 				w.Errorf("%d offers went out at once", n)
 			}
 			time.Sleep(10 * time.Second)
-			w.counts(a, announce('a', offers(20)))
+			w.counts(a, announce('a', testnet.Offers(20)))
 			if n := w.tracker.Stats().Offers; n > 17_000+1_000 {
 				w.Errorf("%d offers after ten more seconds", n)
 			}
@@ -188,9 +188,9 @@ func TestHostile(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inWorld(t, ws.Options{Interval: interval}, func(w *world) {
 				bystander := w.from("203.0.113.9")
-				w.counts(bystander, strings.ReplaceAll(announce('a'), hash, id('o')))
+				w.counts(bystander, strings.ReplaceAll(announce('a'), hash, testnet.ID('o')))
 				c.test(w)
-				w.wantCounts(bystander, strings.ReplaceAll(announce('a'), hash, id('o')), 0, 1)
+				w.wantCounts(bystander, strings.ReplaceAll(announce('a'), hash, testnet.ID('o')), 0, 1)
 			})
 		})
 	}

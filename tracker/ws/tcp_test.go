@@ -126,7 +126,7 @@ func TestTCP(t *testing.T) {
 			a, b := s.connect(), s.connect()
 			b.Send(announce('b'))
 			s.incomplete(b)
-			a.Send(announce('a', offers(1)))
+			a.Send(announce('a', testnet.Offers(1)))
 			s.incomplete(a)
 			if b.Next()["offer"] == nil {
 				s.Fatal("no offer came")
@@ -219,7 +219,7 @@ func TestTCP(t *testing.T) {
 				wg.Go(func() {
 					for i := range 50 {
 						a := s.connect()
-						a.Send(announce(byte('A'+g), offers(2)))
+						a.Send(announce(byte('A'+g), testnet.Offers(2)))
 						if i%2 == 0 {
 							s.incomplete(a)
 						}

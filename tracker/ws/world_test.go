@@ -72,11 +72,8 @@ func (w *world) got(s *testnet.Socket) []testnet.Message {
 // one takes the only message that came.
 func (w *world) one(s *testnet.Socket) testnet.Message {
 	w.Helper()
-	got := w.got(s)
-	if len(got) != 1 {
-		w.Fatalf("got %d messages %v, want one", len(got), got)
-	}
-	return got[0]
+	synctest.Wait()
+	return s.One()
 }
 
 func (w *world) nothing(sockets ...*testnet.Socket) {
@@ -126,24 +123,9 @@ func of(kind string, all []testnet.Message) (some []testnet.Message) {
 
 const zeros = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
-// id is 20 times the same letter.
-func id(letter byte) string { return strings.Repeat(string(rune(letter)), 20) }
-
-var hash = id('h')
+var hash = testnet.ID('h')
 
 // announce is a message of the peer with this letter, with more members at the end.
-func announce(peer byte, more ...string) string {
-	return fmt.Sprintf(`{"action":"announce","info_hash":%q,"peer_id":%q%s}`, hash, id(peer), strings.Join(append([]string{""}, more...), ","))
-}
+func announce(peer byte, more ...string) string { return testnet.Announce(hash, peer, more...) }
 
-func offers(n int) string {
-	all := make([]string, n)
-	for i := range all {
-		all[i] = fmt.Sprintf(`{"offer":{"type":"offer","sdp":"sdp %d"},"offer_id":%q}`, i, id('A'+byte(i)))
-	}
-	return `"offers":[` + strings.Join(all, ",") + `]`
-}
-
-func answer(peer, to, offer byte) string {
-	return announce(peer, fmt.Sprintf(`"to_peer_id":%q,"offer_id":%q,"answer":{"type":"answer","sdp":"yes"}`, id(to), id(offer)))
-}
+func answer(peer, to, offer byte) string { return testnet.Answer(hash, peer, to, offer) }
