@@ -258,7 +258,7 @@ func TestConformance(t *testing.T) {
 			w.counts(b, announce('b', `"left":0`, `"event":"completed"`))
 			b.Send(fmt.Sprintf(`{"action":"scrape","info_hash":[%q,%q]}`, hash, testnet.ID('x')))
 			want := testnet.Message{"action": "scrape", "files": map[string]any{
-				hash:    map[string]any{"complete": 2.0, "incomplete": 0.0, "downloaded": 1.0},
+				hash:            map[string]any{"complete": 2.0, "incomplete": 0.0, "downloaded": 1.0},
 				testnet.ID('x'): map[string]any{"complete": 0.0, "incomplete": 0.0, "downloaded": 0.0},
 			}}
 			if got := w.one(b); !reflect.DeepEqual(got, want) {
