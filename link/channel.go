@@ -53,11 +53,13 @@ type Channel struct {
 	mu     sync.Mutex
 	closed bool
 
-	readable      sync.Cond
-	readDeadline  deadline
-	unread        []chunk
-	unreadBytes   int
-	readErr       error
+	readable     sync.Cond
+	readDeadline deadline
+	unread       []chunk
+	unreadBytes  int
+	readErr      error
+	// heard: something came.
+	heard         bool
 	writable      sync.Cond
 	writeDeadline deadline
 	// turn is held by a Write of more than fits at once.
@@ -289,6 +291,7 @@ func (c *Channel) receive(first func(handshake []byte)) error {
 			}
 		}
 		c.mu.Lock()
+		c.heard = c.heard || err == nil
 		for err == nil && !c.closed && c.readErr == nil && c.unreadBytes > maxUnread {
 			c.readable.Wait()
 		}

@@ -13,3 +13,6 @@ func Hurried(o Options) (*Host, error) {
 	}
 	return newHost(o, l)
 }
+
+// RetryAfter is the usual one.
+var RetryAfter = usual.retryAfter

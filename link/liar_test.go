@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -269,6 +270,26 @@ func TestChannelsWithoutAHandshakeAreClosed(t *testing.T) {
 		return dc != nil && n.Stats().Channels > 1
 	})
 	poll(func() bool { return n.Stats().Channels == 1 })
+}
+
+// A browser that cannot use a channel closes it: the next one comes at once, a third one later.
+func TestAChannelClosedUnheardIsOpenedAgainAtOnce(t *testing.T) {
+	n := newRawNode(t, habits{raw: true})
+	r, ours := meetRemote(t, n)
+	control := extend(t, r, ours)
+	<-r.said // hello
+	must(t, control.Send(make([]byte, 17)))
+	have := <-r.said // what it wants
+	have[0] = 2
+	must(t, control.Send(have))
+	for range 2 {
+		select {
+		case dc := <-r.channels:
+			must(t, dc.Close())
+		case <-time.After(link.RetryAfter / 2):
+			t.Fatal("it waits")
+		}
+	}
 }
 
 // When both sides open a channel for one torrent, that of the side that made the link's offer stays.

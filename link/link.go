@@ -21,7 +21,8 @@ type limits struct {
 	// helloWithin from then to its hello, meetWithin from a further channel to its handshake.
 	openWithin, extendedWithin, helloWithin, meetWithin time.Duration
 	recoversWithin, idleFor                             time.Duration
-	// A torrent whose channel closed is tried again on this link after retryAfter, then twice this time, and so on.
+	// A torrent whose channel closed is tried again on this link after retryAfter, then twice this time, and so on;
+	// the first time at once where nothing came over the channel.
 	retryAfter time.Duration
 	// keepEvery is below the 30 s after which the most forgetful routers close a port; what a STUN server said lately is
 	// believed.

@@ -225,6 +225,9 @@ func (l *link) receive(c *Channel, first func(handshake []byte)) {
 
 // over is called when the channel is closed, by this side or the other one.
 func (l *link) over(c *Channel) {
+	c.mu.Lock()
+	heard := c.heard
+	c.mu.Unlock()
 	l.do(func() {
 		if _, here := l.wires[c]; !here {
 			return
@@ -233,7 +236,7 @@ func (l *link) over(c *Channel) {
 		l.half++
 		if l.carries[c.ih] == c {
 			delete(l.carries, c.ih)
-			l.again(c.ih)
+			l.again(c.ih, heard)
 		}
 		if len(l.wires) == 0 {
 			stop(l.idleTimer)
@@ -253,8 +256,9 @@ type try struct {
 	timer *time.Timer
 }
 
-// again tries a torrent later, unless it closed too often; another link may carry it at once.
-func (l *link) again(ih InfoHash) {
+// again tries a torrent later, unless it closed too often; another link may carry it at once. Where nothing came over
+// its channel the first retry does not wait: browsers lose one now and then.
+func (l *link) again(ih InfoHash, heard bool) {
 	if l.control == nil || !l.control.has(ih) {
 		return
 	}
@@ -265,7 +269,11 @@ func (l *link) again(ih InfoHash) {
 	}
 	if t.tries++; t.tries < maxTries {
 		t.waits = true
-		t.timer = l.after(l.host.limits.retryAfter*time.Duration(t.tries), func() {
+		wait := l.host.limits.retryAfter * time.Duration(t.tries)
+		if t.tries == 1 && !heard {
+			wait = 0
+		}
+		t.timer = l.after(wait, func() {
 			t.waits = false
 			l.has(ih)
 		})
