@@ -36,7 +36,7 @@
 //	 7 replace    │ ask 4 │ handle 12 │ address 16 │         may somebody at this address have the peer_id of that socket?
 //	 8 replaced   │ ask 4 │ yes 1 │
 //	 9 hand       │ ask 4 │ infohash 20 │ downloaded 4 │ n 2 │ n × (peer 20 │ handle 12 │ seeder 1 │ age, s/10 4) │
-//	              │ m 2 │ m × (peer 20 │ address 18 │ key 2 │ seeder 1 │ age 4) │
+//	              │ m 2 │ m × (peer 20 │ address 18 │ key 2 │ seeder 1 │ age 4) │ n × place 4 │
 //	10 taken      │ ask 4 │
 //	11 remove     │ infohash 20 │ peer 20 │ handle 12 │
 //	12 offer      │ infohash 20 │ peer 20 │ from, handle 12 │ to, handle 12 │ n 2 │ offer_id n │ what its receiver gets …

@@ -248,6 +248,9 @@ func appendHanded(b []byte, h *handed) []byte {
 		b = binary.BigEndian.AppendUint16(b, p.Contact.Key)
 		end(p.Seeder, p.Age)
 	}
+	for i := range h.Web {
+		b = binary.BigEndian.AppendUint32(b, uint32(h.Web[i].Place))
+	}
 	return b
 }
 
@@ -261,6 +264,11 @@ func (r *reader) handed() (h handed) {
 		h.Addr = append(h.Addr, tracker.HandedPeer[tracker.HandedAddr]{
 			ID: r.peerID(), Contact: tracker.HandedAddr{Addr: r.addrPort(), Key: uint16(r.u16())}, Seeder: r.u8() == 1, Age: age(),
 		})
+	}
+	if len(r.b) >= 4*len(h.Web) { // a minor version ago nobody said so
+		for i := range h.Web {
+			h.Web[i].Place = tracker.Place(r.u32())
+		}
 	}
 	return h
 }

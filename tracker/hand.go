@@ -20,6 +20,8 @@ type HandedPeer[K comparable] struct {
 	Contact K
 	Seeder  bool
 	Age     time.Duration
+	// Place is that of a peer on a connection. Where addresses are, the store asks that they are given to.
+	Place Place
 }
 
 // HandedAddr is what AddrAnnounce says about where a peer is.
@@ -92,7 +94,7 @@ func (s *Store[C]) Take(h InfoHash) (given Handed[C], ok bool) {
 	age := func(seen tick) time.Duration { return time.Duration(now-seen) * (time.Second / 10) }
 	for i := w.web.len() - 1; i >= 0; i-- {
 		p := w.web.peers[i]
-		given.Web = append(given.Web, HandedPeer[C]{p.id, p.contact, i < w.web.seeders, age(p.seen)})
+		given.Web = append(given.Web, HandedPeer[C]{p.id, p.contact, i < w.web.seeders, age(p.seen), w.web.located(i)})
 		remove(s, w, w.web, web, i)
 	}
 	given.Addr = takeAddrs(s, w, w.four, four, age, given.Addr)
@@ -105,7 +107,7 @@ func takeAddrs[C comparable, K address[K]](s *Store[C], w *swarm[C], g *group[K]
 	to = slices.Grow(to, g.len())
 	for i := g.len() - 1; i >= 0; i-- {
 		p := g.peers[i]
-		to = append(to, HandedPeer[HandedAddr]{p.id, HandedAddr{p.contact.addrPort(), p.contact.secret()}, i < g.seeders, age(p.seen)})
+		to = append(to, HandedPeer[HandedAddr]{ID: p.id, Contact: HandedAddr{p.contact.addrPort(), p.contact.secret()}, Seeder: i < g.seeders, Age: age(p.seen)})
 		s.quota.leave(p.contact.addr())
 		remove(s, w, g, in, i)
 	}
@@ -118,6 +120,7 @@ func (s *Store[C]) Give(given *Handed[C]) {
 	if !s.allowed(given.InfoHash) {
 		return
 	}
+	places := s.placesOf(given.Addr) // there may be many, so not under the lock
 	now := s.now()
 	sh := s.shard(given.InfoHash)
 	sh.mu.Lock()
@@ -128,18 +131,18 @@ func (s *Store[C]) Give(given *Handed[C]) {
 	}
 	for _, p := range given.Web {
 		if p.Age < s.options.Expiry {
-			give(s, w, &w.web, web, record[C]{id: p.ID, contact: p.Contact, seen: now - min(now, ticks(p.Age))}, p.Seeder)
+			give(s, w, &w.web, web, record[C]{id: p.ID, contact: p.Contact, seen: now - min(now, ticks(p.Age))}, p.Seeder, p.Place)
 		}
 	}
-	for _, p := range given.Addr {
+	for i, p := range given.Addr {
 		ip, port, seen := p.Contact.Addr.Addr().Unmap(), p.Contact.Addr.Port(), now-min(now, ticks(p.Age))
 		fits := false
 		switch {
 		case p.Age >= s.options.AddrExpiry:
 		case ip.Is4():
-			fits = give(s, w, &w.four, four, record[addr4]{id: p.ID, contact: addr4{ip.As4(), port, p.Contact.Key}, seen: seen}, p.Seeder)
+			fits = give(s, w, &w.four, four, record[addr4]{id: p.ID, contact: addr4{ip.As4(), port, p.Contact.Key}, seen: seen}, p.Seeder, places[i])
 		case ip.Is6():
-			fits = give(s, w, &w.six, six, record[addr6]{id: p.ID, contact: addr6{ip.As16(), port, p.Contact.Key}, seen: seen}, p.Seeder)
+			fits = give(s, w, &w.six, six, record[addr6]{id: p.ID, contact: addr6{ip.As16(), port, p.Contact.Key}, seen: seen}, p.Seeder, places[i])
 		}
 		if fits {
 			s.quota.move(ip)
@@ -149,7 +152,7 @@ func (s *Store[C]) Give(given *Handed[C]) {
 	s.drop(sh, given.InfoHash, w)
 }
 
-func give[C, K comparable](s *Store[C], w *swarm[C], g **group[K], in kind, r record[K], seeds bool) bool {
+func give[C, K comparable](s *Store[C], w *swarm[C], g **group[K], in kind, r record[K], seeds bool, at Place) bool {
 	if (*g).find(r.id) >= 0 || s.full() {
 		return false
 	}
@@ -161,6 +164,16 @@ func give[C, K comparable](s *Store[C], w *swarm[C], g **group[K], in kind, r re
 	if seeds {
 		left = Nothing
 	}
-	place(w, *g, in, -1, r, left, None)
+	(*g).locate(place(w, *g, in, -1, r, left, None), at)
 	return true
+}
+
+func (s *Store[C]) placesOf(peers []HandedPeer[HandedAddr]) []Place {
+	places := make([]Place, len(peers))
+	if s.options.Place != nil {
+		for i := range peers {
+			places[i] = s.options.Place(peers[i].Contact.Addr.Addr().Unmap())
+		}
+	}
+	return places
 }

@@ -31,6 +31,14 @@ func (g *group[C]) locate(i int, at Place) {
 	g.where[i] = at
 }
 
+// located is where the peer at i is.
+func (g *group[C]) located(i int) Place {
+	if g.where == nil {
+		return 0
+	}
+	return g.where[i]
+}
+
 // nearest chooses half of the peers at random and half for being near: the nearest of a sample, for whose sake the
 // whole swarm need not be looked through. The random half keeps the swarm in one piece. If all were told of their
 // neighbours only, those of one country would be an island, which no new piece reaches.

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
 	"testing"
@@ -124,6 +125,48 @@ func TestPlacesMove(t *testing.T) {
 	for i := range g.peers {
 		if g.where[i] != place(g.peers[i].contact.addr()) {
 			t.Errorf("%s is at %x", g.peers[i].contact.addr(), g.where[i])
+		}
+	}
+}
+
+// A swarm that goes to another store is as near to its peers there, and so are addresses that come from a snapshot.
+func TestPlacesAreHandedOver(t *testing.T) {
+	from := crowd(t, 100)
+	for n := range 100 {
+		addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(n % 4), 2, 3, byte(n)}), 1)
+		says(t, from, AddrAnnounce{PeerID: peer(n), Addr: addr, Left: Some})
+	}
+	place := func(a netip.Addr) Place { b := a.As4(); return Place(binary.BigEndian.Uint32(b[:])) }
+	into := func(give func(to *Store[int])) *swarm[int] {
+		to := New[int](Options{Expiry: 2 * interval, Place: place})
+		give(to)
+		return to.shard(InfoHash{}).swarms[InfoHash{}]
+	}
+	addresses := func(w *swarm[int]) {
+		t.Helper()
+		for i, p := range w.four.peers {
+			if w.four.located(i) != place(p.contact.addr()) {
+				t.Errorf("%s is at %x", p.contact.addr(), w.four.located(i))
+			}
+		}
+	}
+
+	var saved bytes.Buffer
+	if err := from.Save(&saved); err != nil {
+		t.Fatal(err)
+	}
+	addresses(into(func(to *Store[int]) {
+		if err := to.Load(bytes.NewReader(saved.Bytes())); err != nil {
+			t.Fatal(err)
+		}
+	}))
+
+	given, _ := from.Take(InfoHash{})
+	w := into(func(to *Store[int]) { to.Give(&given) })
+	addresses(w)
+	for i, p := range w.web.peers {
+		if w.web.located(i) != placeOf(p.contact) {
+			t.Errorf("%d is at %x", p.contact, w.web.located(i))
 		}
 	}
 }
