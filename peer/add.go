@@ -251,11 +251,11 @@ func (t *Torrent) understand(info []byte) error {
 	t.record, t.meta, t.store = r, m, s
 	t.mu.Unlock()
 	if placed {
-		close(t.placed)
 		if t.engine.Load() != nil { // its metadata has come from others
 			t.unload()
 			t.found.completed()
 		}
+		close(t.placed)
 		return nil
 	}
 	if s.missing() == 0 {

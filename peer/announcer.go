@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -106,13 +107,15 @@ func (a *announcer) hurry() {
 	}
 }
 
-// completed is announced at once.
-func (a *announcer) completed(t *Torrent) {
+// completed is announced at once, but not to the trackers that are told already by WebSocket: they would count two
+// downloads, should the WebSocket be gone by then.
+func (a *announcer) completed(t *Torrent, told []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range a.of[t] {
-		if !e.started && e.place >= 0 {
-			continue // the first it hears of it is that nothing is lacking
+		if slices.Contains(told, e.url) {
+			a.plan(e, minInterval)
+			continue
 		}
 		e.completed = true
 		a.plan(e, 0)
@@ -210,17 +213,20 @@ func (a *announcer) announce(e *announced) {
 		a.mu.Unlock()
 		return
 	case !e.started:
-		r.event = "started"
+		r.event = "started" // with something left, if it is to complete
 	case e.completed: // also when it is gone: who counts downloads is told before the goodbye
 		r.event = "completed"
 		e.completed = false
 	case e.gone:
 		r.event = "stopped"
 	}
-	gone := e.gone
+	gone, late := e.gone, r.event == "started" && e.completed
 	a.mu.Unlock()
 
 	r.left, r.uploaded, r.downloaded = e.t.announced()
+	if late && r.left == 0 {
+		r.left = 1
+	}
 	if !gone {
 		r.want = wantSeeding
 		if e.t.lacking() {

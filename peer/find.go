@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/anacrolix/torrent"
 
@@ -83,6 +84,9 @@ func (f *finders) closed() {
 type found struct {
 	t *Torrent
 
+	// whole: it is said that nothing is left.
+	whole atomic.Bool
+
 	mu    sync.Mutex
 	begun bool
 	ended bool
@@ -94,7 +98,6 @@ type found struct {
 
 // begin announces the torrent.
 func (f *found) begin() {
-	lacking := f.t.lacking()
 	trackers := f.t.Trackers()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -102,6 +105,10 @@ func (f *found) begin() {
 		return
 	}
 	f.begun = true
+	lacking := f.t.lacking()
+	if !lacking {
+		f.whole.Store(true)
+	}
 	finders := &f.t.p.finders
 	if finders.host != nil {
 		finders.host.Want(f.t.ih, lacking)
@@ -133,6 +140,10 @@ func (t *Torrent) announced() (left, uploaded, downloaded int64) {
 	left = -1
 	if s := t.data(); s != nil {
 		left = s.missing()
+	}
+	// Trackers count as a download who completes, not who has something left and then nothing.
+	if left == 0 && !t.found.whole.Load() {
+		left = 1
 	}
 	downloaded, uploaded = t.meter.totals()
 	return left, uploaded, downloaded
@@ -260,6 +271,7 @@ func (f *found) wake() {
 func (f *found) completed() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.whole.Store(true)
 	if !f.begun || f.ended {
 		return
 	}
@@ -267,10 +279,16 @@ func (f *found) completed() {
 	if finders.host != nil {
 		finders.host.Want(f.t.ih, false)
 	}
+	var told []string
 	if f.rdv != nil {
+		for _, s := range f.rdv.Status() {
+			if s.Connected {
+				told = append(told, "http"+strings.TrimPrefix(s.URL, "ws"))
+			}
+		}
 		f.rdv.Completed()
 	}
-	finders.announcer.completed(f.t)
+	finders.announcer.completed(f.t, told)
 }
 
 func (f *found) close() {

@@ -98,8 +98,8 @@ func (t *Torrent) take(from io.ReaderAt, files *content, p progress, r record) e
 	t.unload() // the engine is to look anew at what there is
 	to.close()
 	t.clear(&r)
-	close(t.placed)
 	t.found.completed()
+	close(t.placed)
 	return nil
 }
 

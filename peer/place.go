@@ -52,8 +52,8 @@ func (t *Torrent) finish() {
 	if e := t.engine.Load(); e != nil {
 		e.CancelPieces(0, t.pieces()) // should any be lost, the files are nobody's to write to any more
 	}
+	t.found.completed() // before anybody may end it, so that it is heard
 	close(t.placed)
-	t.found.completed()
 }
 
 // place does it such that a process may end at any moment: the name is chosen and written down, the files are renamed,

@@ -170,6 +170,27 @@ func TestCompletedAndGone(t *testing.T) {
 	})
 }
 
+// What has all before its tracker is there is counted when that comes.
+func TestCompletedBeforeTheTracker(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.shut()
+		p := w.peer('p', -1)
+		torrent := p.add(hash(1))
+		defer torrent.Close()
+		p.mu.Lock()
+		p.left = 0
+		p.mu.Unlock()
+		torrent.Completed()
+		synctest.Wait()
+		w.open()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if s := w.store.Counts(hash(1)); s.Seeders != 1 || s.Leechers != 0 || s.Downloaded != 1 {
+			t.Errorf("got %+v", s)
+		}
+	})
+}
+
 func TestOffersExpire(t *testing.T) {
 	inWorld(t, func(w *world) {
 		deaf, leecher := w.peer('d', 0), w.peer('l', 100)

@@ -512,8 +512,12 @@ func (e *entry) schedule() {
 
 // announcement asks for the torrent's state only when it is sent, and no lock is held.
 func (k *tracker) announcement(e *entry, event string, offers []*link.Offer) func() []byte {
+	late := event == "started" && e.completed
 	return func() []byte {
 		left, uploaded, downloaded := e.torrent.state()
+		if late && left == 0 {
+			left = 1 // what is whole from the start is not counted when it says that it completed
+		}
 		a := announcement{
 			Action: "announce", InfoHash: e.torrent.infoHash, PeerID: k.client.o.PeerID, Uploaded: uploaded,
 			Downloaded: downloaded, Left: &left, Event: event, NumWant: len(offers), Offers: offerMessages(offers),
