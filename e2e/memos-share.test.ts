@@ -199,7 +199,7 @@ test('several memos go into one link', async () => {
   await reads(carol.page, 'They are kept on this device.')
 })
 
-test('what was deleted is gone for others too, and comes back with Undo', async () => {
+test('what was deleted and is opened by its link again is there again, once', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await makeMemo(ann.page, 'Regret')
   const link = await shareLink(ann.page)
