@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"context"
+	encoding "encoding/binary"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/starling-p2p/starling/cluster"
 	"github.com/starling-p2p/starling/internal/testnet"
 	"github.com/starling-p2p/starling/tracker"
+	"github.com/starling-p2p/starling/tracker/ws"
 )
 
 const seeder = `"left":0`
@@ -225,6 +227,36 @@ func TestMachinesJoinAndLeave(t *testing.T) {
 		right("one has left, with its peers", 1)
 		if n := w.machines[0].node.Stats(); n.Nodes != 2 || n.Late != 0 || n.Handed == 0 {
 			t.Errorf("%+v", n)
+		}
+	})
+}
+
+// A new owner of swarms knows where their peers are, before those announce again.
+func TestPlacesAreHandedOver(t *testing.T) {
+	inWorld(t, 1, func(w *world) {
+		const place = tracker.Place(0x01020304)
+		first := w.machines[0]
+		for _, hash := range hashes(20) {
+			var contact [ws.HandleSize]byte
+			encoding.BigEndian.PutUint32(contact[:], first.node.Node())
+			a := tracker.Announce[ws.Handle]{InfoHash: tracker.InfoHash([]byte(hash)), Contact: ws.HandleOf(contact), Place: place}
+			if _, _, err := first.store.Announce(&a, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		second := w.add()
+		w.pass(2 * time.Second)
+		handed := 0
+		second.store.Each(func(h tracker.InfoHash) {
+			given, _ := second.store.Take(h)
+			for _, p := range given.Web {
+				if handed++; p.Place != place {
+					t.Errorf("a peer is at %x", p.Place)
+				}
+			}
+		})
+		if handed == 0 {
+			t.Error("nobody was handed over")
 		}
 	})
 }

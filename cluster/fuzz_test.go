@@ -44,7 +44,7 @@ func FuzzMessages(f *testing.F) {
 		item(4, number+"\x00"+counts+"\x00\x01"+testnet.ID('b')+address),
 		item(5, number+"\x00\x01"+hash), item(6, number+"\x00\x01"+counts),
 		item(7, number+handle+address[:16]), item(8, number+"\x01"),
-		item(9, number+hash+"\x00\x00\x00\x01\x00\x01"+testnet.ID('a')+handle+"\x01\x00\x00\x00\x05\x00\x01"+testnet.ID('b')+address+"\x00\x00\x00\x00\x00\x00\x05"),
+		item(9, number+hash+"\x00\x00\x00\x01\x00\x01"+testnet.ID('a')+handle+"\x01\x00\x00\x00\x05\x00\x01"+testnet.ID('b')+address+"\x00\x00\x00\x00\x00\x00\x05"+"\x01\x02\x03\x04"),
 		item(10, number), item(11, hash+testnet.ID('a')+handle),
 		item(12, hash+testnet.ID('a')+handle+handle+"\x00\x02id{}"), item(13, handle+"{}"),
 		item(14, "\x01\x00\x00\x00\x00\x07nonce678\x00\x00\x03\xe8name"), item(200, "?"),

@@ -125,7 +125,7 @@ func TestOthers(t *testing.T) {
 			t.Errorf("with %v of 2 s the tracker's: %+v", cpu, got)
 		}
 	}
-	// This test may run wherever it may run itself.
+	// A process may run where it may run itself.
 	if watch(0)() != nil || watch(os.Getpid())() != nil {
 		t.Error("others were told apart that cannot be")
 	}
