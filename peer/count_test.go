@@ -2,36 +2,11 @@ package peer
 
 import (
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 )
-
-// downloads is how many the tracker has counted.
-func downloads(t *testing.T, tracker string, ih [20]byte) int {
-	t.Helper()
-	response, err := http.Get(strings.Replace(tracker, "/announce", "/scrape", 1) + "?info_hash=" + url.QueryEscape(string(ih[:])))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := regexp.MustCompile(`10:downloadedi(\d+)e`).FindSubmatch(body)
-	if found == nil {
-		t.Fatalf("the tracker says %q", body)
-	}
-	n, _ := strconv.Atoi(string(found[1])) // they are digits
-	return n
-}
 
 // A tracker counts each peer once that fetches something and ends at once, however it is told.
 func TestDownloadsAreCountedOnce(t *testing.T) {
@@ -79,9 +54,25 @@ func TestDownloadsAreCountedOnce(t *testing.T) {
 				})
 			}
 			all.Wait()
-			if got := downloads(t, byHTTP, shared.InfoHash()); got != many {
-				t.Errorf("%d downloads were counted, want %d", got, many)
+			if got, err := Scrape(soon(t), byHTTP, shared.InfoHash()); err != nil || got != (Counts{Seeders: 1, Downloads: many}) {
+				t.Errorf("%+v, %v; want %d downloads, and the one seeder", got, err, many)
 			}
 		})
+	}
+}
+
+func TestScrapeErrors(t *testing.T) {
+	at := tracker(t, "http")
+	if c, err := Scrape(soon(t), at, [20]byte{1}); err != nil || c != (Counts{}) {
+		t.Errorf("of an unknown torrent: %+v, %v", c, err)
+	}
+	for url, want := range map[string]string{
+		"ws" + strings.TrimPrefix(at, "http"):            "is no tracker that counts",
+		strings.Replace(at, "announce", "", 1):           "is no tracker that counts",
+		strings.Replace(at, "announce", "x/announce", 1): "nothing that a tracker would",
+	} {
+		if _, err := Scrape(soon(t), url, [20]byte{1}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", url, err, want)
+		}
 	}
 }

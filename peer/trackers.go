@@ -32,28 +32,6 @@ func announceHTTP(ctx context.Context, tracker *url.URL, r announceRequest) (rep
 	if r.event != "" {
 		q += "&event=" + r.event
 	}
-	u := *tracker
-	if u.RawQuery != "" {
-		q = u.RawQuery + "&" + q
-	}
-	u.RawQuery = q
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return reply, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return reply, shorter(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxTrackerReply))
-	if err != nil {
-		return reply, shorter(err)
-	}
-	n, err := skim(body)
-	if err != nil {
-		return reply, fmt.Errorf("the tracker answers %s, and nothing that a tracker would", response.Status)
-	}
 	var d struct {
 		Failure  string        `bencode:"failure reason"`
 		Interval int64         `bencode:"interval"`
@@ -62,11 +40,11 @@ func announceHTTP(ctx context.Context, tracker *url.URL, r announceRequest) (rep
 		Peers    bencode.Bytes `bencode:"peers"`
 		Peers6   []byte        `bencode:"peers6"`
 	}
-	if err := bencode.Unmarshal(body[:n], &d); err != nil {
-		return reply, errors.New("the tracker's answer cannot be read")
+	if err := askHTTP(ctx, *tracker, q, &d); err != nil {
+		return reply, err
 	}
 	if d.Failure != "" {
-		return reply, fmt.Errorf("the tracker says: %s", names.Text(d.Failure, 200))
+		return reply, refused(d.Failure)
 	}
 	reply.interval = time.Duration(min(max(d.Interval, 0), 1<<20)) * time.Second
 	reply.seeders, reply.leechers = d.Complete, d.Others
@@ -87,6 +65,37 @@ func announceHTTP(ctx context.Context, tracker *url.URL, r announceRequest) (rep
 	reply.peers = append(reply.peers, compactPeers(d.Peers6, 16)...)
 	return reply, nil
 }
+
+// askHTTP asks a tracker something more than its URL does, and understands a dictionary.
+func askHTTP(ctx context.Context, at url.URL, query string, answer any) error {
+	if at.RawQuery != "" {
+		query = at.RawQuery + "&" + query
+	}
+	at.RawQuery = query
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return shorter(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxTrackerReply))
+	if err != nil {
+		return shorter(err)
+	}
+	n, err := skim(body)
+	if err != nil {
+		return fmt.Errorf("the tracker answers %s, and nothing that a tracker would", response.Status)
+	}
+	if err := bencode.Unmarshal(body[:n], answer); err != nil {
+		return errors.New("the tracker's answer cannot be read")
+	}
+	return nil
+}
+
+func refused(why string) error { return errors.New("the tracker says: " + names.Text(why, 200)) }
 
 // shorter leaves out the URL, which is long and named beside.
 func shorter(err error) error {
@@ -205,7 +214,7 @@ func exchangeUDP(ctx context.Context, conn net.Conn, action uint32, connection, 
 			case action:
 				return append([]byte{}, buffer[8:n]...), nil
 			case 3:
-				return nil, errors.New("the tracker says: " + names.Text(string(buffer[8:n]), 200))
+				return nil, refused(string(buffer[8:n]))
 			}
 		}
 	}

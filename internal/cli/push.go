@@ -7,7 +7,8 @@ import (
 )
 
 type push struct {
-	Path []string `arg:"" type:"path" help:"Files and folders."`
+	Path  []string `arg:"" type:"path" help:"Files and folders."`
+	Until int      `placeholder:"N" help:"End when N others have all of it, as the server's tracker counts them. Default: when it is stopped."`
 	sharing
 	network
 }
@@ -20,22 +21,27 @@ no DHT, no uTP.
 
 On one machine:
   starling serve --addr :8080 &
-  starling push --server http://build.example.org:8080 image.tar
+  starling push --server http://build.example.org:8080 --until 20 image.tar
 On each of the others (they go on passing it to one another for a minute after they have it):
   starling get --seed-for 1m -o image.tar 'http://build.example.org:8080/f#08ada5a7…'`
 }
 
 // Validate says what is wrong, and with which flag.
-func (c *push) Validate() error { return errors.Join(c.validate(), c.network.Validate()) }
+func (c *push) Validate() error {
+	if c.Until < 0 {
+		return errors.New("--until must be at least 1: how many others are to have it")
+	}
+	return errors.Join(c.validate(), c.network.Validate())
+}
 
-// Run shares until the context ends.
+// Run shares until the context ends, or enough others have it.
 func (c *push) Run(ctx context.Context, s streams) error {
 	no := false
 	if c.DHT == nil {
 		c.DHT = &no
 	}
 	c.UTP = false
-	return c.sharing.run(ctx, s, &c.network, "push", c.Path, func(link string) error {
+	return c.sharing.run(ctx, s, &c.network, "push", c.Path, c.Until, func(link string) error {
 		_, err := fmt.Fprintf(s.err, "On each machine: starling get --seed-for 1m '%s'\n", link)
 		return err
 	})

@@ -54,7 +54,7 @@ func (c *share) Run(ctx context.Context, s streams) error {
 	if c.QR != nil {
 		draw = *c.QR
 	}
-	return c.sharing.run(ctx, s, &c.network, "share", c.Path, func(link string) error {
+	return c.sharing.run(ctx, s, &c.network, "share", c.Path, 0, func(link string) error {
 		if !draw {
 			return nil
 		}
@@ -74,7 +74,8 @@ type shared struct {
 	Private  bool   `json:"private"`
 }
 
-func (c *sharing) run(ctx context.Context, s streams, n *network, command string, paths []string, also func(link string) error) error {
+// run shares until the context ends, or until so many others have all of it; 0: however many. also gets the link.
+func (c *sharing) run(ctx context.Context, s streams, n *network, command string, paths []string, until int, also func(link string) error) error {
 	words := []string{command, c.Name, fmt.Sprint(c.Public)}
 	for _, path := range paths {
 		if _, err := os.Stat(path); err != nil {
@@ -105,6 +106,12 @@ func (c *sharing) run(ctx context.Context, s streams, n *network, command string
 		return onMachine(err)
 	}
 	answered(ctx, t, host.tracker()) // so that the link works when it is there
+	others := downloads{server: host, infoHash: t.InfoHash()}
+	if until > 0 {
+		if err := others.begin(ctx); err != nil { // before anybody has the link
+			return err
+		}
+	}
 	if err := c.print(s, n.JSON, t, host); err != nil {
 		return err
 	}
@@ -112,9 +119,13 @@ func (c *sharing) run(ctx context.Context, s streams, n *network, command string
 		return err
 	}
 	c.hint(view, t, host)
-	seed(ctx, view, t)
+	if until > 0 {
+		err = sharedUntil(ctx, view, t, &others, until)
+	} else {
+		seed(ctx, view, t)
+	}
 	view.close()
-	return p.Close()
+	return errors.Join(err, p.Close())
 }
 
 func (c *sharing) print(s streams, json bool, t *peer.Torrent, host server) (err error) {
