@@ -1,11 +1,7 @@
 package udp
 
 import (
-	"errors"
-	"fmt"
-	"net"
 	"net/netip"
-	"os"
 	"syscall"
 	"unsafe"
 
@@ -50,68 +46,15 @@ func newMany() *many {
 	return m
 }
 
-// serveMany is Serve for the system's own sockets.
-func (h *Handler) serveMany(c *net.UDPConn) error {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	m, w := newMany(), new(work)
-	var failed, answers, sent int
-	var errno syscall.Errno
-	send := func(fd uintptr) bool {
-		for sent < answers {
-			n, errno := call(unix.SYS_SENDMMSG, fd, m.out[sent:min(answers, sent+sending)])
-			switch errno {
-			case 0:
-				sent += n
-			case unix.EAGAIN:
-				return false
-			default:
-				sent++ // what cannot be sent gets lost, as UDP may
-			}
-		}
-		return true
-	}
-	turn := func(fd uintptr) bool {
-		var n int
-		if n, errno = call(unix.SYS_RECVMMSG, fd, m.in[:]); errno != 0 {
-			return errno != unix.EAGAIN
-		}
-		failed, answers, sent = 0, h.answerMany(m, w, n, c), 0
-		if answers > 0 && raw.Write(send) != nil {
-			return true // closed, as the next Read tells
-		}
-		// So few were all there were. To say so, without asking once more, is safe within one Read: it forgets nothing
-		// that has come since.
-		return n == packets
-	}
-	for {
-		err := raw.Read(turn)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return nil
-		case err == nil && errno != 0:
-			err = os.NewSyscallError("recvmmsg", errno)
-		}
-		if err == nil {
-			continue
-		}
-		if failed++; failed == maxErrors {
-			return fmt.Errorf("reading from UDP: %w", err)
-		}
-	}
-}
-
 // answerMany answers the first n packets, and returns how many answers there are to be sent.
-func (h *Handler) answerMany(m *many, w *work, n int, c *net.UDPConn) (answers int) {
+func (h *Handler) answerMany(m *many, w *work, n int, to *socket) (answers int) {
 	for i := range m.in[:n] {
 		in, out := &m.in[i], &m.out[answers]
 		from, ok := m.sender(i)
 		out.Name, out.Namelen = in.Name, in.Namelen
 		in.Namelen = unix.SizeofSockaddrInet6
 		packet := m.received[i][:in.size]
-		if !ok || in.Flags&unix.MSG_TRUNC != 0 || h.AnswerLater(packet, from, c) {
+		if !ok || in.Flags&unix.MSG_TRUNC != 0 || h.AnswerLater(packet, from, to) {
 			continue
 		}
 		if size := len(h.answer(w, m.answers[answers][:0], packet, from)); size > 0 {
@@ -122,11 +65,19 @@ func (h *Handler) answerMany(m *many, w *work, n int, c *net.UDPConn) (answers i
 	return answers
 }
 
+// receive takes as many as there are from a socket, and returns how many: at least one.
+func (m *many) receive(fd int) (int, syscall.Errno) { return call(unix.SYS_RECVMMSG, fd, m.in[:]) }
+
+// send gives answers to a socket, and returns how many it took: at least one.
+func (m *many) send(fd, from, to int) (int, syscall.Errno) {
+	return call(unix.SYS_SENDMMSG, fd, m.out[from:to])
+}
+
 // call never waits, so Go's scheduler is not told of it. It would give the processor to another thread whenever a call
 // takes some microseconds, as most do, and take it back: a fifth of the price of an announce.
-func call(number, fd uintptr, messages []mmsghdr) (int, syscall.Errno) {
+func call(number uintptr, fd int, messages []mmsghdr) (int, syscall.Errno) {
 	for {
-		n, _, errno := unix.RawSyscall6(number, fd, uintptr(unsafe.Pointer(&messages[0])), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := unix.RawSyscall6(number, uintptr(fd), uintptr(unsafe.Pointer(&messages[0])), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)
 		if errno != unix.EINTR {
 			return int(n), errno
 		}

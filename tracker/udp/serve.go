@@ -18,10 +18,14 @@ const (
 	maxErrors = 100
 )
 
-// Serve answers what comes until the socket is closed, and returns nil then. Several calls may share a socket.
+// Serve answers what comes until the socket is closed, and returns nil then. Several calls may share a socket. Those of
+// Listen take the least time.
 func (h *Handler) Serve(c net.PacketConn) error {
-	if u, ok := c.(*net.UDPConn); ok {
-		return h.serveMany(u)
+	switch c := c.(type) {
+	case interface{ serve(*Handler) error }:
+		return c.serve(h)
+	case *net.UDPConn:
+		return h.serve(c.ReadFromUDPAddrPort, c.WriteToUDPAddrPort)
 	}
 	return h.serve(generic(c))
 }
@@ -81,14 +85,15 @@ func Listen(ctx context.Context, addr string) ([]net.PacketConn, error) {
 	var all []net.PacketConn
 	for range sockets() {
 		c, err := config.ListenPacket(ctx, "udp", addr)
+		if u, ok := c.(*net.UDPConn); ok {
+			_ = u.SetReadBuffer(receiveBuffer)
+			c, err = apart(u)
+		}
 		if err != nil {
 			for _, c := range all {
 				_ = c.Close()
 			}
 			return nil, err
-		}
-		if u, ok := c.(*net.UDPConn); ok {
-			_ = u.SetReadBuffer(receiveBuffer)
 		}
 		all = append(all, c)
 	}

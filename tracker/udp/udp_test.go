@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -396,25 +398,36 @@ func TestServe(t *testing.T) {
 
 // More at once than the system gives with one call, then one by one; and a flood does not keep a socket open.
 func TestBurst(t *testing.T) {
-	const burst = 150
-	w := newWorld(t, udp.Options{})
-	server, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for name, listen := range map[string]func() ([]net.PacketConn, error){
+		"of Listen": func() ([]net.PacketConn, error) { return udp.Listen(t.Context(), "127.0.0.1:0") },
+		"another": func() ([]net.PacketConn, error) {
+			c, err := net.ListenPacket("udp", "127.0.0.1:0")
+			return []net.PacketConn{c}, err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conns, err := listen()
+			if err != nil {
+				t.Fatal(err)
+			}
+			burst(t, newWorld(t, udp.Options{}).handler, conns)
+		})
 	}
-	client, err := net.Dial("udp", server.LocalAddr().String())
+}
+
+func burst(t *testing.T, h *udp.Handler, conns []net.PacketConn) {
+	const burst = 150
+	client, err := net.Dial("udp", conns[0].LocalAddr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
 	ask := func(i int) {
-		t.Helper()
 		if _, err := client.Write(binary.BigEndian.AppendUint32(header(magic, connect)[:12], uint32(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	hear := func(i int) {
-		t.Helper()
 		answer := make([]byte, 2048)
 		n, err := client.Read(answer)
 		if err != nil || n != 16 || binary.BigEndian.Uint32(answer[4:]) != uint32(i) {
@@ -424,8 +437,14 @@ func TestBurst(t *testing.T) {
 	for i := range burst {
 		ask(i)
 	}
-	served := make(chan error)
-	go func() { served <- w.handler.Serve(server) }()
+	var serving sync.WaitGroup
+	for _, c := range conns {
+		serving.Go(func() {
+			if err := h.Serve(c); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	for i := range burst {
 		hear(i)
 	}
@@ -433,20 +452,78 @@ func TestBurst(t *testing.T) {
 		ask(i)
 		hear(i)
 	}
-	closed := make(chan error)
-	for i := 0; ; i++ {
-		if i == burst {
-			go func() { closed <- server.Close() }()
+	flood, dry := context.WithCancel(t.Context())
+	var flooding sync.WaitGroup
+	flooding.Go(func() {
+		for flood.Err() == nil {
+			_, _ = client.Write([]byte("no request")) // nobody may be there any more
 		}
-		_, _ = client.Write([]byte("no request")) // nobody may be there any more
-		select {
-		case err := <-served:
-			if err := errors.Join(err, <-closed); err != nil {
-				t.Error(err)
+	})
+	for _, c := range conns {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	serving.Wait()
+	dry()
+	flooding.Wait()
+}
+
+// The sockets of Listen can be used without a Handler, as any others.
+func TestListen(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
+		t.Run(addr, func(t *testing.T) {
+			conns, err := udp.Listen(t.Context(), addr)
+			if err != nil {
+				t.Skip(err) // a machine without IPv6
 			}
-			return
-		default:
-		}
+			for _, c := range conns {
+				_ = c.SetReadDeadline(time.Now())
+				if _, _, err := c.ReadFrom(make([]byte, 9)); !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("after its time: %v", err)
+				}
+				_ = c.SetDeadline(time.Time{})
+			}
+			var echoes sync.WaitGroup
+			for _, c := range conns {
+				echoes.Go(func() {
+					b := make([]byte, 99)
+					n, from, err := c.ReadFrom(b)
+					for ; err == nil; n, from, err = c.ReadFrom(b) {
+						if _, err := c.WriteTo(b[:n], from); err != nil {
+							t.Error(err)
+						}
+					}
+					if !errors.Is(err, net.ErrClosed) {
+						t.Error(err)
+					}
+				})
+			}
+			for range 10 { // from many ports, which the system spreads
+				client, err := net.Dial("udp", conns[0].LocalAddr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _ = client.Write([]byte("echo"))
+				b := make([]byte, 99)
+				if n, err := client.Read(b); err != nil || string(b[:n]) != "echo" {
+					t.Errorf("%q, %v", b[:n], err)
+				}
+				_ = client.Close()
+			}
+			for _, c := range conns {
+				if err := c.Close(); err != nil {
+					t.Error(err)
+				}
+				if err := c.Close(); !errors.Is(err, net.ErrClosed) {
+					t.Errorf("the second time: %v", err)
+				}
+				if _, err := c.WriteTo([]byte("late"), c.LocalAddr()); !errors.Is(err, net.ErrClosed) {
+					t.Errorf("sent after the end: %v", err)
+				}
+			}
+			echoes.Wait()
+		})
 	}
 }
 

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package udp
+
+import "net"
+
+func apart(c *net.UDPConn) (net.PacketConn, error) { return c, nil }
