@@ -181,20 +181,22 @@ func (g *group[C]) choose(self int, is standing, at Place, n int, picks []int32)
 	return g.draw(self, first, len(g.peers), n, picks)
 }
 
+// mostSeen is how many places draw can tell apart at once.
+const mostSeen = 1024
+
 // draw is choose among [from, end), each as likely as any other. Floyd's sampling: n draws, whatever the size of the group.
 func (g *group[C]) draw(self, from, end, n int, places []int32) []int32 {
 	if g == nil || n <= 0 {
 		return places
 	}
-	others := end - from
-	inside := from <= self && self < end
-	if inside {
-		others--
+	others, hole := end-from, end
+	if from <= self && self < end {
+		others, hole = others-1, self
 	}
 	// place is that of the i-th peer from a place on, not counting self.
 	place := func(i int) int32 {
 		i += from
-		if inside && i >= self {
+		if i >= hole {
 			i++
 		}
 		return int32(i)
@@ -205,21 +207,24 @@ func (g *group[C]) draw(self, from, end, n int, places []int32) []int32 {
 		}
 		return places
 	}
-	first := len(places)
-	var seen [256 / 64]uint64 // of a place, by its last byte: spares most of the comparisons
+	places = slices.Grow(places, n)
+	picks := places[len(places) : len(places)+n]
+	var seen [mostSeen / 64]uint64 // of a place, by its last bits: spares most of the comparisons, or all
+	all := end <= mostSeen
 	dice := rand.Uint64()
-	for j := others - n; j < others; j++ {
+	for i := range picks {
+		j := others - n + i
 		dice += 0x9e3779b97f4a7c15
 		p := place(below(dice, uint32(j+1)))
-		word, bit := &seen[uint8(p)>>6], uint64(1)<<(p&63)
-		if *word&bit != 0 && slices.Contains(places[first:], p) {
+		word, bit := &seen[uint32(p)%mostSeen/64], uint64(1)<<(p&63)
+		if *word&bit != 0 && (all || slices.Contains(picks[:i], p)) {
 			p = place(j)
-			word, bit = &seen[uint8(p)>>6], uint64(1)<<(p&63)
+			word, bit = &seen[uint32(p)%mostSeen/64], uint64(1)<<(p&63)
 		}
 		*word |= bit
-		places = append(places, p)
+		picks[i] = p
 	}
-	return places
+	return places[:len(places)+n]
 }
 
 // below makes a number below n, from one that was random at first and then went up: wyrand. To ask the system's own
