@@ -70,7 +70,8 @@ func newEngine(p *Peer) (*torrent.Client, error) {
 		c.UploadRateLimiter = limiter(p.o.UploadLimit)
 	}
 	if p.o.DownloadLimit > 0 {
-		c.DownloadRateLimiter = limiter(p.o.DownloadLimit)
+		p.down = limiter(p.o.DownloadLimit)
+		c.DownloadRateLimiter = p.down
 	}
 	c.IPBlocklist = p.guard
 	c.Slogger = slog.New(quiet{p.log.Handler()})

@@ -99,8 +99,12 @@ func (t *Torrent) started(e *torrent.Torrent, s *store) {
 		return // no piece has a priority, so none is asked for
 	}
 	e.SetOnWriteChunkError(t.pause)
-	e.AddWebSeeds(t.webSeeds())
 	t.wants.apply(e, s.meta.pieces)
+	if urls := t.webSeeds(); len(urls) > 0 {
+		e.AddWebSeeds(urls)
+		info := t.infoBytes()
+		t.p.goWork(func() { t.early(e, s, info, urls) })
+	}
 }
 
 func (t *Torrent) webSeeds() []string {

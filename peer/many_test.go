@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -77,21 +76,57 @@ func TestIdle(t *testing.T) {
 func TestWebSeed(t *testing.T) {
 	dir := t.TempDir()
 	data := random(1<<20, 1)
-	var served atomic.Int64
+	asked := make(chan string, 1000)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		served.Add(1)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+		from := data
+		if r.URL.Path == "/lies" {
+			from = make([]byte, len(data))
+		}
+		asked <- r.URL.Path + " " + r.Header.Get("Range")
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(from))
 	}))
 	defer server.Close()
 	seeder := start(t)
 	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}, WebSeeds: []string{server.URL + "/a"}})
 	file := write(t, filepath.Join(dir, "a.torrent"), shared.TorrentFile())
+	b := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "b"), data)}})
+	unseeded := write(t, filepath.Join(dir, "b.torrent"), b.TorrentFile())
 	_ = seeder.Close() // nobody else has it
 	fetched := add(t, start(t), file, AddOptions{Dir: filepath.Join(dir, "to"), WebSeeds: []string{server.URL + "/a"}})
 	done(t, fetched)
 	same(t, filepath.Join(dir, "to/a"), data)
-	if served.Load() == 0 {
-		t.Error("the server was not asked")
+	if s := fetched.Stats(); s.Downloaded < int64(len(data)) {
+		t.Errorf("%d bytes were counted, of %d", s.Downloaded, len(data))
+	}
+	// The engine begins with more than a piece, when it looks at web seeds.
+	if got, want := <-asked, fmt.Sprintf("/a bytes=0-%d", fetched.meta.pieceLength-1); got != want {
+		t.Errorf("the first request is for %q, want %q, at once", got, want)
+	}
+
+	// One that lies, and one that is away, keep nobody from the next.
+	seeds := []string{server.URL + "/lies", "http://127.0.0.1:1/a", server.URL + "/a"}
+	fetched = add(t, start(t), unseeded, AddOptions{Dir: filepath.Join(dir, "too"), WebSeeds: seeds})
+	done(t, fetched)
+	same(t, filepath.Join(dir, "too/b"), data)
+}
+
+// A folder's web seed has its files below its URL; pieces lie across them.
+func TestWebSeedOfAFolder(t *testing.T) {
+	dir := t.TempDir()
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	defer server.Close()
+	files := map[string][]byte{"box/a b.txt": random(100_001, 1), "box/in/c": random(300_001, 2), "box/none": nil, "box/z": random(7, 3)}
+	for name, data := range files {
+		write(t, filepath.Join(dir, name), data)
+	}
+	seeder := start(t)
+	shared := share(t, seeder, ShareOptions{Paths: []string{filepath.Join(dir, "box")}})
+	file := write(t, filepath.Join(dir, "box.torrent"), shared.TorrentFile())
+	_ = seeder.Close()
+	fetched := add(t, start(t), file, AddOptions{Dir: filepath.Join(dir, "to"), WebSeeds: []string{server.URL + "/"}})
+	done(t, fetched)
+	for name, data := range files {
+		same(t, filepath.Join(dir, "to", name), data)
 	}
 }
 

@@ -31,6 +31,7 @@ import (
 
 	"github.com/anacrolix/torrent"
 	"github.com/pion/webrtc/v4"
+	"golang.org/x/time/rate"
 )
 
 // DHT says how the distributed hash table (BEP 5) is used.
@@ -102,6 +103,7 @@ type Peer struct {
 	stop   context.CancelFunc
 	work   sync.WaitGroup
 	hashes chan struct{} // one token per piece that is hashed at once
+	down   *rate.Limiter // of what comes; nil: there is no limit
 
 	mu       sync.Mutex
 	torrents map[[20]byte]*Torrent

@@ -142,6 +142,13 @@ func (m *meter) keep() {
 	m.loaded = sample{}
 }
 
+// add is for data that came past the engine.
+func (m *meter) add(down int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down += down
+}
+
 func (m *meter) read(now time.Time) (downRate, upRate float64, down, up int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -112,6 +112,18 @@ func (s *store) has(first, end int) (all bool, came <-chan struct{}) {
 	return true, nil
 }
 
+// lacks is the first of pieces [first, end) that is to be fetched.
+func (s *store) lacks(first, end int) (i int, lacks bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for i := first; i < end; i++ {
+		if !s.done.has(i) && (s.unknown == nil || !s.unknown.has(i)) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
 // mark says of a piece whether it is verified.
 func (s *store) mark(i int, good bool) {
 	s.mu.Lock()

@@ -52,6 +52,27 @@ func (w *wants) set(of *window, to *window) {
 	}
 }
 
+// next is the piece to fetch first, if any is wanted that is lacking.
+func (w *wants) next(s *store) (i int, wanted bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, urgent := range []bool{true, false} {
+		for window := range w.windows {
+			end := window.end
+			if urgent {
+				end = window.urgent
+			}
+			if i, wanted = s.lacks(window.first, end); wanted {
+				return i, true
+			}
+		}
+	}
+	if w.t.lazy {
+		return 0, false
+	}
+	return s.lacks(0, s.meta.pieces)
+}
+
 func (w *wants) update(e *torrent.Torrent) {
 	next := map[int]torrent.PiecePriority{}
 	for window := range w.windows {
