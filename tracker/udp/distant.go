@@ -42,7 +42,7 @@ func (h *Handler) AnswerLater(packet []byte, from netip.AddrPort, to interface {
 		defer func() { <-h.later }()
 		w := h.works.Get().(*work)
 		defer h.works.Put(w)
-		if answer := h.answer(w, w.answer[:0], packet, from); len(answer) > 0 {
+		if answer := h.answer(w, h.ids.now(), w.answer[:0], packet, from); len(answer) > 0 {
 			_, _ = to.WriteToUDPAddrPort(answer, from) // UDP: it may get lost anyway
 		}
 	}()

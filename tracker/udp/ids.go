@@ -40,12 +40,14 @@ func newIDs() *ids {
 // mac is room for a hash.
 type mac struct{ in, out [aes.BlockSize]byte }
 
-// of hashes an address and a number: CBC-MAC with AES, over two blocks always. Ports are left out, for clients share an
-// id among their sockets.
+// of hashes an address and a number: CBC-MAC with AES. Both fit in one block for IPv4; for IPv6 there are two always.
+// Ports are left out, for clients share an id among their sockets.
 func (s *ids) of(m *mac, a netip.Addr, number uint64) (id [8]byte) {
-	m.in = a.As16()
-	s.block.Encrypt(m.out[:], m.in[:])
-	m.in = m.out
+	m.in = a.As16() // of an IPv4 address eight zeros, at first
+	if !a.Is4() {
+		s.block.Encrypt(m.out[:], m.in[:])
+		m.in = m.out
+	}
 	for i, b := range binary.BigEndian.AppendUint64(make([]byte, 0, 8), number) {
 		m.in[i] ^= b
 	}
@@ -58,11 +60,9 @@ func (s *ids) of(m *mac, a netip.Addr, number uint64) (id [8]byte) {
 // now is the number of this window. None is 0, nor is one of those before the first.
 func (s *ids) now() uint64 { return uint64(time.Since(s.start)/window) + windows }
 
-func (s *ids) make(m *mac, a netip.Addr) [8]byte { return s.of(m, a, s.now()) }
-
-// knows says whether an id was made for an address not long ago. It takes as long for a wrong one whatever it is.
-func (s *ids) knows(m *mac, a netip.Addr, id []byte) bool {
-	now := s.now()
+// knows says whether an id was made for an address in this window, or not long before. It takes as long for a wrong one
+// whatever it is.
+func (s *ids) knows(m *mac, a netip.Addr, now uint64, id []byte) bool {
 	for i := range uint64(windows) {
 		if want := s.of(m, a, now-i); subtle.ConstantTimeCompare(want[:], id) == 1 {
 			return true

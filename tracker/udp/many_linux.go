@@ -48,6 +48,7 @@ func newMany() *many {
 
 // answerMany answers the first n packets, and returns how many answers there are to be sent.
 func (h *Handler) answerMany(m *many, w *work, n int, to *socket) (answers int) {
+	now := h.ids.now()
 	for i := range m.in[:n] {
 		in, out := &m.in[i], &m.out[answers]
 		from, ok := m.sender(i)
@@ -57,7 +58,7 @@ func (h *Handler) answerMany(m *many, w *work, n int, to *socket) (answers int) 
 		if !ok || in.Flags&unix.MSG_TRUNC != 0 || h.AnswerLater(packet, from, to) {
 			continue
 		}
-		if size := len(h.answer(w, m.answers[answers][:0], packet, from)); size > 0 {
+		if size := len(h.answer(w, now, m.answers[answers][:0], packet, from)); size > 0 {
 			m.outs[answers].SetLen(size)
 			answers++
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 
 	"github.com/starling-p2p/starling/tracker"
@@ -51,7 +52,8 @@ func (h *Handler) Match(packet []byte) bool {
 	return packet[0]&firstByte == firstByte && (action == actionAnnounce || action == actionScrape)
 }
 
-func (h *Handler) answer(w *work, to, p []byte, from netip.AddrPort) []byte {
+// answer appends the answer to a packet that comes in a window of h.ids.
+func (h *Handler) answer(w *work, now uint64, to, p []byte, from netip.AddrPort) []byte {
 	if len(p) < headerSize {
 		return to
 	}
@@ -61,7 +63,7 @@ func (h *Handler) answer(w *work, to, p []byte, from netip.AddrPort) []byte {
 			return to
 		}
 		h.counters.connects.Add(1)
-		id := h.ids.make(&w.mac, ip)
+		id := h.ids.of(&w.mac, ip, now)
 		return append(begin(to, actionConnect, p), id[:]...)
 	}
 	switch {
@@ -69,7 +71,7 @@ func (h *Handler) answer(w *work, to, p []byte, from netip.AddrPort) []byte {
 	default:
 		return to
 	}
-	if !h.ids.knows(&w.mac, ip, p[:8]) {
+	if !h.ids.knows(&w.mac, ip, now, p[:8]) {
 		h.counters.forged.Add(1)
 		return append(begin(to, actionError, p), expired...)
 	}
@@ -126,7 +128,7 @@ func (h *Handler) announce(w *work, to, p []byte, from netip.AddrPort) []byte {
 
 	first := len(to)
 	to = begin(to, actionAnnounce, p)
-	to = binary.BigEndian.AppendUint32(to, h.interval())
+	to = binary.BigEndian.AppendUint32(to, h.least+rand.Uint32N(h.spread))
 	to = append(to, 0, 0, 0, 0, 0, 0, 0, 0)
 	var counts tracker.Counts
 	var err error

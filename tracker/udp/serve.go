@@ -51,7 +51,7 @@ func (h *Handler) serve(read func([]byte) (int, netip.AddrPort, error), write fu
 		if h.AnswerLater(packet[:n], from, writes(write)) {
 			continue
 		}
-		if answer := h.answer(w, w.answer[:0], packet[:n], from); len(answer) > 0 {
+		if answer := h.answer(w, h.ids.now(), w.answer[:0], packet[:n], from); len(answer) > 0 {
 			_, _ = write(answer, from) // UDP: it may get lost anyway
 		}
 	}

@@ -24,7 +24,6 @@
 package udp
 
 import (
-	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -59,14 +58,17 @@ type Options struct {
 
 // Handler answers packets. It may serve any number of sockets at once, and needs no closing.
 type Handler struct {
-	options  Options
-	store    Store
-	distant  Distant // the store, if it is one
-	compact  compact // the store, if it is one, and all of it is here
-	later    chan struct{}
-	ids      *ids
-	works    sync.Pool
-	counters struct{ connects, announces, scrapes, failures, refused, forged atomic.Uint64 }
+	options Options
+	store   Store
+	distant Distant // the store, if it is one
+	compact compact // the store, if it is one, and all of it is here
+	later   chan struct{}
+	// Peers are asked to announce again after so many seconds: up to a tenth more or less than Interval, so that they
+	// spread out.
+	least, spread uint32
+	ids           *ids
+	works         sync.Pool
+	counters      struct{ connects, announces, scrapes, failures, refused, forged atomic.Uint64 }
 }
 
 // New returns a handler that keeps its peers in the store.
@@ -74,22 +76,15 @@ func New(store Store, o Options) *Handler {
 	if o.Interval == 0 {
 		o.Interval = 15 * time.Minute
 	}
-	h := &Handler{options: o, store: store, ids: newIDs()}
+	seconds := func(d time.Duration) uint32 { return uint32(max(1, d.Round(time.Second)/time.Second)) }
+	h := &Handler{options: o, store: store, ids: newIDs(), least: seconds(o.Interval - o.Interval/10)}
+	h.spread = seconds(o.Interval+o.Interval/10) - h.least + 1
 	if h.distant, _ = store.(Distant); h.distant == nil {
 		h.compact, _ = store.(compact)
 	}
 	h.later = make(chan struct{}, maxLater)
 	h.works.New = func() any { return new(work) }
 	return h
-}
-
-// interval is in seconds, up to a tenth more or less than asked for, so that peers spread out.
-func (h *Handler) interval() uint32 {
-	d := h.options.Interval
-	if spread := int64(d / 5); spread > 0 {
-		d += time.Duration(rand.Int64N(spread)) - time.Duration(spread/2)
-	}
-	return uint32(max(1, d.Round(time.Second)/time.Second))
 }
 
 // Stats are counts since the start.
@@ -122,5 +117,5 @@ type work struct {
 func (h *Handler) Answer(to, packet []byte, from netip.AddrPort) []byte {
 	w := h.works.Get().(*work)
 	defer h.works.Put(w)
-	return h.answer(w, to, packet, from)
+	return h.answer(w, h.ids.now(), to, packet, from)
 }
