@@ -59,6 +59,9 @@ func (s *socket) open() error {
 		return os.NewSyscallError("getsockname", err)
 	}
 	_, s.six = name.(*unix.SockaddrInet6)
+	// Answers fit in any network of today as they are (maxAnswer). So they need no number by which fragments would be put
+	// together, which is costly to draw, and forged reports of small networks do nothing. Without this all works as well.
+	_ = unix.SetsockoptInt(s.fd, unix.SOL_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
@@ -152,6 +155,14 @@ func (s *socket) Close() error {
 	return os.NewSyscallError("close", unix.Close(s.fd))
 }
 
+// because is why nothing could be done with epoll.
+func (s *socket) because(err error) error {
+	if s.closed.Load() {
+		return net.ErrClosed
+	}
+	return err
+}
+
 func (s *socket) LocalAddr() net.Addr { return s.addr }
 
 func (s *socket) ReadFrom(b []byte) (n int, from net.Addr, err error) {
@@ -161,10 +172,8 @@ func (s *socket) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 		return !errors.Is(err, unix.EAGAIN)
 	})
 	switch {
-	case s.closed.Load():
-		return 0, nil, net.ErrClosed
 	case failed != nil:
-		return 0, nil, failed
+		return 0, nil, s.because(failed)
 	case err != nil:
 		return 0, nil, os.NewSyscallError("recvfrom", err)
 	}
@@ -199,10 +208,8 @@ func (s *socket) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	var failed error
 	err := s.raw.Control(func(uintptr) { failed = unix.Sendto(s.fd, b, unix.MSG_DONTWAIT, a) })
 	switch {
-	case s.closed.Load():
-		return 0, net.ErrClosed
 	case err != nil:
-		return 0, err
+		return 0, s.because(err)
 	case failed != nil:
 		return 0, os.NewSyscallError("sendto", failed)
 	}
