@@ -13,6 +13,7 @@ import { StarlingError } from './errors.ts'
 import type { Channel } from './link/channel.ts'
 import type { LinkHost, OfferDesk } from './link/host.ts'
 import { Links } from './link/links.ts'
+import { route } from './link/route.ts'
 import { TrackerRendezvous } from './rendezvous/tracker-rendezvous.ts'
 import type { Rendezvous, Standing } from './rendezvous/types.ts'
 import { openStores, type Opening } from './store/open.ts'
@@ -54,7 +55,7 @@ export interface Network {
 }
 
 export function network(peerId: Bytes, host: LinkHost, { iceServers, maxLinks = 55 }: NodeOptions, tried: (infoHash: string) => void): Network {
-  const links = new Links({ peerId, host, iceServers, maxLinks })
+  const links = new Links({ peerId, host, iceServers, maxLinks, route })
   const desk: OfferDesk = {
     offers: (infoHash, count, others) => links.offers(infoHash, count, others),
     release: (offerIds) => links.release(offerIds),

@@ -17,6 +17,8 @@ export interface LinkOwner {
   ban(peerId: string): void
   /** Another link to the same peer has a channel for this torrent. */
   carried(link: Link, infoHash: string): boolean
+  /** How its bytes go, where anybody asks. */
+  readonly route: ((pc: RTCPeerConnection) => Promise<LinkInfo['kind']>) | undefined
 }
 
 /** Wire channels on one link: opened by this side, and in all. */
@@ -240,7 +242,7 @@ export class Link implements LinkInfo {
     // Tells that the other end is gone well before ICE does.
     const transport = this.#pc.sctp?.transport
     if (transport) transport.onstatechange = () => /closed|failed/.test(transport.state) && this.close()
-    void route(this.#pc).then((kind) => (this.kind = kind))
+    void this.#owner.route?.(this.#pc).then((kind) => (this.kind = kind))
   }
 
   /** The first message of a wire that the peer opened names its torrent: BEP 3, 1 + 19 + 8 bytes in. */
@@ -320,22 +322,4 @@ export class Link implements LinkInfo {
     }
     if (!this.#wires.size) this.close()
   }
-}
-
-/** The pair of candidates in use; Firefox marks it, others name it in the transport. */
-async function route(pc: RTCPeerConnection): Promise<LinkInfo['kind']> {
-  const stats = new Map<string, Record<string, unknown>>()
-  const selected = new Set<unknown>()
-  const report = await pc.getStats().catch(() => undefined)
-  report?.forEach((stat: Record<string, unknown>) => {
-    stats.set(stat.id as string, stat)
-    if (stat.selectedCandidatePairId) selected.add(stat.selectedCandidatePairId)
-    if (stat.selected) selected.add(stat.id)
-  })
-  for (const id of selected) {
-    const pair = stats.get(id as string)
-    const ends = [pair?.localCandidateId, pair?.remoteCandidateId].map((end) => stats.get(end as string)?.candidateType)
-    if (ends.some((type) => type)) return ends.includes('relay') ? 'relayed' : 'direct'
-  }
-  return 'unknown'
 }

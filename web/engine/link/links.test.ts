@@ -4,6 +4,7 @@ import type { Channel } from './channel.ts'
 import { FakeConnection, fakeConnection, type FakeOptions, type Fault } from './fake-rtc.ts'
 import type { LinkHost } from './host.ts'
 import { Links } from './links.ts'
+import { route } from './route.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
@@ -55,6 +56,7 @@ class Node implements LinkHost {
     this.#habits = { extension: true, ...habits }
     this.id = (this.#habits.extension ? '2d534c' : '2d5757') + digit.repeat(34)
     this.links = new Links({
+      route,
       peerId: fromHex(this.id)!,
       host: this,
       iceServers: async () => habits.iceServers ?? [],

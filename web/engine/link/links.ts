@@ -22,6 +22,8 @@ export interface LinksOptions {
   maxLinks: number
   /** Unanswered offers at once, for all torrents. */
   pendingOffers?: number
+  /** Finds out how a link's bytes go; without it, that stays unknown. */
+  route?: LinkOwner['route']
   /** Makes an RTCPeerConnection; tests give their own. */
   connection?: (configuration: RTCConfiguration) => RTCPeerConnection
 }
@@ -71,6 +73,7 @@ export class Links implements OfferDesk {
     this.#id = toHex(options.peerId)
     this.#owner = {
       host: options.host,
+      route: options.route,
       opened: (link) => this.#replace(link),
       extended: (link) => this.#merge(link),
       ended: (link) => this.#ended(link),
