@@ -16,6 +16,7 @@ beforeAll(async () => {
   files = {
     'index.html': page('<video id=film controls muted preload=auto data-src="/film.webm"></video>'),
     'sources.html': page('<video id=film muted preload=auto><source type="video/nonsense" data-src="/other.wav"><source type="video/webm" data-src="/film.webm"></video>'),
+    'auto.html': page('<video autoplay muted data-src="/film.webm"></video>'),
     'film.webm': film,
     'other.wav': wav(20, 22_050),
   }
@@ -45,7 +46,11 @@ async function plays(page: Page, from: number, to: number): Promise<void> {
 async function watch(page: Page): Promise<void> {
   await until('it can be played', async () => (await player(page)).state >= 3)
   await plays(page, 0, 1)
-  // The rest comes ahead of time.
+  await whole(page)
+}
+
+/** What is not played yet comes ahead of time. */
+async function whole(page: Page): Promise<void> {
   await until('all of it to be there', () => page.evaluate(() => {
     const { buffered, duration } = document.querySelector<HTMLMediaElement>('video, audio')!
     return buffered.length > 0 && buffered.end(buffered.length - 1) >= duration - 0.1
@@ -66,6 +71,28 @@ test('the second visitor has most of a film from the first, and may seek; a film
   expect(((await site.served()) - before) / film.length).toBeLessThan(0.6)
   await bob.page.goto('about:blank')
   await until('figures', async () => (await site.figures()).total.peers > film.length * 0.4)
+})
+
+test('what plays by itself begins before there is a service worker, and goes on from peers; so it does the next time', async () => {
+  const site = await Site.serve(kit, files, { args, assets: 2 })
+  const ann = await visit(kit, site)
+  await watch(ann.page)
+  const before = await site.served()
+  const bob = await visit(kit, site, '/auto.html')
+  const begins = async () => {
+    await until('it to play', async () => (await player(bob.page)).time > 0)
+    await whole(bob.page)
+    expect(await player(bob.page)).toMatchObject({ controlled: true, src: `${site.origin}/.starling/play/film.webm` })
+    return bob.page.evaluate(() => performance.getEntriesByName(document.querySelector('video')!.currentSrc).map((entry) => (entry as PerformanceResourceTiming).transferSize))
+  }
+  // What a service worker brings was not transferred, as browsers count.
+  const [start, ...rest] = await begins()
+  expect(start! / film.length).toBeLessThan(0.25)
+  expect(rest.at(-1)).toBe(0)
+  expect(((await site.served()) - before) / film.length).toBeLessThan(0.6)
+  await bob.page.reload()
+  expect((await begins()).filter((size) => size)).toHaveLength(1)
+  expect((await site.figures()).total.stalls).toBe(0)
 })
 
 test('the service worker is ended while it streams: the player goes on', async () => {

@@ -34,6 +34,8 @@ type asset struct {
 	PieceLength int64  `json:"pieceLength"`
 	Sums        []byte `json:"sums"`
 	Hashes      []byte `json:"hashes"`
+	// Seconds is how long it plays; 0: that is not known.
+	Seconds float64 `json:"seconds,omitempty"`
 }
 
 func (a *asset) pieces() int { return len(a.Sums) / sumSize }
@@ -71,6 +73,7 @@ var errChanged = errors.New("it changed while it was read")
 type hasher struct {
 	asset    asset
 	fill     bool // zeros after the last piece
+	reel     *reel
 	all      hash.Hash
 	sum, sha hash.Hash
 	at       int64 // bytes of the piece
@@ -83,7 +86,7 @@ func newHasher(a asset) (*hasher, error) {
 	}
 	k := kindOf(a.Type)
 	a.PieceLength = pieceLengthFor(k, a.Size)
-	return &hasher{asset: a, fill: !ownsTorrent(k, a.Size), all: sha256.New(), sum: sha256.New(), sha: sha1.New()}, nil
+	return &hasher{asset: a, fill: !ownsTorrent(k, a.Size), reel: newReel(a.Type), all: sha256.New(), sum: sha256.New(), sha: sha1.New()}, nil
 }
 
 func (h *hasher) Write(p []byte) (n int, err error) {
@@ -91,6 +94,7 @@ func (h *hasher) Write(p []byte) (n int, err error) {
 		return 0, errChanged
 	}
 	h.all.Write(p)
+	h.reel.Write(p)
 	for n < len(p) {
 		part := p[n:min(len(p), n+int(h.asset.PieceLength-h.at))]
 		h.sum.Write(part)
@@ -123,7 +127,7 @@ func (h *hasher) finish() (*asset, error) {
 		}
 		h.cut()
 	}
-	h.asset.SHA256 = h.all.Sum(nil)
+	h.asset.SHA256, h.asset.Seconds = h.all.Sum(nil), h.reel.seconds
 	a := h.asset
 	return &a, nil
 }

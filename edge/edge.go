@@ -6,6 +6,7 @@
 //	    library.go: assets by path ◄── asset.go: SHA-256, SHA-1 of pieces ◄──┘ reads each once, as nobody in particular
 //	        │ version.go: torrents, places (torrent.go)
 //	        ├─► POST /.starling/lookup        paths of a page ─► where they lie, and the hashes of their pieces
+//	        ├─► /.starling/play/<path>        a film that plays by itself, little at a time (play.go, reel.go)
 //	        ├─► /.starling/manifest.json      all of it, for people and programs
 //	        └─► /.starling/t/<infohash>.torrent   for BitTorrent clients; the site is the web seed
 //	    visitors ── /.starling/announce ──► tracker/ws

@@ -48,6 +48,7 @@ func (e *Edge) makeRoutes() http.Handler {
 	handle("POST /beacon", e.beacon)
 	handle("GET /t/{file}", e.torrentFile)
 	handle("GET /w/{torrent}/{file}", e.webSeed)
+	handle("GET /play/{path...}", e.play)
 	handle("GET /figures.json", e.owner(func(w http.ResponseWriter, r *http.Request) { writeJSON(w, e.figures()) }))
 	if e.options.PublicMetrics {
 		handle("GET /metrics", e.metrics())

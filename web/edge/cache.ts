@@ -47,7 +47,7 @@ export class Cache {
   /** Rejects where it is not there, or cannot be read. */
   async get(sha: string, start: number): Promise<Bytes> {
     const data = await this.#data.read<Bytes | undefined>((table) => table.get([sha, start]))
-    if (!data) throw new Error('it was thrown away')
+    if (!data) throw new Error('gone')
     return data
   }
 

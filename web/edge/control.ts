@@ -1,4 +1,4 @@
-import { base } from './settings.ts'
+import { ours } from './settings.ts'
 
 /** Whether our service worker is in charge of this page: begun before all else, as it takes its time on a first visit. */
 export const controlled: Promise<boolean> = control()
@@ -9,17 +9,16 @@ controlled.catch(() => {})
 async function control(): Promise<boolean> {
   const { serviceWorker } = navigator
   if (!serviceWorker) return false
-  const script = `${base}sw.js`
   const { scriptURL } = serviceWorker.controller ?? {}
-  if (scriptURL) return scriptURL === script
+  if (scriptURL) return scriptURL === ours
   const there = await serviceWorker.getRegistration('/')
   const owner = there?.active ?? there?.waiting ?? there?.installing
-  if (there && new URL(there.scope).pathname === '/' && owner && owner.scriptURL !== script) return false
+  if (there && new URL(there.scope).pathname === '/' && owner && owner.scriptURL !== ours) return false
   const taken = new Promise<void>((resolve) => {
     if (serviceWorker.controller) resolve()
     else serviceWorker.addEventListener('controllerchange', () => resolve(), { once: true })
   })
-  await serviceWorker.register(script, { scope: '/', type: 'module' })
+  await serviceWorker.register(ours, { scope: '/', type: 'module' })
   await taken
   return true
 }

@@ -7,7 +7,7 @@
  *   download.ts  links with download                                 ─ when one is clicked
  *   unmarked.ts  images of markup that was not changed                   ─ with the setting `worker`
  *   media.ts     audio and video through the service worker sw.ts        ─ a module of its own, when a page has any
- *   control.ts   puts sw.ts in charge                                    ─ the same, and at once
+ *   control.ts   puts sw.ts in charge                                    ─ the same; once there is a picture, if it plays by itself
  */
 import { Page } from './page.ts'
 

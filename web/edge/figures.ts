@@ -15,7 +15,7 @@ class Figures {
   liars = 0
   stalls = 0
   links = 0
-  readonly causes: Partial<Record<Cause, number>> = {}
+  causes: Partial<Record<Cause, number>> = {}
   /** Told which version the site has, whenever that is learnt. */
   onversion: ((version: string) => void) | undefined
 
@@ -31,11 +31,10 @@ class Figures {
   }
 
   async #tell(leaving: boolean): Promise<void> {
-    const { causes } = this
     const body = JSON.stringify(this)
     if (leaving && !(this.peers + this.http + this.kept + this.sent)) return
     this.peers = this.http = this.kept = this.sent = this.liars = this.stalls = 0
-    for (const cause of Object.keys(causes) as Cause[]) delete causes[cause]
+    this.causes = {}
     try {
       if (leaving) navigator.sendBeacon(`${base}beacon`, body)
       else {

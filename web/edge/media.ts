@@ -41,7 +41,7 @@ class Media {
   readonly #carrier: Carrier
   readonly #players = new Map<string, HTMLMediaElement>()
   readonly #streams = new Map<Asset, Stream>()
-  #page: { shows(url: string): boolean } | undefined
+  #shows: ((url: string) => boolean) | undefined
 
   constructor(carrier: Carrier) {
     this.#carrier = carrier
@@ -55,18 +55,20 @@ class Media {
   /** Resolves when the player may be told its URL. */
   async ready(player: HTMLMediaElement, urls: readonly string[]): Promise<void> {
     const paths = urls.map((url) => new URL(url, document.baseURI).pathname)
-    for (const path of paths) this.#players.set(path, player)
-    // What it will ask for first comes meanwhile.
-    if (paths.length === 1 && player.preload !== 'none') {
-      const asset = this.#carrier.asset(decodeURIComponent(paths[0]!))
+    for (const path of paths) {
+      this.#players.set(path, player)
+      const asset = this.#carrier.asset(decodeURIComponent(path))
+      // What it will ask for first comes meanwhile, if it does not have that already.
+      if (paths.length > 1 || player.preload === 'none' || player.currentSrc) continue
       void asset.then((asset) => asset?.places.length && this.#stream(asset, player).begin()).catch(() => {})
     }
     const late = new Promise((resolve) => setTimeout(resolve, patience))
     await Promise.race([controlled, late])
   }
 
-  async all(page: { shows(url: string): boolean }): Promise<void> {
-    this.#page = page
+  /** From now on whatever the service worker asks for; shows: whether what shows this URL is in view. */
+  async all(shows: (url: string) => boolean): Promise<void> {
+    this.#shows = shows
     // What the browser loads by itself is given to others.
     const loaded = (image: EventTarget | null) => image instanceof HTMLImageElement && this.#adopt(image.currentSrc)
     for (const image of document.images) if (image.complete) loaded(image)
@@ -91,7 +93,7 @@ class Media {
     port.postMessage(looking)
     const player = this.#players.get(path)
     const playing = /^(audio|video)$/.test(destination)
-    if (!playing && (!this.#page || this.#page.shows(new URL(path, location.origin).href))) return no()
+    if (!playing && (this.#shows?.(new URL(path, location.origin).href) ?? true)) return no()
     const asset = await this.#carrier.asset(decodeURIComponent(path)).catch(() => undefined)
     if (!asset || asset.stale || !asset.places.length || (!asset.whole && !playing && !this.#carrier.crowded(asset))) return no()
     if (playing) {

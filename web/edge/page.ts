@@ -1,8 +1,8 @@
 import type { Cause } from './figures.ts'
-import { abstains, settings } from './settings.ts'
+import { abstains, base, ours, settings } from './settings.ts'
 
 /** What carries, once it is loaded. */
-type Carry = typeof import('./carry.ts')
+export type Carry = typeof import('./carry.ts')
 
 const images = 'img[data-src],img[data-srcset]'
 const players = 'video[data-src],audio[data-src],video:has(>source[data-src]),audio:has(>source[data-src])'
@@ -44,13 +44,7 @@ export class Page {
     const calm = () => setTimeout(() => void this.#load().then(({ carrier }) => carrier.offer()).catch(() => {}), calmAfter)
     if (document.readyState === 'complete') calm()
     else addEventListener('load', calm, { once: true })
-    if (settings.worker && !settings.noImages) void import('./unmarked.ts').then(({ take }) => take(this)).catch(() => {})
-    if (settings.worker) void this.#load().then(async ({ media }) => (await media()).all(this)).catch(() => {})
-  }
-
-  /** Whether an element that shows this URL is in view: the service worker asks, through media.ts. */
-  shows(url: string): boolean {
-    return [...document.images].some((image) => (image.currentSrc || image.src) === url && inView(image))
+    if (settings.worker) void import('./unmarked.ts').then(({ take }) => take(this.#load())).catch(() => {})
   }
 
   #find(root: Element | Document): void {
@@ -89,24 +83,39 @@ export class Page {
     this.#bring(item, url, (blob) => (video.poster = blob)).catch(() => item.direct())
   }
 
-  /** The service worker brings its bytes, so the browser is told the very URL. */
+  /**
+   * The service worker brings its bytes, so the browser is told the very URL. What plays by itself begins before there is
+   * one, at a URL where it gets a little at a time (edge/play.go).
+   */
   async #player(player: HTMLMediaElement): Promise<void> {
     const sources = [player, ...player.querySelectorAll<HTMLElement>(':scope>source[data-src]')]
     const urls = sources.flatMap(({ dataset: { src } }) => src ?? [])
-    const ours = player instanceof HTMLVideoElement ? !settings.noVideos : !settings.noAudio
+    const wanted = player instanceof HTMLVideoElement ? !settings.noVideos : !settings.noAudio
+    const show = () => {
+      const hidden = sources.splice(0)
+      for (const source of hidden) reveal(source)
+      if (hidden.length > 1) player.load()
+    }
     try {
-      if (ours && !this.#abstains) {
-        // The service worker is what takes longest, then where the film lies.
+      if (wanted && !this.#abstains) {
+        if (player.autoplay && awaited() && urls.every(pathOf)) {
+          // Chromium takes a service worker's bytes after the site's own only so.
+          const { crossOrigin } = player
+          player.crossOrigin ??= ''
+          for (const { dataset } of sources) if (dataset.src) dataset.src = `${base}play${new URL(dataset.src, document.baseURI).pathname}`
+          show()
+          // What the rest takes would be in its way.
+          await new Promise((resolve) => player.addEventListener('loadeddata', resolve, { once: true }))
+          player.crossOrigin = crossOrigin
+        }
+        // The service worker is what takes longest.
         import('./control.ts').catch(() => {})
-        const { carrier, media } = await this.#load()
-        for (const path of urls.map(pathOf)) if (path) void carrier.asset(path)
-        await (await media()).ready(player, urls)
+        await (await (await this.#load()).media()).ready(player, urls)
       }
     } catch {
       // The browser does without.
     }
-    for (const source of sources) reveal(source)
-    if (sources.length > 1) player.load()
+    show()
   }
 
   #item(element: HTMLElement, load: () => void, name = ''): Item | undefined {
@@ -163,8 +172,8 @@ export class Page {
     if (item.settled) return
     item.settled = true
     // Where a policy forbids blobs, the browser loads it as ever.
-    const failed = () => (element.removeEventListener('error', failed), reveal(element))
-    element.addEventListener('error', failed)
+    const failed = () => reveal(element)
+    element.addEventListener('error', failed, { once: true })
     element.addEventListener('load', () => element.removeEventListener('error', failed), { once: true })
     show(URL.createObjectURL(blob))
   }
@@ -208,6 +217,12 @@ function uncover(element: Element): void {
   }
 }
 
+/** Whether our service worker is in charge, or may come to be. */
+function awaited(): boolean {
+  const { serviceWorker } = navigator
+  return serviceWorker && (serviceWorker.controller?.scriptURL ?? ours) === ours
+}
+
 /** Which of its candidates the browser would load: asked of a copy whose candidates are no more than their numbers. */
 async function chosen(image: HTMLImageElement): Promise<string> {
   const picture = image.parentElement?.localName === 'picture' ? image.parentElement : undefined
@@ -227,7 +242,7 @@ async function chosen(image: HTMLImageElement): Promise<string> {
   for (let tries = 20; !inner.currentSrc && tries; tries--) await new Promise((resolve) => setTimeout(resolve, 5))
   URL.revokeObjectURL(nothing)
   const url = urls[Number(inner.currentSrc.split('#')[1])]
-  if (!url) throw new Error('the browser chose none')
+  if (!url) throw new Error('none')
   return url
 }
 
@@ -254,7 +269,7 @@ function seen(element: Element, rootMargin?: string): Promise<void> {
   })
 }
 
-function inView(element: Element): boolean {
+export function inView(element: Element): boolean {
   const { top, left, bottom, right } = element.getBoundingClientRect()
-  return bottom >= 0 && right >= 0 && top <= innerHeight && left <= innerWidth && !!(bottom || right || top || left)
+  return bottom >= 0 && right >= 0 && top <= innerHeight && left <= innerWidth && !!(bottom || right)
 }

@@ -45,7 +45,7 @@ async function request(asset: Asset, from: number, to: number, cache?: RequestCa
     const headers: HeadersInit = part ? { Range: `bytes=${start}-${end - 1}` } : {}
     const { status, body } = await fetch(asset.url, { headers, cache, signal: stop.signal })
     if (status === 404 || status === 410 || status === 416) return asset.expire()
-    if ((status !== 200 && status !== 206) || !body) throw new Error(`status ${status}`)
+    if ((status !== 200 && status !== 206) || !body) throw new Error()
     // 200 is the whole: what comes before is of use as well.
     let piece = status === 206 ? from : 0
     let parts: Bytes[] = []

@@ -34,6 +34,9 @@ export const settings: Settings = {
 /** The site's own paths under which the edge lies. */
 export const base = new URL('/.starling/', location.href).href
 
+/** Our service worker. */
+export const ours = `${base}sw.js`
+
 /** Where a visitor's wish to take no part is kept. */
 const wish = 'starling-edge'
 

@@ -9,6 +9,8 @@ import { ask } from '../sw/tabs.ts'
 
 /** Milliseconds in which a page must show that it is there. */
 const signTime = 300
+/** Before the path of what plays by itself: the first seconds come from the site, and are not kept waiting (edge/play.go). */
+const play = '/.starling/play'
 /** Pages that take more than audio and video. What is lost with this worker is their images' way by peers, until they tell again. */
 const here = new Set<string>()
 
@@ -23,13 +25,14 @@ scope.addEventListener('message', (event) => {
 
 scope.addEventListener('fetch', (event) => {
   const { request, clientId } = event
-  const { destination, method, headers } = request
+  const { destination, method, mode, headers } = request
   const { origin, search, pathname } = new URL(request.url)
+  const opening = pathname.startsWith(`${play}/`)
   const media = /^(audio|video)$/.test(destination)
   if (!media && !(/^(image|font)$/.test(destination) && here.has(clientId))) return
   if (origin !== scope.location.origin || search || method !== 'GET' || !clientId || headers.has('Authorization')) return
-  if (pathname.startsWith('/.starling/')) return
-  event.respondWith(answer(event, pathname))
+  if (opening ? mode !== 'cors' || /^bytes=0-/.test(headers.get('Range') ?? '') : pathname.startsWith('/.starling/')) return
+  event.respondWith(answer(event, opening ? pathname.slice(play.length) : pathname))
 })
 
 async function answer({ request, clientId }: FetchEvent, path: string): Promise<Response> {
