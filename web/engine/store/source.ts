@@ -1,19 +1,26 @@
 import { concat, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
+import { Run } from './run.ts'
 import type { Store } from './store.ts'
 
 /** Reading a Blob takes about a millisecond whatever its length: so smaller reads take this many bytes at once. */
 const chunk = 1 << 20
 /** Chunks kept, of all sources together. */
 const maxKept = 8
+/** Bytes read in one go, so that it is soon noticed when a file has changed; and goes at once, of all sources together. */
+const longest = 8 << 20
+const maxRuns = 4
 
 /** What is seeded, read where it lies. */
 export class BlobSource implements Store {
   static readonly #kept = new Map<string, Promise<Bytes>>()
+  static readonly #runs = new Map<BlobSource, Run>()
   static #made = 0
 
   readonly #id = BlobSource.#made++
   readonly #whole: Blob
+  /** Where the last read ended. */
+  #end = -1
 
   /** The blobs' bytes, one after another. */
   constructor(blobs: readonly Blob[]) {
@@ -47,6 +54,7 @@ export class BlobSource implements Store {
 
   async close(): Promise<void> {
     for (const key of BlobSource.#kept.keys()) if (key.startsWith(`${this.#id}:`)) BlobSource.#kept.delete(key)
+    this.#drop()
   }
 
   #chunk(start: number): Promise<Bytes> {
@@ -62,13 +70,40 @@ export class BlobSource implements Store {
   }
 
   async #load(start: number, end: number): Promise<Bytes> {
+    const follows = start === this.#end
+    this.#end = end
     try {
-      const data = await this.#whole.slice(start, end).arrayBuffer()
+      const run = follows ? this.#run(start, end) : undefined
+      const data = (await run?.read(end).catch(() => this.#drop())) ?? (await this.#whole.slice(start, end).arrayBuffer())
       if (data.byteLength === end - start) return new Uint8Array(data)
     } catch (cause) {
       throw unreadable(cause)
     }
     throw unreadable()
+  }
+
+  /** Whoever reads on gets it from a run; undefined where this browser has none. */
+  #run(start: number, end: number): Run | undefined {
+    const runs = BlobSource.#runs
+    let run = runs.get(this)
+    if (!run?.fits(start, end)) {
+      this.#drop()
+      try {
+        run = new Run(this.#whole, start, Math.max(end, start + longest))
+      } catch {
+        return undefined
+      }
+    }
+    runs.delete(this)
+    runs.set(this, run)
+    const [oldest] = runs.keys()
+    if (oldest && runs.size > maxRuns) oldest.#drop()
+    return run
+  }
+
+  #drop(): void {
+    BlobSource.#runs.get(this)?.close()
+    BlobSource.#runs.delete(this)
   }
 }
 
