@@ -46,7 +46,8 @@ export class Disk {
       case 'write': {
         const handle = await this.#handle(request.file, true)
         this.#unflushed.add(request.file)
-        return write(handle, request.start, request.data)
+        write(handle, request.start, request.data)
+        return request.data
       }
       case 'read':
         return read(await this.#handle(request.file), request.start, request.end)
@@ -128,7 +129,7 @@ function read(handle: SyncHandle, start: number, end: number): Bytes {
   return into
 }
 
-function write(handle: SyncHandle, start: number, data: Bytes): undefined {
+function write(handle: SyncHandle, start: number, data: Bytes): void {
   if (handle.write(data, { at: start }) !== data.length) throw new DOMException('only a part was written', full)
 }
 

@@ -7,7 +7,7 @@ import type { Bytes } from '../bytes.ts'
  *   engine                                             worker
  *     { id: 7, op: 'write', file, start, data }  ──►     writes
  *                              (data transferred)
- *                                                ◄──   { id: 7 }
+ *                                                ◄──   { id: 7, value: data }           (transferred)
  *     { id: 8, op: 'read', file, start, end }    ──►
  *                                                ◄──   { id: 8, value: bytes }          (transferred)
  *     { id: 9, op: 'read', … }                   ──►
@@ -18,7 +18,7 @@ export type Request =
   | { op: 'probe' }
   /** Answered with exactly end - start bytes. */
   | { op: 'read'; file: string; start: number; end: number }
-  /** Answered when another page would read it. */
+  /** Answered when another page would read it, with the data: new memory is dear. */
   | { op: 'write'; file: string; start: number; data: Bytes }
   /** Answered when what was written is on disk. */
   | { op: 'flush'; file: string }

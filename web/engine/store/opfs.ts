@@ -48,7 +48,7 @@ class FileStore implements Store {
     return this.#desk.ask({ op: 'read', file: this.#file, start, end })
   }
 
-  write(start: number, data: Bytes): Promise<void> {
+  write(start: number, data: Bytes): Promise<Bytes> {
     const whole = data.length === data.buffer.byteLength ? data : data.slice()
     return this.#desk.ask({ op: 'write', file: this.#file, start, data: whole }, [whole.buffer])
   }

@@ -150,6 +150,22 @@ describe('picker', () => {
     expect(picker.pick(peer, unit, 0)).toBeDefined()
   })
 
+  test('memory of a piece that is on disk serves a later one of the same length, and is let go at the end', () => {
+    const { picker, join, complete, send } = setUp(3, 2)
+    const peer = join(new Bitfield(3).fill())
+    const next = (): Piece<Peer> => {
+      for (const ask of [picker.pick(peer, unit, 0)!, picker.pick(peer, unit, 0)!]) send(peer, ask)
+      return complete.pop()!
+    }
+    const spare = new Uint8Array(2 * unit)
+    picker.done(next().index, spare)
+    const second = next()
+    expect(second.data).toBe(spare)
+    expect(second.data!.every((byte) => byte === 1)).toBe(true)
+    picker.done(second.index, new Uint8Array(unit))
+    expect(next().data).toHaveLength(2 * unit)
+  })
+
   test('what a quiet peer owes is asked of another, and taken from the quiet one when it comes after all', () => {
     const { picker, join, send, complete } = setUp(1, 1)
     const quiet = join(new Bitfield(1).fill())

@@ -69,6 +69,8 @@ const lateAfter = 2000
 const nearBytes = 1 << 20
 const copies = 3
 const staleAfter = 30_000
+/** Bytes; one more piece at most. */
+const maxSpare = 1 << 20
 
 export class Picker<A extends Asked> {
   /** What readers wait for, most urgent first. */
@@ -93,6 +95,8 @@ export class Picker<A extends Asked> {
   /** Grows when a piece becomes free again. */
   #returned = 0
   readonly #failed = new Set<number>()
+  /** Memory of pieces that are on disk, for those that come. */
+  #spare: Bytes[] = []
   /** The piece after the one that each was asked for last. */
   readonly #next = new Map<A, number>()
   /** A piece could not be begun for want of memory. */
@@ -172,7 +176,7 @@ export class Picker<A extends Asked> {
     this.#forget(asked, ask)
     const piece = this.#going.get(index) ?? (this.#place[index]! < 0 ? undefined : this.#start(index, now, true))
     if (!piece?.missing) return true
-    piece.data ??= new Uint8Array(piece.length)
+    piece.data ??= (piece.length === this.#pieceLength && this.#spare.pop()) || new Uint8Array(piece.length)
     piece.data.set(block, begin)
     piece.touched = now
     let others = false
@@ -210,14 +214,16 @@ export class Picker<A extends Asked> {
     }
   }
 
-  /** The piece is verified and on disk. */
-  done(index: number): void {
+  /** The piece is verified and on disk. spare: memory that it needs no longer. */
+  done(index: number, spare?: Bytes | void): void {
     const piece = this.#going.get(index)
     if (piece) this.#end(piece)
     else if (this.#place[index]! >= 0) this.#remove(index)
     this.#failed.delete(index)
     if (!this.had.set(index)) return
     for (const asked of this.#askeds) if (asked.have.has(index)) asked.useful--
+    if (this.had.full) this.#spare = []
+    else if (spare?.length === this.#pieceLength && this.#spare.length * spare.length < maxSpare) this.#spare.push(spare)
   }
 
   /** The piece was wrong or could not be kept: it is free again. */
@@ -236,6 +242,7 @@ export class Picker<A extends Asked> {
   /** Everything that is going is given up, its memory freed. */
   close(): void {
     for (const piece of this.#going.values()) this.#end(piece)
+    this.#spare = []
   }
 
   #seen(asked: A, index: number): void {

@@ -566,6 +566,7 @@ export class Swarm implements PeerHost, Announcing {
     const { info, picker } = this
     const { index, data } = piece
     const reading = this.#reading!
+    let spare: Bytes | void
     try {
       const hash = new Uint8Array(await crypto.subtle.digest('SHA-1', data!))
       if (!equal(hash, info!.hashAt(index))) {
@@ -579,7 +580,7 @@ export class Swarm implements PeerHost, Announcing {
       if (this.#closed) return
       // The store takes its time to open, and readers soon come for the front.
       reading.verified(index, data!, !this.#writable || !index)
-      await (await this.#opened()).write!(index * info!.pieceLength, data!)
+      spare = await (await this.#opened()).write!(index * info!.pieceLength, data!)
     } catch (error) {
       picker!.failed(piece, false)
       return this.#fail(error)
@@ -587,7 +588,7 @@ export class Swarm implements PeerHost, Announcing {
       reading.stored(index)
     }
     if (this.#closed) return
-    picker!.done(index)
+    picker!.done(index, spare)
     this.#have += piece.length
     this.#tally(index)
     this.#unsaved = true
