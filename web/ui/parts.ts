@@ -3,7 +3,7 @@ import { encode } from 'uqr'
 import { html, nothing, svg, type TemplateResult } from 'lit'
 import type { TorrentState } from '../engine/types.ts'
 import { icons } from './icons.ts'
-import type { Sending } from './standing.ts'
+import type { Failure, Sending } from './standing.ts'
 import { bytes } from './words.ts'
 
 /** Around a round button: how far something is, 0 to 1. */
@@ -59,6 +59,58 @@ export const notFound = (text: string): TemplateResult => html`
     <p>${text}</p>
     <a class="button primary" href="/">Go to your memos</a>
   </section>
+`
+
+/** A link led to nothing. There is a button where trying once more may help. */
+export const failedLink = (
+  { title, text, again }: Failure,
+  retry: () => void,
+  home: { href: string; text: string },
+): TemplateResult => html`
+  <section class="blank" role="alert">
+    <h1 tabindex="-1" data-focus>${title}</h1>
+    <p>${text}</p>
+    <div class="blank-actions">
+      ${
+        again
+          ? html`
+              <button class="button primary" @click=${retry}>Retry</button>
+            `
+          : nothing
+      }
+      <a class="button ${again ? '' : 'primary'}" href=${home.href}>${home.text}</a>
+    </div>
+  </section>
+`
+
+/** Whether a link has the key of what is sealed, or is for every WebTorrent program. */
+type Kind = 'private' | 'public'
+
+/** Who can do what with a link: one of two. */
+export function kinds(current: Kind, what: string, choose: (kind: Kind) => void): TemplateResult {
+  const option = (kind: Kind, text: string, icon: TemplateResult) => html`
+    <label>
+      <input type="radio" name="kind" value=${kind} .checked=${current === kind} @change=${() => choose(kind)} />
+      <span>${icon}${text}</span>
+    </label>
+  `
+  return html`
+    <fieldset class="choice-of-link">
+      <legend class="visually-hidden">Who can ${what}</legend>
+      ${option('private', 'Private link', icons.lock)} ${option('public', 'Public link', icons.globe)}
+    </fieldset>
+  `
+}
+
+/** The same in words. */
+export const whoCan = (kind: Kind, what: string): TemplateResult => html`
+  <p class="sheet-words">
+    ${
+      kind === 'private'
+        ? `Anyone with this link can ${what}. It is encrypted, and the key is only in the link.`
+        : `Anyone at all can ${what}, with any WebTorrent program. It is not encrypted.`
+    }
+  </p>
 `
 
 /** What has become of something shared. */

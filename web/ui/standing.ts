@@ -13,6 +13,14 @@ export interface Standing {
   cause?: { title: string; text: string }
 }
 
+/** Why a link led to nothing. */
+export interface Failure {
+  title: string
+  text: string
+  /** Trying again may help. */
+  again: boolean
+}
+
 /** Milliseconds without progress after which the cause is told. */
 export const patience = 15_000
 
@@ -69,7 +77,7 @@ function causeOf(state: TorrentState | undefined, online: boolean): { title: str
 }
 
 /** What an error of the engine means for somebody who opened a link. again: trying again may help. */
-export function failure(error: unknown): { title: string; text: string; again: boolean } {
+export function failure(error: unknown): Failure {
   const code = (error as { code?: unknown } | undefined)?.code
   // Only the engine's own messages are words for people.
   const message = code && error instanceof Error ? error.message : ''

@@ -3,7 +3,7 @@ import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { infoHashOf } from '../../ui/fetching.ts'
 import { icons } from '../../ui/icons.ts'
-import { bar, numbers } from '../../ui/parts.ts'
+import { bar, failedLink, numbers } from '../../ui/parts.ts'
 import { failure } from '../../ui/standing.ts'
 import { bytes } from '../../ui/words.ts'
 import type { Arrival } from '../arriving.ts'
@@ -252,25 +252,8 @@ class Receive extends PageElement {
   }
 
   #failed(arrival: Arrival) {
-    const { title, text, again } = failure(arrival.error)
-    return html`
-      <section class="blank" role="alert">
-        <h1 tabindex="-1" data-focus>${title}</h1>
-        <p>${text}</p>
-        <div class="blank-actions">
-          ${
-            again
-              ? html`
-                  <button class="button primary" @click=${() => this.#watch(this.files.arriving.retry(arrival))}>
-                    Retry
-                  </button>
-                `
-              : nothing
-          }
-          <a class="button ${again ? '' : 'primary'}" href=${paths.home}>Go to your files</a>
-        </div>
-      </section>
-    `
+    const retry = () => this.#watch(this.files.arriving.retry(arrival))
+    return failedLink(failure(arrival.error), retry, { href: paths.home, text: 'Go to your files' })
   }
 }
 

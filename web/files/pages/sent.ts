@@ -1,9 +1,9 @@
 import type { Torrent } from 'starling'
-import { html, nothing, type TemplateResult } from 'lit'
+import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import '../../ui/link.ts'
-import { bar, delivery, notFound } from '../../ui/parts.ts'
+import { bar, delivery, kinds, notFound, whoCan } from '../../ui/parts.ts'
 import type { Files } from '../files.ts'
 import { paths, type Kind, type Parcel } from '../parcel.ts'
 import { sizeOf } from '../words.ts'
@@ -101,18 +101,7 @@ class SentPage extends PageElement {
         </div>
         <h1 tabindex="-1" data-focus>${parcel.name}</h1>
         <p class="parcel-facts"><span>${sizeOf(parcel)}</span></p>
-        <fieldset class="choice-of-link">
-          <legend class="visually-hidden">Who can open it</legend>
-          ${this.#option('private', 'Private link', icons.lock)}
-          ${this.#option('public', 'Public link', icons.globe)}
-        </fieldset>
-        <p class="sheet-words">
-          ${
-            this.kind === 'private'
-              ? 'Anyone with this link can open it. It is encrypted, and the key is only in the link.'
-              : 'Anyone at all can open it, with any WebTorrent program. It is not encrypted.'
-          }
-        </p>
+        ${kinds(this.kind, 'open it', (kind) => void this.#choose(kind))} ${whoCan(this.kind, 'open it')}
         ${
           share
             ? html`
@@ -133,21 +122,6 @@ class SentPage extends PageElement {
             : nothing
         }
       </article>
-    `
-  }
-
-  #option(kind: Kind, text: string, icon: TemplateResult) {
-    return html`
-      <label>
-        <input
-          type="radio"
-          name="kind"
-          value=${kind}
-          .checked=${this.kind === kind}
-          @change=${() => this.#choose(kind)}
-        />
-        <span>${icon}${text}</span>
-      </label>
     `
   }
 

@@ -1,7 +1,7 @@
 import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
-import { bar, numbers } from '../../ui/parts.ts'
+import { bar, failedLink, numbers } from '../../ui/parts.ts'
 import { failure, receiving, type Standing } from '../../ui/standing.ts'
 import { partOf } from '../bundle.ts'
 import { readCard, type MemoCard } from '../card.ts'
@@ -276,23 +276,8 @@ class Receive extends PageElement {
   }
 
   #failed(arrival: Arrival) {
-    const { title, text, again } = failure(arrival.error)
-    return html`
-      <section class="blank" role="alert">
-        <h1 tabindex="-1" data-focus>${title}</h1>
-        <p>${text}</p>
-        <div class="blank-actions">
-          ${
-            again
-              ? html`
-                  <button class="button primary" @click=${() => this.#retry(arrival)}>Retry</button>
-                `
-              : nothing
-          }
-          <a class="button ${again ? '' : 'primary'}" href=${paths.list}>Go to your memos</a>
-        </div>
-      </section>
-    `
+    const retry = () => this.#retry(arrival)
+    return failedLink(failure(arrival.error), retry, { href: paths.list, text: 'Go to your memos' })
   }
 }
 

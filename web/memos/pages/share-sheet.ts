@@ -1,8 +1,7 @@
 import type { Torrent } from 'starling'
 import { html, nothing, type TemplateResult } from 'lit'
-import { icons } from '../../ui/icons.ts'
 import '../../ui/link.ts'
-import { delivery } from '../../ui/parts.ts'
+import { delivery, kinds, whoCan } from '../../ui/parts.ts'
 import { Sheet } from '../../ui/sheet.ts'
 import { failure } from '../../ui/standing.ts'
 import type { Memo } from '../memo.ts'
@@ -65,24 +64,8 @@ export class ShareSheet extends Sheet {
   protected override content(): TemplateResult {
     const { torrent, error } = this
     return html`
-      ${
-        this.#what.length === 1
-          ? html`
-              <fieldset class="choice-of-link">
-                <legend class="visually-hidden">Who can listen</legend>
-                ${this.#choice('private', 'Private link', icons.lock)}
-                ${this.#choice('public', 'Public link', icons.globe)}
-              </fieldset>
-            `
-          : nothing
-      }
-      <p class="sheet-words">
-        ${
-          this.kind === 'private'
-            ? 'Anyone with this link can listen. It is encrypted, and the key is only in the link.'
-            : 'Anyone at all can listen, with any WebTorrent program. It is not encrypted.'
-        }
-      </p>
+      ${this.#what.length === 1 ? kinds(this.kind, 'listen', (kind) => void this.#make(kind)) : nothing}
+      ${whoCan(this.kind, 'listen')}
       ${
         error
           ? this.#failed(error)
@@ -92,21 +75,6 @@ export class ShareSheet extends Sheet {
                 <div class="sheet-wait" role="status">Making the link…</div>
               `
       }
-    `
-  }
-
-  #choice(kind: Kind, text: string, icon: TemplateResult) {
-    return html`
-      <label>
-        <input
-          type="radio"
-          name="kind"
-          value=${kind}
-          .checked=${this.kind === kind}
-          @change=${() => this.#make(kind)}
-        />
-        <span>${icon}${text}</span>
-      </label>
     `
   }
 
