@@ -25,6 +25,8 @@ import (
 
 	"github.com/anacrolix/torrent/metainfo"
 	"go.uber.org/goleak"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -490,16 +492,8 @@ func TestProxy(t *testing.T) {
 	front := httptest.NewServer(e.Handler(next))
 	defer front.Close()
 	get := func(path string) string {
-		response, err := http.Get(front.URL + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(body)
+		_, body := testnet.Ask(t, "GET", front.URL+path)
+		return body
 	}
 	if got := get("/img/a.png"); got != string(data) {
 		t.Errorf("%d bytes", len(got))

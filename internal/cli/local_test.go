@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 type readSeeker struct {
@@ -45,63 +47,39 @@ func listen(t *testing.T) (l *local, opened, closed *int) {
 	return l, opened, closed
 }
 
-func fetch(t *testing.T, url string, header ...string) (*http.Response, string) {
-	t.Helper()
-	request, err := http.NewRequest(http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i+1 < len(header); i += 2 {
-		request.Header.Set(header[i], header[i+1])
-		if header[i] == "Host" {
-			request.Host = header[i+1]
-		}
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response, string(body)
-}
-
 func TestLocalServesRanges(t *testing.T) {
 	l, opened, closed := listen(t)
 	url := l.url(0)
 	if !strings.HasPrefix(url, "http://127.0.0.1:") || !strings.HasSuffix(url, "/0/%C3%BC%20&%201.mp4") {
 		t.Error(url)
 	}
-	r, body := fetch(t, url)
+	r, body := testnet.Ask(t, "GET", url)
 	if r.StatusCode != 200 || body != "0123456789" || r.Header.Get("Content-Type") != "video/mp4" || r.Header.Get("Accept-Ranges") != "bytes" {
 		t.Errorf("%s %q %v", r.Status, body, r.Header)
 	}
-	r, body = fetch(t, url, "Range", "bytes=3-5", "If-Range", r.Header.Get("ETag"))
+	r, body = testnet.Ask(t, "GET", url, "Range", "bytes=3-5", "If-Range", r.Header.Get("ETag"))
 	if r.StatusCode != 206 || body != "345" || r.Header.Get("Content-Range") != "bytes 3-5/10" {
 		t.Errorf("%s %q %v", r.Status, body, r.Header)
 	}
-	if r, _ = fetch(t, url, "Range", "bytes=10-"); r.StatusCode != 416 {
+	if r, _ = testnet.Ask(t, "GET", url, "Range", "bytes=10-"); r.StatusCode != 416 {
 		t.Errorf("beyond the end: %s", r.Status)
 	}
 	if *opened != 3 || *closed != 3 {
 		t.Errorf("%d readers were opened, %d closed", *opened, *closed)
 	}
-	if r, _ := fetch(t, strings.Replace(url, "127.0.0.1", "localhost", 1)); r.StatusCode != 200 {
+	if r, _ := testnet.Ask(t, "GET", strings.Replace(url, "127.0.0.1", "localhost", 1)); r.StatusCode != 200 {
 		t.Errorf("as localhost: %s", r.Status)
 	}
 }
 
 func TestLocalListsWithoutRunningAnything(t *testing.T) {
 	l, _, _ := listen(t)
-	r, body := fetch(t, l.url(-1))
+	r, body := testnet.Ask(t, "GET", l.url(-1))
 	if r.StatusCode != 200 || strings.Contains(body, "<b>") || !strings.Contains(body, "&lt;b&gt;.svg") || !strings.Contains(body, `href="1/evil.html"`) {
 		t.Errorf("%s %s", r.Status, body)
 	}
 	for i := 1; i < 3; i++ {
-		if r, _ := fetch(t, l.url(i)); r.Header.Get("Content-Type") != "application/octet-stream" || r.Header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(r.Header.Get("Content-Security-Policy"), "sandbox") {
+		if r, _ := testnet.Ask(t, "GET", l.url(i)); r.Header.Get("Content-Type") != "application/octet-stream" || r.Header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(r.Header.Get("Content-Security-Policy"), "sandbox") {
 			t.Errorf("%s %v", r.Status, r.Header)
 		}
 	}
@@ -121,7 +99,7 @@ func TestLocalIsForThisMachineAndThoseWhoKnowThePath(t *testing.T) {
 		{l.url(-1) + "3/x", at, 404}, {l.url(-1) + "-1/x", at, 404}, {l.url(-1) + "x", at, 404},
 		{l.url(-1) + "../" + l.token + "/9/x", at, 404},
 	} {
-		if r, _ := fetch(t, c.url, "Host", c.host); r.StatusCode != c.want {
+		if r, _ := testnet.Ask(t, "GET", c.url, "Host", c.host); r.StatusCode != c.want {
 			t.Errorf("%s as %s: %s, want %d", c.url, c.host, r.Status, c.want)
 		}
 	}

@@ -88,7 +88,7 @@ func TestTrackerAlone(t *testing.T) {
 		{announceURL("/announce", 'a', "left=0"), "8:completei1e"},
 		{announceURL("/announce", 'b', "left=1"), "5:peers6:\x7f\x00\x00\x01\x1a\xe1"},
 	} {
-		response, body := ask(t, "GET", base+c.path)
+		response, body := testnet.Ask(t, "GET", base+c.path)
 		if !strings.Contains(body, c.want) {
 			t.Errorf("%s: %d %q, want %q", c.path, response.StatusCode, body, c.want)
 		}
@@ -96,12 +96,12 @@ func TestTrackerAlone(t *testing.T) {
 			t.Errorf("%s: %v", c.path, response.Header)
 		}
 	}
-	_, body := ask(t, "GET", base+"/stats.json")
+	_, body := testnet.Ask(t, "GET", base+"/stats.json")
 	var got map[string]int
 	if err := json.Unmarshal([]byte(body), &got); err != nil || got["torrents"] != 1 || got["peersAll"] != 2 || got["peersIPv4"] != 2 {
 		t.Errorf("%q %v", body, err)
 	}
-	if _, body := ask(t, "GET", base+"/metrics"); !strings.Contains(body, "starling_tracker_http_announces_total 3") {
+	if _, body := testnet.Ask(t, "GET", base+"/metrics"); !strings.Contains(body, "starling_tracker_http_announces_total 3") {
 		t.Errorf("metrics:\n%s", body)
 	}
 	// Other trackers take sockets anywhere.
@@ -133,7 +133,7 @@ func TestTrackerBehindAProxy(t *testing.T) {
 	at := announceURLs(t, config)[1]
 	told := func(peer byte, from, want string) {
 		t.Helper()
-		if _, body := ask(t, "GET", announceURL(at, peer, "left=1&compact=0&no_peer_id=1"), "X-Forwarded-For", from); !strings.Contains(body, "5:peersl"+want+"e") {
+		if _, body := testnet.Ask(t, "GET", announceURL(at, peer, "left=1&compact=0&no_peer_id=1"), "X-Forwarded-For", from); !strings.Contains(body, "5:peersl"+want+"e") {
 			t.Errorf("%s: %q", from, body)
 		}
 	}
@@ -176,14 +176,14 @@ func TestDenyList(t *testing.T) {
 	}
 	write("")
 	at := announceURLs(t, config)[1]
-	if _, body := ask(t, "GET", announceURL(at, 'a', "left=0")); !strings.Contains(body, "completei1e") {
+	if _, body := testnet.Ask(t, "GET", announceURL(at, 'a', "left=0")); !strings.Contains(body, "completei1e") {
 		t.Fatalf("%q", body)
 	}
 	write(strings.Repeat("68", 20) + "\n")
 	hangUp(t)
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		_, body := ask(t, "GET", strings.Replace(at, "/announce", "/stats.json", 1))
+		_, body := testnet.Ask(t, "GET", strings.Replace(at, "/announce", "/stats.json", 1))
 		if strings.Contains(body, `"torrents":0`) {
 			break
 		}
@@ -192,7 +192,7 @@ func TestDenyList(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if _, body := ask(t, "GET", announceURL(at, 'a', "left=0")); body != "d14:failure reason40:this tracker does not serve this torrent8:retry in5:nevere" {
+	if _, body := testnet.Ask(t, "GET", announceURL(at, 'a', "left=0")); body != "d14:failure reason40:this tracker does not serve this torrent8:retry in5:nevere" {
 		t.Errorf("%q", body)
 	}
 }

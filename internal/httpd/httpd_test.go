@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,36 +24,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// ask makes one request on a connection of its own; headers come in pairs.
-func ask(t *testing.T, method, url string, headers ...string) (*http.Response, string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		if headers[i] == "Host" {
-			r.Host = headers[i+1]
-		}
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true, ForceAttemptHTTP2: true,
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	response, err := transport.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response, string(body)
-}
-
 func TestPeopleSeeTheAppWhereNothingIs(t *testing.T) {
 	url := testnet.Serve(t, testnet.Config(), testnet.Files())
-	response, body := ask(t, "GET", url+"/mistyped", "Accept", "text/html,*/*;q=0.8")
+	response, body := testnet.Ask(t, "GET", url+"/mistyped", "Accept", "text/html,*/*;q=0.8")
 	if response.StatusCode != 404 || !strings.Contains(body, "<title>Starling</title>") {
 		t.Errorf("%d %.80q", response.StatusCode, body)
 	}
@@ -96,7 +68,7 @@ func TestRoutes(t *testing.T) {
 		{"/metrics", "starling_tracker_sockets 0", 200, nil},
 		{"/announce", "WebSocket", 426, map[string]string{"Upgrade": "websocket"}},
 	} {
-		response, body := ask(t, "GET", url+c.path)
+		response, body := testnet.Ask(t, "GET", url+c.path)
 		if response.StatusCode != c.status || !strings.Contains(body, c.want) {
 			t.Errorf("%s: %d %.80q, want %d %q", c.path, response.StatusCode, body, c.status, c.want)
 		}
@@ -105,12 +77,12 @@ func TestRoutes(t *testing.T) {
 				t.Errorf("%s: %s: %q, want %q", c.path, name, got, want)
 			}
 		}
-		head, body := ask(t, "HEAD", url+c.path)
+		head, body := testnet.Ask(t, "HEAD", url+c.path)
 		if head.StatusCode != response.StatusCode || body != "" {
 			t.Errorf("HEAD %s: %d %q", c.path, head.StatusCode, body)
 		}
 		if c.path != "/announce" {
-			if response, _ := ask(t, "POST", url+c.path); c.status == 200 && response.StatusCode != 405 {
+			if response, _ := testnet.Ask(t, "POST", url+c.path); c.status == 200 && response.StatusCode != 405 {
 				t.Errorf("POST %s: %d", c.path, response.StatusCode)
 			}
 		}
@@ -124,7 +96,7 @@ func TestHeaders(t *testing.T) {
 	host := strings.TrimPrefix(url, "http://")
 	const others = " wss://tracker.example.org https://*.example.net:8443; "
 	for _, path := range []string{"/", "/m", "/starling.js", "/nothing", "/api/ice", "/announce"} {
-		h, _ := ask(t, "GET", url+path)
+		h, _ := testnet.Ask(t, "GET", url+path)
 		csp := h.Header.Get("Content-Security-Policy")
 		if want := "connect-src 'self' ws://" + host + " wss://" + host + others; !strings.Contains(csp, want) {
 			t.Errorf("%s: the policy %q lacks %q", path, csp, want)
@@ -176,7 +148,7 @@ func TestCompression(t *testing.T) {
 		{"/sw.js", "br, gzip", "gzip", "sw, gzip"},
 		{"/assets/app-1a2.js", "br, gzip", "", "import"},
 	} {
-		response, body := ask(t, "GET", url+c.path, "Accept-Encoding", c.accept)
+		response, body := testnet.Ask(t, "GET", url+c.path, "Accept-Encoding", c.accept)
 		if got := response.Header.Get("Content-Encoding"); got != c.encoding || !strings.HasPrefix(body, c.body) {
 			t.Errorf("%s, %s: %q %q, want %q %q", c.path, c.accept, got, body, c.encoding, c.body)
 		}
@@ -185,12 +157,12 @@ func TestCompression(t *testing.T) {
 		}
 		etag := response.Header.Get("ETag")
 		for _, match := range []string{etag, "W/" + etag, `"other", ` + etag, "*"} {
-			again, body := ask(t, "GET", url+c.path, "Accept-Encoding", c.accept, "If-None-Match", match)
+			again, body := testnet.Ask(t, "GET", url+c.path, "Accept-Encoding", c.accept, "If-None-Match", match)
 			if again.StatusCode != 304 || body != "" || again.Header.Get("ETag") != etag {
 				t.Errorf("%s, If-None-Match %s: %d %q", c.path, match, again.StatusCode, body)
 			}
 		}
-		if again, _ := ask(t, "GET", url+c.path, "If-None-Match", etag, "Accept-Encoding", "identity"); c.encoding != "" && again.StatusCode != 200 {
+		if again, _ := testnet.Ask(t, "GET", url+c.path, "If-None-Match", etag, "Accept-Encoding", "identity"); c.encoding != "" && again.StatusCode != 200 {
 			t.Errorf("%s: one ETag for two encodings", c.path)
 		}
 	}
@@ -199,12 +171,12 @@ func TestCompression(t *testing.T) {
 func TestNotBuilt(t *testing.T) {
 	url := testnet.Serve(t, testnet.Config(), fstest.MapFS{".keep": {}})
 	for _, path := range []string{"/", "/m", "/starling.js"} {
-		response, body := ask(t, "GET", url+path)
+		response, body := testnet.Ask(t, "GET", url+path)
 		if response.StatusCode != 503 || !strings.Contains(body, "make build") {
 			t.Errorf("%s: %d %q", path, response.StatusCode, body)
 		}
 	}
-	if response, _ := ask(t, "GET", url+"/healthz"); response.StatusCode != 200 {
+	if response, _ := testnet.Ask(t, "GET", url+"/healthz"); response.StatusCode != 200 {
 		t.Errorf("/healthz: %d", response.StatusCode)
 	}
 }
@@ -212,11 +184,11 @@ func TestNotBuilt(t *testing.T) {
 func TestMetricsAreLocal(t *testing.T) {
 	config := testnet.Config()
 	url := testnet.Serve(t, config, testnet.Files())
-	if response, body := ask(t, "GET", url+"/metrics", "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 403 || strings.Contains(body, "starling_") {
+	if response, body := testnet.Ask(t, "GET", url+"/metrics", "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 403 || strings.Contains(body, "starling_") {
 		t.Errorf("by a proxy on this machine: %d %.80q", response.StatusCode, body)
 	}
 	config.MetricsPublic = true
-	if response, _ := ask(t, "GET", testnet.Serve(t, config, testnet.Files())+"/metrics", "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 200 {
+	if response, _ := testnet.Ask(t, "GET", testnet.Serve(t, config, testnet.Files())+"/metrics", "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 200 {
 		t.Errorf("public: %d", response.StatusCode)
 	}
 }

@@ -77,7 +77,7 @@ func TestOnePort(t *testing.T) {
 	for _, url := range []string{testnet.Serve(t, plain, testnet.Files()), testnet.Serve(t, secure, testnet.Files())} {
 		bind(t, dial(t, "udp", url, nil))
 		bind(t, dial(t, "tcp", url, nil))
-		if _, body := ask(t, "GET", url+"/healthz"); body != "ok\n" {
+		if _, body := testnet.Ask(t, "GET", url+"/healthz"); body != "ok\n" {
 			t.Errorf("%q", body)
 		}
 		// One that says nothing keeps nobody waiting, and does not hold up the end.
@@ -171,7 +171,7 @@ func TestICE(t *testing.T) {
 			if c.via != "" {
 				headers = append(headers, "X-Forwarded-For", c.via)
 			}
-			response, body := ask(t, "GET", url+"/api/ice", headers...)
+			response, body := testnet.Ask(t, "GET", url+"/api/ice", headers...)
 			if response.StatusCode != 200 || response.Header.Get("Cache-Control") != "no-store" || response.Header.Get("Access-Control-Allow-Origin") != "*" {
 				t.Errorf("%+v: %s %v", c, response.Status, response.Header)
 			}
@@ -240,7 +240,7 @@ func TestRelayErrors(t *testing.T) {
 
 func TestRelayMetrics(t *testing.T) {
 	url := testnet.Serve(t, withRelay(), testnet.Files())
-	_, body := ask(t, "GET", url+"/metrics")
+	_, body := testnet.Ask(t, "GET", url+"/metrics")
 	for _, want := range []string{
 		"starling_relay_allocations 0", "starling_relay_streams 0", `starling_relay_bytes_total{to="peers"} 0`,
 		`starling_relay_refused_total{cause="credentials"} 0`, `starling_relay_refused_total{cause="quota"} 0`,

@@ -27,7 +27,7 @@ func TestNearestFirst(t *testing.T) {
 	at := announceURLs(t, config)[1]
 	announce := func(n int) string {
 		from := fmt.Sprintf("%d.%d.0.1", []int{73, 81}[n%2], n)
-		_, body := ask(t, "GET", fmt.Sprintf("%s?info_hash=%s&peer_id=-SL0001-%012d&port=6881&left=1&numwant=20", at, strings.Repeat("h", 20), n), "X-Forwarded-For", from)
+		_, body := testnet.Ask(t, "GET", fmt.Sprintf("%s?info_hash=%s&peer_id=-SL0001-%012d&port=6881&left=1&numwant=20", at, strings.Repeat("h", 20), n), "X-Forwarded-For", from)
 		return body
 	}
 	const peers = 120

@@ -34,7 +34,7 @@ func TestPrivate(t *testing.T) {
 		"/scrape":                                "this tracker is private",
 		strings.Replace(path, "alice", "bob", 1): "this tracker is private",
 	} {
-		if _, body := ask(t, "GET", announceURL(base+path, 'a', "left=0")); !strings.Contains(body, want) {
+		if _, body := testnet.Ask(t, "GET", announceURL(base+path, 'a', "left=0")); !strings.Contains(body, want) {
 			t.Errorf("%s: %q, want %q", path, body, want)
 		}
 	}
@@ -43,7 +43,7 @@ func TestPrivate(t *testing.T) {
 			t.Errorf("a socket at %s: %d, want %d", path, got, want)
 		}
 	}
-	if _, body := ask(t, "GET", base+"/users.json"); body != "{\"alice\":3}\n" {
+	if _, body := testnet.Ask(t, "GET", base+"/users.json"); body != "{\"alice\":3}\n" {
 		t.Errorf("users %q", body)
 	}
 	config.Domain, config.Addr, config.UDPTracker = "t.example.org", httpd.DefaultAddr, []string{":6969"}

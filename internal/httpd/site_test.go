@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/starling-p2p/starling/internal/httpd"
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 // site serves a handler that says who asks, until the test ends.
@@ -42,7 +43,7 @@ func TestSite(t *testing.T) {
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	certificate(t, cert, key, 7, time.Now())
 	secure := site(t, httpd.Front{TLSCert: cert, TLSKey: key, TrustedProxy: []string{"127.0.0.1"}})
-	response, body := ask(t, "GET", secure+"/any/path", "X-Forwarded-For", "203.0.113.9")
+	response, body := testnet.Ask(t, "GET", secure+"/any/path", "X-Forwarded-For", "203.0.113.9")
 	if !strings.HasPrefix(secure, "https://localhost:") || response.ProtoMajor != 2 || body != "203.0.113.9" {
 		t.Errorf("%s by HTTP/%d: %q", secure, response.ProtoMajor, body)
 	}
@@ -52,7 +53,7 @@ func TestSite(t *testing.T) {
 	if got := response.Header.Get("Content-Security-Policy"); got != "" {
 		t.Errorf("a policy of ours: %q", got)
 	}
-	if _, body := ask(t, "GET", site(t, httpd.Front{}), "X-Forwarded-For", "203.0.113.9"); body != "127.0.0.1" {
+	if _, body := testnet.Ask(t, "GET", site(t, httpd.Front{}), "X-Forwarded-For", "203.0.113.9"); body != "127.0.0.1" {
 		t.Errorf("nobody is trusted, and %q asks", body)
 	}
 }

@@ -37,8 +37,8 @@ func TestRestartKeepsPeers(t *testing.T) {
 	config := testnet.Config()
 	config.Snapshot = filepath.Join(t.TempDir(), "peers")
 	said := run(t, config, func(at string) {
-		ask(t, "GET", announceURL(at, 'a', "left=0"))
-		ask(t, "GET", announceURL(at, 'b', "left=1"))
+		testnet.Ask(t, "GET", announceURL(at, 'a', "left=0"))
+		testnet.Ask(t, "GET", announceURL(at, 'b', "left=1"))
 	})
 	if !strings.Contains(said, "there is no snapshot yet") {
 		t.Errorf("the first time: %s", said)
@@ -47,7 +47,7 @@ func TestRestartKeepsPeers(t *testing.T) {
 		t.Errorf("others may read who takes part in what: %v, %v", info, err)
 	}
 	said = run(t, config, func(at string) {
-		if _, body := ask(t, "GET", announceURL(at, 'c', "left=1")); !strings.HasPrefix(body, "d8:completei1e") || !strings.Contains(body, "10:incompletei2e") {
+		if _, body := testnet.Ask(t, "GET", announceURL(at, 'c', "left=1")); !strings.HasPrefix(body, "d8:completei1e") || !strings.Contains(body, "10:incompletei2e") {
 			t.Errorf("after a restart: %q", body)
 		}
 	})
@@ -59,7 +59,7 @@ func TestRestartKeepsPeers(t *testing.T) {
 	if err := os.WriteFile(config.Snapshot, []byte("starling\x01 and nothing"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	said = run(t, config, func(at string) { ask(t, "GET", announceURL(at, 'a', "left=0")) })
+	said = run(t, config, func(at string) { testnet.Ask(t, "GET", announceURL(at, 'a', "left=0")) })
 	if !strings.Contains(said, "level=WARN") || !strings.Contains(said, "no whole snapshot") {
 		t.Errorf("damaged: %s", said)
 	}

@@ -23,20 +23,20 @@ func TestStats(t *testing.T) {
 	for name, config := range map[string]httpd.Config{"with pages": testnet.Config(), "alone": alone} {
 		t.Run(name, func(t *testing.T) {
 			url := testnet.Serve(t, config, statsFiles())
-			response, body := ask(t, "GET", url+"/stats", "Accept", "text/html,*/*;q=0.8")
+			response, body := testnet.Ask(t, "GET", url+"/stats", "Accept", "text/html,*/*;q=0.8")
 			if policy := response.Header.Get("Content-Security-Policy"); response.StatusCode != 200 || !strings.Contains(body, "<title>Figures") || !strings.HasPrefix(policy, "default-src 'none'; script-src 'self';") {
 				t.Errorf("the page: %d %q %q", response.StatusCode, body, policy)
 			}
-			if response, body := ask(t, "GET", url+"/stats/stats.js"); response.StatusCode != 200 || body != "export {}" {
+			if response, body := testnet.Ask(t, "GET", url+"/stats/stats.js"); response.StatusCode != 200 || body != "export {}" {
 				t.Errorf("its script: %d %q", response.StatusCode, body)
 			}
-			if response, _ := ask(t, "GET", url+"/memos"); (response.StatusCode == 404) != config.NoPages {
+			if response, _ := testnet.Ask(t, "GET", url+"/memos"); (response.StatusCode == 404) != config.NoPages {
 				t.Errorf("other pages: %d", response.StatusCode)
 			}
 			for _, peer := range []byte{'a', 'b'} {
-				ask(t, "GET", announceURL(url+"/announce", peer, "left=0"))
+				testnet.Ask(t, "GET", announceURL(url+"/announce", peer, "left=0"))
 			}
-			response, body = ask(t, "GET", url+"/stats", "Accept", "application/json")
+			response, body = testnet.Ask(t, "GET", url+"/stats", "Accept", "application/json")
 			var day struct {
 				Since, Last int64
 				Minutes     map[string][]uint32
@@ -63,17 +63,17 @@ func TestStats(t *testing.T) {
 				t.Errorf("pages of %q may read it", got)
 			}
 			for _, accept := range []string{"text/html", "application/json"} {
-				if response, body := ask(t, "GET", url+"/stats", "Accept", accept, "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 403 || !strings.Contains(body, "--metrics-public") {
+				if response, body := testnet.Ask(t, "GET", url+"/stats", "Accept", accept, "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 403 || !strings.Contains(body, "--metrics-public") {
 					t.Errorf("by a proxy on this machine: %d %.80q", response.StatusCode, body)
 				}
 			}
 			config.MetricsPublic = true
-			if response, _ := ask(t, "GET", testnet.Serve(t, config, statsFiles())+"/stats", "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 200 {
+			if response, _ := testnet.Ask(t, "GET", testnet.Serve(t, config, statsFiles())+"/stats", "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 200 {
 				t.Errorf("public: %d", response.StatusCode)
 			}
 		})
 	}
-	if response, body := ask(t, "GET", testnet.Serve(t, testnet.Config(), nil)+"/stats", "Accept", "text/html"); response.StatusCode != 503 || !strings.Contains(body, "make build") {
+	if response, body := testnet.Ask(t, "GET", testnet.Serve(t, testnet.Config(), nil)+"/stats", "Accept", "text/html"); response.StatusCode != 503 || !strings.Contains(body, "make build") {
 		t.Errorf("not built: %d %q", response.StatusCode, body)
 	}
 }

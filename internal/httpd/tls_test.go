@@ -66,12 +66,12 @@ func TestTLS(t *testing.T) {
 	if !strings.HasPrefix(url, "https://localhost:") {
 		t.Fatalf("the URL is %s", url)
 	}
-	response, _ := ask(t, "GET", url+"/")
+	response, _ := testnet.Ask(t, "GET", url+"/")
 	if response.ProtoMajor != 2 || response.Header.Get("Strict-Transport-Security") == "" {
 		t.Errorf("%s, Strict-Transport-Security %q", response.Proto, response.Header.Get("Strict-Transport-Security"))
 	}
 	serial := func() int64 {
-		response, _ := ask(t, "GET", url+"/")
+		response, _ := testnet.Ask(t, "GET", url+"/")
 		return response.TLS.PeerCertificates[0].SerialNumber.Int64()
 	}
 	if got := serial(); got != 1 {
