@@ -75,7 +75,7 @@ func (m *many) send(fd, from, to int) (int, syscall.Errno) {
 }
 
 // call never waits, so Go's scheduler is not told of it. It would give the processor to another thread whenever a call
-// takes some microseconds, as most do, and take it back: a fifth of the price of an announce.
+// takes some microseconds, as most do, and then take it back, which costs more than the call where there is but one.
 func call(number uintptr, fd int, messages []mmsghdr) (int, syscall.Errno) {
 	for {
 		n, _, errno := unix.RawSyscall6(number, uintptr(fd), uintptr(unsafe.Pointer(&messages[0])), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)

@@ -14,7 +14,7 @@ import (
 )
 
 // rest is how long a socket is left alone that has just been served. What comes meanwhile is answered together after it:
-// to wake up for each packet would double its price.
+// to wake up for each packet costs as much as to answer it.
 const rest = time.Millisecond
 
 // socket is a UDP socket that Go's poller does not know, as that would wake up for each packet. It knows an epoll
