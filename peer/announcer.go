@@ -53,6 +53,7 @@ type announced struct {
 	place     int // in the queue, -1 while it is being announced
 	started   bool
 	completed bool // to be said
+	told      bool // by WebSocket, that it completed
 	gone      bool
 	failures  int
 	status    Tracker
@@ -113,12 +114,14 @@ func (a *announcer) completed(t *Torrent, told []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range a.of[t] {
-		if slices.Contains(told, e.url) {
+		e.told = slices.Contains(told, e.url)
+		e.completed = !e.told
+		switch {
+		case e.completed:
+			a.plan(e, 0)
+		case e.started:
 			a.plan(e, minInterval)
-			continue
 		}
-		e.completed = true
-		a.plan(e, 0)
 	}
 	a.hurry()
 }
@@ -220,7 +223,7 @@ func (a *announcer) announce(e *announced) {
 	case e.gone:
 		r.event = "stopped"
 	}
-	gone, late := e.gone, r.event == "started" && e.completed
+	gone, late := e.gone, r.event == "started" && (e.completed || e.told)
 	a.mu.Unlock()
 
 	r.left, r.uploaded, r.downloaded = e.t.announced()
@@ -256,6 +259,9 @@ func (a *announcer) announce(e *announced) {
 		e.failures, e.started = 0, true
 		e.status = Tracker{e.url, true, nil, reply.seeders, reply.leechers}
 		next = min(max(reply.interval, minInterval), maxInterval)
+		if late {
+			next = minInterval // until it is said that nothing is left
+		}
 	}
 	if e.gone {
 		if err == nil {
