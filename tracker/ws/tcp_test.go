@@ -69,14 +69,19 @@ func (s *system) waitFor(what string, so func() bool) {
 	}
 }
 
-// incomplete waits for a reply, and returns what it says of leechers.
+// incomplete waits for a reply, and returns what it says of leechers. Offers of others may come before it.
 func (s *system) incomplete(k *testnet.Socket) int {
 	s.Helper()
-	n, ok := k.Next()["incomplete"].(float64)
-	if !ok {
-		s.Fatal("no reply")
+	for {
+		m := k.Next()
+		if n, ok := m["incomplete"].(float64); ok {
+			return int(n)
+		}
+		if _, ok := m["offer"]; !ok {
+			s.Errorf("no reply but %v", m)
+			return 0
+		}
 	}
-	return int(n)
 }
 
 func frame(opcode byte, payload string) string {
