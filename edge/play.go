@@ -14,13 +14,13 @@ import (
 // is at the beginning, and asks again:
 //
 //	GET /.starling/play/film.webm                      HTTP               service worker, when it has come
-//	  Range: bytes=0-        ── 206, 2.5 s of it ──┘                                   │
-//	  Range: bytes=475000-   ── 206, little, and slowly ──┘                            │
-//	  Range: bytes=540536-   ── from peers ─────────────────────────────────────────────┘
+//	  Range: bytes=0-        ── 206, 2.25 s of it ──┘                                  │
+//	  Range: bytes=427500-   ── 206, little, and slowly ──┘                            │
+//	  Range: bytes=493036-   ── from peers ─────────────────────────────────────────────┘
 const (
 	// head and step are how much of a film a player gets at its start and after it, in seconds; at least leastStep bytes and
 	// at most mostStep. Chromium reads two seconds of a WebM before it shows any.
-	head      = 2.5
+	head      = 2.25
 	step      = 0.25
 	leastStep = 64 << 10
 	mostStep  = 4 << 20

@@ -14,7 +14,10 @@ const lookEach = 250
 /** Seconds ahead of where it plays that are asked of peers, and at least bytes. */
 const ahead = 30
 const leastAhead = 4 << 20
-/** After a start or a seek, only what is due within this many milliseconds comes over HTTP at once; peers get as long for the rest. */
+/**
+ * After a start or a seek, only what is due within this many milliseconds comes over HTTP at once, and what is due within as
+ * long as it was ago: peers are being met, and have what they can by then.
+ */
 const grace = 1000
 /** Bytes taken over HTTP at once where it is not known how long it plays. */
 const head = 256 << 10
@@ -178,7 +181,7 @@ class Stream implements RangeSource {
     // A player that has nothing to play on waits for what it asked for last, wherever that lies.
     const starved = !this.#player || this.#player.readyState < HTMLMediaElement.HAVE_FUTURE_DATA
     const played = rate ? currentTime * rate : 0
-    const lead = this.#carrier.now() - this.#begun < grace ? Math.min(grace, settings.lead) : settings.lead
+    const lead = Math.min(settings.lead, Math.max(grace, this.#carrier.now() - this.#begun))
     const urgent = rate ? played + (lead / 1000) * rate : head
     for (const at of [...this.#readers.values()].reverse()) {
       const first = Math.floor(at / pieceLength)

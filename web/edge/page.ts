@@ -204,7 +204,7 @@ export class Page {
 
 /** The browser takes it from here. */
 function reveal(element: Element): void {
-  for (const source of element.parentElement?.localName === 'picture' ? element.parentElement.querySelectorAll('source') : []) uncover(source)
+  for (const source of element.closest('picture')?.querySelectorAll('source') ?? []) uncover(source)
   uncover(element)
 }
 
@@ -225,7 +225,7 @@ function awaited(): boolean {
 
 /** Which of its candidates the browser would load: asked of a copy whose candidates are no more than their numbers. */
 async function chosen(image: HTMLImageElement): Promise<string> {
-  const picture = image.parentElement?.localName === 'picture' ? image.parentElement : undefined
+  const picture = image.closest('picture')
   if (!image.dataset.srcset && !picture?.querySelector('source[data-srcset]')) return image.dataset.src!
   const urls: string[] = []
   const nothing = URL.createObjectURL(new Blob())

@@ -55,6 +55,5 @@ export function abstains(): 'off' | 'metered' | undefined {
 
 /** A visitor's wish; it is kept in this browser, and holds from the next page on. */
 export function takePart(yes: boolean): void {
-  if (yes) localStorage.removeItem(wish)
-  else localStorage.setItem(wish, 'off')
+  localStorage.setItem(wish, yes ? 'on' : 'off')
 }

@@ -65,7 +65,8 @@ export class Torrent implements PeerHost, Announcing {
     this.#carrier = carrier
     this.infoHash = infoHash
     const length = pieces * pieceLength
-    this.info = { name: '', pieceLength, length, pieces, files: [], hashAt: () => new Uint8Array() }
+    // No more of it is looked at by peers.
+    this.info = { pieceLength, length, pieces } as Info
     this.had = new Bitfield(pieces)
     this.#left = length
     this.picker = new Picks(length, pieceLength, this.had, carrier.memory, (piece) => void this.#verify(piece))
