@@ -1,20 +1,25 @@
 import { concat, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
-import { Run } from './run.ts'
 import type { Store } from './store.ts'
 
 /** Reading a Blob takes about a millisecond whatever its length: so smaller reads take this many bytes at once. */
 const chunk = 1 << 20
 /** Chunks kept, of all sources together. */
 const maxKept = 8
-/** Bytes read in one go, so that it is soon noticed when a file has changed; and goes at once, of all sources together. */
-const longest = 8 << 20
-const maxRuns = 4
+/** Whoever reads on gets it from as much, read at once at half the price; of so many sources together. */
+const ahead = 4 << 20
+const maxAhead = 4
+
+interface Ahead {
+  start: number
+  end: number
+  data: Promise<Bytes>
+}
 
 /** What is seeded, read where it lies. */
 export class BlobSource implements Store {
   static readonly #kept = new Map<string, Promise<Bytes>>()
-  static readonly #runs = new Map<BlobSource, Run>()
+  static readonly #ahead = new Map<BlobSource, Ahead>()
   static #made = 0
 
   readonly #id = BlobSource.#made++
@@ -54,7 +59,7 @@ export class BlobSource implements Store {
 
   async close(): Promise<void> {
     for (const key of BlobSource.#kept.keys()) if (key.startsWith(`${this.#id}:`)) BlobSource.#kept.delete(key)
-    this.#drop()
+    BlobSource.#ahead.delete(this)
   }
 
   #chunk(start: number): Promise<Bytes> {
@@ -70,40 +75,35 @@ export class BlobSource implements Store {
   }
 
   async #load(start: number, end: number): Promise<Bytes> {
+    const all = BlobSource.#ahead
     const follows = start === this.#end
     this.#end = end
+    if (!follows) return this.#slice(start, end)
+    let some = all.get(this)
+    if (!some || start < some.start || end > some.end) {
+      const stop = Math.max(end, Math.min(start + ahead, this.length))
+      some = { start, end: stop, data: this.#slice(start, stop) }
+    }
+    all.delete(this)
+    if (end < some.end) all.set(this, some)
+    const [oldest] = all.keys()
+    if (oldest && all.size > maxAhead) all.delete(oldest)
     try {
-      const run = follows ? this.#run(start, end) : undefined
-      const data = (await run?.read(end).catch(() => this.#drop())) ?? (await this.#whole.slice(start, end).arrayBuffer())
+      return (await some.data).subarray(start - some.start, end - some.start)
+    } catch (error) {
+      all.delete(this)
+      throw error
+    }
+  }
+
+  async #slice(start: number, end: number): Promise<Bytes> {
+    try {
+      const data = await this.#whole.slice(start, end).arrayBuffer()
       if (data.byteLength === end - start) return new Uint8Array(data)
     } catch (cause) {
       throw unreadable(cause)
     }
     throw unreadable()
-  }
-
-  /** Whoever reads on gets it from a run; undefined where this browser has none. */
-  #run(start: number, end: number): Run | undefined {
-    const runs = BlobSource.#runs
-    let run = runs.get(this)
-    if (!run?.fits(start, end)) {
-      this.#drop()
-      try {
-        run = new Run(this.#whole, start, Math.max(end, start + longest))
-      } catch {
-        return undefined
-      }
-    }
-    runs.delete(this)
-    runs.set(this, run)
-    const [oldest] = runs.keys()
-    if (oldest && runs.size > maxRuns) oldest.#drop()
-    return run
-  }
-
-  #drop(): void {
-    BlobSource.#runs.get(this)?.close()
-    BlobSource.#runs.delete(this)
   }
 }
 
