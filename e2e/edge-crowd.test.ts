@@ -11,7 +11,7 @@ const kit = harness()
 const images = Array.from({ length: 40 }, (_, i) => png(100, 80, i))
 const film = wav(3, 96_000)
 const files = {
-  'index.html': page(images.map((_, i) => img(`/img/${i}.png`)).join('') + '<video muted autoplay data-src="/film.wav"></video>'),
+  'index.html': page(images.map((_, i) => img(`/img/${i}.png`)).join('') + '<video muted preload=auto data-src="/film.wav"></video>'),
   'film.wav': film,
   ...Object.fromEntries(images.map((data, i) => [`img/${i}.png`, data])),
 }
@@ -103,6 +103,7 @@ test('ten and Firefox arrive one after another; one lies, one is killed while it
   const arrives = async (kind: Kind = 'chromium', options: PersonOptions = {}) => {
     const person = await kit.person(kind, options)
     await person.page.goto(way.origin)
+    void person.page.evaluate(() => void document.querySelector('video')!.play()).catch(() => {})
     return person
   }
 

@@ -94,6 +94,19 @@ test('what plays by itself begins before there is a service worker, and goes on 
   expect((await begins()).filter((size) => size)).toHaveLength(1)
 })
 
+test('Firefox, too, plays what plays by itself, from the site and then from peers, and may seek', async () => {
+  const site = await Site.serve(kit, files, { args, assets: 2 })
+  const ann = await visit(kit, site)
+  await watch(ann.page)
+  const bob = await visit(kit, site, '/auto.html', { kind: 'firefox' })
+  await until('it to play', async () => (await player(bob.page)).time > 0)
+  await plays(bob.page, 12, 13)
+  await plays(bob.page, 2, 6)
+  expect(await player(bob.page)).toMatchObject({ controlled: true, src: `${site.origin}/.starling/play/film.webm` })
+  await bob.page.goto('about:blank')
+  await until('figures', async () => (await site.figures()).total.peers > film.length * 0.2)
+})
+
 test('the service worker is ended while it streams: the player goes on', async () => {
   const site = await Site.serve(kit, files, { args, assets: 2 })
   const ann = await visit(kit, site)

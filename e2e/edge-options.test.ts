@@ -150,7 +150,10 @@ describe("the owner's page", () => {
       width: document.documentElement.scrollWidth,
       tiles: [...document.querySelectorAll('#tiles dt')].map(({ textContent }) => textContent),
       plots: [...document.querySelectorAll('#plots svg')].map((svg) => !!svg.querySelector('path')?.getAttribute('d')),
+      stretch: document.querySelector('[data-span][aria-pressed=true]')?.textContent,
     }))
+    // It has only just begun.
+    expect(seen.stretch).toBe('Hour')
     expect(seen.width).toBeLessThanOrEqual(width)
     expect(seen.tiles).toEqual(expect.arrayContaining(['Offload', 'Origin egress saved', 'Visitors now', 'Liars banned']))
     expect(seen.plots.slice(0, 3)).toEqual([true, true, true])

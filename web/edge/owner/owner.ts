@@ -28,6 +28,8 @@ interface Figures {
 }
 
 const every = 5_000
+/** Where there are figures of less time, in seconds, the page begins with the last hour. */
+const dayFrom = 2 * 3600
 const reasons: Record<string, string> = {
   alone: 'nobody to ask', view: 'came into view', deadline: 'peers too slow', late: 'video: due soon', stale: 'the file has changed', failed: 'a fault',
 }
@@ -94,13 +96,17 @@ function show(): void {
   for (const [title, plot] of plots) plot.show(specs[title]!, buckets)
 }
 
-choice(document.querySelectorAll<HTMLButtonElement>('button[data-span]'), (button) => {
+const stretches = document.querySelectorAll<HTMLButtonElement>('button[data-span]')
+choice(stretches, (button) => {
   span = button.dataset.span as typeof span
   last = Number(button.dataset.last)
   show()
 })
 const key = location.hash.slice(1)
 follow<Figures>('figures.json', key ? { Authorization: `Bearer ${key}` } : {}, every, find('say'), (answer) => {
+  const young = !figures && Date.now() / 1000 - answer.since < dayFrom
   figures = answer
-  show()
+  // In a day, what has just begun is a line at the edge.
+  if (young) stretches[0]!.click()
+  else show()
 })
