@@ -2,6 +2,7 @@
 import { concat, fromHex, random, toHex, type Bytes } from '../web/engine/bytes.ts'
 import { lowWater, type Channel } from '../web/engine/link/channel.ts'
 import { Links } from '../web/engine/link/links.ts'
+import { route } from '../web/engine/link/route.ts'
 import { TrackerRendezvous } from '../web/engine/rendezvous/tracker-rendezvous.ts'
 
 const known = new Set<string>()
@@ -15,7 +16,7 @@ let received = 0
 let brief = false
 
 const peerId = concat([new TextEncoder().encode('-SL0001-'), random(12)])
-const links = new Links({ peerId, host: { known: () => known, lacking: () => lacking, channel, failed: (infoHash) => failed.push(infoHash) }, iceServers: async () => [], maxLinks: 55 })
+const links = new Links({ peerId, host: { known: () => known, lacking: () => lacking, channel, failed: (infoHash) => failed.push(infoHash) }, iceServers: async () => [], maxLinks: 55, route })
 const rendezvous = new TrackerRendezvous({ peerId, desk: links })
 const handshakeLength = 68
 
