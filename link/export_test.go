@@ -7,7 +7,7 @@ func Hurried(o Options) (*Host, error) {
 	l := usual
 	for _, d := range []*time.Duration{
 		&l.answerWithin, &l.freshFor, &l.overdue, &l.bringsWithin, &l.openWithin, &l.extendedWithin, &l.helloWithin,
-		&l.meetWithin, &l.recoversWithin, &l.idleFor, &l.retryAfter, &l.keepEvery,
+		&l.meetWithin, &l.recoversWithin, &l.idleFor, &l.retryAfter, &l.retrySoon, &l.keepEvery,
 	} {
 		*d /= 100
 	}

@@ -272,8 +272,8 @@ func TestChannelsWithoutAHandshakeAreClosed(t *testing.T) {
 	poll(func() bool { return n.Stats().Channels == 1 })
 }
 
-// A browser that cannot use a channel closes it: the next one comes at once, a third one later.
-func TestAChannelClosedUnheardIsOpenedAgainAtOnce(t *testing.T) {
+// A browser that cannot use a channel closes it: the next one comes soon.
+func TestAChannelClosedUnheardIsOpenedAgainSoon(t *testing.T) {
 	n := newRawNode(t, habits{raw: true})
 	r, ours := meetRemote(t, n)
 	control := extend(t, r, ours)

@@ -21,9 +21,9 @@ type limits struct {
 	// helloWithin from then to its hello, meetWithin from a further channel to its handshake.
 	openWithin, extendedWithin, helloWithin, meetWithin time.Duration
 	recoversWithin, idleFor                             time.Duration
-	// A torrent whose channel closed is tried again on this link after retryAfter, then twice this time, and so on;
-	// the first time at once where nothing came over the channel.
-	retryAfter time.Duration
+	// A torrent whose channel closed is tried again on this link after retryAfter, then twice this time, and so on; the
+	// first time after retrySoon where nothing came over the channel. At once it would meet what the peer opened meanwhile.
+	retryAfter, retrySoon time.Duration
 	// keepEvery is below the 30 s after which the most forgetful routers close a port; what a STUN server said lately is
 	// believed.
 	keepEvery time.Duration
@@ -33,7 +33,7 @@ type limits struct {
 var usual = limits{
 	answerWithin: 50 * time.Second, freshFor: 120 * time.Second, overdue: 10 * time.Second, bringsWithin: 2 * time.Second,
 	openWithin: 30 * time.Second, extendedWithin: 10 * time.Second, helloWithin: 10 * time.Second, meetWithin: 10 * time.Second,
-	recoversWithin: 10 * time.Second, idleFor: 60 * time.Second, retryAfter: 10 * time.Second, keepEvery: 15 * time.Second,
+	recoversWithin: 10 * time.Second, idleFor: 60 * time.Second, retryAfter: 10 * time.Second, retrySoon: time.Second, keepEvery: 15 * time.Second,
 	pending: 16,
 }
 

@@ -257,7 +257,7 @@ type try struct {
 }
 
 // again tries a torrent later, unless it closed too often; another link may carry it at once. Where nothing came over
-// its channel the first retry does not wait: browsers lose one now and then.
+// its channel the first retry is soon: browsers lose one now and then.
 func (l *link) again(ih InfoHash, heard bool) {
 	if l.control == nil || !l.control.has(ih) {
 		return
@@ -271,7 +271,7 @@ func (l *link) again(ih InfoHash, heard bool) {
 		t.waits = true
 		wait := l.host.limits.retryAfter * time.Duration(t.tries)
 		if t.tries == 1 && !heard {
-			wait = 0
+			wait = l.host.limits.retrySoon
 		}
 		t.timer = l.after(wait, func() {
 			t.waits = false

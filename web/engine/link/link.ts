@@ -37,9 +37,11 @@ const recoversWithin = 10_000
 const idleFor = 60_000
 /**
  * A torrent whose channel closed is tried again on this link after this time, then twice this time, and so on. Only
- * where nothing came over the channel, it is tried again at once: browsers lose one now and then.
+ * where nothing came over the channel, the first try is soon: browsers lose one now and then. At once it would meet
+ * what the peer opened meanwhile.
  */
 const retryAfter = 10_000
+const retrySoon = 1_000
 const maxTries = 4
 /** Control messages that wait on a peer which does not read, bytes. */
 const maxUnsent = 4 << 20
@@ -263,7 +265,7 @@ export class Link implements LinkInfo {
       if (carrier !== channel) continue
       this.#carries.delete(infoHash)
       const tries = (this.#tried.get(infoHash)?.tries ?? 0) + 1
-      const wait = tries === 1 && !channel.heard ? 0 : tries < maxTries ? retryAfter * tries : Infinity
+      const wait = tries === 1 && !channel.heard ? retrySoon : tries < maxTries ? retryAfter * tries : Infinity
       this.#tried.set(infoHash, { tries, after: Date.now() + wait })
     }
     if (this.ended) return
