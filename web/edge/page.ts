@@ -5,7 +5,7 @@ import { abstains, base, ours, settings } from './settings.ts'
 export type Carry = typeof import('./carry.ts')
 
 const images = 'img[data-src],img[data-srcset]'
-const players = 'video[data-src],audio[data-src],video:has(>source[data-src]),audio:has(>source[data-src])'
+const players = ':is(video,audio):is([data-src],:has(>source[data-src]))'
 const posters = 'video[data-poster]'
 /** Milliseconds after the page has loaded. */
 const calmAfter = 500
@@ -108,9 +108,11 @@ export class Page {
           await new Promise((resolve) => player.addEventListener('loadeddata', resolve, { once: true }))
           player.crossOrigin = crossOrigin
         }
-        // The service worker is what takes longest.
+        // The service worker is what takes longest, then where the film lies.
         import('./control.ts').catch(() => {})
-        await (await (await this.#load()).media()).ready(player, urls)
+        const { carrier, media } = await this.#load()
+        for (const path of urls.map(pathOf)) if (path) void carrier.asset(path)
+        await (await media()).ready(player, urls)
       }
     } catch {
       // The browser does without.

@@ -28,9 +28,8 @@ const maxWires = 64
 const safeMessage = 64 << 10
 const longestMessage = 256 << 10
 
+/** A link opens, and each channel hears the other side once it is open, within this time. */
 const openWithin = 30_000
-/** A channel opens, and then hears the other side, within this time each. */
-const heardWithin = 20_000
 const extendedWithin = 10_000
 const helloWithin = 10_000
 const recoversWithin = 10_000
@@ -216,8 +215,8 @@ export class Link implements LinkInfo {
       over: () => this.#over(channel),
     })
     this.#wires.add(channel)
-    const hurry = () => channel.heard || this.#timers.set(channel, heardWithin, () => channel.end())
-    if (this.open) hurry()
+    const hurry = () => channel.heard || this.#timers.set(channel, openWithin, () => channel.end())
+    hurry()
     if (infoHash) this.#carries.set(infoHash, channel)
     if (outgoing) this.#ids++
     this.#timers.clear('idle')
@@ -291,9 +290,9 @@ export class Link implements LinkInfo {
       initiator: this.initiator,
       host: this.#owner.host,
       send: (message) => {
-        if (dc.bufferedAmount > maxUnsent) this.close()
+        // As to connecting, see WireChannel.
+        if (dc.bufferedAmount > maxUnsent || dc.readyState === 'connecting') this.close()
         else if (dc.readyState === 'open') dc.send(message)
-        else if (dc.readyState === 'connecting') this.close() // for good: see WireChannel
       },
       ready: () => {
         this.ready = true

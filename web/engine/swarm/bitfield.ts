@@ -13,7 +13,7 @@ export class Bitfield {
     this.bytes = new Uint8Array((size + 7) >> 3)
     if (!bytes) return
     if (bytes.length !== this.bytes.length || (size & 7 && bytes[bytes.length - 1]! & (255 >> (size & 7)))) {
-      throw new RangeError('bitfield of a wrong length')
+      throw new RangeError('wrong length')
     }
     this.bytes.set(bytes)
     for (let byte of bytes) for (; byte; byte &= byte - 1) this.count++
