@@ -110,7 +110,7 @@ export function state() {
     closed: closed.length,
     failed: failed.length,
     kinds: [...new Set([...open].map(({ link }) => link.kind))],
-    trackers: rendezvous.trackers(hash(0)),
+    trackers: rendezvous.trackers([...known][0] ?? ''),
   }
 }
 
