@@ -277,11 +277,7 @@ func TestAChannelClosedUnheardIsOpenedAgainSoon(t *testing.T) {
 	n := newRawNode(t, habits{raw: true})
 	r, ours := meetRemote(t, n)
 	control := extend(t, r, ours)
-	<-r.said // hello
-	must(t, control.Send(make([]byte, 17)))
-	have := <-r.said // what it wants
-	have[0] = 2
-	must(t, control.Send(have))
+	r.has(t, control)
 	for range 2 {
 		select {
 		case dc := <-r.channels:
@@ -306,11 +302,7 @@ func TestGlare(t *testing.T) {
 				r.hear(control)
 				ours.Extended()
 			}
-			<-r.said // hello
-			must(t, control.Send(make([]byte, 17)))
-			have := <-r.said // what it wants
-			have[0] = 2
-			must(t, control.Send(have))
+			r.has(t, control)
 			here := <-n.raw // the host's channel for torrent 2
 			<-r.channels
 			there := r.open(t, "wire", "starling.wire.1")
@@ -334,6 +326,16 @@ func TestGlare(t *testing.T) {
 			must(t, err)
 		})
 	}
+}
+
+// has answers hello, and says that the remote has all that the host wants.
+func (r *remote) has(t *testing.T, control *webrtc.DataChannel) {
+	t.Helper()
+	<-r.said // hello
+	must(t, control.Send(make([]byte, 17)))
+	have := <-r.said // what it wants
+	have[0] = 2
+	must(t, control.Send(have))
 }
 
 // open opens a data channel.

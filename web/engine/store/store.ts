@@ -10,7 +10,8 @@ export interface Store {
   read(start: number, end: number): Promise<Bytes>
   /**
    * Resolves when the bytes can be read, and outlive the page; data's buffer may be transferred away, so the caller
-   * forgets it, unless it is what comes back: memory of that length, for other use. Errors: StarlingError 'no-space', which leaves all earlier bytes as they were, and 'storage'.
+   * forgets it, unless it is what comes back: memory of that length, for other use. Errors: StarlingError 'no-space',
+   * which leaves all earlier bytes as they were, and 'storage'.
    */
   write(start: number, data: Bytes): Promise<Bytes | void>
   /** Resolves when all that was written before outlives a power cut; absent where write sees to it, or nothing can. */
