@@ -12,7 +12,13 @@ export function sample(values: readonly number[]): Sample {
   return { median, min: sorted[0]!, max: sorted.at(-1)! }
 }
 
-/** Each subject once, then each again, …: what the machine does meanwhile befalls all alike. */
+/** Milliseconds after each: browsers that close are busy for a while. */
+const settle = 1000
+
+/**
+ * Each subject once, then each again the other way around, …: what the machine does meanwhile, and what each leaves to
+ * the next, befalls all alike.
+ */
 export async function alternate<K extends string>(
   rounds: number,
   subjects: Record<K, () => Promise<number>>,
@@ -20,10 +26,11 @@ export async function alternate<K extends string>(
   const names = Object.keys(subjects) as K[]
   const values = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<K, number[]>
   for (let round = 0; round < rounds; round++) {
-    for (const name of names) {
+    for (const name of round % 2 ? names.toReversed() : names) {
       const value = await subjects[name]()
       values[name].push(value)
       console.error(`  ${name}: ${value.toPrecision(3)}`)
+      await new Promise((resolve) => setTimeout(resolve, settle))
     }
   }
   return values

@@ -24,7 +24,8 @@ export interface Shape {
 
 /**
  * Pictures, of which one or two are in view, and a film below them:
- *   /             all with data-src
+ *   /             all with data-src; a film that plays by itself as docs/edge.md advises
+ *   /hidden.html  the same, but that has data-src, too
  *   /fold.html    the same, but what is in view has src, as docs/edge.md advises
  *   /plain.html   without the script: the same with src
  */
@@ -45,12 +46,15 @@ export class Exhibition {
     const pictures = Array.from({ length: images }, (_, i) => png(width, width, i))
     const tags = pictures.map((_, i) => img(`/img/${i}.png`, i < inView ? 'elementtiming=fold' : ''))
     const player = seconds ? `<video muted ${autoplay ? 'autoplay' : ''} width=320 height=240 data-src="/film.webm"></video>` : ''
-    const body = [...tags, player].join('')
+    const begins = autoplay ? player.replace('data-src="', 'crossorigin src="/.starling/play') : player
+    const body = [...tags, begins].join('')
     const plain = (html: string) => html.replaceAll('data-src', 'src')
+    const hidden = page([...tags, player].join(''))
     const files = {
       'index.html': page(body),
-      'fold.html': page([plain(tags.slice(0, inView).join('')), ...tags.slice(inView), player].join('')),
-      'plain.html': plain(page(body).replace(/<script.*<\/script>/, '')),
+      'hidden.html': hidden,
+      'fold.html': page([plain(tags.slice(0, inView).join('')), ...tags.slice(inView), begins].join('')),
+      'plain.html': plain(hidden.replace(/<script.*<\/script>/, '')),
       ...(seconds && { 'film.webm': await film(kit, seconds, speed) }),
       ...Object.fromEntries(pictures.map((data, i) => [`img/${i}.png`, data])),
     }
@@ -63,7 +67,7 @@ export class Exhibition {
   }
 
   async serve(kit: Kit, args: string[] = []): Promise<Site> {
-    return Site.serve(kit, this.files, { args, assets: Object.keys(this.files).length - 3 })
+    return Site.serve(kit, this.files, { args, assets: Object.keys(this.files).length - 4 })
   }
 
   /** Somebody looks at it all, and watches the film to its end. How many of the things shown were wrong. */

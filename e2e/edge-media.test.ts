@@ -16,7 +16,9 @@ beforeAll(async () => {
   files = {
     'index.html': page('<video id=film controls muted preload=auto data-src="/film.webm"></video>'),
     'sources.html': page('<video id=film muted preload=auto><source type="video/nonsense" data-src="/other.wav"><source type="video/webm" data-src="/film.webm"></video>'),
-    'auto.html': page('<video autoplay muted data-src="/film.webm"></video>'),
+    'auto.html': page('<video autoplay muted crossorigin src="/.starling/play/film.webm"></video>'),
+    'hidden.html': page('<video autoplay muted data-src="/film.webm"></video>'),
+    'alone.html': page('<video autoplay muted crossorigin src="/.starling/play/film.webm"></video>').replace('type=module', 'type=off'),
     'film.webm': film,
     'other.wav': wav(20, 22_050),
   }
@@ -73,12 +75,12 @@ test('the second visitor has most of a film from the first, and may seek; a film
   await until('figures', async () => (await site.figures()).total.peers > film.length * 0.4)
 })
 
-test('what plays by itself begins before there is a service worker, and goes on from peers; so it does the next time', async () => {
+test.each(['/auto.html', '/hidden.html'])('what plays by itself begins before there is a service worker, and goes on from peers; so it does the next time: %s', async (path) => {
   const site = await Site.serve(kit, files, { args, assets: 2 })
   const ann = await visit(kit, site)
   await watch(ann.page)
   const before = await site.served()
-  const bob = await visit(kit, site, '/auto.html')
+  const bob = await visit(kit, site, path)
   const begins = async () => {
     await until('it to play', async () => (await player(bob.page)).time > 0)
     await whole(bob.page)
@@ -91,6 +93,8 @@ test('what plays by itself begins before there is a service worker, and goes on 
   expect(rest.at(-1)).toBe(0)
   expect(((await site.served()) - before) / film.length).toBeLessThan(0.6)
   await bob.page.reload()
+  // What the service worker never takes does not wait for it to start.
+  expect(await bob.page.evaluate(() => (performance.getEntriesByType('navigation')[0] as unknown as { workerFinalSourceType: string }).workerFinalSourceType)).toBe('network')
   expect((await begins()).filter((size) => size)).toHaveLength(1)
 })
 
@@ -106,6 +110,20 @@ test('Firefox, too, plays what plays by itself, from the site and then from peer
   expect(await player(bob.page)).toMatchObject({ controlled: true, src: `${site.origin}/.starling/play/film.webm` })
   await bob.page.goto('about:blank')
   await until('figures', async () => (await site.figures()).total.peers > film.length * 0.2)
+})
+
+test('what plays by itself plays through where the script does not run', async () => {
+  const site = await Site.serve(kit, files, { args, assets: 2 })
+  const { page } = await visit(kit, site, '/alone.html')
+  await page.evaluate(() => {
+    const seen = globalThis as unknown as { stalls: number }
+    seen.stalls = 0
+    const video = document.querySelector('video')!
+    video.addEventListener('waiting', () => video.currentTime > 0 && seen.stalls++)
+  })
+  await until('it to play on', async () => (await player(page)).time > 9)
+  expect(await page.evaluate(() => (globalThis as unknown as { stalls: number }).stalls)).toBe(0)
+  expect(await player(page)).toMatchObject({ controlled: false, state: 4 })
 })
 
 test('the service worker is ended while it streams: the player goes on', async () => {

@@ -21,16 +21,17 @@ const (
 	// head and step are how much of a film a player gets at its start and after it, in seconds; at least leastStep bytes and
 	// at most mostStep. Chromium reads two seconds of a WebM before it shows any.
 	head      = 2.25
-	step      = 0.25
+	step      = 0.5
 	leastStep = 64 << 10
 	mostStep  = 4 << 20
-	// hold is how long such a step takes: the player has more than that to play.
-	hold = 300 * time.Millisecond
+	// hold is how long such a step takes. The player has more than that to play, even where the site is 400 ms away: whose
+	// service worker never comes sees no stall.
+	hold = 200 * time.Millisecond
 	// The start ends in so many slices, one after another: by how bytes come Chromium judges whether they come quickly
 	// enough to begin, and of a line that brings all at once it learns nothing.
-	beats = 6
+	beats = 4
 	slice = 32 << 10
-	beat  = 2 * time.Millisecond
+	beat  = time.Millisecond
 	// opening is the part of a film that is given so, in seconds: whose service worker has not come until then has none.
 	opening = 8.0
 	// usual is taken for the bytes per second of a film that does not say how long it is.
@@ -90,7 +91,7 @@ func rest(header string, size int64) (from int64, ok bool) {
 type fleeting struct {
 	http.ResponseWriter
 	done <-chan struct{}
-	// free bytes go at once, then each slice waits.
+	// free bytes go at once, then each slice waits, a part of one in proportion.
 	free int64
 	gap  time.Duration
 }
@@ -103,10 +104,11 @@ func (f *fleeting) WriteHeader(status int) {
 func (f *fleeting) Write(p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		part := p[n:min(n+slice, len(p))]
-		if f.free -= int64(len(part)); f.free < 0 && f.gap > 0 {
+		f.free -= int64(len(part))
+		if slow := min(int64(len(part)), -f.free); slow > 0 && f.gap > 0 {
 			_ = http.NewResponseController(f.ResponseWriter).Flush() // it is only sooner
 			select {
-			case <-time.After(f.gap):
+			case <-time.After(f.gap * time.Duration(slow) / slice):
 			case <-f.done:
 			}
 		}

@@ -5,7 +5,10 @@ import { abstains, base, ours, settings } from './settings.ts'
 export type Carry = typeof import('./carry.ts')
 
 const images = 'img[data-src],img[data-srcset]'
-const players = ':is(video,audio):is([data-src],:has(>source[data-src]))'
+/** Where what plays by itself begins: its path follows (edge/play.go). */
+const play = `${base}play/`
+const begun = '[src^="/.starling/play/"]'
+const players = `:is(video,audio):is([data-src],${begun},:has(>:is([data-src],${begun})))`
 const posters = 'video[data-poster]'
 /** Milliseconds after the page has loaded. */
 const calmAfter = 500
@@ -85,33 +88,35 @@ export class Page {
 
   /**
    * The service worker brings its bytes, so the browser is told the very URL. What plays by itself begins before there is
-   * one, at a URL where it gets a little at a time (edge/play.go).
+   * one, at a URL where it gets a little at a time (edge/play.go): the page says that, or else it is told here.
    */
   async #player(player: HTMLMediaElement): Promise<void> {
-    const sources = [player, ...player.querySelectorAll<HTMLElement>(':scope>source[data-src]')]
-    const urls = sources.flatMap(({ dataset: { src } }) => src ?? [])
-    const wanted = player instanceof HTMLVideoElement ? !settings.noVideos : !settings.noAudio
+    const sources = [player, ...player.querySelectorAll<HTMLSourceElement>(':scope>source')]
+    const urls = sources.flatMap(({ dataset, src }) => dataset.src ?? (src.startsWith(play) ? src.slice(play.length - 1) : []))
+    const hidden = sources.filter(({ dataset }) => dataset.src)
+    const paths = urls.map(pathOf)
+    if (!hidden[0] && this.#taken.get(player) === `${paths}`) return
+    this.#taken.set(player, `${paths}`)
     const show = () => {
-      const hidden = sources.splice(0)
       for (const source of hidden) reveal(source)
       if (hidden.length > 1) player.load()
+      hidden.length = 0
     }
+    const wanted = player instanceof HTMLVideoElement ? !settings.noVideos : !settings.noAudio
     try {
       if (wanted && !this.#abstains) {
-        if (player.autoplay && awaited() && urls.every(pathOf)) {
+        if (hidden[0] && player.autoplay && awaited() && paths.every(Boolean)) {
           // Chromium takes a service worker's bytes after the site's own only so.
-          const { crossOrigin } = player
           player.crossOrigin ??= ''
-          for (const { dataset } of sources) if (dataset.src) dataset.src = `${base}play${new URL(dataset.src, document.baseURI).pathname}`
+          for (const { dataset } of hidden) dataset.src = play + new URL(dataset.src!, document.baseURI).pathname.slice(1)
           show()
-          // What the rest takes would be in its way.
-          await new Promise((resolve) => player.addEventListener('loadeddata', resolve, { once: true }))
-          player.crossOrigin = crossOrigin
         }
+        // What the rest takes would be in its way.
+        if (!hidden[0] && player.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) await new Promise((resolve) => player.addEventListener('loadeddata', resolve, { once: true }))
         // The service worker is what takes longest, then where the film lies.
         import('./control.ts').catch(() => {})
         const { carrier, media } = await this.#load()
-        for (const path of urls.map(pathOf)) if (path) void carrier.asset(path)
+        for (const path of paths) if (path) void carrier.asset(path)
         await (await media()).ready(player, urls)
       }
     } catch {

@@ -13,8 +13,15 @@ const signTime = 300
 const play = '/.starling/play'
 /** Pages that take more than audio and video. What is lost with this worker is their images' way by peers, until they tell again. */
 const here = new Set<string>()
+/** What may be taken, by its destination. */
+const kinds = ['audio', 'video', 'image', 'font']
 
-scope.addEventListener('install', (event) => event.waitUntil(scope.skipWaiting()))
+scope.addEventListener('install', (event) => {
+  event.waitUntil(scope.skipWaiting())
+  // Where the browser knows of routes, nothing else waits until this worker has started.
+  const taken = kinds.map((requestDestination) => ({ requestDestination }))
+  event.addRoutes?.({ condition: { not: { or: taken } }, source: 'network' }).catch(() => {})
+})
 scope.addEventListener('activate', (event) => event.waitUntil(scope.clients.claim()))
 scope.addEventListener('message', (event) => {
   const { data, source } = event as typeof event & { source?: { id: string } }
@@ -29,7 +36,7 @@ scope.addEventListener('fetch', (event) => {
   const { origin, search, pathname } = new URL(request.url)
   const opening = pathname.startsWith(`${play}/`)
   const media = /^(audio|video)$/.test(destination)
-  if (!media && !(/^(image|font)$/.test(destination) && here.has(clientId))) return
+  if (!kinds.includes(destination) || (!media && !here.has(clientId))) return
   if (origin !== scope.location.origin || search || method !== 'GET' || !clientId || headers.has('Authorization')) return
   if (opening ? mode !== 'cors' || /^bytes=0-/.test(headers.get('Range') ?? '') : pathname.startsWith('/.starling/')) return
   event.respondWith(answer(event, opening ? pathname.slice(play.length) : pathname))

@@ -4,6 +4,11 @@ export interface ExtendableEvent extends Event {
   waitUntil(promise: Promise<unknown>): void
 }
 
+export interface InstallEvent extends ExtendableEvent {
+  /** Static routing of the Service Workers specification; Firefox has it not. */
+  addRoutes?(rule: object): Promise<void>
+}
+
 export interface FetchEvent extends ExtendableEvent {
   readonly request: Request
   /** Of the page that asked; '' where a new page is being opened. */
@@ -29,7 +34,7 @@ export interface Clients {
 }
 
 interface Events {
-  install: ExtendableEvent
+  install: InstallEvent
   activate: ExtendableEvent
   message: MessageFromPage
   fetch: FetchEvent
