@@ -1,7 +1,14 @@
 import { defineConfig } from 'vitest/config'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const starling = fileURLToPath(new URL('./web/engine/index.ts', import.meta.url))
+/** What a page of a site does in a few seconds is counted there, so these have the machine to themselves. */
+const edge = 'e2e/edge*.test.ts'
+
+// Time for a cold start. In CI a test that fails is run once more, and both runs are in the report: the tests of edge and
+// files are new, and have been seen on one machine only.
+const browsers = { testTimeout: 60_000, hookTimeout: 120_000, retry: process.env.CI ? 1 : 0 }
 
 export default defineConfig({
   resolve: { alias: { starling } },
@@ -11,14 +18,14 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['web/**/*.test.ts'], environment: 'node' } },
       {
         extends: true,
-        // Real browsers on few cores: one file after another, and time for a cold start. In CI a test that fails is run
-        // once more, and both runs are in the report: the tests of edge and files are new, and have been seen on one
-        // machine only.
+        // Two files at once: each waits more than it works, for a tracker, a link, or a program of others to make up
+        // its mind.
         test: {
-          name: 'e2e', include: ['e2e/**/*.test.ts'], fileParallelism: false, testTimeout: 60_000, hookTimeout: 120_000,
-          retry: process.env.CI ? 1 : 0,
+          name: 'e2e', include: ['e2e/**/*.test.ts'], exclude: [edge], ...browsers,
+          maxWorkers: Math.min(2, availableParallelism()), sequence: { groupOrder: 1 },
         },
       },
+      { extends: true, test: { name: 'edge', include: [edge], ...browsers, maxWorkers: 1, sequence: { groupOrder: 2 } } },
     ],
   },
 })

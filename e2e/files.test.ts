@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
-import { harness, until, type Kind, type Person, type Server } from './harness/index.ts'
+import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
 import { allow, arrived, choose, chooseFilm, chooseMany, folder, givenLink, saver, send, unzip, write } from './files.kit.ts'
 import { accessible, makeMemo, press, reads, shareLink, text, titles } from './memos.kit.ts'
 
@@ -222,10 +222,7 @@ test('a link that leads nowhere says why, and what can be done', async () => {
   await reads(bob.page, 'Looking for whoever has it')
   await bob.page.waitForSelector('summary').then((summary) => summary!.click())
   await reads(bob.page, 'working')
-  await bob.page.evaluate(() => {
-    const now = Date.now
-    Date.now = () => now() + 16_000
-  })
+  await later(bob.page, 16)
   await reads(bob.page, 'The sender’s page is closed or offline')
 })
 

@@ -1,7 +1,7 @@
 /** Memos between people: links, what both sides see, and what happens when something on the way is not there. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
-import { harness, until, type Kind, type Person, type Server } from './harness/index.ts'
+import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
 import { makeMemo, position, press, reads, recordFor, shareLink, text, titles } from './memos.kit.ts'
 
 const kit = harness()
@@ -16,6 +16,15 @@ async function visitor(kind: Kind = 'chromium'): Promise<Person> {
   await person.allowMicrophone(server.origin)
   await person.page.goto(server.origin)
   return person
+}
+
+/** Seconds without progress, and somewhat more, after which a page says why. */
+const patience = 16
+
+/** Opens what the page tells in numbers, and waits until it reads so. */
+async function details(page: Page, words: string): Promise<void> {
+  await (await page.waitForSelector('summary'))!.click()
+  await reads(page, words)
 }
 
 const path = (page: Page): Promise<string> => page.evaluate(() => location.pathname)
@@ -148,12 +157,12 @@ test('plays while it arrives; says so when the sender leaves; goes on when she i
   expect(at).toBeLessThan(100)
   const there = await ann.tab()
   await ann.page.close()
+  await details(bob.page, 'None yet')
+  await later(bob.page, patience)
   await reads(bob.page, 'The sender’s page is closed or offline')
   const left = await percent()
   expect(left).toBeGreaterThanOrEqual(at)
   expect(await text(bob.page, '.cause')).toContain('Retry')
-  await bob.page.click('summary')
-  await reads(bob.page, 'None yet')
   await there.goto(server.origin)
   await reads(bob.page, 'Saved', '.standing')
 }, 120_000)
@@ -251,6 +260,9 @@ describe('a link that leads nowhere', () => {
     const { page } = await visitor()
     await page.goto(`${server.origin}/m#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
     await reads(page, 'Looking for whoever has it')
+    await details(page, 'working')
+    expect(await text(page)).not.toContain('closed or offline')
+    await later(page, patience)
     await reads(page, 'The sender’s page is closed or offline')
     await press(page, 'Retry')
     await reads(page, 'Finding')
@@ -266,6 +278,8 @@ test('the tracker is down when a link is opened: the page says so, and goes on w
   for (const person of [ann, bob]) person.allow(/WebSocket|ERR_CONNECTION|Failed to (load|fetch)/)
   await server.stop()
   await bob.page.goto(link)
+  await details(bob.page, 'The tracker cannot be reached')
+  await later(bob.page, patience)
   await reads(bob.page, 'The server that introduces peers cannot be reached')
   await server.restart()
   // Either may have been about to wait its longest before it tries again.

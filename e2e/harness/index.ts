@@ -19,17 +19,19 @@
  *
  * An app's own pages need no lab: goto(server.origin). A lab is for code that is driven from within (page.evaluate):
  * its entry imports 'starling' as any page does, or parts of web/engine by their path.
- * Wait with until, never by time.
+ * Wait with until, never by time; what a page does after some time without anything new, later brings about.
  */
 import { afterAll, afterEach, beforeEach } from 'vitest'
 import { Kit } from './kit.ts'
 
 export { launch, Person, type Kind, type PersonOptions } from './browser.ts'
+export { later } from './clock.ts'
 export { Kit } from './kit.ts'
 export { enter, Lab, type LabOptions } from './lab.ts'
 export { Program } from './program.ts'
 export { Server, type ServeOptions } from './server.ts'
 export { until } from './until.ts'
+export { WebSeed, type Asked } from './web-seed.ts'
 
 export function harness(): Kit {
   const kit = new Kit()
@@ -41,4 +43,3 @@ export function harness(): Kit {
   afterAll(() => kit.close())
   return kit
 }
-export { WebSeed, type Asked } from './web-seed.ts'
