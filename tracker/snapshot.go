@@ -36,6 +36,9 @@ const (
 // ErrSnapshot means that a file is no whole snapshot that this version can read.
 var ErrSnapshot = errors.New("this is no whole snapshot of a tracker, or one of another version")
 
+// ErrForeign means that a file is something else altogether, which somebody may want to keep.
+var ErrForeign = errors.New("this is no snapshot of a tracker")
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Save writes a snapshot. It locks a swarm for as long as it takes to copy 1,024 peers, so that announces need not wait.
@@ -224,7 +227,7 @@ func (s *Store[C]) SaveFile(path string) error {
 	return nil
 }
 
-// LoadFile takes in what SaveFile wrote.
+// LoadFile takes in what SaveFile wrote. ErrForeign: the file is no snapshot, not even a damaged one, so do not save there.
 func (s *Store[C]) LoadFile(path string) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -234,6 +237,10 @@ func (s *Store[C]) LoadFile(path string) error {
 	info, err := file.Stat()
 	if err != nil {
 		return fmt.Errorf("reading a snapshot: %w", err)
+	}
+	start := make([]byte, len(snapshotMagic))
+	if _, err := io.ReadFull(file, start); err == nil && string(start) != snapshotMagic || err != nil && info.Size() > 0 {
+		return fmt.Errorf("%s: %w", path, ErrForeign)
 	}
 	if most := int64(s.options.MaxPeers)*snapshotPeer + 64; info.Size() > most {
 		return fmt.Errorf("%s is larger than a snapshot of %d peers, which is the most there may be", filepath.Base(path), s.options.MaxPeers)

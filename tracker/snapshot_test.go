@@ -169,11 +169,19 @@ func TestSnapshotFile(t *testing.T) {
 	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
 		t.Errorf("left beside it: %v", entries)
 	}
-	if err := os.WriteFile(path, make([]byte, 10<<10), 0o600); err != nil {
+	if err := os.WriteFile(path, append([]byte(snapshotMagic), make([]byte, 10<<10)...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := New[int](Options{MaxPeers: 100}).LoadFile(path); err == nil || !strings.Contains(err.Error(), "is larger than a snapshot of 100 peers") {
 		t.Errorf("a large one: %v", err)
+	}
+	for _, text := range []string{"# a list of what is denied", "short"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.LoadFile(path); !errors.Is(err, ErrForeign) {
+			t.Errorf("what is no snapshot: %v", err)
+		}
 	}
 	if err := s.SaveFile(filepath.Join(path, "x")); err == nil {
 		t.Error("a snapshot below a file")

@@ -25,7 +25,8 @@ type snapshots struct {
 	ended chan struct{} // closed when none is being written any more
 }
 
-// openSnapshots takes in what is there. A file that is damaged is a warning: peers announce again, with it or without.
+// openSnapshots takes in what is there. A snapshot that is damaged is a warning: peers announce again, with it or without.
+// What is none is an error, for it would be written over.
 func openSnapshots(path string, store *tracker.Store[ws.Handle], log *slog.Logger) (*snapshots, error) {
 	if path == "" {
 		return nil, nil
@@ -36,6 +37,8 @@ func openSnapshots(path string, store *tracker.Store[ws.Handle], log *slog.Logge
 	switch err := store.LoadFile(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		log.Info("there is no snapshot yet", "file", path)
+	case errors.Is(err, tracker.ErrForeign), errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("--snapshot: %w: name another file", err)
 	case err != nil:
 		log.Warn("the tracker begins without its snapshot", "error", err)
 	default:

@@ -67,6 +67,15 @@ func TestRestartKeepsPeers(t *testing.T) {
 		t.Errorf("after that: %s", said)
 	}
 
+	// What somebody named by mistake is left alone.
+	config.Snapshot = filepath.Join(t.TempDir(), "denied.txt")
+	if err := os.WriteFile(config.Snapshot, []byte("# a list\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := httpd.Listen(config, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "no snapshot of a tracker: name another file") {
+		t.Errorf("over a list: %v", err)
+	}
+
 	config.Snapshot = filepath.Join(config.Snapshot, "below", "a file")
 	if _, err := httpd.Listen(config, nil, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--snapshot ") {
 		t.Errorf("in no folder: %v", err)
