@@ -83,6 +83,8 @@ func Defaults(dataDir string) Options {
 var (
 	// ErrInUse is for a data directory that another process has.
 	ErrInUse = errors.New("another starling uses this data folder: stop it, or name another folder")
+	// ErrListen is for Options.Listen: the port is taken, or the address is none of this machine's.
+	ErrListen = errors.New("starting to listen for peers")
 	// ErrClosed is for what was closed meanwhile.
 	ErrClosed = errors.New("closed")
 )
@@ -155,7 +157,7 @@ func New(o Options) (*Peer, error) {
 
 func (p *Peer) start() (err error) {
 	if p.client, err = newEngine(p); err != nil {
-		return fmt.Errorf("starting to listen for peers: %w", err)
+		return fmt.Errorf("%w: %w", ErrListen, err)
 	}
 	if err := p.finders.start(p); err != nil {
 		return err

@@ -84,7 +84,7 @@ func Run(ctx context.Context, args []string, out, stderr io.Writer) (code int) {
 	}
 	k, err := parser.Parse(args)
 	if err != nil {
-		return fail(exitUsage, fmt.Errorf("%w (see starling --help)", err))
+		return fail(exitUsage, usage(err))
 	}
 	if err := k.Run(); err != nil {
 		return fail(exitCode(err), err)

@@ -2,13 +2,18 @@ package cli
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -23,13 +28,17 @@ func configFile(r io.Reader) (kong.Resolver, error) {
 	if err != nil {
 		return nil, err
 	}
+	name := ""
+	if file, ok := r.(*os.File); ok {
+		name = file.Name() + ": "
+	}
 	s := settings{}
 	if err := json.Unmarshal(data, &s); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			return nil, fmt.Errorf("line %d: not JSON: %w", 1+bytes.Count(data[:syntax.Offset], []byte("\n")), err)
+			return nil, fmt.Errorf("--config: %sline %d: not JSON: %w", name, 1+bytes.Count(data[:syntax.Offset], []byte("\n")), err)
 		}
-		return nil, fmt.Errorf("not a JSON object of settings: %w", err)
+		return nil, fmt.Errorf("--config: %snot a JSON object of settings, such as {\"log-level\": \"warn\"}", name)
 	}
 	return s, nil
 }
@@ -59,5 +68,51 @@ func (s settings) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, err
 			return nil, nil
 		}
 	}
-	return s[f.Name], nil
+	return fitting(s[f.Name], f)
+}
+
+// fitting is a value of JSON as the flag takes it. The types of JSON that do not fit would end as something else: a
+// number for a time as so many nanoseconds.
+func fitting(value any, f *kong.Flag) (any, error) {
+	_, isText := f.Target.Addr().Interface().(encoding.TextUnmarshaler)
+	kind := f.Target.Kind()
+	switch v := value.(type) {
+	case nil, string:
+		return v, nil
+	case bool:
+		if f.IsBool() {
+			return v, nil
+		}
+	case float64:
+		switch {
+		case f.Target.Type() == reflect.TypeFor[time.Duration]():
+			return nil, errors.New("in the file of settings it needs a unit, such as \"90s\", in quotes")
+		case isText:
+			return strconv.FormatFloat(v, 'f', -1, 64), nil
+		case kind == reflect.Float64, v == math.Trunc(v) && (f.Target.CanInt() || f.Target.CanUint()):
+			return v, nil
+		case f.Target.CanInt() || f.Target.CanUint():
+			return nil, errors.New("in the file of settings it is not a whole number")
+		}
+	case []any:
+		for _, one := range v {
+			if _, ok := one.(string); !ok || !f.IsSlice() {
+				return nil, wrongType(f)
+			}
+		}
+		return v, nil
+	}
+	return nil, wrongType(f)
+}
+
+func wrongType(f *kong.Flag) error {
+	switch {
+	case f.IsBool():
+		return errors.New("in the file of settings it must be true or false")
+	case f.IsSlice():
+		return errors.New("in the file of settings it must be text in quotes, or a list of such in []")
+	case f.Target.CanInt() || f.Target.CanUint() || f.Target.CanFloat():
+		return errors.New("in the file of settings it must be a number")
+	}
+	return errors.New("in the file of settings it must be text, in quotes")
 }

@@ -25,7 +25,7 @@ type edgeCmd struct {
 	httpd.Front
 	CacheDir string          `placeholder:"DIR" help:"Where hashes and figures are kept. Default: a folder for this site in the user's cache directory."`
 	File     kong.ConfigFlag `name:"config" placeholder:"FILE" help:"A JSON file of settings: {\"addr\": \":8080\", \"exclude\": [\"*.gif\"]}."`
-	LogLevel slog.Level      `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
+	LogLevel logLevel        `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
 
 	Tracker   []string `sep:" " placeholder:"URL" help:"A tracker that visitors use in place of this program's own, such as one that several sites share. May be given several times."`
 	IceServer []string `sep:" " placeholder:"URL[,USER,PASSWORD]" help:"A STUN or TURN server for visitors. May be given several times."`
@@ -41,7 +41,7 @@ type edgeCmd struct {
 	Fold      bool          `default:"true" negatable:"" help:"What is in view comes over HTTP at once (on)."`
 	Nearest   bool          `default:"true" negatable:"" help:"Prefer the peers that answer soonest, and with --geoip those that are nearest (on)."`
 	GeoIP     string        `name:"geoip" type:"path" placeholder:"FILE" help:"Tell visitors of those nearby first, by this GeoIP database (mmdb): of countries, cities or networks. Read again when it changes."`
-	Deadline  time.Duration `default:"5s" placeholder:"DURATION" help:"How long peers have for an image (default ${default})."`
+	Deadline  time.Duration `default:"5s" placeholder:"DURATION" help:"How long peers have for an image, font or download (default ${default})."`
 	Lead      time.Duration `default:"4s" placeholder:"DURATION" help:"How long before a video needs a piece HTTP steps in (default ${default})."`
 	Upload    int           `default:"2000000" placeholder:"BYTES" help:"The most a visitor sends, per second; -1 for no limit (default ${default})."`
 	Keep      int64         `default:"134217728" placeholder:"BYTES" help:"The most a visitor keeps (default ${default})."`
@@ -49,12 +49,27 @@ type edgeCmd struct {
 	Worker    bool          `help:"The service worker takes images, fonts, audio and video that the markup does not name."`
 }
 
+// Validate says what is wrong, and with which flag.
+func (c *edgeCmd) Validate() error {
+	switch {
+	case (c.Folder == "") == (c.Origin == ""):
+		return errors.New("say what to serve: a folder, such as `starling edge ./public`, or --origin http://localhost:3000")
+	case c.Threshold < 1:
+		return fmt.Errorf("--threshold %d: it must be at least 1", c.Threshold)
+	case c.Upload < -1 || c.Upload == 0:
+		return fmt.Errorf("--upload %d: bytes per second, at least 1, or -1 for no limit", c.Upload)
+	case c.Keep < 1:
+		return fmt.Errorf("--keep %d: bytes, at least 1", c.Keep)
+	}
+	if _, err := c.iceServers(); err != nil {
+		return err
+	}
+	return c.Front.Validate()
+}
+
 // Run serves until the context ends.
 func (c *edgeCmd) Run(ctx context.Context, s streams) error {
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
-	if (c.Folder == "") == (c.Origin == "") {
-		return errors.New("say what to serve: a folder, such as `starling edge ./public`, or --origin http://localhost:3000")
-	}
 	options, err := c.options(log)
 	if err != nil {
 		return err
@@ -114,18 +129,24 @@ func (c *edgeCmd) options(log *slog.Logger) (edge.Options, error) {
 			Metered: c.Metered, NoTURN: !c.Turn, Worker: c.Worker,
 		},
 	}
+	var err error
+	o.ICEServers, err = c.iceServers()
+	return o, err
+}
+
+func (c *edgeCmd) iceServers() (all []edge.ICEServer, err error) {
 	for _, v := range c.IceServer {
 		parts := strings.SplitN(v, ",", 3)
 		server := edge.ICEServer{URLs: parts[0]}
 		switch {
 		case !strings.HasPrefix(v, "stun:") && !strings.HasPrefix(v, "stuns:") && !strings.HasPrefix(v, "turn:") && !strings.HasPrefix(v, "turns:"):
-			return o, fmt.Errorf("--ice-server %q must begin with stun:, stuns:, turn: or turns:, such as stun:host:3478", parts[0])
+			return nil, fmt.Errorf("--ice-server %q must begin with stun:, stuns:, turn: or turns:, such as stun:host:3478", parts[0])
 		case len(parts) == 3:
 			server.Username, server.Credential = parts[1], parts[2]
 		case len(parts) == 2 || strings.HasPrefix(v, "turn"):
-			return o, fmt.Errorf("--ice-server %q: a TURN server needs user and password: turn:host:3478,user,password", parts[0])
+			return nil, fmt.Errorf("--ice-server %q: a TURN server needs user and password: turn:host:3478,user,password", parts[0])
 		}
-		o.ICEServers = append(o.ICEServers, server)
+		all = append(all, server)
 	}
-	return o, nil
+	return all, nil
 }

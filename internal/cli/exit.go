@@ -50,6 +50,8 @@ func onMachine(err error) error {
 		return failure{exitMachine, errors.New("there is no space left on the disk: free some, then run the same command again to go on from here")}
 	case errors.Is(err, fs.ErrPermission) || e == syscall.EROFS:
 		return failure{exitMachine, fmt.Errorf("%w: choose a folder that you may write to", err)}
+	case e == syscall.ENOTDIR:
+		return failure{exitMachine, fmt.Errorf("%w: choose a folder", err)}
 	case errors.Is(err, fs.ErrNotExist):
 		return failure{exitMachine, err}
 	}

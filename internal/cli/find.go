@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,6 +66,9 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 	}
 	f.options.Trackers = append(f.options.Trackers, n.Tracker...)
 	f.torrent, err = f.peer.Add(ctx, link, f.options)
+	if away := (*url.Error)(nil); errors.As(err, &away) && ctx.Err() == nil {
+		err = failure{exitNobody, fmt.Errorf("%w: is the address right, and its server up? Then run the same command again", err)}
+	}
 	if err == nil {
 		err = watch(ctx, f.torrent, f.view, fetchingLook(nameOf(ref)), patience, f.torrent.Ready)
 	}

@@ -15,7 +15,7 @@ import (
 
 type get struct {
 	Link    string        `arg:"" help:"A Starling link (in quotes), a magnet link, an infohash, or a .torrent file or its URL."`
-	Output  string        `short:"o" placeholder:"PATH" help:"Where to: a folder that exists, or the name to give it. - writes to stdout, in order, while it still comes. Default: this folder."`
+	Output  string        `short:"o" placeholder:"PATH" help:"Where to: a folder that exists or ends in /, or the name to give it. - writes to stdout, in order, while it still comes. Default: this folder."`
 	Pick    string        `placeholder:"FILE" help:"With -o -: which file of several, by its number or path in 'starling info'."`
 	Seed    bool          `help:"When all is there, go on sharing it until it is stopped (Ctrl-C)."`
 	SeedFor time.Duration `placeholder:"DURATION" help:"The same, for so long."`
@@ -28,12 +28,19 @@ type patience struct {
 	Timeout time.Duration `default:"2m" placeholder:"DURATION" help:"Give up when nothing has come for so long; 0: never (default ${default})."`
 }
 
+func (p *patience) validate() error {
+	if p.Timeout < 0 {
+		return fmt.Errorf("--timeout %s: it cannot be negative; 0 never gives up", p.Timeout)
+	}
+	return nil
+}
+
 // Help is what get --help says besides.
 func (get) Help() string {
 	return `Fetches what was shared, from all who have it at once: browsers and BitTorrent peers. What was stopped goes on where it
 was when the same command is run again. Its path is printed when all of it is there and verified.
 
-Exit codes: 0 done, 2 wrong flags, 3 nobody has it at the moment, 4 the link is no good, 5 no space or no permission,
+Exit codes: 0 done, 2 wrong flags, 3 nobody has it at the moment, 4 the link is no good, 5 no space, no permission or a name that is taken,
 6 stopped before it was done, 1 anything else.
 
 Examples:
@@ -59,7 +66,10 @@ func (c *get) Validate() error {
 	case c.Output == "-" && (c.Seed || c.SeedFor > 0):
 		return errors.New("-o - keeps no file that could be shared: leave out --seed")
 	}
-	return c.network.Validate()
+	if c.SeedFor < 0 {
+		return fmt.Errorf("--seed-for %s: it cannot be negative", c.SeedFor)
+	}
+	return errors.Join(c.patience.validate(), c.network.Validate())
 }
 
 // Run returns when all is there, or has been shared on as long as it is to be.

@@ -26,6 +26,9 @@ Example:
   starling info --json image.iso.torrent`
 }
 
+// Validate says what is wrong, and with which flag.
+func (c *info) Validate() error { return errors.Join(c.patience.validate(), c.network.Validate()) }
+
 // about is what info prints as JSON.
 type about struct {
 	Event    string         `json:"event"`

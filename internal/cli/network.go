@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,7 +42,7 @@ type network struct {
 	DataDir  string          `placeholder:"DIR" help:"Where to keep what is needed to go on after a stop. One command at a time can use it. Default: a folder per task in the user's data directory."`
 	JSON     bool            `name:"json" help:"Print one JSON object per line (docs/commands)."`
 	File     kong.ConfigFlag `name:"config" placeholder:"FILE" help:"A JSON file of settings: {\"server\": \"https://share.example.org\"}."`
-	LogLevel slog.Level      `default:"warn" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
+	LogLevel logLevel        `default:"warn" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
 }
 
 // Validate says what is wrong, and with which flag.
@@ -56,10 +58,18 @@ func (n *network) Validate() error {
 			return fmt.Errorf("--tracker %q is not a tracker's URL such as wss://tracker.example.org/announce", t)
 		}
 	}
+	if _, port, err := net.SplitHostPort(n.Listen); err != nil || !isPort(port) {
+		return fmt.Errorf("--listen %q is not HOST:PORT, such as :6881 or 192.0.2.1:0", n.Listen)
+	}
 	if !n.WebRTC && !n.TCP && !n.UTP {
 		return errors.New("--no-webrtc, --no-tcp and --no-utp together leave no way to any peer: leave one of them out")
 	}
 	return nil
+}
+
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 // task is what a peer is started for.
@@ -102,6 +112,9 @@ func (n *network) start(t task) (p *peer.Peer, own string, err error) {
 	}
 	if errors.Is(err, peer.ErrInUse) {
 		return nil, "", failure{exitMachine, errors.New("another starling is at the same task, or has the same --data-dir: stop that one, or name another folder with --data-dir")}
+	}
+	if errors.Is(err, peer.ErrListen) {
+		err = failure{exitMachine, fmt.Errorf("--listen %s cannot be had: choose another address or port, or leave it out: %w", n.Listen, err)}
 	}
 	return p, own, onMachine(err)
 }

@@ -16,7 +16,7 @@ import (
 type serve struct {
 	httpd.Config
 	File     kong.ConfigFlag `name:"config" placeholder:"FILE" help:"A JSON file of settings: {\"addr\": \":8080\", \"ice-server\": [\"stun:…\"]}."`
-	LogLevel slog.Level      `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
+	LogLevel logLevel        `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
 }
 
 // gcPercent is a quarter of Go's default. Nearly all memory is what idle connections need, and little is allocated while

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 
@@ -27,6 +28,11 @@ type sharing struct {
 func (c *sharing) validate() error {
 	if len(c.WebSeed) > 0 && !c.Public {
 		return errors.New("--web-seed goes with --public: a web server has the files as they are, and a private link is for sealed ones")
+	}
+	for _, seed := range c.WebSeed {
+		if u, err := url.Parse(seed); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return fmt.Errorf("--web-seed %q is not a URL such as https://files.example.org/film.mp4", seed)
+		}
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (c *stream) Validate() error {
 	if c.Port < 0 || c.Port > 65535 {
 		return fmt.Errorf("--port %d is none: 0 to 65535", c.Port)
 	}
-	return c.network.Validate()
+	return errors.Join(c.patience.validate(), c.network.Validate())
 }
 
 // Run serves until the context ends.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,7 +21,7 @@ type trackerAlone struct {
 	httpd.Private
 	Sign     string          `placeholder:"USER" help:"Print this user's announce URLs, and do nothing else."`
 	File     kong.ConfigFlag `name:"config" placeholder:"FILE" help:"A JSON file of settings: {\"addr\": \":8080\", \"deny-list\": \"denied.txt\"}."`
-	LogLevel slog.Level      `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
+	LogLevel logLevel        `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
 }
 
 func (c *trackerAlone) config() httpd.Config {
@@ -29,6 +30,9 @@ func (c *trackerAlone) config() httpd.Config {
 
 // Validate says what is wrong, and with which flag.
 func (c *trackerAlone) Validate() error {
+	if c.Sign != "" && c.Private.Private == "" {
+		return errors.New("only a private tracker signs announce URLs: give --private too")
+	}
 	config := c.config()
 	return config.Validate()
 }

@@ -2,10 +2,13 @@ package httpd
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/caddyserver/certmagic"
 )
 
 // DefaultAddr is where the server listens unless told otherwise.
@@ -36,8 +39,8 @@ type Front struct {
 	CertDir string `placeholder:"DIR" help:"Where the certificates of --domain are kept. Default: the user's data directory."`
 
 	TrustedProxy  []string `sep:" " placeholder:"CIDR" help:"Believe X-Forwarded-For from these addresses. May be given several times."`
-	ProxyProtocol bool     `help:"Connections from these addresses begin with a PROXY protocol header, version 1 or 2."`
-	MetricsPublic bool     `help:"Show /metrics and /stats to everybody, not to this machine alone."`
+	ProxyProtocol bool     `help:"Connections from --trusted-proxy begin with a PROXY protocol header, version 1 or 2."`
+	MetricsPublic bool     `help:"Show metrics and figures (/metrics and /stats; of edge /.starling/metrics) to everybody, not to this machine alone."`
 }
 
 // iceServer is an RTCIceServer of the WebRTC API.
@@ -101,14 +104,25 @@ func (c *Config) settings() (s settings, err error) {
 	if err := c.Tracker.check(); err != nil {
 		return s, err
 	}
+	if err := c.Private.check(); err != nil {
+		return s, err
+	}
 	if s.public, err = c.Relay.check(); err != nil {
 		return s, err
 	}
 	return s, nil
 }
 
-// check says what is wrong, and with which flag.
+// Validate says what is wrong, and with which flag.
+func (f *Front) Validate() error {
+	_, err := f.check()
+	return err
+}
+
 func (f *Front) check() (proxies []netip.Prefix, err error) {
+	if err := checkAddr("--addr", f.Addr, DefaultAddr+" or :8080"); err != nil {
+		return nil, err
+	}
 	for _, v := range f.TrustedProxy {
 		p, err := netip.ParsePrefix(v)
 		if a, e := netip.ParseAddr(v); err != nil && e == nil {
@@ -122,10 +136,24 @@ func (f *Front) check() (proxies []netip.Prefix, err error) {
 	switch {
 	case f.ProxyProtocol && len(proxies) == 0:
 		return nil, fmt.Errorf("--proxy-protocol needs --trusted-proxy: whose headers to believe")
+	case f.Domain != "" && (strings.ContainsAny(f.Domain, "/:*") || !certmagic.SubjectQualifiesForPublicCert(f.Domain)):
+		return nil, fmt.Errorf("--domain %q is not a public name such as share.example.org, and there are certificates for such alone: without one, use --tls-cert and --tls-key", f.Domain)
 	case (f.TLSCert == "") != (f.TLSKey == ""):
 		return nil, fmt.Errorf("--tls-cert and --tls-key go together: give both")
 	case f.Domain != "" && f.TLSCert != "":
 		return nil, fmt.Errorf("--domain gets a certificate by itself: leave out --tls-cert and --tls-key, or --domain")
 	}
 	return proxies, nil
+}
+
+// checkAddr says whether something can be listened at, as far as that shows without doing so.
+func checkAddr(flag, addr, such string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %q is not HOST:PORT, such as %s", flag, addr, such)
+	}
+	return nil
 }

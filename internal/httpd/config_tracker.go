@@ -3,7 +3,6 @@ package httpd
 import (
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 )
@@ -43,8 +42,11 @@ func (c *Tracker) check() error {
 		return errors.New("--max-peers-per-address must be at least 1")
 	}
 	for _, v := range c.UDPTracker {
-		if _, _, err := net.SplitHostPort(v); err != nil && v != off {
-			return fmt.Errorf("--udp-tracker %q is not HOST:PORT, such as :6969", v)
+		if v == off {
+			continue
+		}
+		if err := checkAddr("--udp-tracker", v, ":6969"); err != nil {
+			return err
 		}
 	}
 	for _, v := range c.AllowOrigin {

@@ -122,9 +122,6 @@ func (d debugLog) Write(p []byte) (int, error) {
 }
 
 func listen(addr string) (net.Listener, error) {
-	if _, _, err := net.SplitHostPort(addr); err != nil {
-		return nil, fmt.Errorf("--addr %q is not HOST:PORT, such as 127.0.0.1:8080 or :8080", addr)
-	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, explain("--addr", addr, err)

@@ -16,15 +16,20 @@ type Private struct {
 	Revoked string `placeholder:"FILE" help:"Do not serve the users in this file: one name on each line. Read again when it changes, or on SIGHUP."`
 }
 
+// check says what is wrong, and with which flag.
+func (p *Private) check() error {
+	if p.Revoked != "" && p.Private == "" {
+		return errors.New("--revoked is for private trackers: give --private too")
+	}
+	return nil
+}
+
 // open returns nil for a tracker that is for everybody.
 func (p *Private) open(log *slog.Logger) (*gate.Users, error) {
-	switch {
-	case p.Private != "":
-		return gate.OpenUsers(p.Private, p.Revoked, log)
-	case p.Revoked != "":
-		return nil, errors.New("--revoked is for private trackers: give --private too")
+	if p.Private == "" {
+		return nil, nil
 	}
-	return nil, nil
+	return gate.OpenUsers(p.Private, p.Revoked, log)
 }
 
 // SignedURLs are a user's own announce URLs, by WebSocket, HTTP and UDP, at the addresses of the configuration.

@@ -36,7 +36,7 @@ func (s *Server) newTrackers() error {
 	c := &s.config.Tracker
 	list, err := gate.OpenList(c.AllowList, c.DenyList, s.log)
 	if err != nil {
-		return err
+		return fmt.Errorf("--allow-list, --deny-list: %w", err)
 	}
 	users, err := s.config.Private.open(s.log)
 	if err != nil {

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"regexp"
+
+	"github.com/alecthomas/kong"
+)
+
+// kongs are what kong says in a programmer's words, and the same in plain ones.
+var kongs = []struct {
+	said  *regexp.Regexp
+	plain string
+}{
+	{regexp.MustCompile(`: expected (\S+ value|duration|int|uint|float) but got "EOL" \(<EOL>\)`), " needs a value"},
+	{regexp.MustCompile(`: expected duration but got ("[^"]*"): time: .*?"( \(from envar|$)`), " $1 is no time, such as 90s, 5m or 1h$2"},
+	{regexp.MustCompile(`: expected a valid \d+ bit u?int but got ("[^"]*")`), " $1 is no whole number, or too large"},
+	{regexp.MustCompile(`: expected a float but got ("[^"]*") \(string\)`), " $1 is no number"},
+	{regexp.MustCompile(`from envar`), "from the environment:"},
+}
+
+// usage says what is wrong with the command line, the environment or the file of settings, and where to read on.
+func usage(err error) error {
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return fmt.Errorf("--config: the file of settings cannot be read: %w", file)
+	}
+	text, command := err.Error(), "starling"
+	for _, k := range kongs {
+		text = k.said.ReplaceAllString(text, k.plain)
+	}
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if node := parse.Context.Selected(); node != nil {
+			command = node.FullPath()
+		}
+	}
+	return fmt.Errorf("%s (see %s --help)", text, command)
+}
+
+// logLevel is a flag's slog.Level.
+type logLevel slog.Level
+
+// UnmarshalText reads what a person wrote.
+func (l *logLevel) UnmarshalText(text []byte) error {
+	if err := (*slog.Level)(l).UnmarshalText(text); err != nil {
+		return fmt.Errorf("%q is none of debug, info, warn and error", text)
+	}
+	return nil
+}
+
+// Level is slog.Leveler.
+func (l logLevel) Level() slog.Level { return slog.Level(l) }
