@@ -38,6 +38,8 @@ type asset struct {
 	Seconds float64 `json:"seconds,omitempty"`
 }
 
+func (a *asset) validators() validators { return validators{a.Size, a.ETag, a.Modified} }
+
 func (a *asset) pieces() int { return len(a.Sums) / sumSize }
 
 // own says whether it has a torrent of its own.

@@ -3,7 +3,8 @@
 //
 //	next (folder.go, proxy.go, or any handler) ── responses that pass ──► watch.go: which are assets, and changed?
 //	                                                                         │ path
-//	    library.go: assets by path ◄── asset.go: SHA-256, SHA-1 of pieces ◄──┘ reads each once, as nobody in particular
+//	    library.go: assets by path ◄── asset.go: SHA-256, SHA-1 of pieces ◄──┘ reads each once, as nobody in particular;
+//	        │                                                                  check.go asks whether it is still the same
 //	        │ version.go: torrents, places (torrent.go)
 //	        ├─► POST /.starling/lookup        paths of a page ─► where they lie, and the hashes of their pieces
 //	        ├─► /.starling/play/<path>        a film that plays by itself, little at a time (play.go, reel.go)
@@ -94,6 +95,7 @@ type Edge struct {
 	key     string
 	routes  http.Handler
 	site    atomic.Pointer[http.Handler]
+	watch   atomic.Pointer[watch] // nil with a folder
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -158,7 +160,11 @@ func (e *Edge) Key() string { return e.key }
 // Handler answers for /.starling/ and passes everything else to next, whose responses it looks at as they pass: it
 // neither changes nor keeps them. Call it once.
 func (e *Edge) Handler(next http.Handler) http.Handler {
-	w := &watch{edge: e, next: next, jobs: make(chan job, maxJobs), pending: map[string]bool{}, strikes: map[string]int{}}
+	w := &watch{
+		edge: e, next: next, jobs: make(chan job, maxJobs),
+		pending: map[string]bool{}, strikes: map[string]int{}, sure: map[string]time.Time{},
+	}
+	e.watch.Store(w)
 	for range hashers {
 		e.run(w.work)
 	}

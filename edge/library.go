@@ -107,6 +107,15 @@ func (l *library) add(a *asset) {
 	l.put(a)
 }
 
+// restore takes back that a path was dropped, where nothing else has come since.
+func (l *library) restore(a *asset) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.assets[a.Path] == nil {
+		l.put(a)
+	}
+}
+
 func (l *library) put(a *asset) {
 	old := l.assets[a.Path]
 	if old == nil && len(l.assets) >= maxAssets {
@@ -228,9 +237,10 @@ func (l *library) publish(now time.Time) time.Duration {
 }
 
 func (l *library) set(v *version) {
-	l.version.Store(v)
-	l.recent = append(l.recent, v)
-	if len(l.recent) > oldVersions {
+	last := l.version.Swap(v)
+	if v.id == last.id && len(l.recent) > 0 {
+		l.recent[len(l.recent)-1] = v // as it was; those before are not to be forgotten for it
+	} else if l.recent = append(l.recent, v); len(l.recent) > oldVersions {
 		l.recent = l.recent[1:]
 	}
 	clear(l.swarms)

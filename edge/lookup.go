@@ -75,11 +75,15 @@ func (e *Edge) lookup(w http.ResponseWriter, r *http.Request) {
 		}
 		return &lie{Torrent: i, First: p.first}
 	}
+	site := e.watch.Load()
 	for _, path := range ask.Paths {
 		p, ok := v.places[path]
 		// What has changed since the version was made is told to nobody.
-		if !ok || e.library.get(path) != p.asset {
+		if !ok || e.library.get(path) != p.asset || f.Assets[path] != nil {
 			continue
+		}
+		if site != nil {
+			site.confirm(p.asset)
 		}
 		l := lies(p)
 		l.Size, l.Type, l.ETag = p.asset.Size, p.asset.Type, p.asset.ETag

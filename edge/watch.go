@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,8 +18,9 @@ const (
 	hashers = 2
 	// hashTime is what reading one asset may take.
 	hashTime = 30 * time.Minute
-	// strikes are how often what a path answers may contradict itself before it is left alone until the restart.
+	// maxStrikes are how often what a path answers may contradict itself before it is left alone until all is forgiven.
 	maxStrikes = 4
+	forgiven   = time.Hour
 	maxPath    = 1024
 )
 
@@ -32,12 +34,17 @@ type watch struct {
 	mu      sync.Mutex
 	pending map[string]bool
 	strikes map[string]int
+	struck  time.Time // when they were last forgiven
+	// sure is when the site last gave an asset as it is known (check.go), and host under which name it did.
+	sure map[string]time.Time
+	host string
 }
 
-// job is a path to be hashed, and what a visitor got for it.
+// job is a path to be hashed, and what a visitor got for it; or an asset that is known, to be asked for again.
 type job struct {
 	path, host string
 	seen       validators
+	known      *asset
 	release    func()
 }
 
@@ -48,7 +55,16 @@ type validators struct {
 }
 
 func (v validators) same(o validators) bool {
-	return v.etag == o.etag && v.modified == o.modified && (v.size == o.size || v.size < 0 || o.size < 0)
+	return bare(v.etag) == bare(o.etag) && v.modified == o.modified && (v.size == o.size || v.size < 0 || o.size < 0)
+}
+
+// bare is an ETag without what servers do to it when they compress: nginx makes it weak, Apache and Caddy add "-gzip".
+func bare(etag string) string {
+	etag = strings.TrimSuffix(strings.TrimPrefix(etag, "W/"), `"`)
+	for _, encoding := range [...]string{"-gzip", "-br", "-zstd", "-deflate"} {
+		etag = strings.TrimSuffix(etag, encoding)
+	}
+	return etag
 }
 
 func (w *watch) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -108,25 +124,28 @@ func (w *watch) look(r *http.Request, status int, h http.Header) {
 		if !w.edge.options.Site.wants(kindOf(h.Get("Content-Type"))) || !public(h) {
 			if known != nil {
 				w.edge.library.drop(p)
+				w.strike(p)
 			}
 			return
 		}
 	case http.StatusNotModified:
-		// It has no type, and perhaps no validators.
-		if known != nil && (seen.etag == "" && seen.modified == "" || seen.same(validators{known.Size, known.ETag, known.Modified})) {
+		// It has no type, and perhaps not all validators.
+		if known != nil && (seen.etag == "" || bare(seen.etag) == bare(known.ETag)) && (seen.modified == "" || seen.modified == known.Modified) {
+			w.confirmed(known, r.Host)
 			return
 		}
 		if known == nil && seen.etag == "" && seen.modified == "" || !w.edge.options.Site.wants(kindOf(typeOf(p))) {
 			return
 		}
 	default:
-		if known != nil && status < 500 && status != http.StatusRequestedRangeNotSatisfiable {
-			w.edge.library.drop(p)
+		if status < 500 {
+			w.doubt(known)
 		}
 		return
 	}
 	if known != nil {
-		if seen.same(validators{known.Size, known.ETag, known.Modified}) || h.Get("Content-Encoding") != "" {
+		if seen.same(known.validators()) {
+			w.confirmed(known, r.Host)
 			return
 		}
 		// From now on nobody is sent to peers for it.
@@ -184,6 +203,10 @@ func (w *watch) strike(path string) {
 func (w *watch) enqueue(j job) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if time.Since(w.struck) > forgiven {
+		clear(w.strikes)
+		w.struck = time.Now()
+	}
 	if w.pending[j.path] || w.strikes[j.path] >= maxStrikes {
 		return
 	}
@@ -203,7 +226,12 @@ func (w *watch) work(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case j := <-w.jobs:
-			err := w.hash(ctx, j)
+			var err error
+			if j.known != nil {
+				err = w.check(ctx, j)
+			} else {
+				err = w.hash(ctx, j)
+			}
 			if err != nil && ctx.Err() == nil {
 				w.edge.log.Debug("left alone", "path", j.path, "reason", err)
 				if errors.Is(err, errDiffers) {
@@ -225,27 +253,13 @@ var (
 )
 
 // hash reads a path as nobody in particular.
-func (w *watch) hash(ctx context.Context, j job) (err error) {
+func (w *watch) hash(ctx context.Context, j job) error {
 	ctx, cancel := context.WithTimeout(ctx, hashTime)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
-	if err != nil {
-		return err
-	}
-	r.URL = &url.URL{Path: j.path}
-	r.RequestURI, r.Host, r.RemoteAddr = r.URL.RequestURI(), j.host, "127.0.0.1:0"
-	r.Header.Set("Accept", "*/*")
-	r.Header.Set("Accept-Encoding", "identity")
 	s := &sink{header: http.Header{}, watch: w, job: j, stop: cancel}
-	func() {
-		// A reverse proxy ends so what it cannot pass on.
-		defer func() {
-			if v := recover(); v != nil && s.err == nil {
-				s.err = errChanged
-			}
-		}()
-		w.next.ServeHTTP(s, r)
-	}()
+	if !w.ask(ctx, s, j.path, j.host, nil) && s.err == nil {
+		s.err = errChanged
+	}
 	switch {
 	case errors.Is(s.err, errKnown):
 		return nil
@@ -257,8 +271,28 @@ func (w *watch) hash(ctx context.Context, j job) (err error) {
 	a, err := s.hasher.finish()
 	if err == nil {
 		w.edge.library.add(a)
+		w.confirmed(a, j.host)
 	}
 	return err
+}
+
+// ask asks the site for a path as nobody in particular. False: the answer broke off, which is how a reverse proxy ends what
+// it cannot pass on.
+func (w *watch) ask(ctx context.Context, rw http.ResponseWriter, path, host string, more http.Header) (whole bool) {
+	u := &url.URL{Path: path}
+	r := (&http.Request{
+		Method: http.MethodGet, URL: u, RequestURI: u.RequestURI(), Host: host, RemoteAddr: "127.0.0.1:0",
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody,
+		Header: http.Header{"Accept": {"*/*"}, "Accept-Encoding": {"identity"}},
+	}).WithContext(ctx)
+	maps.Copy(r.Header, more)
+	defer func() {
+		if recover() != nil {
+			whole = false
+		}
+	}()
+	w.next.ServeHTTP(rw, r)
+	return true
 }
 
 // sink is the other end of a request that the edge itself makes.
