@@ -353,6 +353,8 @@ export class Carrier implements LinkHost, PeerNode {
         const asset = this.#enter(path, found)
         if (before && before !== asset) before.expire()
         this.#assets.set(path, Promise.resolve(asset))
+        // What the site had not known yet the browser has loaded meanwhile.
+        if (asset && !before && !asset.streamed) void this.adopt(asset)
       }
       this.#join(found)
     } catch {

@@ -3,8 +3,10 @@ import { base } from './settings.ts'
 /** Why something came over HTTP; the server knows these names. */
 export type Cause = 'alone' | 'view' | 'deadline' | 'late' | 'stale' | 'failed'
 
+/** Milliseconds between beacons: the first ones come soon, for a site that was just started learns with its first visitors. */
+const first = 2_000
+const growth = 4
 const each = 30_000
-const first = 5_000
 
 /** What happened here, told to the site now and then: numbers only, and nothing about who or which. */
 class Figures {
@@ -20,9 +22,11 @@ class Figures {
   onversion: ((version: string) => void) | undefined
 
   constructor() {
-    const tell = () => void this.#tell(false)
-    setTimeout(tell, first)
-    setInterval(tell, each)
+    const tell = (after: number): unknown => setTimeout(() => {
+      void this.#tell(false)
+      tell(Math.min(each, after * growth))
+    }, after)
+    tell(first)
     document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && void this.#tell(true))
   }
 

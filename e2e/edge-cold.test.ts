@@ -1,0 +1,46 @@
+/** A server that `starling edge --origin` stands in front of since a moment ago: nothing is known of it yet. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { beforeAll, expect, test } from 'vitest'
+import { brought, img, kept, page, png, settled, sha256, shown, Site, visit } from './edge.kit.ts'
+import { buildBinary, buildPages } from './harness/build.ts'
+import { harness, until } from './harness/index.ts'
+
+const kit = harness()
+const images = Array.from({ length: 12 }, (_, i) => png(140, 120, i))
+const whole = images.reduce((sum, { length }) => sum + length, 0)
+const body = page(images.map((_, i) => img(`/img/${i}.png`)).join(''))
+
+beforeAll(async () => {
+  await buildPages()
+  await buildBinary()
+})
+
+/** Any server of files. */
+async function serve(): Promise<string> {
+  const server = createServer(({ url }, response) => {
+    const data = images[Number(/^\/img\/(\d+)\.png$/.exec(url!)?.[1])]
+    if (!data) return response.setHeader('Content-Type', 'text/html').end(body)
+    response.setHeader('Content-Type', 'image/png').setHeader('ETag', `"${sha256(data)}"`).setHeader('Content-Length', data.length).end(data)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  kit.defer(() => new Promise((resolve) => {
+    server.close(resolve)
+    server.closeAllConnections()
+  }))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+test('who came first of all gives what the browser loaded before anything was known', async () => {
+  const site = await Site.start(kit, ['--origin', await serve()])
+  const ann = await visit(kit, site)
+  await shown(ann.page)
+  await until('her to have taken it over', async () => (await kept(ann.page)) === whole)
+  await settled(site, 1)
+  const before = await site.served()
+  const bob = await visit(kit, site)
+  await until('all images to be there', () => bob.page.evaluate(() => [...document.images].every(({ complete, naturalWidth }) => complete && naturalWidth > 0)))
+  expect((await site.served()) - before).toBeLessThan(whole / 2)
+  expect(await brought(bob.page)).toBeGreaterThanOrEqual(images.length / 2)
+  expect(await shown(bob.page)).toEqual(images.map(sha256))
+})
