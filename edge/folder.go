@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +63,9 @@ func (s stamp) etag() string {
 // Folder serves the files below dir, with everything of the edge. It knows of changes without being asked, within a few
 // seconds. Call it once, in place of Handler.
 func (e *Edge) Folder(dir string) (http.Handler, error) {
+	if cache := e.options.CacheDir; cache != "" && serves(dir, cache) {
+		return nil, fmt.Errorf("the cache's folder %s lies in the site, where everybody could read the owner's key: choose another one", cache)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening the site's folder: %w", err)
@@ -69,6 +73,21 @@ func (e *Edge) Folder(dir string) (http.Handler, error) {
 	f := &folder{edge: e, root: root}
 	e.run(f.watch)
 	return e.mount(f), nil
+}
+
+// serves says whether what lies in a folder is part of the site in dir.
+func serves(dir, folder string) bool {
+	real := func(p string) string {
+		if whole, err := filepath.Abs(p); err == nil {
+			p = whole
+		}
+		if whole, err := filepath.EvalSymlinks(p); err == nil {
+			p = whole
+		}
+		return p
+	}
+	rel, err := filepath.Rel(real(dir), real(folder))
+	return err == nil && (rel == "." || filepath.IsLocal(rel) && !hidden("/"+filepath.ToSlash(rel)+"/"))
 }
 
 func hidden(p string) bool {
@@ -96,6 +115,9 @@ func (f *folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		clean = path.Join(clean, "index.html")
 		file, info, err = f.open(clean)
+	} else if err == nil && strings.HasSuffix(r.URL.Path, "/") {
+		_ = file.Close()
+		err = fs.ErrNotExist
 	}
 	if err != nil || !info.Mode().IsRegular() {
 		if err == nil {

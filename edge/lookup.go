@@ -54,7 +54,7 @@ type lie struct {
 
 func (e *Edge) lookup(w http.ResponseWriter, r *http.Request) {
 	var ask lookup
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxLookup)).Decode(&ask); err != nil || len(ask.Paths) > maxPaths || len(ask.Held) > maxHeld {
+	if err := json.NewDecoder(body(w, r, maxLookup)).Decode(&ask); err != nil || len(ask.Paths) > maxPaths || len(ask.Held) > maxHeld {
 		http.Error(w, "This is no lookup: {\"paths\": [at most 1024 paths], \"held\": [at most 512]}.", http.StatusBadRequest)
 		return
 	}

@@ -98,6 +98,9 @@ type fleeting struct {
 
 func (f *fleeting) WriteHeader(status int) {
 	f.Header().Set("Cache-Control", "no-store")
+	if status != http.StatusPartialContent {
+		f.gap = 0 // it is more than was asked for
+	}
 	f.ResponseWriter.WriteHeader(status)
 }
 

@@ -216,7 +216,7 @@ func (e *Edge) beacon(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var b beacon
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBeacon)).Decode(&b); err != nil {
+	if err := json.NewDecoder(body(w, r, maxBeacon)).Decode(&b); err != nil {
 		e.stats.refused.Add(1)
 		http.Error(w, "This is no beacon.", http.StatusBadRequest)
 		return
