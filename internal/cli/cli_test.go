@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -17,6 +19,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/starling-p2p/starling/web"
 )
 
 func TestMain(m *testing.M) {
@@ -54,6 +58,8 @@ type worldKey struct{}
 //	await NAME [N]              the same for one that ends by itself
 //	says NAME REGEXP            waits until it has printed that, be it to stdout or stderr
 //	noise FILE N                makes a file of N bytes
+//
+// [built] says whether the web part is in the program, as after make build; where make or CI runs the tests it must be.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -71,6 +77,16 @@ func TestScripts(t *testing.T) {
 			}
 			e.Values[worldKey{}] = &world{e, map[string]*process{}}
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "built" {
+				return false, fmt.Errorf("there is no condition %q", name)
+			}
+			_, err := fs.Stat(web.Built(), "edge/edge.js")
+			if err != nil && (os.Getenv("CI") != "" || os.Getenv("MAKELEVEL") != "") {
+				return false, errors.New("the web part is not built, so nothing tests it: run make build, and then go test again")
+			}
+			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status, "start": start, "get": visit, "range": ranges, "interrupt": interrupt, "run": run, "end": end, "await": await, "noise": noise, "says": says,
