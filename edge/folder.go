@@ -141,6 +141,10 @@ func (f *folder) open(clean string) (*os.File, fs.FileInfo, error) {
 	if name == "" {
 		name = "."
 	}
+	// Opening a pipe would wait for who writes to it.
+	if info, err := f.root.Stat(name); err != nil || !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, nil, errors.Join(err, fs.ErrNotExist)
+	}
 	file, err := f.root.Open(name)
 	if err != nil {
 		return nil, nil, err
