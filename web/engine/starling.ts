@@ -35,7 +35,7 @@ export interface StarlingEvents {
  * A page that imports this will need the node soon; where another tab leads as well, as that tab may close when the
  * server is out of reach. What fails here is tried again when it is needed.
  */
-const loadNode = () => import('./node.ts')
+const loadNode = async () => (await import('./node.ts')).startNode
 void loadNode().catch(() => {})
 
 /** Longest .torrent file, bytes. */
@@ -130,7 +130,7 @@ export class Starling extends Emitter<StarlingEvents> {
     void ice()
     const node = loadNode()
     node.catch(() => {})
-    const start = async () => (await node).startNode({ ...rest, trackers, iceServers: ice, linkBase })
+    const start = async () => (await node)({ ...rest, trackers, iceServers: ice, linkBase })
     const use = (engine: Engine | undefined) => this.#use(engine)
     const failed = (reason: unknown) => {
       const error = reason instanceof StarlingError ? reason : new StarlingError('unsupported', String(reason))
