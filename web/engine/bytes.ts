@@ -19,6 +19,10 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
 
+export async function sha1(data: Bytes): Promise<Bytes> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-1', data))
+}
+
 export function random(length: number): Bytes {
   return crypto.getRandomValues(new Uint8Array(length))
 }

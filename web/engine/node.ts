@@ -18,12 +18,14 @@ import { TrackerRendezvous } from './rendezvous/tracker-rendezvous.ts'
 import type { Rendezvous, Standing } from './rendezvous/types.ts'
 import { openStores, type Opening } from './store/open.ts'
 import type { Entry } from './store/store.ts'
+import type { SwarmHost } from './swarm/host.ts'
+import { extend, wrongKey } from './swarm/keeping.ts'
+import { more, opening } from './swarm/lazy.ts'
 import { Budget, Limit } from './swarm/limit.ts'
 import { Peer } from './swarm/peer.ts'
-import { more, opening } from './swarm/lazy.ts'
 import type { Prepared } from './swarm/seeding.ts'
 import { Shelf } from './swarm/shelf.ts'
-import { extend, Swarm, wrongKey, type SwarmHost } from './swarm/swarm.ts'
+import { Swarm } from './swarm/swarm.ts'
 import { parseId } from './torrent/link.ts'
 import type { AddOptions, Card, NodeStats, SeedOptions, StarlingOptions, TorrentState, TrackerState } from './types.ts'
 
@@ -146,10 +148,8 @@ export class Node implements Engine, LinkHost {
     const given = { ...options, trackers: options.trackers ?? [...this.#options.trackers], onHash: onHash ?? options.onHash }
     const { known, card } = options
     const before = known ? (this.#swarms.get(known)?.entry ?? (await this.#before(known))) : undefined
-    const { prepare, resume } = await more()
-    const prepared = (before && (await resume(before, files, options.private))) ?? (await prepare(files, given))
-    prepared.entry.trackers = given.trackers
-    const swarm = await this.#enter(prepared)
+    const { prepare } = await more()
+    const swarm = await this.#enter(await prepare(files, given, before))
     if (card && JSON.stringify(card) !== JSON.stringify(swarm.entry.card?.value)) await swarm.setCard(card)
     return swarm.state
   }
@@ -218,9 +218,10 @@ export class Node implements Engine, LinkHost {
 
   async stats(): Promise<NodeStats> {
     const stats = { downloadSpeed: 0, uploadSpeed: 0 }
-    for (const { speeds } of this.#swarms.values()) {
-      stats.downloadSpeed += speeds.downloadSpeed
-      stats.uploadSpeed += speeds.uploadSpeed
+    for (const { traffic } of this.#swarms.values()) {
+      const { downloadSpeed, uploadSpeed } = traffic.speeds(this.#host.now())
+      stats.downloadSpeed += downloadSpeed
+      stats.uploadSpeed += uploadSpeed
     }
     return {
       leader: true, torrents: this.#swarms.size, ...this.#network.links.stats(), banned: this.#banned.size, ...stats,

@@ -1,4 +1,4 @@
-import { equal, type Bytes } from '../bytes.ts'
+import { equal, sha1, type Bytes } from '../bytes.ts'
 import { unit, type Piece } from './picker.ts'
 
 /** What is remembered of a piece that failed: who sent which unit, and its SHA-1. */
@@ -41,8 +41,6 @@ export class Blame<A> {
 
 function sums(data: Bytes): Promise<Bytes[]> {
   return Promise.all(
-    Array.from({ length: Math.ceil(data.length / unit) }, async (_, u) => {
-      return new Uint8Array(await crypto.subtle.digest('SHA-1', data.subarray(u * unit, (u + 1) * unit)))
-    }),
+    Array.from({ length: Math.ceil(data.length / unit) }, (_, u) => sha1(data.subarray(u * unit, (u + 1) * unit))),
   )
 }

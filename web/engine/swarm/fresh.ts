@@ -1,6 +1,6 @@
 import { concat, type Bytes } from '../bytes.ts'
 import type { Read } from '../seal/sealed.ts'
-import type { Bitfield } from './bitfield.ts'
+import type { Bitfield } from '../wire/bitfield.ts'
 
 /** What can be read: the pieces in the store, and those on their way there that somebody may wait for, from memory. */
 export class Fresh {

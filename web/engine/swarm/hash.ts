@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes.ts'
+import { sha1, type Bytes } from '../bytes.ts'
 import type { Read } from '../seal/sealed.ts'
 
 /** Bytes read at once, and reads under way. */
@@ -19,8 +19,8 @@ export async function hashPieces(
       const end = Math.min(length, (next += step))
       const data = await read(start, end)
       const pieces = Array.from({ length: Math.ceil((end - start) / pieceLength) }, async (_, i) => {
-        const hash = await crypto.subtle.digest('SHA-1', data.subarray(i * pieceLength, (i + 1) * pieceLength))
-        hashes.set(new Uint8Array(hash), 20 * (start / pieceLength + i))
+        const hash = await sha1(data.subarray(i * pieceLength, (i + 1) * pieceLength))
+        hashes.set(hash, 20 * (start / pieceLength + i))
       })
       await Promise.all(pieces)
       done?.((hashed += end - start))

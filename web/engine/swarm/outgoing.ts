@@ -1,9 +1,9 @@
-import { concat, equal, type Bytes } from '../bytes.ts'
+import { concat, equal, sha1, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
 import type { Read } from '../seal/sealed.ts'
 import type { Info } from '../torrent/metainfo.ts'
-import { Bitfield } from './bitfield.ts'
-import type { Wanted } from './peer.ts'
+import { Bitfield } from '../wire/bitfield.ts'
+import type { Wanted } from './host.ts'
 import type { Shelf } from './shelf.ts'
 
 /** Reading costs about the same whatever the length: so it is done in stretches of at most this many bytes. */
@@ -87,8 +87,7 @@ export class Outgoing {
     const { info, read } = this.#options
     const { pieceLength, length } = info
     const data = await read(piece * pieceLength, Math.min((piece + 1) * pieceLength, length))
-    const hash = new Uint8Array(await crypto.subtle.digest('SHA-1', data))
-    if (!equal(hash, info.hashAt(piece))) {
+    if (!equal(await sha1(data), info.hashAt(piece))) {
       throw new StarlingError('unreadable', 'A file that you share has changed. Share it again.')
     }
     this.#unproven.unset(piece)

@@ -1,69 +1,14 @@
 import { concat, type Bytes } from '../bytes.ts'
 import { highWater, type Channel } from '../link/channel.ts'
-import type { Entry } from '../store/store.ts'
-import type { Info } from '../torrent/metainfo.ts'
 import type { PeerState } from '../types.ts'
-import type { MetadataExchange } from '../wire/metadata.ts'
 import { Wire, type ExtendedHandshake, type Extension, type Handshake, type WireHandler } from '../wire/wire.ts'
-import { Bitfield } from './bitfield.ts'
+import { Bitfield, fits } from '../wire/bitfield.ts'
 import type { Chokable } from './choker.ts'
-import type { Limit } from './limit.ts'
-import { unit, type Ask, type Asked, type Picker } from './picker.ts'
+import type { PeerHost, PeerNode, Source, Wanted } from './host.ts'
+import { unit, type Ask } from './picker.ts'
 import { Speed } from './speed.ts'
 
 export const version = '0.1'
-
-/** Anybody that pieces come from. */
-export interface Source extends Asked {
-  /** What it sent was wrong: nothing more of it is taken. */
-  ban(): void
-}
-
-/** What a peer asks of the node. */
-export interface PeerNode {
-  readonly peerId: string
-  readonly up: Limit
-  readonly down: Limit
-  /** Peers to serve as soon as the upload limit allows. */
-  readonly thirsty: Set<Peer>
-  /** Milliseconds, of a clock that is never set. */
-  now(): number
-}
-
-/** What a peer asks of the torrent it belongs to. */
-export interface PeerHost {
-  readonly infoHash: string
-  readonly entry: Pick<Entry, 'card'>
-  readonly info: Info | undefined
-  readonly had: Bitfield
-  readonly picker: Picker<Source> | undefined
-  readonly metadata: Pick<MetadataExchange, 'info' | 'add' | 'receive'>
-  /** All data is here. */
-  readonly done: boolean
-  /** Its handshake came. False where it is not welcome. */
-  joined(peer: Peer): boolean
-  /** It told what it calls itself, if it ever does. */
-  met(peer: Peer): void
-  gone(peer: Peer): void
-  ban(peer: Peer): void
-  /** Whether something it has is wanted. */
-  wants(peer: Peer): boolean
-  /** It became interested, or no longer is. */
-  choke(): void
-  /** What it owed may be asked of others. */
-  refill(): void
-  /** Verified bytes to send; undefined while they are read, then resume() is called. */
-  block(peer: Peer, ask: Wanted): Bytes | undefined
-  card(peer: Peer, packed: Bytes): void
-  received(bytes: number): void
-  sent(bytes: number): void
-}
-
-export interface Wanted {
-  readonly piece: number
-  readonly begin: number
-  readonly length: number
-}
 
 const handshakeTime = 15_000
 const silence = 240_000
@@ -241,11 +186,9 @@ export class Peer implements WireHandler, Source, Chokable {
     if (!info || !picker) return
     this.wire.info = info
     const told = this.#told
-    try {
-      this.have = new Bitfield(info.pieces, told instanceof Uint8Array ? told : undefined)
-    } catch {
-      return this.ban()
-    }
+    const bits = told instanceof Uint8Array ? told : undefined
+    if (bits && !fits(bits, info.pieces)) return this.ban()
+    this.have = new Bitfield(info.pieces, bits)
     if (told === true) this.have.fill()
     for (const index of this.#haves) if (index < info.pieces) this.have.set(index)
     this.#haves = []

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Bitfield } from './bitfield.ts'
+import { Bitfield } from '../wire/bitfield.ts'
 import { Budget } from './limit.ts'
 import { Picker, unit, type Ask, type Asked, type Piece } from './picker.ts'
 

@@ -1,5 +1,5 @@
 import type { Bytes } from '../bytes.ts'
-import { Bitfield } from './bitfield.ts'
+import { Bitfield } from '../wire/bitfield.ts'
 import type { Budget } from './limit.ts'
 
 /**

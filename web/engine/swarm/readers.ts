@@ -1,6 +1,6 @@
 import { Deferred } from '../deferred.ts'
 import { StarlingError } from '../errors.ts'
-import type { Bitfield } from './bitfield.ts'
+import type { Bitfield } from '../wire/bitfield.ts'
 import type { Fresh } from './fresh.ts'
 import type { Window } from './picker.ts'
 

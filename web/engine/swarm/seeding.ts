@@ -10,7 +10,7 @@ import { infoHashOf, parseInfo } from '../torrent/metainfo.ts'
 import { cleanName, cleanPaths } from '../torrent/names.ts'
 import type { SeedOptions } from '../types.ts'
 import { hashPieces } from './hash.ts'
-import type { SwarmOptions } from './swarm.ts'
+import type { SwarmOptions } from './host.ts'
 
 /** What a swarm needs to seed. */
 export interface Prepared {
@@ -21,9 +21,16 @@ export interface Prepared {
 type Files = readonly Blob[]
 type Seal = Pick<Required<Entry>, 'key' | 'seal'>
 
-/** Hashes what is to be seeded; private, it is sealed with a new key. Nothing is stored yet. */
-export async function prepare(
-  files: Files, { name: given, private: sealed, trackers = [], webSeeds = [], card, onHash }: SeedOptions,
+/** What it takes to seed files; not hashed again where they are what was seeded before. Nothing is stored yet. */
+export async function prepare(files: Files, options: SeedOptions, before?: Entry): Promise<Prepared> {
+  const prepared = (before && (await again(before, files, options.private))) ?? (await hashed(files, options))
+  prepared.entry.trackers = [...(options.trackers ?? [])]
+  return prepared
+}
+
+/** Hashes what is to be seeded; private, it is sealed with a new key. */
+async function hashed(
+  files: Files, { name: given, private: sealed, webSeeds = [], card, onHash }: SeedOptions,
 ): Promise<Prepared> {
   const source = new BlobSource(files)
   const named = files.map((file) => ({
@@ -46,7 +53,7 @@ export async function prepare(
     : makeInfo({ name, files: list, pieceLength, hashes, author })
   return {
     entry: {
-      infoHash: await infoHashOf(info), info, seeded: true, trackers: [...trackers], webSeeds: sealed ? [] : [...webSeeds],
+      infoHash: await infoHashOf(info), info, seeded: true, trackers: [], webSeeds: sealed ? [] : [...webSeeds],
       added: Date.now(), ...(cardKey && { cardKey }), ...seal,
     },
     options,
@@ -54,7 +61,7 @@ export async function prepare(
 }
 
 /** The same again, for files that were seeded before, without hashing; undefined where they are not those. */
-export async function resume(entry: Entry, files: Files, sealed = false): Promise<Prepared | undefined> {
+async function again(entry: Entry, files: Files, sealed = false): Promise<Prepared | undefined> {
   const { info: bytes, key, seal } = entry
   if (!bytes || sealed !== !!key || sealed !== !!seal) return undefined
   const source = new BlobSource(files)

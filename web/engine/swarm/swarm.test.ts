@@ -7,7 +7,7 @@ import type { Store, Stores } from '../store/store.ts'
 import { encode } from '../torrent/bencode.ts'
 import { makeInfo, makeTorrent } from '../torrent/making.ts'
 import { infoHashOf, parseInfo } from '../torrent/metainfo.ts'
-import { Bitfield } from './bitfield.ts'
+import { Bitfield } from '../wire/bitfield.ts'
 import { hashPieces } from './hash.ts'
 import { channels, destroyAll, join, noise, Stranger, testNode, type TestNode } from './testing.ts'
 

@@ -1,132 +1,80 @@
 /**
  * One torrent at work.
  *
- *   channel ─ wire messages ─▶ Peer ──── blocks ────▶ Picker ── whole pieces ──▶ #verify: SHA-1 ─▶ Store ─▶ had, "have"
- *                               ▲ ◀─ what to ask for ───┘                           │ wrong: Blame ─▶ ban
- *                               └─ what was asked for ◀── Shelf ◀── Store           ▼
- *                                  (Choker: of whom)             page ◀── Content ◀── Reading (windows, waits)
+ *   channel ─ wire messages ─▶ Peer ──── blocks ────▶ Picker ── whole pieces ──▶ Verifier ─▶ Store ─▶ had, "have"
+ *                               ▲ ◀─ what to ask for ───┘                          │ │ wrong: Blame ─▶ ban
+ *                               └─ Outgoing ◀── Shelf ◀── Store (Keeping)          ▼
+ *                                  (Choker: to whom)            page ◀── Content ◀── Reading (windows, waits)
  *
  * What is in `had` was verified and is in the store; nothing else is sent, or promised to who adds it again. A page is also
  * given what was verified and is on its way there. Nothing here has a timer: the node calls tick a few times a second, and
  * all else follows from what peers send.
  */
-import { equal, type Bytes } from '../bytes.ts'
+import type { Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
 import { StarlingError } from '../errors.ts'
 import type { Announcing } from '../rendezvous/types.ts'
-import type { Entry, Store, Stores } from '../store/store.ts'
+import type { Entry } from '../store/store.ts'
 import { makeLink, type TorrentId } from '../torrent/link.ts'
 import { makeMagnet } from '../torrent/magnet.ts'
 import { parseInfo, type Info } from '../torrent/metainfo.ts'
-import type { Card, TorrentState, TorrentStatus, TrackerState } from '../types.ts'
+import type { Card, TorrentState, TorrentStatus } from '../types.ts'
 import { MetadataExchange } from '../wire/metadata.ts'
 import type { Wire } from '../wire/wire.ts'
-import { Bitfield } from './bitfield.ts'
-import type { Blame } from './blame.ts'
+import { Bitfield } from '../wire/bitfield.ts'
 import { Cards } from './cards.ts'
-import { Choker } from './choker.ts'
 import { plain, type Content } from './content.ts'
 import { Extents } from './extents.ts'
-import { more } from './lazy.ts'
-import type { Budget } from './limit.ts'
-import type { Outgoing } from './outgoing.ts'
-import type { Peer, PeerHost, PeerNode, Source, Wanted } from './peer.ts'
+import { Finding } from './finding.ts'
+import type { PeerHost, Source, SwarmHost, SwarmOptions, Wanted } from './host.ts'
+import { extend, Keeping, resumed, wrongKey } from './keeping.ts'
+import { Later, more } from './lazy.ts'
+import type { Peer } from './peer.ts'
 import { Picker, type Piece } from './picker.ts'
 import { Reading } from './reading.ts'
-import type { Shelf } from './shelf.ts'
-import { Speed } from './speed.ts'
-import type { WebSource } from './web-source.ts'
+import { Traffic } from './traffic.ts'
+import { Verifier } from './verifier.ts'
 
-/** What a torrent asks of its node. */
-export interface SwarmHost extends PeerNode {
-  stores(): Promise<Stores>
-  readonly memory: Budget
-  readonly shelf: Shelf
-  readonly linkBase: string
-  banned(peer: Peer): boolean
-  ban(peer: Peer): void
-  trackerStates(infoHash: string): TrackerState[]
-  /** Its state changed; now: what pages must hear at once. */
-  changed(swarm: Swarm, now?: boolean): void
-  peer(swarm: Swarm, peer: Peer): void
-  /** It wants peers, or no longer does. */
-  needs(swarm: Swarm): void
-  completed(swarm: Swarm): void
-}
-
-/** Peers it looks for, and takes. */
-const desired = 10
 const maxPeers = 60
 const chokeEvery = 10_000
 const rotateEvery = 5_000
-const saveEvery = 3_000
-/** Peers that gave nothing for so long are no reason not to look for others. */
-const hungryAfter = 10_000
-/** A link that did not come about by then will not. */
-const attemptTime = 30_000
-const maxUrls = 32
 /** '-SL' in hex. */
 const starling = '2d534c'
-
-export interface SwarmOptions {
-  onDemand?: boolean
-  /** What was known of it before. */
-  before?: Promise<Entry | undefined>
-  /** Of a torrent that is seeded from what lies elsewhere. */
-  source?: Pick<Store, 'read'> & Partial<Store>
-  /** Its files, where they need not be opened. */
-  content?: Content
-  /** It was not hashed now: each piece is verified before it is first sent. */
-  unproven?: boolean
-}
 
 export class Swarm implements PeerHost, Announcing {
   readonly infoHash: string
   readonly entry: Entry
+  readonly node: SwarmHost
   readonly metadata: MetadataExchange
+  readonly traffic = new Traffic()
   info: Info | undefined
   had = new Bitfield(0)
   picker: Picker<Source> | undefined
-  readonly node: SwarmHost
   readonly #options: SwarmOptions
   readonly #peers = new Set<Peer>()
-  #webs: WebSource[] = []
-  readonly #choker = new Choker<Peer>()
-  #blame: Blame<Source> | undefined
+  readonly #keeping: Keeping
+  readonly #finding = new Finding(this)
+  readonly #verifier = new Verifier()
+  readonly #cards = new Cards(this)
+  readonly #choker = new Later(({ Choker }) => new Choker<Peer>())
+  readonly #outgoing = new Later(({ Outgoing }) => {
+    const { infoHash, had, node: { shelf } } = this
+    return new Outgoing({
+      info: this.info!, had, shelf, name: infoHash, unproven: this.#options.unproven,
+      read: async (start, end) => (await this.#keeping.store()).read(start, end),
+      failed: (error) => this.failed(error),
+    })
+  })
+  readonly #webs = new Later(({ WebSources }) => new WebSources(this))
   readonly #ready = new Deferred()
-  readonly #downSpeed = new Speed()
-  readonly #upSpeed = new Speed()
-  #received = 0
-  #sent = 0
-  /** Verified bytes here. */
-  #have = 0
-  #store: Promise<NonNullable<SwarmOptions['source']>> | undefined
-  #writable = false
-  #outgoing: Outgoing | undefined
-  #sending: Promise<void> | undefined
+  #learned: Promise<void> | undefined
   #reading: Reading | undefined
   #extents: Extents | undefined
   #onDemand: boolean
   #error: StarlingError | undefined
   #closed = false
-  /** What was known is taken over; until then nothing is saved. */
-  readonly #resumed: Promise<void>
-  #whole = false
-  #learned: Promise<void> | undefined
-  readonly #cards: Cards
-  #unsaved = false
-  #saving: Promise<void> = Promise.resolve()
-  #savedAt = 0
   #chokedAt = 0
   #rotatedAt = 0
-  #moving = false
-  #fedAt = 0
-  #hungry = false
-  #tried = 0
-  #failed = 0
-  /** Attempts at links under way, and when the last began. */
-  #attempts = 0
-  #attemptAt = 0
 
   constructor(host: SwarmHost, entry: Entry, options: SwarmOptions = {}) {
     this.node = host
@@ -135,19 +83,13 @@ export class Swarm implements PeerHost, Announcing {
     this.entry = entry
     this.infoHash = entry.infoHash
     this.metadata = new MetadataExchange(this, entry.info)
-    this.#cards = new Cards(this)
-    this.#resumed = this.#resume()
-    this.#resumed.catch(() => {})
+    this.#keeping = new Keeping(this, options)
   }
 
   // What peers ask
 
   get done(): boolean {
     return !!this.content && this.had.full
-  }
-  /** Whether more is to be fetched. */
-  get fetching(): boolean {
-    return !this.#error && !this.#closed && !(this.info && this.had.full)
   }
 
   joined(peer: Peer): boolean {
@@ -156,9 +98,9 @@ export class Swarm implements PeerHost, Announcing {
       // Links of our own peers are sorted out by links; strangers come twice by mistake.
       if (id === peer.id && channel.link !== peer.channel.link && !id.startsWith(starling)) return false
     }
-    if (!this.#peers.size) this.#fedAt = this.node.now()
+    if (!this.#peers.size) this.traffic.fedAt = this.node.now()
     this.#peers.add(peer)
-    this.#attempts = Math.max(0, this.#attempts - 1)
+    this.#finding.found()
     this.changed()
     return true
   }
@@ -183,11 +125,13 @@ export class Swarm implements PeerHost, Announcing {
   }
 
   wants(peer: Peer): boolean {
-    return this.fetching && peer.useful > 0 && (!this.#onDemand || this.urgent)
+    return this.fetching && peer.useful > 0 && this.eager
   }
 
   choke(): void {
-    this.#choker.fill(this.#peers)
+    const fill = () => this.#choker.it!.fill(this.#peers)
+    if (this.#choker.it) fill()
+    else if ([...this.#peers].some((peer) => peer.interested)) void this.#choker.get().then(fill, () => {})
   }
 
   refill(): void {
@@ -195,25 +139,17 @@ export class Swarm implements PeerHost, Announcing {
   }
 
   received(bytes: number): void {
-    this.#received += bytes
-    this.#downSpeed.add(bytes, (this.#fedAt = this.node.now()))
-    this.#moving = true
+    this.traffic.receive(bytes, this.node.now())
   }
 
   sent(bytes: number): void {
-    this.#sent += bytes
-    this.#upSpeed.add(bytes, this.node.now())
-    this.#moving = true
-  }
-
-  changed(): void {
-    this.node.changed(this)
+    this.traffic.send(bytes, this.node.now())
   }
 
   block(peer: Peer, ask: Wanted): Bytes | undefined {
-    if (this.#outgoing) return this.#outgoing.block(ask, peer.resume)
-    void this.#send().then(peer.resume, () => undefined)
-    return undefined
+    const { it } = this.#outgoing
+    if (!it) void this.#outgoing.get().then(peer.resume, () => {})
+    return it?.block(ask, peer.resume)
   }
 
   card(peer: Peer, packed: Bytes): void {
@@ -230,32 +166,36 @@ export class Swarm implements PeerHost, Announcing {
     for (const peer of this.#peers) if (peer.wire === wire) peer.ban()
   }
 
-  // What rendezvous asks
+  // What rendezvous asks, and the search for peers
 
   get trackers(): readonly string[] {
     return this.entry.trackers
   }
   get uploaded(): number {
-    return this.#sent
+    return this.traffic.sent
   }
   get downloaded(): number {
-    return this.#received
+    return this.traffic.received
   }
   get left(): number | undefined {
     return this.info && this.info.length - this.#have
   }
-  /** Peers it would take now, of as many as its trackers know of. */
   get wanted(): number {
-    const { size } = this.#peers
-    // Counts lag: somebody may have come.
-    if (!this.lacking || this.stalled) return this.lacking ? desired - size : 0
-    const others = this.node.trackerStates(this.infoHash).map(({ seeders, leechers }) => (seeders ?? desired) + (leechers ?? 1) - 1)
-    return Math.min(desired, Math.max(0, ...others)) - size > 0 ? desired - size : 0
+    return this.#finding.wanted
   }
-  /** It lacks data, and nobody gives any. */
   get stalled(): boolean {
-    if (!this.fetching || !this.#peers.size) return this.fetching
-    return (!this.#onDemand || this.urgent) && this.node.now() - this.#fedAt > hungryAfter
+    return this.#finding.stalled
+  }
+  /** Whether more is to be fetched. */
+  get fetching(): boolean {
+    return !this.#error && !this.#closed && !(this.info && this.had.full)
+  }
+  /** Whether it is to be fetched now. */
+  get eager(): boolean {
+    return !this.#onDemand || this.urgent
+  }
+  get company(): number {
+    return this.#peers.size
   }
 
   // What cards ask
@@ -269,7 +209,7 @@ export class Swarm implements PeerHost, Announcing {
 
   async kept(): Promise<void> {
     this.node.needs(this)
-    await this.save()
+    await this.#keeping.save()
     this.node.changed(this, true)
   }
 
@@ -293,22 +233,17 @@ export class Swarm implements PeerHost, Announcing {
   }
   /** It would take another peer. */
   get lacking(): boolean {
-    return this.fetching && this.#peers.size < desired
-  }
-  get speeds(): { downloadSpeed: number; uploadSpeed: number } {
-    const now = this.node.now()
-    return { downloadSpeed: this.#downSpeed.at(now), uploadSpeed: this.#upSpeed.at(now) }
+    return this.#finding.lacking
   }
 
   get state(): TorrentState {
-    const { infoHash, entry, info, done } = this
+    const { infoHash, entry, info, done, content } = this
     const { key, trackers, webSeeds, card } = entry
-    const content = this.content
     const error = this.#error
-    const name = content?.name ?? ''
+    const { tried, failed } = this.#finding
     return {
       infoHash,
-      name,
+      name: content?.name ?? '',
       private: !!key,
       status: this.#status(),
       ready: !!content,
@@ -317,12 +252,12 @@ export class Swarm implements PeerHost, Announcing {
       files: this.#extents?.states ?? [],
       progress: info?.length ? this.#have / info.length : done ? 1 : 0,
       downloaded: this.#have,
-      uploaded: this.#sent,
-      ...this.speeds,
-      peers: [...this.#peers, ...this.#webs.filter((web) => web.alive)].map((source) => source.state),
+      uploaded: this.uploaded,
+      ...this.traffic.speeds(this.node.now()),
+      peers: [...this.#peers, ...(this.#webs.it?.alive ?? [])].map((source) => source.state),
       trackers: this.node.trackerStates(infoHash),
-      linksTried: this.#tried,
-      linksFailed: this.#failed,
+      linksTried: tried,
+      linksFailed: failed,
       magnetURI: makeMagnet({ infoHash, name: info?.name ?? '', trackers, webSeeds }),
       link: makeLink(this.node.linkBase, { infoHash, key, trackers, webSeeds }),
       ...(card && { card: card.value }),
@@ -330,32 +265,33 @@ export class Swarm implements PeerHost, Announcing {
     }
   }
 
+  changed(): void {
+    this.node.changed(this)
+  }
+
   /** A link for this torrent is being made, or has failed. */
   linking(failed = false): void {
-    if (failed) this.#failed++
-    else this.#tried++
-    this.#attempts = Math.max(0, this.#attempts + (failed ? -1 : 1))
-    this.#attemptAt = this.node.now()
+    this.#finding.linking(failed)
     this.changed()
   }
 
   /** Resumes from what is known. Rejects where that does not fit, or cannot be read. */
   async start(): Promise<void> {
-    await this.#resumed
+    await this.#keeping.resumed
     if (this.entry.info) await this.learn(this.entry.info)
   }
 
   /** The info dictionary, verified. */
   learn(infoBytes: Bytes): Promise<void> {
     this.metadata.info ??= infoBytes
-    this.#learned ??= this.#resumed.then(() => this.#learn(infoBytes)).catch((error) => this.#fail(error))
+    this.#learned ??= this.#keeping.resumed.then(() => this.#learn(infoBytes)).catch((error) => this.failed(error))
     return this.#learned
   }
 
   /** The same torrent was added again, and this much more is known of it. */
   async merge({ torrent, trackers, webSeeds }: TorrentId, onDemand: boolean): Promise<void> {
     extend(this.entry, trackers, webSeeds)
-    this.#unsaved = true
+    this.#keeping.unsaved = true
     if (!onDemand && this.#onDemand) {
       this.#onDemand = false
       if (this.picker) this.picker.wantAll = true
@@ -368,7 +304,7 @@ export class Swarm implements PeerHost, Announcing {
 
   tick(now: number): void {
     for (const peer of this.#peers) peer.tick(now)
-    for (const web of this.#webs) web.tick(now)
+    this.#webs.it?.tick(now)
     if (this.node.memory.full) this.picker?.prune(now)
     if (!this.info && now - this.#rotatedAt > rotateEvery) {
       this.#rotatedAt = now
@@ -376,21 +312,14 @@ export class Swarm implements PeerHost, Announcing {
     }
     if (this.#peers.size && now - this.#chokedAt > chokeEvery) {
       this.#chokedAt = now
-      if (!this.#outgoing) this.#sending = undefined
-      this.#choker.round(this.#peers, now)
+      for (const part of [this.#choker, this.#outgoing]) part.retry()
+      this.choke()
+      this.#choker.it?.round(this.#peers, now)
     }
-    const hungry = this.stalled
-    if (hungry && !this.#hungry) this.node.needs(this)
-    this.#hungry = hungry
-    if (this.#unsaved && now - this.#savedAt > saveEvery) this.save().catch(() => {})
-    if (this.#attempts && now - this.#attemptAt > attemptTime) {
-      this.#attempts = 0
-      this.changed()
-    }
-    if (!this.#moving) return
-    const { downloadSpeed, uploadSpeed } = this.speeds
-    this.#moving = downloadSpeed + uploadSpeed > 0
-    this.changed()
+    if (this.#finding.starves()) this.node.needs(this)
+    this.#keeping.tick(now)
+    const expired = this.#finding.expire(now)
+    if (this.traffic.moved(now) || expired) this.changed()
   }
 
   /** As Engine.read. */
@@ -419,70 +348,40 @@ export class Swarm implements PeerHost, Announcing {
     await this.#cards.set(card)
   }
 
-  /** Puts what must survive a reload where it does. */
-  save(): Promise<void> {
-    if (!this.#whole) return this.#resumed
-    this.#unsaved = false
-    this.#savedAt = this.node.now()
-    // One after another, so that the last one stays.
-    this.#saving = this.#saving.catch(() => {}).then(async () => {
-      const { registry } = await this.node.stores()
-      const store = await this.#store?.catch(() => undefined)
-      const pieces = this.info && !this.entry.seeded ? this.had.bytes.slice() : this.entry.pieces
-      await store?.flush?.()
-      if (pieces) this.entry.pieces = pieces
-      await registry.put(this.entry)
-    })
-    return this.#saving
-  }
-
   /** Safe to call twice. Data stays. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    const error = new StarlingError('removed', 'This torrent was removed.')
+    this.#stop(new StarlingError('removed', 'This torrent was removed.'))
+    for (const peer of this.#peers) peer.close()
+    await this.#learned
+    await this.#keeping.close()
+  }
+
+  /** It cannot go on. */
+  failed(cause: unknown): void {
+    if (this.#error || this.#closed) return
+    this.#error = cause instanceof StarlingError ? cause : new StarlingError('storage', String(cause), { cause })
+    this.#stop(this.#error)
+    for (const peer of [...this.#peers]) {
+      if (this.alive) peer.update()
+      else peer.close()
+    }
+    this.node.needs(this)
+    this.node.changed(this, true)
+  }
+
+  /** Nothing more is fetched, and who waits hears why. */
+  #stop(error: StarlingError): void {
     this.#ready.reject(error)
     this.#reading?.fail(error)
-    for (const source of [...this.#peers, ...this.#webs]) source.close()
+    this.#webs.it?.close()
     this.picker?.close()
-    await this.#learned
-    await this.save().catch(() => {})
-    const store = await this.#store?.catch(() => undefined)
-    await store?.close?.()
-  }
-
-  async #resume(): Promise<void> {
-    const { entry } = this
-    const before = await this.#options.before
-    if (before) {
-      const { key, info, trackers, webSeeds } = entry
-      if (key && before.seal && before.key && !equal(key, before.key)) throw wrongKey()
-      Object.assign(entry, before, { seeded: false, trackers, webSeeds }, key && { key }, info && { info })
-      extend(entry, before.trackers, before.webSeeds)
-      // What was seeded lay where this node cannot read it any more.
-      if (before.seeded) delete entry.pieces
-    }
-    this.#whole = true
-  }
-
-  async #read(start: number, end: number): Promise<Bytes> {
-    return (await this.#opened()).read(start, end)
-  }
-
-  /** Its store: neither names nor the first bytes wait for that. */
-  #opened(): Promise<NonNullable<SwarmOptions['source']>> {
-    const { source } = this.#options
-    if (!this.#store) {
-      const { length } = this.info!
-      this.#store = source ? Promise.resolve(source) : this.node.stores().then((stores) => stores.open(this.infoHash, length))
-      this.#store.then(() => (this.#writable = true), (error) => this.#fail(error))
-    }
-    return this.#store
   }
 
   #learn(infoBytes: Bytes): void {
     if (this.#closed) return
-    const { entry } = this
+    const { entry, node } = this
     const { key } = entry
     const { source, content } = this.#options
     const info = parseInfo(infoBytes)
@@ -490,64 +389,35 @@ export class Swarm implements PeerHost, Announcing {
     const sealed = info.files.length === 1 && info.name === 'sealed'
     if (key && !sealed) throw wrongKey()
     this.info = info
-    this.had = source ? new Bitfield(info.pieces).fill() : resumed(info.pieces, entry.pieces)
-    const reading = new Reading({
-      info, had: this.had, store: () => this.#opened(), aim: () => this.#aim(), failed: (error) => this.#fail(error),
-    })
+    const had = (this.had = source ? new Bitfield(info.pieces).fill() : resumed(info.pieces, entry.pieces))
+    const store = () => this.#keeping.store()
+    const reading = new Reading({ info, had, store, aim: () => this.#aim(), failed: (error) => this.failed(error) })
     this.#reading = reading
-    const complete = (piece: Piece<Source>): void => void this.#verify(piece)
-    this.picker = new Picker(info.length, info.pieceLength, this.had, this.node.memory, complete)
-    this.picker.wantAll = !this.#onDemand
+    const picker = new Picker<Source>(info.length, info.pieceLength, had, node.memory, (piece) => void this.#take(piece))
+    this.picker = picker
+    picker.wantAll = !this.#onDemand
     // Whoever reads begins at the front, most often.
-    if (!this.#onDemand) this.picker.windows = [{ from: 0, to: 1 }]
-    for (let i = 0; i < info.pieces; i++) if (this.had.has(i)) this.#have += this.picker.size(i)
-    if (!source) this.#unsaved = true
-    if (this.had.full) void this.#send()
+    if (!this.#onDemand) picker.windows = [{ from: 0, to: 1 }]
+    if (!source) this.#keeping.unsaved = true
+    if (had.full) void this.#outgoing.get()
     for (const peer of this.#peers) {
       peer.greet()
       peer.learn()
-      for (let i = 0; i < info.pieces; i++) if (this.had.has(i)) peer.gained(i)
+      for (let i = 0; i < info.pieces; i++) if (had.has(i)) peer.gained(i)
     }
     if (content) this.#begin(content)
-    else if (key) void this.#open(key)
-    else this.#begin(plain(info, { read: (start, end) => reading.bytes(start, end), blob: async () => (await this.#opened()).blob?.() }))
+    else if (key) void reading.open(key).then((opened) => this.#begin(opened)).catch((error) => this.failed(error))
+    else this.#begin(plain(info, { read: (start, end) => reading.bytes(start, end), blob: async () => (await store()).blob?.() }))
     this.#join()
-    this.node.needs(this)
-  }
-
-  /** Makes ready to send what is here. Where that could not be loaded, tick lets it be tried again. */
-  #send(): Promise<void> {
-    this.#sending ??= more().then(({ Outgoing }) => {
-      const { infoHash, had, node: { shelf } } = this
-      this.#outgoing = new Outgoing({
-        info: this.info!, had, shelf, name: infoHash, unproven: this.#options.unproven,
-        read: (start, end) => this.#read(start, end),
-        failed: (error) => this.#fail(error),
-      })
-    })
-    this.#sending.catch(() => {})
-    return this.#sending
+    node.needs(this)
   }
 
   /** Web seeds have what is not sealed. */
   #join(): void {
     const { key, webSeeds } = this.entry
-    if (!key && this.info && webSeeds.length) void this.#joinWeb(webSeeds).catch(() => {})
-  }
-
-  async #joinWeb(urls: readonly string[]): Promise<void> {
-    const { WebSource } = await more()
-    for (const url of urls) {
-      if (this.fetching && !this.#webs.some((web) => web.url === url)) this.#webs.push(new WebSource(url, this))
-    }
-  }
-
-  async #open(key: Bytes): Promise<void> {
-    try {
-      this.#begin(await this.#reading!.open(key))
-    } catch (error) {
-      this.#fail(error)
-    }
+    if (key || !this.info || !webSeeds.length) return
+    this.#webs.retry()
+    void this.#webs.get().then((webs) => webs.join(webSeeds), () => {})
   }
 
   /** Name and files are known. */
@@ -558,40 +428,37 @@ export class Swarm implements PeerHost, Announcing {
     this.#extents = new Extents(content.files, (start, end) => reading.covering(start, end))
     for (let i = 0; i < this.had.size; i++) if (this.had.has(i)) this.#tally(i)
     this.#ready.resolve()
-    void this.#cards.read()
+    this.#cards.read()
     this.node.changed(this, true)
   }
 
-  async #verify(piece: Piece<Source>): Promise<void> {
-    const { info, picker } = this
+  /** All blocks of a piece are here. */
+  async #take(piece: Piece<Source>): Promise<void> {
     const { index, data } = piece
+    const { pieceLength, hashAt } = this.info!
+    const picker = this.picker!
     const reading = this.#reading!
+    const keeping = this.#keeping
     let spare: Bytes | void
     try {
-      const hash = new Uint8Array(await crypto.subtle.digest('SHA-1', data!))
-      if (!equal(hash, info!.hashAt(index))) {
-        this.#blame ??= await more().then(({ Blame }) => new Blame<Source>(), () => undefined)
-        const liars = (await this.#blame?.wrong(piece)) ?? []
-        picker!.failed(piece, true)
-        this.#punish(liars)
+      if (!(await this.#verifier.right(piece, hashAt(index)))) {
+        picker.failed(piece, true)
         return this.refill()
       }
-      if (this.#blame) this.#punish(await this.#blame.right(piece))
       if (this.#closed) return
       // The store takes its time to open, and readers soon come for the front.
-      reading.verified(index, data!, !this.#writable || !index)
-      spare = await (await this.#opened()).write!(index * info!.pieceLength, data!)
+      reading.verified(index, data!, !keeping.writable || !index)
+      spare = await (await keeping.store()).write!(index * pieceLength, data!)
     } catch (error) {
-      picker!.failed(piece, false)
-      return this.#fail(error)
+      picker.failed(piece, false)
+      return this.failed(error)
     } finally {
       reading.stored(index)
     }
     if (this.#closed) return
-    picker!.done(index, spare)
-    this.#have += piece.length
+    picker.done(index, spare)
     this.#tally(index)
-    this.#unsaved = true
+    keeping.unsaved = true
     reading.check()
     const whole = this.had.full
     if (whole) this.#completed()
@@ -603,39 +470,19 @@ export class Swarm implements PeerHost, Announcing {
   }
 
   #completed(): void {
-    this.save().catch(() => {})
-    void this.#send()
+    this.#keeping.save().catch(() => {})
+    void this.#outgoing.get()
     this.picker!.windows = []
-    for (const web of this.#webs.splice(0)) web.close()
+    this.#webs.it?.close()
     this.node.completed(this)
-    this.node.changed(this, true)
-  }
-
-  #punish(liars: readonly Source[]): void {
-    for (const liar of new Set(liars)) liar.ban()
-  }
-
-  #fail(cause: unknown): void {
-    if (this.#error || this.#closed) return
-    const error = cause instanceof StarlingError ? cause : new StarlingError('storage', String(cause), { cause })
-    this.#error = error
-    this.#ready.reject(error)
-    this.#reading?.fail(error)
-    this.picker?.close()
-    for (const web of this.#webs.splice(0)) web.close()
-    for (const peer of [...this.#peers]) {
-      if (this.alive) peer.update()
-      else peer.close()
-    }
-    this.node.needs(this)
     this.node.changed(this, true)
   }
 
   #status(): TorrentStatus {
     if (this.#error) return 'failed'
     if (this.info && this.had.full) return this.done ? 'seeding' : 'downloading'
-    if (this.#peers.size || this.#webs.some((web) => web.alive)) return 'downloading'
-    return this.#attempts ? 'connecting' : 'finding'
+    if (this.#peers.size || this.#webs.it?.alive.length) return 'downloading'
+    return this.#finding.connecting ? 'connecting' : 'finding'
   }
 
   /** Who reads where has changed. */
@@ -643,29 +490,19 @@ export class Swarm implements PeerHost, Announcing {
     if (!this.picker || !this.fetching) return
     this.picker.windows = this.#reading!.windows
     for (const peer of this.#peers) peer.update()
-    for (const web of this.#webs) web.tick(this.node.now())
+    this.#webs.it?.tick(this.node.now())
+  }
+
+  /** Verified bytes here. */
+  get #have(): number {
+    const { info, had, picker } = this
+    if (!info || !picker || !had.count) return 0
+    const last = info.pieces - 1
+    return had.count * info.pieceLength - (had.has(last) ? info.pieceLength - picker.size(last) : 0)
   }
 
   #tally(index: number): void {
     const start = index * this.info!.pieceLength
     this.#extents?.add(start, start + this.picker!.size(index))
-  }
-}
-
-export const wrongKey = (): StarlingError =>
-  new StarlingError('wrong-key', 'The key in this link does not fit. Ask for the link again.')
-
-/** Adds where else it can be found. */
-export function extend(entry: Entry, trackers: readonly string[], webSeeds: readonly string[]): Entry {
-  entry.trackers = [...new Set([...entry.trackers, ...trackers])].slice(0, maxUrls)
-  entry.webSeeds = [...new Set([...entry.webSeeds, ...webSeeds])].slice(0, maxUrls)
-  return entry
-}
-
-function resumed(pieces: number, bytes?: Bytes): Bitfield {
-  try {
-    return new Bitfield(pieces, bytes)
-  } catch {
-    return new Bitfield(pieces)
   }
 }

@@ -1,7 +1,7 @@
 import type { Info } from '../torrent/metainfo.ts'
 import type { PeerState } from '../types.ts'
-import { Bitfield } from './bitfield.ts'
-import type { PeerNode, Source } from './peer.ts'
+import { Bitfield } from '../wire/bitfield.ts'
+import type { PeerNode, Source } from './host.ts'
 import type { Ask, Picker } from './picker.ts'
 import { Speed } from './speed.ts'
 import { WebSeed } from './webseed.ts'
@@ -20,7 +20,7 @@ const runs = 2
 const runBytes = 4 << 20
 
 /** A web seed (BEP 19) as a source of whole pieces, several in a row. */
-export class WebSource implements Source {
+class WebSource implements Source {
   readonly have: Bitfield
   readonly asks = new Map<number, Ask>()
   useful = 0
@@ -98,5 +98,34 @@ export class WebSource implements Source {
     this.#runs--
     for (const ask of [...this.asks.values()]) if (ask.piece >= from && ask.piece < to) picker!.drop(this, ask)
     if (!this.#abort.signal.aborted) this.tick(this.#host.node.now())
+  }
+}
+
+/** The web seeds of a torrent. */
+export class WebSources {
+  readonly #host: WebHost
+  readonly #all: WebSource[] = []
+
+  constructor(host: WebHost) {
+    this.#host = host
+  }
+
+  /** Those of which anything can be hoped for. */
+  get alive(): WebSource[] {
+    return this.#all.filter((web) => web.alive)
+  }
+
+  /** Takes in those that are new, if there is still anything to fetch. */
+  join(urls: readonly string[]): void {
+    if (!this.#host.fetching) return
+    for (const url of urls) if (!this.#all.some((web) => web.url === url)) this.#all.push(new WebSource(url, this.#host))
+  }
+
+  tick(now: number): void {
+    for (const web of this.#all) web.tick(now)
+  }
+
+  close(): void {
+    for (const web of this.#all.splice(0)) web.close()
   }
 }

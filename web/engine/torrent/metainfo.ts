@@ -1,4 +1,4 @@
-import { toHex, type Bytes } from '../bytes.ts'
+import { sha1, toHex, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
 import {
   bytesOf, damaged, decode, decodePrefix, dictOf, listOf, sizeOf, textOf, type Value,
@@ -138,5 +138,5 @@ function usable(urls: readonly (string | undefined)[], schemes: RegExp): string[
 
 /** SHA-1, 40 hex digits. */
 export async function infoHashOf(infoBytes: Bytes): Promise<string> {
-  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-1', infoBytes)))
+  return toHex(await sha1(infoBytes))
 }

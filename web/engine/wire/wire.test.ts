@@ -7,7 +7,8 @@ import { encode } from '../torrent/bencode.ts'
 import { makeInfo } from '../torrent/making.ts'
 import { parseInfo, type Info } from '../torrent/metainfo.ts'
 import { recorder, type Call } from './recorder.ts'
-import { fits, maxBlock, Wire, type Extension } from './wire.ts'
+import { fits } from './bitfield.ts'
+import { maxBlock, Wire, type Extension } from './wire.ts'
 
 const infoHash = 'ab'.repeat(20)
 const peerId = 'cd'.repeat(20)

@@ -23,6 +23,7 @@ import { equal, toHex, toUint32, type Bytes } from '../bytes.ts'
 import { decode, dictOf, encode, sizeOf, textOf, type Dict } from '../torrent/bencode.ts'
 import { blockSize, maxInfo, type Info } from '../torrent/metainfo.ts'
 import { cleanText } from '../torrent/names.ts'
+import { fits } from './bitfield.ts'
 import * as msg from './messages.ts'
 
 /** The longest block that we ask for or answer: sl_block in docs/protocol.md. */
@@ -86,11 +87,6 @@ export interface WireHandler {
   onextended(name: Extension, payload: Bytes): void
   /** The peer is in error: close the link. */
   onviolation(reason: string): void
-}
-
-/** Whether bits is a bitfield of that many pieces. */
-export function fits(bits: Uint8Array, pieces: number): boolean {
-  return bits.length === Math.ceil(pieces / 8) && (pieces % 8 === 0 || !(bits.at(-1)! & (0xff >> pieces % 8)))
 }
 
 export class Wire {

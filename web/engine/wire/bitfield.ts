@@ -1,5 +1,10 @@
 import type { Bytes } from '../bytes.ts'
 
+/** Whether bits is a bitfield of that many pieces: as long, and without spare bits, as BEP 3 has it. */
+export function fits(bits: Uint8Array, pieces: number): boolean {
+  return bits.length === Math.ceil(pieces / 8) && (pieces % 8 === 0 || !(bits.at(-1)! & (0xff >> pieces % 8)))
+}
+
 /** Which pieces somebody has: BEP 3's bitfield, the first piece in the highest bit. */
 export class Bitfield {
   readonly size: number
@@ -7,14 +12,12 @@ export class Bitfield {
   /** Bits that are set. */
   count = 0
 
-  /** Throws where bytes are of another length or set bits beyond the last piece, as BEP 3 has it. */
+  /** Throws where bytes do not fit. */
   constructor(size: number, bytes?: Uint8Array) {
     this.size = size
     this.bytes = new Uint8Array((size + 7) >> 3)
     if (!bytes) return
-    if (bytes.length !== this.bytes.length || (size & 7 && bytes[bytes.length - 1]! & (255 >> (size & 7)))) {
-      throw new RangeError('wrong length')
-    }
+    if (!fits(bytes, size)) throw new RangeError('wrong length')
     this.bytes.set(bytes)
     for (let byte of bytes) for (; byte; byte &= byte - 1) this.count++
   }

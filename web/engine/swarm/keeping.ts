@@ -1,0 +1,113 @@
+import { equal, type Bytes } from '../bytes.ts'
+import { StarlingError } from '../errors.ts'
+import type { Entry } from '../store/store.ts'
+import type { Info } from '../torrent/metainfo.ts'
+import { Bitfield, fits } from '../wire/bitfield.ts'
+import type { Bearer, SwarmHost, SwarmOptions } from './host.ts'
+
+/** What keeping asks of its torrent. */
+export interface Kept {
+  readonly infoHash: string
+  readonly entry: Entry
+  readonly info: Info | undefined
+  readonly had: Bitfield
+  readonly node: Pick<SwarmHost, 'stores' | 'now'>
+  failed(error: unknown): void
+}
+
+const saveEvery = 3_000
+const maxUrls = 32
+
+/** What of a torrent outlives the page: its entry in the registry, and its bytes in the store. */
+export class Keeping {
+  /** What was known of it is taken over; until then nothing is saved. Rejects where it does not fit, or cannot be read. */
+  readonly resumed: Promise<void>
+  /** The store is open. */
+  writable = false
+  /** Something is to be saved when there is time. */
+  unsaved = false
+  readonly #torrent: Kept
+  readonly #source: Bearer | undefined
+  #store: Promise<Bearer> | undefined
+  #whole = false
+  #saving: Promise<void> = Promise.resolve()
+  #savedAt = 0
+
+  constructor(torrent: Kept, { before, source }: SwarmOptions) {
+    this.#torrent = torrent
+    this.#source = source
+    this.resumed = this.#resume(before)
+    this.resumed.catch(() => {})
+  }
+
+  /** Its store, once the metadata is known: neither names nor the first bytes wait for that. */
+  store(): Promise<Bearer> {
+    if (!this.#store) {
+      const { infoHash, info, node } = this.#torrent
+      const open = async (): Promise<Bearer> => (await node.stores()).open(infoHash, info!.length)
+      this.#store = this.#source ? Promise.resolve(this.#source) : open()
+      this.#store.then(() => (this.writable = true), (error) => this.#torrent.failed(error))
+    }
+    return this.#store
+  }
+
+  /** Puts what must survive a reload where it does. */
+  save(): Promise<void> {
+    if (!this.#whole) return this.resumed
+    const { entry, node } = this.#torrent
+    this.unsaved = false
+    this.#savedAt = node.now()
+    // One after another, so that the last one stays.
+    this.#saving = this.#saving.catch(() => {}).then(async () => {
+      const { registry } = await node.stores()
+      const store = await this.#store?.catch(() => undefined)
+      const { info, had } = this.#torrent
+      const pieces = info && !entry.seeded ? had.bytes.slice() : entry.pieces
+      await store?.flush?.()
+      if (pieces) entry.pieces = pieces
+      await registry.put(entry)
+    })
+    return this.#saving
+  }
+
+  tick(now: number): void {
+    if (this.unsaved && now - this.#savedAt > saveEvery) this.save().catch(() => {})
+  }
+
+  /** Saves a last time. Data stays. */
+  async close(): Promise<void> {
+    await this.save().catch(() => {})
+    const store = await this.#store?.catch(() => undefined)
+    await store?.close?.()
+  }
+
+  async #resume(known: SwarmOptions['before']): Promise<void> {
+    const { entry } = this.#torrent
+    const before = await known
+    if (before) {
+      const { key, info, trackers, webSeeds } = entry
+      if (key && before.seal && before.key && !equal(key, before.key)) throw wrongKey()
+      Object.assign(entry, before, { seeded: false, trackers, webSeeds }, key && { key }, info && { info })
+      extend(entry, before.trackers, before.webSeeds)
+      // What was seeded lay where this node cannot read it any more.
+      if (before.seeded) delete entry.pieces
+    }
+    this.#whole = true
+  }
+}
+
+export const wrongKey = (): StarlingError =>
+  new StarlingError('wrong-key', 'The key in this link does not fit. Ask for the link again.')
+
+/** Adds where else it can be found. */
+export function extend(entry: Entry, trackers: readonly string[], webSeeds: readonly string[]): Entry {
+  const join = (urls: string[], more: readonly string[]): string[] => [...new Set([...urls, ...more])].slice(0, maxUrls)
+  entry.trackers = join(entry.trackers, trackers)
+  entry.webSeeds = join(entry.webSeeds, webSeeds)
+  return entry
+}
+
+/** The pieces that were there when the torrent was saved last; none where that does not fit. */
+export function resumed(pieces: number, bytes?: Bytes): Bitfield {
+  return new Bitfield(pieces, bytes && fits(bytes, pieces) ? bytes : undefined)
+}
