@@ -209,7 +209,10 @@ func (r *reader) peer(since time.Duration) (p HandedPeer[HandedAddr], ok bool) {
 // SaveFile writes a snapshot to a file that only this user may read, for it tells who takes part in what. Whoever reads
 // it meanwhile, or after a crash, finds the old one or the new one, whole. Not safe for concurrent use with one path.
 func (s *Store[C]) SaveFile(path string) error {
-	fail := func(err error) error { return fmt.Errorf("writing a snapshot: %w", err) }
+	fail := func(err error) error {
+		_ = os.Remove(path + ".new")
+		return fmt.Errorf("writing a snapshot: %w", err)
+	}
 	file, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fail(err)

@@ -171,11 +171,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer cancel()
 	failed := make(chan error, 2+len(s.trackers.conns))
 	s.trackers.run(ctx, failed)
-	if s.certificate != nil {
-		onHangup(ctx, func(hangup <-chan os.Signal) {
-			watched.Watch(ctx, hangup, func(force bool) { s.certificate.Again(force) })
-		})
-	}
+	s.watchCertificate(ctx)
 	listener := s.accept(s.listener)
 	go func() {
 		switch {

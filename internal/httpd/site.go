@@ -63,6 +63,7 @@ func (s *Site) Serve(ctx context.Context, h http.Handler) error {
 	server := of.newHTTP(h)
 	server.ReadTimeout, server.WriteTimeout, server.MaxHeaderBytes = 0, 0, maxSiteHeader
 	server.TLSConfig = of.tls
+	of.watchCertificate(ctx)
 	failed := make(chan error, 2)
 	listener := of.accept(of.listener)
 	go func() {

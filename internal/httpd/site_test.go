@@ -50,6 +50,16 @@ func TestSite(t *testing.T) {
 	if got := response.TLS.PeerCertificates[0].SerialNumber.Int64(); got != 7 {
 		t.Errorf("certificate %d", got)
 	}
+	certificate(t, cert, key, 8, time.Now().Add(time.Hour))
+	hangUp(t)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if again, _ := testnet.Ask(t, "GET", secure+"/"); again.TLS.PeerCertificates[0].SerialNumber.Int64() == 8 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the certificate is the old one")
+		}
+	}
 	if got := response.Header.Get("Content-Security-Policy"); got != "" {
 		t.Errorf("a policy of ours: %q", got)
 	}

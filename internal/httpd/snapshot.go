@@ -34,6 +34,14 @@ func openSnapshots(path string, store *tracker.Store[ws.Handle], log *slog.Logge
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("--snapshot %s: there is no folder %s", path, filepath.Dir(path))
 	}
+	// Sooner than when there is something to lose.
+	probe, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE, 0o600)
+	if err == nil {
+		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--snapshot cannot be written: %w", err)
+	}
 	switch err := store.LoadFile(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		log.Info("there is no snapshot yet", "file", path)

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -32,6 +33,16 @@ func (s *Server) prepareTLS() error {
 		s.tls.NextProtos = append([]string{"h2", "http/1.1"}, s.tls.NextProtos...)
 	}
 	return nil
+}
+
+// watchCertificate reads that of --tls-cert again until the context ends.
+func (s *Server) watchCertificate(ctx context.Context) {
+	if s.certificate == nil {
+		return
+	}
+	onHangup(ctx, func(hangup <-chan os.Signal) {
+		watched.Watch(ctx, hangup, func(force bool) { s.certificate.Again(force) })
+	})
 }
 
 // openCertificate reads a certificate and its key, again when either changes, for something else renews them.
