@@ -47,7 +47,7 @@ export class FilesDb {
     const tx = (await this.#db).transaction('parcels', 'readwrite')
     const parcel = await tx.store.get(id)
     const changed = parcel && { ...parcel, ...change(parcel), id }
-    if (changed) await tx.store.put(changed)
+    if (changed) void tx.store.put(changed).catch(() => {})
     await tx.done
     return changed
   }

@@ -1,5 +1,6 @@
 /** The section at work: what its screens share, and what happens whichever of them is shown. */
 import type { Torrent, TorrentFile } from 'starling'
+import { isFull } from '../ui/full.ts'
 import type { Host } from '../ui/section.ts'
 import { guard } from '../ui/vigil.ts'
 import { Arriving } from './arriving.ts'
@@ -91,12 +92,25 @@ export class Files {
 
   async delete(parcel: Parcel): Promise<void> {
     await this.parcels.remove(parcel.id)
+    this.#offerUndo(parcel, `Deleted “${parcel.name}”`)
+  }
+
+  #offerUndo(parcel: Parcel, text: string, time = undoTime): void {
     this.host.toast({
-      text: `Deleted “${parcel.name}”`,
-      time: undoTime,
-      action: { label: 'Undo', run: () => void this.parcels.restore(parcel.id) },
+      text,
+      time,
+      action: { label: 'Undo', run: () => void this.#restore(parcel) },
       closed: () => void this.parcels.purge(parcel.id),
     })
+  }
+
+  async #restore(parcel: Parcel): Promise<void> {
+    try {
+      await this.parcels.restore(parcel.id)
+    } catch (error) {
+      if (!isFull(error)) reportError(error)
+      this.#offerUndo(parcel, 'That did not work, as this device may be full. Make some room, then try again.', Infinity)
+    }
   }
 
   #refuse(error: unknown): void {

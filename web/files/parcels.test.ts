@@ -1,5 +1,5 @@
 import 'fake-indexeddb/auto'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { FilesDb } from './db.ts'
 import type { Parcel } from './parcel.ts'
 import { Parcels, undoTime } from './parcels.ts'
@@ -49,4 +49,14 @@ it('what is deleted can be brought back, and goes for good with its copy when no
   await parcels.remove('a')
   await parcels.purge(undefined, Date.now() + 7 * undoTime)
   expect([purged, await parcels.db.copy('a')]).toEqual([['a'], undefined])
+})
+
+it('what is deleted where the device is too full to note it down is gone as well', async () => {
+  for (const id of ['a', 'b']) await parcels.add(parcel(id, { sent }))
+  vi.spyOn(parcels.db, 'update').mockRejectedValue(new DOMException('', 'QuotaExceededError'))
+  for (const id of ['a', 'b']) await parcels.remove(id)
+  expect(parcels.all).toEqual([])
+  await parcels.restore('b')
+  for (const id of ['a', 'b']) await parcels.purge(id)
+  expect([purged, parcels.all.map(({ id }) => id)]).toEqual([['a'], ['b']])
 })

@@ -1,5 +1,6 @@
 /** The parcels of this browser, as every tab sees them: what one tab changes, the others show at once. */
 import { Emitter } from '../engine/emitter.ts'
+import { isFull } from '../ui/full.ts'
 import type { FilesDb } from './db.ts'
 import type { Parcel } from './parcel.ts'
 
@@ -22,6 +23,8 @@ export class Parcels extends Emitter<ParcelsEvents> {
   loaded = false
   readonly db: FilesDb
   readonly #others: BroadcastChannel | undefined
+  /** Deleted here, where the device is too full for that to be noted down. */
+  readonly #unnoted = new Set<string>()
   #reads = 0
 
   constructor(db: FilesDb, others?: BroadcastChannel) {
@@ -35,7 +38,7 @@ export class Parcels extends Emitter<ParcelsEvents> {
     const read = ++this.#reads
     const all = await this.db.parcels()
     if (read !== this.#reads) return
-    this.all = all.filter((parcel) => !parcel.deleted).sort((a, b) => b.added - a.added)
+    this.all = all.filter((parcel) => !this.#isDeleted(parcel)).sort((a, b) => b.added - a.added)
     this.loaded = true
     this.emit('change', undefined)
   }
@@ -65,18 +68,25 @@ export class Parcels extends Emitter<ParcelsEvents> {
 
   /** Out of sight, but not gone: see restore and purge. */
   async remove(id: string): Promise<void> {
-    await this.update(id, () => ({ deleted: Date.now() }))
+    await this.db.update(id, () => ({ deleted: Date.now() })).catch((error: unknown) => {
+      if (!isFull(error)) throw error
+      this.#unnoted.add(id)
+    })
+    await this.changed()
   }
 
   async restore(id: string): Promise<void> {
-    await this.update(id, () => ({ deleted: undefined }))
+    if (!this.#unnoted.delete(id)) await this.db.update(id, () => ({ deleted: undefined }))
+    await this.changed()
   }
 
   /** Deletes for good: the one given, or what was deleted long enough ago that no tab offers Undo for it any more. */
   async purge(id?: string, now = Date.now()): Promise<void> {
     for (const parcel of await this.db.parcels()) {
-      if (!parcel.deleted || (id ? parcel.id !== id : now - parcel.deleted < 6 * undoTime)) continue
+      if (id ? !this.#isDeleted(parcel) || parcel.id !== id : now - (parcel.deleted ?? now) < 6 * undoTime) continue
       await this.db.delete(parcel.id)
+      // The other tabs still show it.
+      if (this.#unnoted.delete(parcel.id)) this.#others?.postMessage('changed')
       this.emit('purged', parcel)
     }
   }
@@ -95,5 +105,9 @@ export class Parcels extends Emitter<ParcelsEvents> {
 
   close(): void {
     this.#others?.close()
+  }
+
+  #isDeleted({ id, deleted }: Parcel): boolean {
+    return !!deleted || this.#unnoted.has(id)
   }
 }

@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto'
-import { expect, it } from 'vitest'
-import { isFull, MemoDb } from './db.ts'
+import { expect, it, vi } from 'vitest'
+import { isFull } from '../ui/full.ts'
+import { MemoDb } from './db.ts'
 import { Library, undoTime } from './library.ts'
 import { badge, newId, type Memo } from './memo.ts'
 
@@ -43,6 +44,23 @@ it('deletes, restores, and purges only what nobody can undo any more', async () 
   await library.remove(['b'])
   await library.purge(undefined, Date.now() + 6 * undoTime + 1)
   expect(await library.db.memos()).toEqual([])
+})
+
+it('deletes where the device is too full to note it down, and purges what it deleted so', async () => {
+  const library = await open('full')
+  await library.db.add(make('a', 1), new Blob(['a']))
+  await library.db.add(make('b', 2), new Blob(['b']))
+  vi.spyOn(library.db, 'update').mockRejectedValue(new DOMException('', 'QuotaExceededError'))
+  await library.remove(['a', 'b'])
+  expect(library.memos).toEqual([])
+  await library.purge(undefined, Date.now() + 7 * undoTime)
+  await library.restore(['b'])
+  await library.purge(['a', 'b'])
+  expect((await library.db.memos()).map(({ id }) => id)).toEqual(['b'])
+  await library.reload()
+  expect(library.memos.map(({ id }) => id)).toEqual(['b'])
+  vi.spyOn(library.db, 'update').mockRejectedValue(new Error('another reason'))
+  await expect(library.remove(['b'])).rejects.toThrow('another reason')
 })
 
 it('changes one thing without undoing what changed meanwhile', async () => {

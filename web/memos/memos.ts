@@ -1,7 +1,8 @@
 /** The section at work: what its screens share, and what happens whichever of them is shown. */
+import { isFull } from '../ui/full.ts'
 import type { Host } from '../ui/section.ts'
 import { partOf } from './bundle.ts'
-import { isFull, MemoDb, type Take } from './db.ts'
+import { MemoDb, type Take } from './db.ts'
 import { Library, undoTime } from './library.ts'
 import { badge, type Memo } from './memo.ts'
 import { chosenMicrophone, explain, type Trouble } from './microphone.ts'
@@ -35,6 +36,8 @@ export class Memos {
   homeless: unknown
   /** The memo whose title is to be written now: it was just recorded. */
   fresh: string | undefined
+  /** What was written last found no room, and the user was told. */
+  #unkept = false
 
   constructor(host: Host) {
     this.host = host
@@ -140,14 +143,24 @@ export class Memos {
     this.offerUndo(memos, memos.length === 1 ? 'Memo deleted' : `${memos.length} memos deleted`)
   }
 
-  offerUndo(memos: readonly Memo[], text: string): void {
+  /** time: milliseconds. */
+  offerUndo(memos: readonly Memo[], text: string, time = undoTime): void {
     const ids = memos.map((memo) => memo.id)
     this.host.toast({
       text,
-      time: undoTime,
-      action: { label: 'Undo', run: () => void this.library.restore(ids) },
+      time,
+      action: { label: 'Undo', run: () => void this.#restore(memos) },
       closed: () => void this.library.purge(ids),
     })
+  }
+
+  async #restore(memos: readonly Memo[]): Promise<void> {
+    try {
+      await this.library.restore(memos.map((memo) => memo.id))
+    } catch (error) {
+      if (!isFull(error)) reportError(error)
+      this.offerUndo(memos, 'That did not work, as this device may be full. Make some room, then try again.', Infinity)
+    }
   }
 
   track(memo: Memo): Track {
@@ -186,7 +199,19 @@ export class Memos {
 
   /** Words that the user wrote; those who have the memo get them too, once they are done. */
   async rewrite(id: string, words: { title?: string; description?: string }, done: boolean): Promise<void> {
-    const memo = await this.library.update(id, (memo) => ({ ...words, ...(memo.from ? { edited: true } : {}) }))
+    let memo: Memo | undefined
+    try {
+      memo = await this.library.update(id, (memo) => ({ ...words, ...(memo.from ? { edited: true } : {}) }))
+    } catch (error) {
+      if (!isFull(error)) throw error
+      if (!this.#unkept) {
+        const text = 'This device is full: what you write now is not kept. Make some room, then write it again.'
+        this.host.toast({ text, time: Infinity })
+      }
+      this.#unkept = true
+      return
+    }
+    this.#unkept = false
     if (done && memo?.shares) await this.sharing.rename(memo).catch(reportError)
   }
 }

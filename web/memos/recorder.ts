@@ -6,7 +6,8 @@
  * the one at work.
  */
 import { Emitter } from '../engine/emitter.ts'
-import { isFull, type MemoDb } from './db.ts'
+import { isFull } from '../ui/full.ts'
+import type { MemoDb } from './db.ts'
 import { recordingType } from './formats.ts'
 import { newId, type Memo } from './memo.ts'
 import { Meter, type Level } from './meter.ts'
