@@ -3,24 +3,39 @@ import { Emitter } from '../engine/emitter.ts'
 import type { PeerState } from '../engine/types.ts'
 import { sending, type Sending } from './standing.ts'
 
+/** Of one torrent. */
+interface Had {
+  /** Peers of now: bytes that had been given away when each was first seen; Infinity where it came with all of it. */
+  met: Map<string, number>
+  /** Those of them who have all of it. */
+  whole: Set<string>
+  /** Everybody who came to have all of it while something was given away. */
+  fetched: Set<string>
+  /** Most that had all of it at the same time. */
+  most: number
+}
+
 /** Who has come to have what is shared from here: told of change when that may be different. */
 export class Audience extends Emitter<{ change: void }> {
-  /** By infohash: the peers that were seen to have all of it. */
-  readonly #had = new Map<string, Set<string>>()
+  /** By infohash. */
+  readonly #had = new Map<string, Had>()
   readonly #torrents = new Set<Torrent>()
 
   /** Begins to watch it, once; returns it. */
   watch(torrent: Torrent): Torrent {
     if (this.#torrents.has(torrent)) return torrent
     this.#torrents.add(torrent)
-    const seen = ({ id, kind, progress }: PeerState) => {
-      if (progress < 1 || kind === 'webseed') return
-      const had = this.#had.get(torrent.infoHash) ?? new Set()
-      this.#had.set(torrent.infoHash, had.add(id))
-    }
-    const tell = () => this.emit('change', undefined)
-    torrent.on('peer', (peer) => (seen(peer), tell()))
-    torrent.on('progress', ({ peers }) => (peers.forEach(seen), tell()))
+    const had: Had = this.#had.get(torrent.infoHash) ?? { met: new Map(), whole: new Set(), fetched: new Set(), most: 0 }
+    this.#had.set(torrent.infoHash, had)
+    torrent.on('peer', (peer) => {
+      see(had, peer, torrent.state.uploaded)
+      this.emit('change', undefined)
+    })
+    torrent.on('progress', ({ peers, uploaded }) => {
+      for (const peer of peers) see(had, peer, uploaded)
+      settle(had, peers, uploaded)
+      this.emit('change', undefined)
+    })
     return torrent
   }
 
@@ -30,7 +45,8 @@ export class Audience extends Emitter<{ change: void }> {
   }
 
   status(torrent: Torrent): Sending {
-    return sending(torrent.state, this.#had.get(torrent.infoHash)?.size ?? 0)
+    const { fetched, most } = this.#had.get(torrent.infoHash)!
+    return sending(torrent.state, Math.max(fetched.size, most))
   }
 
   /** Somebody is fetching something that nobody else has. */
@@ -38,5 +54,26 @@ export class Audience extends Emitter<{ change: void }> {
     return [...this.#torrents].some(
       (torrent) => torrent.state.peers.some((peer) => peer.progress < 1) && !this.status(torrent).safe,
     )
+  }
+}
+
+function see({ met, whole }: Had, { id, kind, progress }: PeerState, uploaded: number): void {
+  if (kind === 'webseed') return
+  if (!met.has(id)) met.set(id, uploaded)
+  if (progress >= 1) whole.add(id)
+}
+
+/** A page that is opened again is a new peer that comes with all of it: it is not one more who has it. */
+function settle(had: Had, peers: readonly PeerState[], uploaded: number): void {
+  had.most = Math.max(had.most, had.whole.size)
+  for (const id of had.whole) {
+    if (had.met.get(id)! < uploaded) had.fetched.add(id)
+    else had.met.set(id, Infinity)
+  }
+  const here = new Set(peers.map(({ id }) => id))
+  for (const id of had.met.keys()) {
+    if (here.has(id)) continue
+    had.met.delete(id)
+    had.whole.delete(id)
   }
 }

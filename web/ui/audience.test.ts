@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest'
+import type { Torrent } from 'starling'
+import { Emitter } from '../engine/emitter.ts'
+import type { PeerState, TorrentEvents } from '../engine/types.ts'
+import { Audience } from './audience.ts'
+
+/** As much of a torrent as an audience looks at. */
+class FakeTorrent extends Emitter<TorrentEvents> {
+  readonly infoHash = 'a'.repeat(40)
+  state = { peers: [] as PeerState[], trackers: [], uploaded: 0, uploadSpeed: 0 }
+
+  /** peers: how much each has, by its id. */
+  now(peers: Record<string, number>, uploaded = this.state.uploaded): void {
+    const all = Object.entries(peers).map(([id, progress]) => ({ id, progress, kind: 'direct' }) as PeerState)
+    this.state = { ...this.state, peers: all, uploaded }
+    this.emit('progress', this.state as never)
+  }
+}
+
+function watched(): { torrent: FakeTorrent; says: () => string } {
+  const [audience, torrent] = [new Audience(), new FakeTorrent()]
+  audience.watch(torrent as unknown as Torrent)
+  return { torrent, says: () => audience.status(torrent as unknown as Torrent).text }
+}
+
+it('counts everybody who fetched it, also those who left', () => {
+  const { torrent, says } = watched()
+  torrent.now({ bob: 0 })
+  torrent.now({ bob: 1 }, 10)
+  torrent.now({})
+  torrent.now({ carl: 0 })
+  torrent.now({ carl: 1 }, 20)
+  torrent.now({})
+  expect(says()).toContain('2 others have all of it')
+})
+
+it('counts those who leave as soon as they have it', () => {
+  const { torrent, says } = watched()
+  for (const [i, id] of ['bob', 'carl'].entries()) {
+    torrent.now({ [id]: 0 })
+    torrent.emit('peer', { id, progress: 1, kind: 'direct' } as PeerState)
+    torrent.now({}, 10 * (i + 1))
+  }
+  expect(says()).toContain('2 others have all of it')
+})
+
+it('counts nobody twice who opens the page again', () => {
+  const { torrent, says } = watched()
+  torrent.now({ bob: 0 })
+  torrent.now({ bob: 1 }, 10)
+  for (const again of ['bob2', 'bob3']) {
+    torrent.now({})
+    torrent.now({ [again]: 0 })
+    torrent.now({ [again]: 1 })
+  }
+  torrent.now({ bob3: 1, carl: 0.5 }, 15)
+  expect(says()).toContain('1 other has it')
+  torrent.now({ bob3: 1 })
+  expect(says()).toContain('1 other has all of it')
+})
+
+it('counts those who had it before this page was opened', () => {
+  const { torrent, says } = watched()
+  torrent.now({ bob: 1, carl: 1 })
+  torrent.now({})
+  expect(says()).toContain('2 others have all of it')
+})
