@@ -5,7 +5,7 @@
 import type { Card } from '../engine/types.ts'
 import { maxDescription, type Memo } from './memo.ts'
 import { decodePeaks, encodePeaks } from './peaks.ts'
-import { cleanTitle } from './titles.ts'
+import { cleanTitle, unturned } from './titles.ts'
 
 export interface MemoCard {
   title?: string
@@ -48,8 +48,7 @@ export function readCard(card: unknown): MemoCard {
 
 /** Keeps line breaks, drops other control characters. */
 export function cleanDescription(text: string): string {
-  return text
-    .slice(0, maxDescription)
+  return unturned(text.slice(0, maxDescription))
     .replace(/\r\n?/g, '\n')
     .replace(/[^\P{Cc}\n\t]/gu, '')
     .trimEnd()

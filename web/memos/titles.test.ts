@@ -19,6 +19,7 @@ describe('titles', () => {
   it('makes one bounded line of any text', () => {
     expect(cleanTitle('  a\n\tb\u2028c\0 ')).toBe('a b c')
     expect(cleanTitle(' \n ')).toBe(untitled)
+    expect(cleanTitle('\u202egpj.exe \u2066مرحبا\u2069')).toBe('gpj.exe مرحبا')
     expect([...cleanTitle('🐦'.repeat(999))].length).toBe(200)
   })
 

@@ -10,9 +10,12 @@ export function defaultTitle(date: Date, locale?: string): string {
   return `${day} ${time}`
 }
 
+/** Without characters that turn the writing direction of what follows: they make "gpj.exe" look like "exe.jpg". */
+export const unturned = (text: string): string => text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
+
 /** One line, trimmed, bounded; never blank. */
 export function cleanTitle(text: string): string {
-  const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+  const line = unturned(text).replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim()
   return [...line].slice(0, maxTitle).join('').trim() || untitled
 }
 

@@ -125,7 +125,7 @@ class Home extends PageElement {
       <li class="row">
         <span class="row-mark">${sent ? icons.share : icons.download}</span>
         <div class="row-text">
-          <a class="row-title" href=${sent ? paths.sent(id) : paths.receive(from!.link)}>${name}</a>
+          <a class="row-title" dir="auto" href=${sent ? paths.sent(id) : paths.receive(from!.link)}>${name}</a>
           <p class="row-facts">
             ${bytes(size)}
             <span aria-hidden="true">·</span>

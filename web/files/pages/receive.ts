@@ -107,7 +107,7 @@ class Receive extends PageElement {
     return html`
       <article class="parcel">
         <p class="parcel-for">${torrent?.files.length === 1 ? 'A file for you' : 'Files for you'}</p>
-        <h1 tabindex="-1" data-focus>${torrent?.name ?? 'On its way'}</h1>
+        <h1 dir="auto" tabindex="-1" data-focus>${torrent?.name ?? 'On its way'}</h1>
         ${torrent && arrival ? this.#parcel(torrent, arrival) : nothing}
         ${arrival ? this.#standing(arrival) : nothing}
         ${torrent ? this.#actions(torrent) : nothing}
@@ -147,7 +147,7 @@ class Receive extends PageElement {
               ${
                 torrent.files.length > 1
                   ? html`
-                      <h2 class="viewer-name">${file.name}</h2>
+                      <h2 class="viewer-name" dir="auto">${file.name}</h2>
                     `
                   : nothing
               }

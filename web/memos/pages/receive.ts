@@ -125,11 +125,11 @@ class Receive extends PageElement {
     return html`
       <article class="receive">
         <p class="receive-for">A memo for you</p>
-        <h1 tabindex="-1" data-focus>${this.#title(arrival) ?? 'On its way'}</h1>
+        <h1 dir="auto" tabindex="-1" data-focus>${this.#title(arrival) ?? 'On its way'}</h1>
         ${
           memo?.description
             ? html`
-                <p class="receive-words">${memo.description}</p>
+                <p class="receive-words" dir="auto">${memo.description}</p>
               `
             : nothing
         }
@@ -243,12 +243,12 @@ class Receive extends PageElement {
           ${
             memo || arrival.elsewhere
               ? html`
-                  <a class="row-title" href=${memo ? paths.memo(memo.id) : files(arrival)}>
+                  <a class="row-title" dir="auto" href=${memo ? paths.memo(memo.id) : files(arrival)}>
                     ${memo?.title ?? arrival.torrent!.name}
                   </a>
                 `
               : html`
-                  <span class="row-title">${this.#title(arrival) ?? 'A memo'}</span>
+                  <span class="row-title" dir="auto">${this.#title(arrival) ?? 'A memo'}</span>
                 `
           }
           <p class="row-facts">${this.#facts(arrival, memo, standing)}</p>
