@@ -50,7 +50,7 @@ describe('the receiver', () => {
       state(),
       state({ status: 'connecting' }),
       state({ status: 'downloading' }),
-      state(half),
+      state({ ...half, peers: [peer()] }),
       state({ ...half, done: true }),
     ]
     const seen = stages.map((stage) => receiving(stage, 0, true))
@@ -58,6 +58,7 @@ describe('the receiver', () => {
     expect(seen.map(({ share }) => share)).toEqual([undefined, undefined, undefined, undefined, 0.4399, 1])
     expect(seen[4]!.text).toBe('570 kB to go, 51 kB per second')
     expect(seen.every(({ cause }) => !cause)).toBe(true)
+    expect(receiving(state(half), 0, true).text).toBe('570 kB to go. Looking for whoever has the rest.')
   })
 
   it('learns after a while why nothing moves, each cause in its own words', () => {

@@ -31,9 +31,10 @@ export function receiving(state: TorrentState | undefined, idle: number, online:
   if (state?.ready && (state.progress > 0 || state.status === 'downloading')) {
     const left = Math.max(0, state.length - state.downloaded)
     const speed = state.downloadSpeed > 0 ? `, ${bytes(state.downloadSpeed)} per second` : ''
+    const how = state.peers.length ? speed : '. Looking for whoever has the rest.'
     return {
       phase: `${Math.floor(state.progress * 100)} %`,
-      text: `${bytes(left)} to go${speed}`,
+      text: `${bytes(left)} to go${how}`,
       share: state.progress,
       cause,
     }
