@@ -119,6 +119,23 @@ describe('a memo', () => {
     expect(await sees(page, 'Record')).toBe(true)
   })
 
+  test('leads back to where its list was left, and choosing keeps the focus', async () => {
+    const { page } = await visitor()
+    const path = await makeMemo(page, 'There and back')
+    const at = () => page.evaluate(() => location.pathname)
+    // The other link of that name is the section's, in the bar.
+    await page.locator('.memo-back').click()
+    await until('the list', async () => (await at()) === '/memos')
+    await page.evaluate(() => history.forward())
+    await until('the memo', async () => (await at()) === path)
+    await press(page, 'Memos', 'link')
+    await press(page, 'Select')
+    expect(await page.evaluate(() => document.activeElement!.textContent!.trim())).toBe('Done')
+    await press(page, 'Select There and back', 'checkbox')
+    await press(page, 'Delete')
+    await until('the focus to be kept', () => page.evaluate(() => document.activeElement!.tagName === 'H1'))
+  })
+
   test('shows up at once in another tab', async () => {
     const { ann, page } = await visitor()
     const other = await ann.tab()
@@ -300,6 +317,35 @@ describe('what goes wrong', () => {
       await press(page, 'Memos', 'link')
     }
     await until('both memos', both)
+  })
+
+  test('a full device can be made room on: memos are deleted there, and words that are not kept are told of', async () => {
+    const ann = await kit.person('chromium', { own: true })
+    await ann.allowMicrophone(server.origin)
+    const { page } = ann
+    const devtools = await page.createCDPSession()
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 3e6 })
+    await page.goto(server.origin)
+    await makeMemo(page, 'Kept')
+    await fillStorage(page)
+    await page.focus('.memo-title')
+    await page.keyboard.type('Lost')
+    await reads(page, 'This device is full: what you write now is not kept.')
+    await press(page, 'Delete')
+    await reads(page, 'Memo deleted')
+    expect(await titles(page)).toEqual([])
+    await press(page, 'Undo')
+    await until('it back, as it was', async () => (await titles(page)).join() === 'Kept')
+    await press(page, 'Select')
+    await press(page, 'Select Kept', 'checkbox')
+    await press(page, 'Delete')
+    await reads(page, 'Memo deleted')
+    // Every other tab shows it until Undo is not offered any more.
+    const other = await ann.tab()
+    await other.goto(server.origin)
+    expect(await until('the list', () => titles(other).then(String))).toBe('Kept')
+    while (await page.$('.toast')) await press(page, 'Close this message')
+    await reads(other, 'Record something')
   })
 
   test('offline: what was recorded is there, and more can be recorded', async () => {

@@ -1,6 +1,6 @@
 /**
- * Addresses: links are real links; those to this app change the address without a new page. Keeps where each entry of
- * the history was scrolled to.
+ * Addresses: links are real links; those to this app change the address without a new page. Those with data-back lead
+ * back to where the user came from. Keeps where each entry of the history was scrolled to.
  */
 interface Entry {
   /** Names the entry, for its scroll position. */
@@ -71,6 +71,7 @@ export class Router {
     if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return
     if (link.hash && link.pathname === location.pathname && document.getElementById(link.hash.slice(1))) return
     event.preventDefault()
-    this.navigate(link.href)
+    if (link.hasAttribute('data-back')) this.back(link.pathname)
+    else this.navigate(link.href)
   }
 }

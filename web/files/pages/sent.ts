@@ -96,10 +96,10 @@ class SentPage extends PageElement {
     return html`
       <article class="parcel">
         <div class="parcel-tools">
-          <a class="button quiet parcel-back" href=${paths.home}>${icons.back}Files</a>
+          <a class="button quiet parcel-back" href=${paths.home} data-back>${icons.back}Files</a>
           <button class="button icon-only quiet" aria-label="Delete" @click=${this.#delete}>${icons.trash}</button>
         </div>
-        <h1 tabindex="-1" data-focus>${parcel.name}</h1>
+        <h1 dir="auto" tabindex="-1" data-focus>${parcel.name}</h1>
         <p class="parcel-facts"><span>${sizeOf(parcel)}</span></p>
         ${kinds(this.kind, 'open it', (kind) => void this.#choose(kind))} ${whoCan(this.kind, 'open it')}
         ${

@@ -80,6 +80,8 @@ class List extends PageElement {
   readonly #deleteChosen = (): void => {
     void this.memos.delete(this.#chosenMemos())
     this.#choose(false)
+    // The button that had the focus goes away.
+    this.querySelector('h1')!.focus({ preventScroll: true })
   }
 
   protected override updated(): void {
@@ -94,13 +96,11 @@ class List extends PageElement {
         <h1 tabindex="-1" ?data-focus=${this.alone}>Memos</h1>
         ${
           any
-            ? this.choosing
-              ? html`
-                  <button class="button quiet" @click=${() => this.#choose(false)}>Done</button>
-                `
-              : html`
-                  <button class="button quiet" @click=${() => this.#choose(true)}>Select</button>
-                `
+            ? html`
+                <button class="button quiet" @click=${() => this.#choose(!this.choosing)}>
+                  ${this.choosing ? 'Done' : 'Select'}
+                </button>
+              `
             : nothing
         }
       </div>
@@ -216,6 +216,7 @@ class List extends PageElement {
           <a
             id=${about}
             class="row-title"
+            dir="auto"
             href=${paths.memo(memo.id)}
             aria-current=${this.current === memo.id ? 'page' : nothing}
           >
@@ -224,7 +225,7 @@ class List extends PageElement {
           ${
             memo.description
               ? html`
-                  <p class="row-words">${memo.description}</p>
+                  <p class="row-words" dir="auto">${memo.description}</p>
                 `
               : nothing
           }

@@ -94,7 +94,7 @@ class MemoPage extends PageElement {
     return html`
       <article class="memo">
         <div class="memo-tools">
-          <a class="button quiet memo-back" href=${paths.list}>${icons.back}Memos</a>
+          <a class="button quiet memo-back" href=${paths.list} data-back>${icons.back}Memos</a>
           <button class="button icon-only quiet" aria-label="Download" @click=${() => this.memos.download(memo)}>
             ${icons.download}
           </button>
@@ -106,6 +106,7 @@ class MemoPage extends PageElement {
         <h1 class="visually-hidden" tabindex="-1" data-focus>${memo.title}</h1>
         <textarea
           name="title"
+          dir="auto"
           class="memo-title"
           rows="1"
           aria-label="Title"
@@ -140,6 +141,7 @@ class MemoPage extends PageElement {
         <memos-player .memos=${this.memos} .memo=${memo} .loaded=${arrived}></memos-player>
         <textarea
           name="description"
+          dir="auto"
           class="memo-words"
           rows="2"
           aria-label="Description"
