@@ -1,6 +1,7 @@
 import type { Bytes } from '../bytes.ts'
 import { Bitfield } from '../wire/bitfield.ts'
 import type { Budget } from './limit.ts'
+import { Rarity } from './rarity.ts'
 
 /**
  * Which block to ask of whom. A piece is free (lacking, nobody asked), going (asked for, arriving, being verified or
@@ -12,8 +13,7 @@ import type { Budget } from './limit.ts'
  *   3. the rarest free piece; of those the one after the last, else at random
  *   4. when all is asked for (end game), what others owe
  *
- * Free pieces lie in buckets by how many peers have them, so that a "have" and a pick cost O(1); peers that have all
- * change no order and are not counted.
+ * Peers that have all change no order of rarity and are not counted.
  */
 export const unit = 16384
 
@@ -85,11 +85,7 @@ export class Picker<A extends Asked> {
   readonly #complete: (piece: Piece<A>) => void
   readonly #askeds = new Set<A>()
   readonly #seeds = new Set<A>()
-  readonly #rarity: Uint16Array
-  readonly #buckets: number[][] = []
-  /** Where in its bucket a free piece is, else -1. */
-  readonly #place: Int32Array
-  #free = 0
+  readonly #free: Rarity
   readonly #going = new Map<number, Piece<A>>()
   readonly #open = new Set<Piece<A>>()
   /** Grows when a piece becomes free again. */
@@ -110,9 +106,8 @@ export class Picker<A extends Asked> {
     this.#perPiece = Math.ceil(pieceLength / unit)
     this.#budget = budget
     this.#complete = complete
-    this.#rarity = new Uint16Array(had.size)
-    this.#place = new Int32Array(had.size).fill(-1)
-    for (let i = 0; i < had.size; i++) if (!had.has(i)) this.#insert(i)
+    this.#free = new Rarity(had.size)
+    for (let i = 0; i < had.size; i++) if (!had.has(i)) this.#free.insert(i)
   }
 
   size(index: number): number {
@@ -141,7 +136,7 @@ export class Picker<A extends Asked> {
     this.#next.delete(asked)
     this.release(asked)
     if (this.#seeds.delete(asked)) return
-    for (let i = 0; i < this.had.size; i++) if (asked.have.has(i)) this.#rare(i, -1)
+    for (let i = 0; i < this.had.size; i++) if (asked.have.has(i)) this.#free.seen(i, -1)
   }
 
   /** The next block of at most max bytes to ask of it; it counts as asked at once. */
@@ -161,7 +156,7 @@ export class Picker<A extends Asked> {
     const from = this.#foremost() ?? (this.wantAll ? this.#any() : undefined)
     if (from === undefined) return undefined
     let to = from
-    for (let bytes = 0; bytes < max && to < this.had.size && this.#place[to]! >= 0; bytes += this.size(to++)) {
+    for (let bytes = 0; bytes < max && this.#free.has(to); bytes += this.size(to++)) {
       const piece = this.#start(to, now)
       if (!piece) break
       while (piece.free) this.#take(piece, asked, Infinity, now)
@@ -174,7 +169,7 @@ export class Picker<A extends Asked> {
     const ask = asked.asks.get(this.#unit(index, begin))
     if (!ask || ask.begin !== begin || ask.length !== block.length) return false
     this.#forget(asked, ask)
-    const piece = this.#going.get(index) ?? (this.#place[index]! < 0 ? undefined : this.#start(index, now, true))
+    const piece = this.#going.get(index) ?? (this.#free.has(index) ? this.#start(index, now, true) : undefined)
     if (!piece?.missing) return true
     piece.data ??= (piece.length === this.#pieceLength && this.#spare.pop()) || new Uint8Array(piece.length)
     piece.data.set(block, begin)
@@ -218,7 +213,7 @@ export class Picker<A extends Asked> {
   done(index: number, spare?: Bytes | void): void {
     const piece = this.#going.get(index)
     if (piece) this.#end(piece)
-    else if (this.#place[index]! >= 0) this.#remove(index)
+    else if (this.#free.has(index)) this.#free.remove(index)
     this.#failed.delete(index)
     if (!this.had.set(index)) return
     for (const asked of this.#askeds) if (asked.have.has(index)) asked.useful--
@@ -246,7 +241,7 @@ export class Picker<A extends Asked> {
   }
 
   #seen(asked: A, index: number): void {
-    this.#rare(index, 1)
+    this.#free.seen(index, 1)
     if (this.had.has(index)) return
     asked.useful++
     asked.dry = -1
@@ -273,7 +268,7 @@ export class Picker<A extends Asked> {
 
   /** A free piece; when there is none, one that somebody left unfinished. */
   #any(): number | undefined {
-    for (const bucket of this.#buckets) if (bucket.length) return bucket[0]
+    for (const bucket of this.#free.buckets) if (bucket.length) return bucket[0]
     for (const piece of this.#open) {
       if (piece.free < piece.missing) continue
       this.#discard(piece)
@@ -285,7 +280,7 @@ export class Picker<A extends Asked> {
   /** The first free piece of a window. */
   #foremost(): number | undefined {
     for (const window of this.windows) {
-      for (let i = window.from; i < window.to; i++) if (this.#place[i]! >= 0) return i
+      for (let i = window.from; i < window.to; i++) if (this.#free.has(i)) return i
     }
     return undefined
   }
@@ -299,11 +294,11 @@ export class Picker<A extends Asked> {
 
   #rarest(asked: A, max: number, now: number): Ask | undefined {
     if (asked.dry === this.#returned) return undefined
-    for (let rarity = this.#seeds.has(asked) ? 0 : 1; rarity < this.#buckets.length; rarity++) {
+    for (let rarity = this.#seeds.has(asked) ? 0 : 1; rarity < this.#free.buckets.length; rarity++) {
       // What lies next to the last one was read from disk together with it, and will be written there.
       const next = this.#next.get(asked) ?? -1
-      const follows = this.#place[next]! >= 0 && this.#rarity[next] === rarity && asked.can(next)
-      const index = follows ? next : this.#buckets[rarity]!.find((i) => asked.can(i))
+      const follows = this.#free.has(next) && this.#free.of(next) === rarity && asked.can(next)
+      const index = follows ? next : this.#free.buckets[rarity]!.find((i) => asked.can(i))
       if (index === undefined) continue
       const piece = this.#start(index, now)
       if (piece) this.#next.set(asked, index + 1)
@@ -314,7 +309,7 @@ export class Picker<A extends Asked> {
   }
 
   #endgame(asked: A, max: number, now: number): Ask | undefined {
-    if (this.#free || this.#open.size || asked.asks.size > 1) return undefined
+    if (this.#free.free || this.#open.size || asked.asks.size > 1) return undefined
     for (const piece of this.#going.values()) {
       const ask = asked.can(piece.index) && this.#again(piece, asked, max, now, () => true)
       if (ask) return ask
@@ -414,7 +409,7 @@ export class Picker<A extends Asked> {
       this.starved = true
       return undefined
     }
-    this.#remove(index)
+    this.#free.remove(index)
     const units = Math.ceil(length / unit)
     const piece: Piece<A> = {
       index,
@@ -443,40 +438,7 @@ export class Picker<A extends Asked> {
   #discard(piece: Piece<A>): void {
     if (this.#going.get(piece.index) !== piece) return
     this.#end(piece)
-    this.#insert(piece.index)
+    this.#free.insert(piece.index)
     this.#returned++
-  }
-
-  #rare(index: number, by: number): void {
-    const free = this.#place[index]! >= 0
-    if (free) this.#remove(index)
-    this.#rarity[index]! += by
-    if (free) this.#insert(index)
-  }
-
-  #insert(index: number): void {
-    while (this.#buckets.length <= this.#rarity[index]!) this.#buckets.push([])
-    const bucket = this.#buckets[this.#rarity[index]!]!
-    const place = Math.floor(Math.random() * (bucket.length + 1))
-    const moved = bucket[place]
-    if (moved !== undefined) {
-      this.#place[moved] = bucket.length
-      bucket.push(moved)
-    }
-    bucket[place] = index
-    this.#place[index] = place
-    this.#free++
-  }
-
-  #remove(index: number): void {
-    const bucket = this.#buckets[this.#rarity[index]!]!
-    const place = this.#place[index]!
-    const last = bucket.pop()!
-    if (last !== index) {
-      bucket[place] = last
-      this.#place[last] = place
-    }
-    this.#place[index] = -1
-    this.#free--
   }
 }
