@@ -352,8 +352,8 @@ export class Swarm implements PeerHost, Announcing {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    for (const peer of [...this.#peers]) peer.close()
     this.#stop(new StarlingError('removed', 'This torrent was removed.'))
-    for (const peer of this.#peers) peer.close()
     await this.#learned
     await this.#keeping.close()
   }
