@@ -1,7 +1,6 @@
 /** The Go peer between two worlds: programs that others wrote, over TCP, and pages, over WebRTC. */
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { root } from './harness/build.ts'
 import { harness, until, type Program, type Server } from './harness/index.ts'
@@ -60,15 +59,6 @@ async function share(...args: string[]): Promise<Shared> {
   return { ...(JSON.parse(line) as Shared), program }
 }
 
-/** Waits until the tracker knows of somebody. */
-async function known(infoHash: string, at = server): Promise<void> {
-  const url = `${at.origin}/scrape?info_hash=${infoHash.replace(/../g, '%$&')}`
-  await until('a peer at the tracker', async () => {
-    await pause(500) // it answers one address only so often
-    return /completei1e/.test(await (await fetch(url)).text())
-  })
-}
-
 const same = async (path: string, file: FileSpec) => {
   const there = await stat(path).then(({ size }) => size === file.size, () => false)
   return there && (await digest(new Blob([await readFile(path)]))) === (await digest(new Blob([bytesOf(file)])))
@@ -79,7 +69,7 @@ test.each<Other>(['aria2', 'libtorrent'])('%s seeds over TCP, and a page fetches
   const there = await disk([film])
   const { torrent, infoHash } = await torrentOf(kit, join(there, film.name), announce())
   await other(kit, which, { torrent, folder: there })
-  await known(infoHash)
+  await server.seeders(infoHash, 1)
   await starling('get', torrent, '-o', await kit.folder(), '--seed', '--tracker', server.tracker)
   const page = await peer()
   await page.add([...(await readFile(torrent))])
@@ -126,7 +116,7 @@ test('a film that transmission seeds plays in a page, by a public link', async (
   const { torrent, infoHash } = await torrentOf(kit, join(there, 'film.webm'), `${site.origin}/announce`)
   const seeding = await other(kit, 'transmission', { torrent, folder: there })
   await seeding.prints(/^Seeding/)
-  await known(infoHash, site)
+  await site.seeders(infoHash, 1)
   await starling('get', torrent, '-o', await kit.folder(), '--seed', '--server', site.origin)
   const { page } = await kit.person('chromium')
   await page.goto(`${site.origin}/f#${infoHash}`)

@@ -1,19 +1,9 @@
 /** Two servers that are one tracker: each page knows one of them. */
-import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { harness, until } from './harness/index.ts'
+import { freePort, harness, until } from './harness/index.ts'
 import { makeMemo, reads, shareLink } from './memos.kit.ts'
 
 const kit = harness()
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await once(server.close(), 'close')
-  return port
-}
 
 test('a memo goes from a page of one server to a page of another', async () => {
   const peers = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`]

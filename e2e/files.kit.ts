@@ -1,6 +1,5 @@
 /** What people do in the section Files, for its tests. */
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ElementHandle, Page } from 'puppeteer-core'
 import { until, type Kind, type Kit, type Person } from './harness/index.ts'
@@ -8,13 +7,6 @@ import { reads } from './memos.kit.ts'
 
 /** When the last torrent is taken away the page hangs up on the tracker, which may be answering at that very moment. */
 export const allow = [/WebSocket connection to '[^']+' failed: Data frame received after close/]
-
-/** A folder on this machine that is gone when the test ends. */
-export async function folder(kit: Kit): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'starling-'))
-  kit.defer(() => rm(path, { recursive: true, force: true }))
-  return path
-}
 
 /** Puts files there: their paths, by their names. */
 export async function write(into: string, files: Record<string, Uint8Array | string>): Promise<string[]> {
@@ -26,7 +18,7 @@ export async function write(into: string, files: Record<string, Uint8Array | str
 
 /** Somebody whose browser saves what it downloads in a folder, without asking. */
 export async function saver(kit: Kit, kind: Kind): Promise<{ person: Person; saved: (name: string) => Promise<Buffer> }> {
-  const into = await folder(kit)
+  const into = await kit.folder()
   const prefs = { 'browser.download.folderList': 2, 'browser.download.dir': into }
   const person = await kit.person(kind, kind === 'firefox' ? { allow, prefs } : { allow })
   if (kind === 'chromium') {

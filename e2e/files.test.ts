@@ -5,8 +5,8 @@ import { basename, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
-import { allow, arrived, choose, chooseFilm, chooseMany, folder, givenLink, saver, send, unzip, write } from './files.kit.ts'
-import { accessible, makeMemo, press, reads, shareLink, text, titles } from './memos.kit.ts'
+import { allow, arrived, choose, chooseFilm, chooseMany, givenLink, saver, send, unzip, write } from './files.kit.ts'
+import { accessible, makeMemo, path, press, reads, shareLink, text, titles } from './memos.kit.ts'
 
 const kit = harness()
 let server: Server
@@ -16,7 +16,6 @@ beforeAll(async () => {
 })
 
 const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-const path = (page: Page): Promise<string> => page.evaluate(() => location.pathname)
 const visitor = (kind: Kind = 'chromium'): Promise<Person> => kit.person(kind, { allow })
 
 /** From the next page on, the browser asks to be sparing: anything above 50 MB is fetched and copied on demand only. */
@@ -30,7 +29,7 @@ describe.each(['chromium', 'firefox'] as const)('to %s', (kind) => {
   test('a private link: what it is, from whom it comes, saved byte for byte, kept, and deleted', async () => {
     const ann = await visitor()
     const { person: bob, saved } = await saver(kit, kind)
-    const [film] = await write(await folder(kit), { 'Holiday plans.zip': randomBytes(9_000_000) })
+    const [film] = await write(await kit.folder(), { 'Holiday plans.zip': randomBytes(9_000_000) })
     const link = await send(ann.page, server.origin, [film!])
     expect(link).toMatch(/\/f#[0-9a-f]{40}\.[\w-]{22}$/)
     await reads(ann.page, 'Nobody has it yet. Keep this page open')
@@ -100,7 +99,7 @@ test('several files: some shown, hostile names as text, all saved as one archive
     [`${'long '.repeat(40)}.bin`]: randomBytes(70_000),
     'empty': '',
   }
-  const from = await folder(kit)
+  const from = await kit.folder()
   const paths = await write(join(from, '"><script>alert(3)</script>'.replace('/', '∕')), files)
   const link = await send(ann.page, server.origin, [paths[0]!.slice(0, paths[0]!.lastIndexOf('/'))], 'folder')
   await bob.page.goto(link)
@@ -146,7 +145,7 @@ test('ten thousand files are listed, found and scrolled through with few on the 
 test('a public link is a plain torrent; links find their section, wherever they are opened', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await ann.allowMicrophone(server.origin)
-  const from = await folder(kit)
+  const from = await kit.folder()
   const [one] = await write(from, { 'for all.bin': randomBytes(300_000) })
   await send(ann.page, server.origin, [one!])
   await press(ann.page, 'Public link', 'radio')
@@ -171,7 +170,7 @@ test('a public link is a plain torrent; links find their section, wherever they 
 describe('after a reload', () => {
   test('a link goes on by itself where a copy is kept, whatever section is shown', async () => {
     const [ann, bob] = [await visitor(), await visitor()]
-    const [one] = await write(await folder(kit), { 'kept.bin': randomBytes(400_000) })
+    const [one] = await write(await kit.folder(), { 'kept.bin': randomBytes(400_000) })
     const link = await send(ann.page, server.origin, [one!])
     await reads(ann.page, 'A copy is kept in this browser')
     await ann.page.goto(`${server.origin}/memos`)
@@ -188,7 +187,7 @@ describe('after a reload', () => {
     await ann.page.evaluateOnNewDocument(() => {
       navigator.storage.estimate = async () => ({ quota: 1e9, usage: 1e9 - 1000 })
     })
-    const [same, other] = await write(await folder(kit), { 'a.bin': randomBytes(5_000), 'b.bin': randomBytes(6_000) })
+    const [same, other] = await write(await kit.folder(), { 'a.bin': randomBytes(5_000), 'b.bin': randomBytes(6_000) })
     const link = await send(ann.page, server.origin, [same!])
     await reads(ann.page, 'the link works as long as this page is open')
     await ann.page.reload()
@@ -206,7 +205,7 @@ describe('after a reload', () => {
 
 test('a link that leads nowhere says why, and what can be done', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
-  const [one] = await write(await folder(kit), { 'locked.bin': randomBytes(1000) })
+  const [one] = await write(await kit.folder(), { 'locked.bin': randomBytes(1000) })
   const link = await send(ann.page, server.origin, [one!])
   for (const rest of ['', 'abcdef0123', `${'a'.repeat(40)}.short`, link.split('#')[1]!.split('.')[0]!]) {
     await bob.page.goto(`${server.origin}/f#${rest}`)
@@ -228,7 +227,7 @@ test('a link that leads nowhere says why, and what can be done', async () => {
 
 test('everybody can use it: axe finds nothing, and nothing is wider than a phone', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
-  const from = await folder(kit)
+  const from = await kit.folder()
   const paths = await write(from, {
     [`${'AnExtraordinarilyLongNameWithoutAnyGaps'.repeat(3)}.txt`]: 'words',
     'b.txt': 'b',

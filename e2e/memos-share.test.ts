@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
-import { makeMemo, position, press, reads, recordFor, shareLink, text, titles } from './memos.kit.ts'
+import { makeMemo, path, position, press, reads, recordFor, shareLink, text, titles } from './memos.kit.ts'
 
 const kit = harness()
 let server: Server
@@ -26,8 +26,6 @@ async function details(page: Page, words: string): Promise<void> {
   await (await page.waitForSelector('summary'))!.click()
   await reads(page, words)
 }
-
-const path = (page: Page): Promise<string> => page.evaluate(() => location.pathname)
 
 /** Puts a memo of that many megabytes of silence into the page's library, as if it had been recorded. */
 async function longMemo(page: Page, megabytes: number): Promise<void> {

@@ -16,6 +16,8 @@ export async function sees(page: Page, name: string, role = 'button'): Promise<b
   return !!control && (await control.isVisible())
 }
 
+export const path = (page: Page): Promise<string> => page.evaluate(() => location.pathname)
+
 export const text = (page: Page, selector = 'main'): Promise<string> =>
   page.$eval(selector, (element) => (element as HTMLElement).innerText).catch(() => '')
 
@@ -51,7 +53,7 @@ export async function makeMemo(page: Page, title: string, seconds = 1): Promise<
   await page.keyboard.type(title)
   await page.keyboard.press('Enter')
   await until('the title to be kept', async () => (await page.title()).startsWith(title))
-  return page.evaluate(() => location.pathname)
+  return path(page)
 }
 
 /** The titles in the list. */

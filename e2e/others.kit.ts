@@ -1,10 +1,9 @@
 /** BitTorrent programs that others wrote, each able to seed and to fetch over TCP. All stay on this machine. */
 import { existsSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { chooseFilm } from './files.kit.ts'
-import { type Kit, type Program } from './harness/index.ts'
+import { freePort, type Kit, type Program } from './harness/index.ts'
 
 export type Other = 'aria2' | 'transmission' | 'libtorrent'
 
@@ -21,14 +20,6 @@ export interface Task {
  */
 export const ownAddress = (): string | undefined =>
   Object.values(networkInterfaces()).flat().find((at) => at?.family === 'IPv4' && !at.internal)?.address
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 const libtorrent = `
 import sys, time, libtorrent as lt

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Page } from 'puppeteer-core'
 import { describe, expect, test } from 'vitest'
 import { enter, harness, until, type Lab } from './harness/index.ts'
@@ -52,19 +51,11 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     await page.evaluate((tracker, share) => lab.start(tracker, undefined, share), server.tracker, shareTabs)
     const link = await page.evaluate(() => lab.seed(1000))
     const infoHash = await page.evaluate((link) => lab.add(link), link)
-    const query = infoHash.replace(/../g, '%$&')
-    const seeders = (count: number) =>
-      until(`the tracker to know of ${count}`, async () => {
-        // It does not like to be asked more often.
-        await pause(500)
-        const text = await (await fetch(`${server.origin}/scrape?info_hash=${query}`)).text()
-        return Number(/completei(\d+)e/.exec(text)?.[1] ?? 0) === count
-      })
-    await seeders(1)
+    await server.seeders(infoHash, 1)
     await page.evaluate(() => lab.turn('pagehide'))
-    await seeders(0)
+    await server.seeders(infoHash, 0)
     await page.evaluate(() => lab.turn('pageshow'))
-    await seeders(1)
+    await server.seeders(infoHash, 1)
   })
 
   test('a download goes on in another tab where it was', async () => {

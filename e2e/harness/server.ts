@@ -2,7 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { buildBinary, buildPages, root } from './build.ts'
+import { until } from './until.ts'
 
 export interface ServeOptions {
   /** Bring the pages up to date first. False where a test needs the tracker alone. Default true. */
@@ -37,6 +39,16 @@ export class Server {
 
   get tracker(): string {
     return this.#origin.replace('http', 'ws') + '/announce'
+  }
+
+  /** Waits until so many have all of a torrent, by its tracker's word. */
+  async seeders(infoHash: string, count: number): Promise<void> {
+    const url = `${this.#origin}/scrape?info_hash=${infoHash.replace(/../g, '%$&')}`
+    await until(`the tracker to know ${count} who have it all`, async () => {
+      await pause(500) // it answers one address only so often
+      const answer = await (await fetch(url)).text()
+      return Number(/8:completei(\d+)e/.exec(answer)?.[1] ?? 0) === count
+    })
   }
 
   /** A graceful end: SIGTERM, and wait for it. */
