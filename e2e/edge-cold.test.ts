@@ -8,8 +8,10 @@ import { harness, until } from './harness/index.ts'
 
 const kit = harness()
 const images = Array.from({ length: 12 }, (_, i) => png(140, 120, i))
+/** In a name it is %, #, ? and ü. */
+const odd = '%25%23%3F%C3%BC'
 const whole = images.reduce((sum, { length }) => sum + length, 0)
-const body = page(images.map((_, i) => img(`/img/${i}.png`)).join(''))
+const body = page(images.map((_, i) => img(`/img/${i} ${odd}.png`)).join(''))
 
 beforeAll(async () => {
   await buildPages()
@@ -19,15 +21,15 @@ beforeAll(async () => {
 /** Any server of files. */
 async function serve(): Promise<string> {
   const server = createServer(({ url }, response) => {
-    const data = images[Number(/^\/img\/(\d+)\.png$/.exec(url!)?.[1])]
+    const data = images[Number(new RegExp(`^/img/(\\d+)%20${odd}\\.png$`).exec(url!)?.[1])]
     if (!data) return response.setHeader('Content-Type', 'text/html').end(body)
     response.setHeader('Content-Type', 'image/png').setHeader('ETag', `"${sha256(data)}"`).setHeader('Content-Length', data.length).end(data)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  kit.defer(() => new Promise((resolve) => {
-    server.close(resolve)
+  kit.defer(async () => {
     server.closeAllConnections()
-  }))
+    await new Promise((resolve) => server.close(resolve))
+  })
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 

@@ -310,7 +310,8 @@ export class Carrier implements LinkHost, PeerNode {
     if (!where) return undefined
     let asset = this.#known.get(described.sha256)
     if (!asset?.url || asset.stale) {
-      asset = new Asset(new URL(path, location.origin).href, described, where.pieceLength, this.#cache)
+      const url = new URL(path.replace(/[%?#]/g, encodeURIComponent), location.origin).href
+      asset = new Asset(url, described, where.pieceLength, this.#cache)
       this.#known.set(described.sha256, asset)
     }
     const torrent = this.#torrent(where)
