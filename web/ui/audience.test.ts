@@ -39,6 +39,7 @@ it('counts those who leave as soon as they have it', () => {
   for (const [i, id] of ['bob', 'carl'].entries()) {
     torrent.now({ [id]: 0 })
     torrent.emit('peer', { id, progress: 1, kind: 'direct' } as PeerState)
+    expect(says()).toContain('1 other has')
     torrent.now({}, 10 * (i + 1))
   }
   expect(says()).toContain('2 others have all of it')

@@ -57,15 +57,15 @@ export class Audience extends Emitter<{ change: void }> {
   }
 }
 
-function see({ met, whole }: Had, { id, kind, progress }: PeerState, uploaded: number): void {
+function see(had: Had, { id, kind, progress }: PeerState, uploaded: number): void {
   if (kind === 'webseed') return
-  if (!met.has(id)) met.set(id, uploaded)
-  if (progress >= 1) whole.add(id)
+  if (!had.met.has(id)) had.met.set(id, uploaded)
+  if (progress >= 1) had.whole.add(id)
+  had.most = Math.max(had.most, had.whole.size)
 }
 
 /** A page that is opened again is a new peer that comes with all of it: it is not one more who has it. */
 function settle(had: Had, peers: readonly PeerState[], uploaded: number): void {
-  had.most = Math.max(had.most, had.whole.size)
   for (const id of had.whole) {
     if (had.met.get(id)! < uploaded) had.fetched.add(id)
     else had.met.set(id, Infinity)
