@@ -50,7 +50,7 @@ func (e *Edge) play(w http.ResponseWriter, r *http.Request) {
 	to := r.Clone(r.Context())
 	to.URL, to.RequestURI = u, u.RequestURI()
 	out := &fleeting{ResponseWriter: w, done: r.Context().Done()}
-	if from, ok := rest(r.Header.Get("Range"), a.Size); ok {
+	if from, ok := rest(r.Header.Get("Range"), a.Size); ok && asksAgain(r.UserAgent()) {
 		portion := min(a.portion(from), a.Size-from)
 		to.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, from+portion-1))
 		switch {
@@ -78,6 +78,12 @@ func (a *asset) portion(from int64) int64 {
 		return a.Size
 	}
 	return min(max(int64(rate), leastStep), mostStep)
+}
+
+// asksAgain says whether a player is of a kind that is known to ask for the rest when it gets less than it asked for. Others,
+// WebKit's among them, get what they ask for.
+func asksAgain(userAgent string) bool {
+	return strings.Contains(userAgent, "Chrome/") || strings.Contains(userAgent, "Firefox/")
 }
 
 // rest reads a Range header that asks for all from some byte on.

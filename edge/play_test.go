@@ -124,7 +124,7 @@ func TestPlay(t *testing.T) {
 			{fmt.Sprintf("bytes=%d-", 8*rate), 8 * rate, size, 0},
 		} {
 			before := time.Now()
-			w := do(h, "GET", "/.starling/play/a%20film.mp4", "", "Range", c.asked)
+			w := do(h, "GET", "/.starling/play/a%20film.mp4", "", "Range", c.asked, "User-Agent", "Mozilla/5.0 (X11) HeadlessChrome/140.0")
 			if want := fmt.Sprintf("bytes %d-%d/%d", c.from, c.to-1, size); w.Code != 206 || w.Header().Get("Content-Range") != want || !bytes.Equal(w.Body.Bytes(), film[c.from:c.to]) {
 				t.Errorf("%s: %d %v, want %s", c.asked, w.Code, w.Header(), want)
 			}
@@ -135,6 +135,10 @@ func TestPlay(t *testing.T) {
 			if took := time.Since(before).Round(time.Microsecond); took != c.takes {
 				t.Errorf("%s took %s, want %s", c.asked, took, c.takes)
 			}
+		}
+		safari := "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15"
+		if w := do(h, "GET", "/.starling/play/a%20film.mp4", "", "Range", "bytes=0-", "User-Agent", safari); w.Code != 206 || w.Body.Len() != size {
+			t.Errorf("a player that may not ask again: %d, %d bytes", w.Code, w.Body.Len())
 		}
 		if w := do(h, "GET", "/.starling/play/a%20film.mp4", ""); w.Code != 200 || !bytes.Equal(w.Body.Bytes(), film) {
 			t.Errorf("all of it: %d, %d bytes", w.Code, w.Body.Len())
