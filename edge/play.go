@@ -18,15 +18,17 @@ import (
 //	  Range: bytes=427500-   ── 206, little, and slowly ──┘                            │
 //	  Range: bytes=493036-   ── from peers ─────────────────────────────────────────────┘
 const (
-	// head and step are how much of a film a player gets at its start and after it, in seconds; at least leastStep bytes and
-	// at most mostStep. Chromium reads two seconds of a WebM before it shows any.
+	// head and step are how much of a film a player gets at its start and after it, in seconds, and then more each time, by
+	// a growth-th of what it got since; at least leastStep bytes and at most mostStep. Chromium reads two seconds of a WebM
+	// before it shows any.
 	head      = 2.25
-	step      = 0.5
+	step      = 0.25
+	growth    = 3
 	leastStep = 64 << 10
 	mostStep  = 4 << 20
 	// hold is how long such a step takes. The player has more than that to play, even where the site is 400 ms away: whose
 	// service worker never comes sees no stall.
-	hold = 200 * time.Millisecond
+	hold = 300 * time.Millisecond
 	// The start ends in so many slices, one after another: by how bytes come Chromium judges whether they come quickly
 	// enough to begin, and of a line that brings all at once it learns nothing.
 	beats = 4
@@ -73,7 +75,7 @@ func (a *asset) portion(from int64) int64 {
 	case from == 0:
 		rate *= head
 	case float64(from) < opening*rate:
-		rate *= step
+		rate = rate*step + (float64(from)-rate*head)/growth
 	default:
 		return a.Size
 	}

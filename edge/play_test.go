@@ -119,7 +119,8 @@ func TestPlay(t *testing.T) {
 		}{
 			{"bytes=0-", 0, 2.25 * rate, beats * beat},
 			{fmt.Sprintf("bytes=0-%d", size-1), 0, 2.25 * rate, beats * beat},
-			{"bytes=500000-", 500_000, 500_000 + step*rate, hold},
+			{"bytes=450000-", 450_000, 450_000 + leastStep, hold},
+			{"bytes=600000-", 600_000, 600_000 + step*rate + 150_000/growth, hold},
 			{"bytes=1000-1999", 1000, 2000, 0},
 			{fmt.Sprintf("bytes=%d-", 8*rate), 8 * rate, size, 0},
 		} {
