@@ -116,6 +116,7 @@ type Node struct {
 	// lanes have a worker each. All of one sender goes by the same lane, in order.
 	lanes [lanes]chan []byte
 
+	hands   chan struct{} // handAll holds it
 	failed  chan error
 	stop    chan struct{}
 	workers sync.WaitGroup
@@ -155,7 +156,7 @@ func New(store *tracker.Store[ws.Handle], bus Bus, o Options) *Node {
 	n := &Node{
 		options: o, store: store, bus: bus,
 		id: max(1, binary.BigEndian.Uint32(random[:])), nonce: binary.BigEndian.Uint64(random[4:]),
-		failed: make(chan error, 1), stop: make(chan struct{}),
+		hands: make(chan struct{}, 1), failed: make(chan error, 1), stop: make(chan struct{}),
 	}
 	n.members.init(n)
 	n.asks.init(n)

@@ -21,7 +21,7 @@ func TestOffersAndAnswersBetweenMachines(t *testing.T) {
 	inWorld(t, 3, func(w *world) {
 		a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
 		owned := map[*machine]bool{}
-		for _, hash := range hashes(12) {
+		for _, hash := range hashes(many) {
 			w.wantCounts(b, testnet.Announce(hash, 'b', seeder), 1, 0)
 			w.wantCounts(a, testnet.Announce(hash, 'a', testnet.Offers(2)), 1, 1)
 			if owner := w.owner(hash); owner == nil {
@@ -163,7 +163,7 @@ func TestAddressesAreFoundAtTheOwner(t *testing.T) {
 func TestAMachineDies(t *testing.T) {
 	inWorld(t, 3, func(w *world) {
 		staying, dying := w.connect(w.machines[0]), w.connect(w.machines[1])
-		all := hashes(12)
+		all := hashes(many)
 		for _, hash := range all {
 			w.wantCounts(dying, testnet.Announce(hash, 'd', seeder), 1, 0)
 			w.wantCounts(staying, testnet.Announce(hash, 's'), 1, 1)
@@ -191,7 +191,7 @@ func TestAMachineDies(t *testing.T) {
 func TestMachinesJoinAndLeave(t *testing.T) {
 	inWorld(t, 1, func(w *world) {
 		a := w.connect(w.machines[0])
-		all := hashes(20)
+		all := hashes(many)
 		right := func(what string, peers int) {
 			w.pass(2 * time.Second)
 			for _, hash := range all {
@@ -236,7 +236,7 @@ func TestPlacesAreHandedOver(t *testing.T) {
 	inWorld(t, 1, func(w *world) {
 		const place = tracker.Place(0x01020304)
 		first := w.machines[0]
-		for _, hash := range hashes(20) {
+		for _, hash := range hashes(many) {
 			var contact [ws.HandleSize]byte
 			encoding.BigEndian.PutUint32(contact[:], first.node.Node())
 			a := tracker.Announce[ws.Handle]{InfoHash: tracker.InfoHash([]byte(hash)), Contact: ws.HandleOf(contact), Place: place}

@@ -61,8 +61,14 @@ func (n *Node) lookAgain() {
 }
 
 // handAll hands over the swarms that are others', and returns when that is done, or when the context ends. What nobody
-// has taken stays here.
+// has taken stays here. One at a time: a node that leaves must not be gone before what its house has on the way is taken.
 func (n *Node) handAll(ctx context.Context) {
+	select {
+	case n.hands <- struct{}{}:
+		defer func() { <-n.hands }()
+	case <-ctx.Done():
+		return
+	}
 	under := make(chan struct{}, handing)
 	done := func() { <-under }
 	n.store.Each(func(h tracker.InfoHash) {

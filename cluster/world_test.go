@@ -238,7 +238,10 @@ func (w *world) owner(hash string) (of *machine) {
 	return of
 }
 
-// hashes are enough that each of some machines owns several.
+// many swarms are so many that each of three machines owns some: nodes draw their numbers at random, and with 12 swarms
+// one machine is without any in one run of 40, with 60 in one of 10^10.
+const many = 60
+
 func hashes(n int) []string {
 	all := make([]string, n)
 	for i := range all {
