@@ -1,13 +1,13 @@
 /** The section at work: what its screens share, and what happens whichever of them is shown. */
 import type { Torrent, TorrentFile } from 'starling'
-import { isFull } from '../ui/full.ts'
 import type { Host } from '../ui/section.ts'
+import { offerUndo } from '../ui/undo.ts'
 import { guard } from '../ui/vigil.ts'
 import { Arriving } from './arriving.ts'
 import { chosen, dropped, maxFiles, TooMany } from './chosen.ts'
 import { FilesDb } from './db.ts'
 import { paths, type Parcel } from './parcel.ts'
-import { mark, Parcels, undoTime } from './parcels.ts'
+import { mark, Parcels } from './parcels.ts'
 import { Savings } from './saving.ts'
 import { Sending } from './sending.ts'
 import { countOf } from './words.ts'
@@ -92,25 +92,8 @@ export class Files {
 
   async delete(parcel: Parcel): Promise<void> {
     await this.parcels.remove(parcel.id)
-    this.#offerUndo(parcel, `Deleted “${parcel.name}”`)
-  }
-
-  #offerUndo(parcel: Parcel, text: string, time = undoTime): void {
-    this.host.toast({
-      text,
-      time,
-      action: { label: 'Undo', run: () => void this.#restore(parcel) },
-      closed: () => void this.parcels.purge(parcel.id),
-    })
-  }
-
-  async #restore(parcel: Parcel): Promise<void> {
-    try {
-      await this.parcels.restore(parcel.id)
-    } catch (error) {
-      if (!isFull(error)) reportError(error)
-      this.#offerUndo(parcel, 'That did not work, as this device may be full. Make some room, then try again.', Infinity)
-    }
+    const deleted = { restore: () => this.parcels.restore(parcel.id), purge: () => this.parcels.purge(parcel.id) }
+    offerUndo(this.host.toast, deleted, `Deleted “${parcel.name}”`)
   }
 
   #refuse(error: unknown): void {

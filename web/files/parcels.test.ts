@@ -2,7 +2,8 @@ import 'fake-indexeddb/auto'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { FilesDb } from './db.ts'
 import type { Parcel } from './parcel.ts'
-import { Parcels, undoTime } from './parcels.ts'
+import { undoTime } from '../ui/undo.ts'
+import { Parcels } from './parcels.ts'
 
 let name = 0
 let parcels: Parcels

@@ -1,6 +1,6 @@
 /** The parcels of this browser, as every tab sees them: what one tab changes, the others show at once. */
 import { Emitter } from '../engine/emitter.ts'
-import { isFull } from '../ui/full.ts'
+import { Deletions } from '../ui/undo.ts'
 import type { FilesDb } from './db.ts'
 import type { Parcel } from './parcel.ts'
 
@@ -9,9 +9,6 @@ export interface ParcelsEvents {
   /** This one was deleted for good, here. */
   purged: Parcel
 }
-
-/** Milliseconds that Undo is offered. */
-export const undoTime = 10_000
 
 /** Tells index.ts, which must not open a database to find out, that there is something to go on with. */
 export const mark = 'files'
@@ -23,8 +20,7 @@ export class Parcels extends Emitter<ParcelsEvents> {
   loaded = false
   readonly db: FilesDb
   readonly #others: BroadcastChannel | undefined
-  /** Deleted here, where the device is too full for that to be noted down. */
-  readonly #unnoted = new Set<string>()
+  readonly #deletions = new Deletions()
   #reads = 0
 
   constructor(db: FilesDb, others?: BroadcastChannel) {
@@ -38,7 +34,7 @@ export class Parcels extends Emitter<ParcelsEvents> {
     const read = ++this.#reads
     const all = await this.db.parcels()
     if (read !== this.#reads) return
-    this.all = all.filter((parcel) => !this.#isDeleted(parcel)).sort((a, b) => b.added - a.added)
+    this.all = all.filter((parcel) => !this.#deletions.has(parcel)).sort((a, b) => b.added - a.added)
     this.loaded = true
     this.emit('change', undefined)
   }
@@ -68,25 +64,22 @@ export class Parcels extends Emitter<ParcelsEvents> {
 
   /** Out of sight, but not gone: see restore and purge. */
   async remove(id: string): Promise<void> {
-    await this.db.update(id, () => ({ deleted: Date.now() })).catch((error: unknown) => {
-      if (!isFull(error)) throw error
-      this.#unnoted.add(id)
-    })
+    await this.#deletions.add(id, this.db.update(id, () => ({ deleted: Date.now() })))
     await this.changed()
   }
 
   async restore(id: string): Promise<void> {
-    if (!this.#unnoted.delete(id)) await this.db.update(id, () => ({ deleted: undefined }))
+    if (!this.#deletions.forget(id)) await this.db.update(id, () => ({ deleted: undefined }))
     await this.changed()
   }
 
   /** Deletes for good: the one given, or what was deleted long enough ago that no tab offers Undo for it any more. */
   async purge(id?: string, now = Date.now()): Promise<void> {
     for (const parcel of await this.db.parcels()) {
-      if (id ? !this.#isDeleted(parcel) || parcel.id !== id : now - (parcel.deleted ?? now) < 6 * undoTime) continue
+      if (id ? !this.#deletions.has(parcel) || parcel.id !== id : !this.#deletions.over(parcel, now)) continue
       await this.db.delete(parcel.id)
       // The other tabs still show it.
-      if (this.#unnoted.delete(parcel.id)) this.#others?.postMessage('changed')
+      if (this.#deletions.forget(parcel.id)) this.#others?.postMessage('changed')
       this.emit('purged', parcel)
     }
   }
@@ -105,9 +98,5 @@ export class Parcels extends Emitter<ParcelsEvents> {
 
   close(): void {
     this.#others?.close()
-  }
-
-  #isDeleted({ id, deleted }: Parcel): boolean {
-    return !!deleted || this.#unnoted.has(id)
   }
 }

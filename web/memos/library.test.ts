@@ -1,8 +1,9 @@
 import 'fake-indexeddb/auto'
 import { expect, it, vi } from 'vitest'
 import { isFull } from '../ui/full.ts'
+import { undoTime } from '../ui/undo.ts'
 import { MemoDb } from './db.ts'
-import { Library, undoTime } from './library.ts'
+import { Library } from './library.ts'
 import { badge, newId, type Memo } from './memo.ts'
 
 const make = (id: string, created: number, more: Partial<Memo> = {}): Memo => ({

@@ -1,6 +1,6 @@
 /** The memos of this browser, as every tab sees them: what one tab changes, the others show at once. */
 import { Emitter } from '../engine/emitter.ts'
-import { isFull } from '../ui/full.ts'
+import { Deletions } from '../ui/undo.ts'
 import type { Chunk, MemoDb, Take } from './db.ts'
 import type { Memo } from './memo.ts'
 import { interruptedTakes, keepTake } from './take.ts'
@@ -12,9 +12,6 @@ export interface LibraryEvents {
   purged: Memo
 }
 
-/** Milliseconds that Undo is offered. */
-export const undoTime = 10_000
-
 export class Library extends Emitter<LibraryEvents> {
   /** Newest first, without the deleted. */
   memos: readonly Memo[] = []
@@ -24,8 +21,7 @@ export class Library extends Emitter<LibraryEvents> {
   interrupted: readonly Take[] = []
   readonly #db: MemoDb
   readonly #others: BroadcastChannel | undefined
-  /** Deleted here, where the device is too full for that to be noted down. */
-  readonly #unnoted = new Set<string>()
+  readonly #deletions = new Deletions()
   #reads = 0
 
   constructor(db: MemoDb, others?: BroadcastChannel) {
@@ -43,7 +39,7 @@ export class Library extends Emitter<LibraryEvents> {
     const read = ++this.#reads
     const all = await this.#db.memos()
     if (read !== this.#reads) return
-    this.memos = all.filter((memo) => !this.#isDeleted(memo)).sort((a, b) => b.created - a.created)
+    this.memos = all.filter((memo) => !this.#deletions.has(memo)).sort((a, b) => b.created - a.created)
     this.loaded = true
     this.emit('change', undefined)
   }
@@ -70,27 +66,22 @@ export class Library extends Emitter<LibraryEvents> {
 
   /** Out of sight, but not gone: see restore and purge. */
   async remove(ids: readonly string[]): Promise<void> {
-    for (const id of ids) {
-      await this.#db.update(id, () => ({ deleted: Date.now() })).catch((error: unknown) => {
-        if (!isFull(error)) throw error
-        this.#unnoted.add(id)
-      })
-    }
+    for (const id of ids) await this.#deletions.add(id, this.#db.update(id, () => ({ deleted: Date.now() })))
     await this.changed()
   }
 
   async restore(ids: readonly string[]): Promise<void> {
-    for (const id of ids) if (!this.#unnoted.delete(id)) await this.#db.update(id, () => ({ deleted: undefined }))
+    for (const id of ids) if (!this.#deletions.forget(id)) await this.#db.update(id, () => ({ deleted: undefined }))
     await this.changed()
   }
 
   /** Deletes for good: those given, or what was deleted long enough ago that no tab offers Undo for it any more. */
   async purge(ids?: readonly string[], now = Date.now()): Promise<void> {
     for (const memo of await this.#db.memos()) {
-      if (ids ? !this.#isDeleted(memo) || !ids.includes(memo.id) : now - (memo.deleted ?? now) < 6 * undoTime) continue
+      if (ids ? !this.#deletions.has(memo) || !ids.includes(memo.id) : !this.#deletions.over(memo, now)) continue
       await this.#db.delete(memo.id)
       // The other tabs still show it.
-      if (this.#unnoted.delete(memo.id)) this.#others?.postMessage('changed')
+      if (this.#deletions.forget(memo.id)) this.#others?.postMessage('changed')
       this.emit('purged', memo)
     }
   }
@@ -123,10 +114,6 @@ export class Library extends Emitter<LibraryEvents> {
 
   close(): void {
     this.#others?.close()
-  }
-
-  #isDeleted({ id, deleted }: Memo): boolean {
-    return !!deleted || this.#unnoted.has(id)
   }
 }
 

@@ -1,9 +1,10 @@
 /** The section at work: what its screens share, and what happens whichever of them is shown. */
 import { isFull } from '../ui/full.ts'
 import type { Host } from '../ui/section.ts'
+import { offerUndo } from '../ui/undo.ts'
 import { partOf } from './bundle.ts'
 import { MemoDb, type Take } from './db.ts'
-import { Library, undoTime } from './library.ts'
+import { Library } from './library.ts'
 import { badge, type Memo } from './memo.ts'
 import { chosenMicrophone, explain, type Trouble } from './microphone.ts'
 import { Player, type Track } from './player.ts'
@@ -143,24 +144,9 @@ export class Memos {
     this.offerUndo(memos, memos.length === 1 ? 'Memo deleted' : `${memos.length} memos deleted`)
   }
 
-  /** time: milliseconds. */
-  offerUndo(memos: readonly Memo[], text: string, time = undoTime): void {
+  offerUndo(memos: readonly Memo[], text: string): void {
     const ids = memos.map((memo) => memo.id)
-    this.host.toast({
-      text,
-      time,
-      action: { label: 'Undo', run: () => void this.#restore(memos) },
-      closed: () => void this.library.purge(ids),
-    })
-  }
-
-  async #restore(memos: readonly Memo[]): Promise<void> {
-    try {
-      await this.library.restore(memos.map((memo) => memo.id))
-    } catch (error) {
-      if (!isFull(error)) reportError(error)
-      this.offerUndo(memos, 'That did not work, as this device may be full. Make some room, then try again.', Infinity)
-    }
+    offerUndo(this.host.toast, { restore: () => this.library.restore(ids), purge: () => this.library.purge(ids) }, text)
   }
 
   track(memo: Memo): Track {
