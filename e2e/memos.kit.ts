@@ -41,7 +41,11 @@ export async function recordFor(page: Page, seconds: number): Promise<void> {
 }
 
 export const onTheClock = (page: Page, seconds: number): Promise<boolean> =>
-  until(`${seconds} s recorded`, async () => Number((await text(page, '.timer')).split(':')[1] ?? 0) >= seconds)
+  until(`${seconds} s recorded`, async () => Number((await text(page, '.timer')).split(':')[1] ?? 0) >= seconds).catch(
+    async (error: Error) => {
+      throw new Error(`${error.message}; it reads: ${await text(page, 'starling-app')}`, { cause: error })
+    },
+  )
 
 /** Records a memo and gives it a title. Ends on its page; returns its path. */
 export async function makeMemo(page: Page, title: string, seconds = 1): Promise<string> {

@@ -324,9 +324,11 @@ describe('what goes wrong', () => {
     await ann.allowMicrophone(server.origin)
     const { page } = ann
     const devtools = await page.createCDPSession()
-    await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 3e6 })
     await page.goto(server.origin)
+    await reads(page, 'App ready for offline use')
     await makeMemo(page, 'Kept')
+    // Not before: the app being kept for offline use may well take all of that from the recording.
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 3e6 })
     await fillStorage(page)
     await page.focus('.memo-title')
     await page.keyboard.type('Lost')
