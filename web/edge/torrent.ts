@@ -57,7 +57,6 @@ export class Torrent implements PeerHost, Announcing {
   readonly #choker = new Choker<Peer>()
   /** The least milliseconds from asking to having, of each: how near it is. */
   readonly #delays = new Map<unknown, number>()
-  #left: number
   #fedAt = 0
   #chokedAt = 0
 
@@ -68,7 +67,6 @@ export class Torrent implements PeerHost, Announcing {
     // No more of it is looked at by peers.
     this.info = { pieceLength, length, pieces } as Info
     this.had = new Bitfield(pieces)
-    this.#left = length
     this.picker = new Picks(length, pieceLength, this.had, carrier.memory, (piece) => void this.#verify(piece))
     this.picker.wantAll = false
     this.picker.sizes = (index) => {
@@ -125,11 +123,10 @@ export class Torrent implements PeerHost, Announcing {
       }
     }
     this.picker.done(index)
-    this.#left -= this.info.pieceLength
     this.#wants = this.#wants.filter(({ from, to }) => this.#lacking(from, to))
     this.picker.windows = this.#wants
     for (const peer of [...this.#peers]) {
-      peer.wire.have(index)
+      peer.gained(index)
       peer.update()
     }
   }
@@ -192,7 +189,7 @@ export class Torrent implements PeerHost, Announcing {
     return this.#carrier.trackers
   }
   get left(): number {
-    return this.#left
+    return (this.info.pieces - this.had.count) * this.info.pieceLength
   }
   get wanted(): number {
     return this.lacking ? desired - this.#peers.size : 0
@@ -203,7 +200,9 @@ export class Torrent implements PeerHost, Announcing {
 
   // What peers ask
 
-  readonly done = false
+  get done(): boolean {
+    return this.had.full
+  }
 
   joined(peer: Peer): boolean {
     if (this.#peers.size >= maxPeers || this.#carrier.banned(peer)) return false

@@ -13,6 +13,8 @@ export const version = '0.1'
 const handshakeTime = 15_000
 const silence = 240_000
 const keepAlive = 110_000
+/** What is no news to a peer goes along with what else there is to say, or alone once nothing was said for so long. */
+const newsWait = 5_000
 const snubAfter = 20_000
 /** Requests a peer may have with us. */
 const reqq = 512
@@ -283,7 +285,7 @@ export class Peer implements WireHandler, Source, Chokable {
     if (!this.ready) return now - this.#born > handshakeTime ? this.close() : undefined
     if (now - this.#heard > silence) return this.close()
     if (now - this.#sent > keepAlive) this.wire.keepAlive()
-    this.#tell()
+    if (now - this.#sent > newsWait) this.#tell()
     const host = this.#host!
     // A little later than at once, so that cards have passed.
     if (now - this.#born > 3000 && host.done && this.have.full) return this.close()

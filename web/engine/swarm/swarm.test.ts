@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { concat, fromHex, utf8, type Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
 import { StarlingError } from '../errors.ts'
@@ -181,7 +181,7 @@ describe('fetching', () => {
     await peer.hears(/^not interested/)
   })
 
-  test('who lacks a piece hears of it at once, who has it with what is said next', async () => {
+  test('who lacks a piece hears of it at once, who has it with what is said next, or after some seconds', async () => {
     const node = await leecher()
     const [has, lacks] = [seed(node), stranger(node)]
     await lacks.met.promise
@@ -192,7 +192,13 @@ describe('fetching', () => {
     }
     await lacks.hears(/^have \d/)
     expect(has.heard.filter((heard) => /^have \d/.test(heard))).toEqual([])
-    await has.hears(/^have \d/)
+    const now = performance.now.bind(performance)
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + 6000)
+    try {
+      await has.hears(/^have \d/)
+    } finally {
+      clock.mockRestore()
+    }
   })
 
   test('a released reader’s wait ends', async () => {
