@@ -7,6 +7,8 @@ import { until } from '../e2e/harness/until.ts'
 
 /** A narrow line and a long film take their time. */
 const patience = { within: 180_000 }
+/** To be asked twenty times a second would cost a page more than to play its film. */
+const untilItsEnd = { ...patience, every: 1000 }
 
 /** Pictures that a window of 800 × 600 shows. */
 const inView = 1
@@ -71,12 +73,15 @@ export class Exhibition {
   }
 
   /** Somebody looks at it all, and watches the film to its end. How many of the things shown were wrong. */
-  async visit({ page }: Person, url: string): Promise<number> {
+  async visit(person: Person, url: string): Promise<number> {
+    await this.watch(person, url)
+    return this.wrong(person)
+  }
+
+  async watch({ page }: Person, url: string): Promise<void> {
     await page.goto(url, { waitUntil: 'domcontentloaded', timeout: 120_000 })
     await until('all images to be there', () => page.evaluate(() => [...document.images].every(({ complete, naturalWidth }) => complete && naturalWidth)), patience)
-    const pictures = await shown(page)
-    const wrong = pictures.filter((sum, i) => sum !== this.right[i]).length + Math.abs(this.right.length - pictures.length)
-    if (!this.seconds) return wrong
+    if (!this.seconds) return
     // Who comes to watch presses play once there is something to see.
     await until('the film to begin', () => page.evaluate(() => {
       const video = document.querySelector('video')!
@@ -87,19 +92,30 @@ export class Exhibition {
       const { ended, error } = document.querySelector('video')!
       if (error) throw new Error(error.message)
       return ended
-    }), patience)
-    return wrong + ((await scenes(page)) === (await this.#scenes(page)) ? 0 : 1)
+    }), untilItsEnd)
+  }
+
+  /** How many of the things shown are wrong, of which it tells. */
+  async wrong({ page }: Person): Promise<number> {
+    const pictures = await shown(page)
+    const wrong = this.right.filter((sum, i) => sum !== pictures[i]).length + Math.max(0, pictures.length - this.right.length)
+    if (wrong) console.error(`  ${wrong} of ${pictures.length} pictures are wrong`)
+    if (!this.seconds) return wrong
+    const [right, seen] = [await this.#scenes(page), await scenes(page)]
+    const other = right.flatMap((sum, second) => (sum === seen[second] ? [] : [second]))
+    if (other.length) console.error(`  the film is wrong in the seconds ${other}`)
+    return wrong + (other.length ? 1 : 0)
   }
 
   /** The film's scenes as they are when it is loaded whole, by a page of the same browser. */
-  #right: Promise<string> | undefined
-  #scenes(page: Person['page']): Promise<string> {
+  #right: Promise<string[]> | undefined
+  #scenes(page: Person['page']): Promise<string[]> {
     return (this.#right ??= scenes(page, (this.files['film.webm'] as Buffer).toString('base64')))
   }
 }
 
 /** SHA-256 of the pixels of a frame of each second, of the page's film or of one in base64. */
-function scenes(page: Person['page'], film = ''): Promise<string> {
+function scenes(page: Person['page'], film = ''): Promise<string[]> {
   return page.evaluate(async (film) => {
     const video = film ? document.createElement('video') : document.querySelector('video')!
     if (film) {
@@ -121,6 +137,6 @@ function scenes(page: Person['page'], film = ''): Promise<string> {
       const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data
       sums.push(Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', pixels)), (byte) => byte.toString(16).padStart(2, '0')).join(''))
     }
-    return sums.join()
+    return sums
   }, film)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -15,7 +16,12 @@ const (
 	// maxPeers are served, as many as desired looked for, and slots unchoked at once.
 	maxPeers, desired, slots = 40, 8, 9
 	// askAgain is when somebody else is asked for a piece.
-	askAgain = 3 * time.Second
+	askAgain  = 3 * time.Second
+	chokeEach = 10 * time.Second
+	// partAfter is how old a conn is at least before it is given up where neither side needs the other.
+	partAfter = 3 * time.Second
+	// tellAfter is how long what is no news to a peer may wait.
+	tellAfter = 5 * time.Second
 	// outstanding is what one peer is asked for at once, in bytes.
 	outstanding = 256 << 10
 )
@@ -42,8 +48,11 @@ type torrent struct {
 	lock        sync.Locker
 	changed     *sync.Cond
 
-	data   [][]byte // by piece; nil: not here
-	owners []*asset
+	data [][]byte // by piece; nil: not here
+	here int
+	// chokedAt is when the last round was.
+	chokedAt time.Time
+	owners   []*asset
 	// wanted pieces, most urgent first.
 	wanted []int
 	asked  map[int]ask
@@ -96,13 +105,33 @@ func (t *torrent) take(i int, data []byte) bool {
 	t.data[i] = data
 	delete(t.asked, i)
 	t.wanted = slices.DeleteFunc(t.wanted, func(w int) bool { return w == i })
+	t.here++
 	for c := range t.conns {
-		c.send(message(have, i))
+		c.news = append(c.news, i)
+		if !c.has[i] {
+			c.tell()
+		}
 		c.interest(t.useful(c))
 	}
 	t.lack()
 	t.changed.Broadcast()
 	return true
+}
+
+// tick tells peers what can wait, and parts with those that have all where all is here, too.
+func (t *torrent) tick() {
+	if time.Since(t.chokedAt) > chokeEach {
+		t.chokedAt = time.Now()
+		t.round()
+	}
+	for c := range t.conns {
+		if len(c.news) > 0 && time.Since(c.told) > tellAfter {
+			c.tell()
+		}
+		if t.here == len(t.data) && !slices.Contains(c.has, false) && time.Since(c.born) > partAfter {
+			_ = c.channel.Close()
+		}
+	}
 }
 
 func (t *torrent) useful(c *conn) bool {
@@ -142,6 +171,7 @@ func (t *torrent) received(c *conn, i, begin int, block []byte) {
 		return
 	}
 	copy(a.data[begin:], block)
+	c.taken += len(block)
 	a.left -= len(block)
 	c.asked -= len(block)
 	t.asked[i] = a
@@ -168,7 +198,7 @@ func (t *torrent) lose(c *conn) {
 	}
 }
 
-// unchoke serves as many as there are slots for.
+// unchoke serves whoever becomes interested at once, while there are slots. Nobody is choked before the next round.
 func (t *torrent) unchoke() {
 	free := slots
 	for c := range t.conns {
@@ -177,14 +207,47 @@ func (t *torrent) unchoke() {
 		}
 	}
 	for c := range t.conns {
-		switch {
-		case !c.interested && !c.choking:
-			c.choking = true
-			c.send(message(choke))
-		case c.interested && c.choking && free > 0:
+		if c.interested && c.choking && free > 0 {
 			free--
 			c.choking = false
 			c.send(message(unchoke))
+		}
+	}
+}
+
+// round serves those who gave most since the round before, or took most where all is here, and by chance one more.
+func (t *torrent) round() {
+	all := make([]*conn, 0, len(t.conns))
+	for c := range t.conns {
+		all = append(all, c)
+	}
+	score := func(c *conn) int {
+		switch {
+		case !c.interested:
+			return -1
+		case t.here == len(t.data):
+			return c.given
+		default:
+			return c.taken
+		}
+	}
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	lucky := slices.IndexFunc(all, func(c *conn) bool { return c.interested })
+	if lucky >= 0 {
+		all[0], all[lucky] = all[lucky], all[0]
+		slices.SortStableFunc(all[1:], func(a, b *conn) int { return score(b) - score(a) })
+	}
+	for i, c := range all {
+		serve := c.interested && i < slots
+		c.given, c.taken = 0, 0
+		if serve != c.choking {
+			continue
+		}
+		c.choking = !serve
+		if serve {
+			c.send(message(unchoke))
+		} else {
+			c.send(message(choke))
 		}
 	}
 }

@@ -27,6 +27,7 @@ const (
 	upload   = 2_000_000
 	ahead    = 30 * time.Second
 	lookEach = 250 * time.Millisecond
+	tickEach = 250 * time.Millisecond // web/engine/node.ts
 	maxLinks = 30
 )
 
@@ -88,6 +89,8 @@ func visit(ctx context.Context, s *site, number int, seconds float64) error {
 		v.mu.Unlock()
 	}
 
+	go v.tick(ctx)
+
 	var all sync.WaitGroup
 	var failed error
 	var once sync.Once
@@ -141,6 +144,24 @@ func visit(ctx context.Context, s *site, number int, seconds float64) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// tick has the torrents do what is to be done now and then, until the context ends.
+func (v *visitor) tick(ctx context.Context) {
+	t := time.NewTicker(tickEach)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+		v.mu.Lock()
+		for _, t := range v.torrents {
+			t.tick()
+		}
+		v.mu.Unlock()
+	}
 }
 
 // enter makes the torrents that a lookup told of.

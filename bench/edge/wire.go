@@ -33,6 +33,12 @@ type conn struct {
 	has     []bool
 	asked   int // bytes
 	block   int
+	born    time.Time
+	told    time.Time
+	// given and taken are bytes since the last round.
+	given, taken int
+	// news are pieces that came here, and that it has not been told of.
+	news []int
 	// choked by the peer, choking it, interested in us, and we in it.
 	choked, choking, interested, wanting bool
 
@@ -58,6 +64,19 @@ func (c *conn) send(m []byte) {
 	defer c.mu.Unlock()
 	c.unsent = append(c.unsent, m)
 	c.more.Signal()
+}
+
+// tell says what has come since: to a peer that has it already not at once, but all that came until the next tick.
+func (c *conn) tell() {
+	var all []byte
+	for _, i := range c.news {
+		all = append(all, message(have, i)...)
+	}
+	c.news = c.news[:0]
+	if all != nil {
+		c.told = time.Now()
+		c.send(all)
+	}
 }
 
 func (c *conn) interest(wanting bool) {
@@ -112,6 +131,7 @@ func (c *conn) answer(ask [3]int) []byte {
 	if i >= len(t.data) || t.data[i] == nil || begin+length > len(t.data[i]) || c.choking {
 		return message(reject, i, begin, length)
 	}
+	c.given += length
 	m := binary.BigEndian.AppendUint32(nil, uint32(9+length))
 	m = append(m, piece)
 	m = binary.BigEndian.AppendUint32(m, uint32(i))
@@ -148,7 +168,7 @@ func (v *visitor) run(channel *link.Channel) {
 			return
 		}
 	}
-	c := &conn{channel: channel, torrent: t, limit: v.limit, has: make([]bool, len(t.data)), block: shortBlock, choked: true, choking: true}
+	c := &conn{channel: channel, torrent: t, limit: v.limit, has: make([]bool, len(t.data)), block: shortBlock, born: time.Now(), choked: true, choking: true}
 	c.more = sync.NewCond(&c.mu)
 	greeting := must(bencode.Marshal(map[string]any{"m": map[string]int{"sl_link": 2}, "reqq": 512, "sl_block": longBlock, "v": "Starling bench"}))
 	c.send(append(append(binary.BigEndian.AppendUint32(nil, uint32(2+len(greeting))), extended, 0), greeting...))
