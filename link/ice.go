@@ -18,6 +18,9 @@ import (
 const (
 	// receiveBuffer is SCTP's window, in bytes, for all channels of a link: it allows 600 Mbit/s over 100 ms.
 	receiveBuffer = 8 << 20
+	// longestTimeout is how long SCTP waits at most before it sends again, as browsers do (RFC 9260 section 6.3.1: 60 s): a
+	// way that was cut off or busy for a while is used again soon after.
+	longestTimeout = 3 * time.Second
 	// gatherWithin is for relays; the other addresses are known at once.
 	gatherWithin = 1500 * time.Millisecond
 	// renewCertificate is well before pion's certificates end, after a month.
@@ -32,6 +35,7 @@ func newAPI(mux ice.UDPMux, logs logging.LoggerFactory) *webrtc.API {
 	s.EnableDataChannelBlockWrite(true)
 	s.SetSCTPMaxReceiveBufferSize(receiveBuffer)
 	s.SetSCTPMaxMessageSize(longestMessage)
+	s.SetSCTPRTOMax(longestTimeout)
 	s.SetICEUDPMux(mux)
 	s.SetIncludeLoopbackCandidate(true) // the mux has it only where there is nothing else
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)

@@ -1,6 +1,7 @@
 package link_test
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -37,6 +38,8 @@ type habits struct {
 	// number makes peer_ids differ where the digit does not.
 	number  int
 	servers func(context.Context) ([]webrtc.ICEServer, error)
+	// listen is an address of this machine where it is not the loopback one.
+	listen string
 	// raw: channels go to the node's raw, without a handshake.
 	raw bool
 	// onMet is called when both ends have shaken hands.
@@ -53,7 +56,7 @@ func newNode(t testing.TB, digit byte, h habits) *node {
 	}
 	copy(n.id[:], begin+"aaaaaaaaaaaa")
 	n.id[17], n.id[18], n.id[19] = byte(h.number>>8), byte(h.number), digit
-	o := link.Options{PeerID: n.id, Listen: "127.0.0.1:0", Channel: n.channel, Failed: n.fail, MaxLinks: h.maxLinks, ICEServers: h.servers}
+	o := link.Options{PeerID: n.id, Listen: cmp.Or(h.listen, "127.0.0.1:0"), Channel: n.channel, Failed: n.fail, MaxLinks: h.maxLinks, ICEServers: h.servers}
 	if testing.Verbose() {
 		o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
