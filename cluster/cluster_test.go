@@ -330,6 +330,24 @@ func TestSlowMachine(t *testing.T) {
 	})
 }
 
+// What was answered for owners who did not, they are given as soon as they do.
+func TestOwnersLearnWhatTheyMissed(t *testing.T) {
+	inWorld(t, 2, func(w *world) {
+		a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
+		all := hashes(many)
+		w.cut(func(from, to string) bool { return from != to })
+		for _, hash := range all {
+			a.Send(testnet.Announce(hash, 'a', seeder))
+		}
+		w.pass(2 * time.Second)
+		w.cut(nil)
+		w.pass(5 * time.Second)
+		for _, hash := range all {
+			w.wantCounts(b, testnet.Announce(hash, 'b'), 1, 1)
+		}
+	})
+}
+
 // More questions than may be open are not asked.
 func TestQuestionsAreBounded(t *testing.T) {
 	inWorld(t, 1, func(w *world) {

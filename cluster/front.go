@@ -82,7 +82,10 @@ func (q *question) afar(owner *member) {
 			return
 		}
 		q.settle(owner, counts, chosen, err, by)
-	}, q.alone)
+	}, func() {
+		q.alone()
+		n.lookAgain()
+	})
 	if !asked {
 		q.alone()
 	}
@@ -297,8 +300,11 @@ func (n *Node) AnnounceAddr(a *tracker.AddrAnnounce, picks []tracker.AddrPeer) (
 		counts, picks, err = r.addrs(picks)
 		done <- !r.bad
 	}, func() { done <- false })
-	if asked && <-done {
-		return counts, picks, err
+	if asked {
+		if <-done {
+			return counts, picks, err
+		}
+		n.lookAgain()
 	}
 	return n.store.AnnounceAddr(a, picks[:0])
 }

@@ -49,7 +49,8 @@ func (n *Node) house() {
 }
 
 // lookAgain has the house look for swarms that are others' when a beat has passed: one was given that is not this node's,
-// by somebody who has not heard of all yet. Not at once, for else the two might go on giving it to each other.
+// by somebody who has not heard of all yet, or one's owner did not answer. Not at once, for else two might go on giving it
+// to each other.
 func (n *Node) lookAgain() {
 	if n.looking.Swap(true) {
 		return
@@ -114,6 +115,7 @@ func parts(whole handed) iter.Seq[*handed] {
 func (n *Node) hand(to *member, part *handed, done func()) {
 	keep := func() {
 		n.store.Give(part)
+		n.lookAgain()
 		done()
 	}
 	asked := n.ask(to, kindHand, func(b []byte) []byte { return appendHanded(b, part) }, func(*reader) {
