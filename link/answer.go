@@ -87,12 +87,25 @@ func (h *Host) accepts(ih InfoHash, from PeerID) error {
 		return net.ErrClosed
 	case h.refuses(from):
 		return ErrDeclined
-	case len(h.links) >= h.o.MaxLinks:
-		return ErrBusy
 	case slices.ContainsFunc(h.to(from), func(l *link) bool { return l.named || l.ih == ih }):
 		return ErrDeclined
+	case !h.makeRoom():
+		return ErrBusy
 	}
 	return nil
+}
+
+// makeRoom tells whether there may be another link: one that carries nothing gives way to it. The host is locked.
+func (h *Host) makeRoom() bool {
+	if len(h.links) >= h.o.MaxLinks {
+		for l := range h.links {
+			if l.spare() {
+				l.end()
+				break
+			}
+		}
+	}
+	return len(h.links) < h.o.MaxLinks
 }
 
 func (h *Host) negotiate(ctx context.Context, l *link, sdp string, servers []webrtc.ICEServer) (string, error) {

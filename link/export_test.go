@@ -7,10 +7,17 @@ func Hurried(o Options) (*Host, error) {
 	l := usual
 	for _, d := range []*time.Duration{
 		&l.answerWithin, &l.freshFor, &l.overdue, &l.bringsWithin, &l.openWithin, &l.extendedWithin, &l.helloWithin,
-		&l.meetWithin, &l.recoversWithin, &l.idleFor, &l.retryAfter, &l.retrySoon, &l.keepEvery,
+		&l.meetWithin, &l.recoversWithin, &l.spareAfter, &l.idleFor, &l.retryAfter, &l.retrySoon, &l.keepEvery,
 	} {
 		*d /= 100
 	}
+	return newHost(o, l)
+}
+
+// Sparing is a host whose links may make room for others as soon as they carry nothing.
+func Sparing(o Options) (*Host, error) {
+	l := usual
+	l.spareAfter = 0
 	return newHost(o, l)
 }
 

@@ -20,7 +20,8 @@ type limits struct {
 	// openWithin is from the answer to the first channel, extendedWithin from then until the peer named the extension,
 	// helloWithin from then to its hello, meetWithin from a further channel to its handshake.
 	openWithin, extendedWithin, helloWithin, meetWithin time.Duration
-	recoversWithin, idleFor                             time.Duration
+	// A link over which nothing goes may make room for another one after spareAfter, and ends after idleFor.
+	recoversWithin, spareAfter, idleFor time.Duration
 	// A torrent whose channel closed is tried again on this link after retryAfter, then twice this time, and so on; the
 	// first time after retrySoon where nothing came over the channel. At once it would meet what the peer opened meanwhile.
 	retryAfter, retrySoon time.Duration
@@ -33,7 +34,7 @@ type limits struct {
 var usual = limits{
 	answerWithin: 50 * time.Second, freshFor: 120 * time.Second, overdue: 10 * time.Second, bringsWithin: 2 * time.Second,
 	openWithin: 30 * time.Second, extendedWithin: 10 * time.Second, helloWithin: 10 * time.Second, meetWithin: 10 * time.Second,
-	recoversWithin: 10 * time.Second, idleFor: 60 * time.Second, retryAfter: 10 * time.Second, retrySoon: time.Second, keepEvery: 15 * time.Second,
+	recoversWithin: 10 * time.Second, spareAfter: 10 * time.Second, idleFor: 60 * time.Second, retryAfter: 10 * time.Second, retrySoon: time.Second, keepEvery: 15 * time.Second,
 	pending: 16,
 }
 
@@ -74,6 +75,8 @@ type link struct {
 	gone      chan struct{}
 
 	openTimer, settleTimer, helloTimer, recoverTimer, idleTimer *time.Timer
+	// idleSince is when its last wire closed.
+	idleSince time.Time
 
 	// wires are open, those being opened included; half is how many more the peer has not closed yet.
 	wires map[*Channel]struct{}
@@ -160,6 +163,11 @@ func (l *link) watch(s webrtc.PeerConnectionState) {
 		l.doubtful = false
 		stop(l.recoverTimer)
 	}
+}
+
+// spare: it carries nothing, and may go where another one is needed.
+func (l *link) spare() bool {
+	return l.open && len(l.wires) == 0 && !l.idleSince.IsZero() && time.Since(l.idleSince) >= l.host.limits.spareAfter
 }
 
 // healthy: under way, or open and not in doubt.

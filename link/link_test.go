@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/starling-p2p/starling/link"
 )
@@ -322,6 +323,25 @@ func TestLinksAreCounted(t *testing.T) {
 	must(t, introduce(t, c, b, hash(1)))
 	if err := introduce(t, newNode(t, '4', habits{}), b, hash(1)); !errors.Is(err, link.ErrBusy) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A link that carries nothing gives way to one that would, well before it would end by itself.
+func TestSpareLinksMakeRoom(t *testing.T) {
+	a, b, c := newNode(t, '1', habits{}), newNode(t, '2', habits{maxLinks: 1, sparing: true}), newNode(t, '3', habits{})
+	must(t, introduce(t, a, b, hash(1)))
+	a.untilMet(hash(1))
+	b.untilMet(hash(1))
+	if err := introduce(t, c, b, hash(2)); !errors.Is(err, link.ErrBusy) {
+		t.Errorf("got %v", err)
+	}
+	begun := time.Now()
+	must(t, b.met[hash(1)][0].Close())
+	poll(func() bool { return introduce(t, c, b, hash(2)) == nil })
+	b.untilMet(hash(2))
+	a.gone()
+	if took := time.Since(begun); took > 30*time.Second {
+		t.Errorf("after %s", took)
 	}
 }
 

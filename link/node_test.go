@@ -34,6 +34,7 @@ type habits struct {
 	// stranger: it knows no extension, and its peer_id is another client's.
 	stranger bool
 	hurried  bool
+	sparing  bool
 	maxLinks int
 	// number makes peer_ids differ where the digit does not.
 	number  int
@@ -61,8 +62,11 @@ func newNode(t testing.TB, digit byte, h habits) *node {
 		o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
 	open := link.NewHost
-	if h.hurried {
+	switch {
+	case h.hurried:
 		open = link.Hurried
+	case h.sparing:
+		open = link.Sparing
 	}
 	host, err := open(o)
 	if err != nil {

@@ -111,6 +111,9 @@ func (h *Host) reuse(ih InfoHash) (*Offer, error) {
 	busy := len(h.offers) + h.making
 	free := h.o.MaxLinks - len(h.links) - busy
 	for l := range h.links {
+		if l.spare() {
+			free++
+		}
 		if !l.healthy() {
 			continue
 		}
@@ -223,10 +226,10 @@ func (h *Host) accept(id [20]byte, from PeerID, sdp string) error {
 		err = ErrDeclined
 	case !plausible(sdp):
 		err = ErrSDP
-	case len(h.links) >= h.o.MaxLinks:
-		err = ErrBusy
 	case h.redundant(p.ih, from):
 		err = ErrDeclined
+	case !h.makeRoom():
+		err = ErrBusy
 	}
 	if err != nil {
 		h.pool(id)

@@ -239,6 +239,7 @@ func (l *link) over(c *Channel) {
 			l.again(c.ih, heard)
 		}
 		if len(l.wires) == 0 {
+			l.idleSince = time.Now()
 			stop(l.idleTimer)
 			wait := l.host.limits.idleFor
 			if !l.named {

@@ -34,6 +34,8 @@ const extendedWithin = 10_000
 const helloWithin = 10_000
 const recoversWithin = 10_000
 const idleFor = 60_000
+/** A link over which nothing goes may make room for another one after this time. */
+const spareAfter = 10_000
 /**
  * A torrent whose channel closed is tried again on this link after this time, then twice this time, and so on. Only
  * where nothing came over the channel, the first try is soon: browsers lose one now and then. At once it would meet
@@ -79,6 +81,8 @@ export class Link implements LinkInfo {
   readonly #tried = new Map<string, { tries: number; after: number }>()
   /** Data channels opened here whose ids the browser holds; it has 1,024 at most. */
   #ids = 0
+  /** When its last wire closed. */
+  #idleSince = Infinity
   #control: RTCDataChannel | undefined
   #exchange: Exchange | undefined
   #lied = false
@@ -106,6 +110,11 @@ export class Link implements LinkInfo {
     this.#timers.set('open', openWithin, () => this.close())
     this.#timers.set('settle', extendedWithin, this.#settle)
     if (first) this.#adopt(first, true, infoHash)
+  }
+
+  /** It carries nothing, and may go where another one is needed. */
+  get spare(): boolean {
+    return Date.now() - this.#idleSince >= spareAfter
   }
 
   /** Under way, or open and not in doubt. */
@@ -220,6 +229,7 @@ export class Link implements LinkInfo {
     if (infoHash) this.#carries.set(infoHash, channel)
     if (outgoing) this.#ids++
     this.#timers.clear('idle')
+    this.#idleSince = Infinity
     const opened = () => {
       if (!channel.open) return
       if (!this.open) this.#opened()
@@ -270,7 +280,10 @@ export class Link implements LinkInfo {
     if (this.ended) return
     // Without the extension the channel is the link.
     if (!this.named) this.close()
-    else if (!this.#wires.size) this.#timers.set('idle', idleFor, () => this.close())
+    else if (!this.#wires.size) {
+      this.#idleSince = Date.now()
+      this.#timers.set('idle', idleFor, () => this.close())
+    }
   }
 
   #listen(dc: RTCDataChannel): void {

@@ -502,6 +502,23 @@ describe('offers', () => {
     expect(await introduce(new Node('4').want(hash(1)), b, hash(1))).toBe(0)
   })
 
+  it('are made, and answered, in place of links that carry nothing any more', async () => {
+    const [a, b, c] = [new Node('1').want(hash(1)), new Node('2', { maxLinks: 1 }).seed(hash(1)), new Node('3').want(hash(1))]
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    a.complete(hash(1))
+    for (const channel of b.all) channel.close()
+    await settle()
+    await vi.advanceTimersByTimeAsync(9_000)
+    expect(await introduce(c, b, hash(1))).toBe(0)
+    expect(await b.links.offers(hash(2), 1)).toHaveLength(0)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await b.links.offers(hash(2), 1)).toHaveLength(1)
+    expect(await introduce(c, b, hash(1))).toBe(1)
+    await ready(c, b)
+    expect(b.links.stats().links).toBe(1)
+  })
+
   it('and answers that make no sense reach no RTCPeerConnection', async () => {
     const a = new Node('1').want(hash(1))
     const media = 'v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n'

@@ -84,7 +84,7 @@ export class Links implements OfferDesk {
   }
 
   async offers(infoHash: string, count: number, others = Infinity): Promise<Offer[]> {
-    const { maxLinks, pendingOffers = 5 } = this.#options
+    const { pendingOffers = 5 } = this.#options
     const healthy = this.#healthy()
     // A link that has it and only waits for its turn makes another one needless.
     if (this.#destroyed || healthy.some((link) => link.promises(infoHash))) return []
@@ -99,7 +99,8 @@ export class Links implements OfferDesk {
       }
     }
     reuse((offer) => !offer.infoHash)
-    const room = Math.min(count - taken.length, pendingOffers - unanswered - answered.length, maxLinks - this.#links.size - unanswered)
+    const spare = healthy.filter((link) => link.spare).length
+    const room = Math.min(count - taken.length, pendingOffers - unanswered - answered.length, this.#free + spare - unanswered)
     const made = await Promise.all(Array.from({ length: Math.max(0, room) }, () => this.#make(infoHash)))
     for (const offer of made) if (offer) taken.push(offer)
     reuse(({ at, stale }) => at + overdueAfter < Date.now() && stale > Date.now())
@@ -113,7 +114,7 @@ export class Links implements OfferDesk {
   answered(infoHash: string, peerId: string, offerId: string, sdp: string): void {
     const offer = this.#offers.get(offerId)
     if (offer?.infoHash !== infoHash || this.#refuses(peerId)) return
-    if (!plausible(sdp) || this.#links.size >= this.#options.maxLinks || this.#redundant(infoHash, peerId)) {
+    if (!plausible(sdp) || this.#redundant(infoHash, peerId) || !this.#makeRoom()) {
       return this.#pool(offerId)
     }
     clearTimeout(offer.timer)
@@ -130,8 +131,8 @@ export class Links implements OfferDesk {
     if (peerId.startsWith(starling)) {
       for (let link; (link = this.#to(peerId).find((other) => other.unsettled)); ) await link.settled
     }
-    if (this.#refuses(peerId) || this.#links.size >= this.#options.maxLinks) return undefined
-    if (this.#to(peerId).some((link) => link.named || link.infoHash === infoHash)) return undefined
+    if (this.#refuses(peerId) || this.#to(peerId).some((link) => link.named || link.infoHash === infoHash)) return undefined
+    if (!this.#makeRoom()) return undefined
     let link: Link | undefined
     try {
       const pc = this.#connect(iceServers)
@@ -251,6 +252,17 @@ export class Links implements OfferDesk {
 
   #refuses(peerId: string): boolean {
     return this.#destroyed || peerId === this.#id || this.#banned.has(peerId)
+  }
+
+  /** How many more links there may be. */
+  get #free(): number {
+    return this.#options.maxLinks - this.#links.size
+  }
+
+  /** Whether there may be another link: one that carries nothing gives way to it. */
+  #makeRoom(): boolean {
+    if (this.#free <= 0) this.#healthy().find((link) => link.spare)?.close()
+    return this.#free > 0
   }
 
   #healthy(): Link[] {
