@@ -16,7 +16,8 @@ const (
 	// maxPeers are served, as many as desired looked for, and slots unchoked at once.
 	maxPeers, desired, slots = 40, 8, 9
 	// askAgain is when somebody else is asked for a piece.
-	askAgain  = 3 * time.Second
+	askAgain = 3 * time.Second
+	// chokeEach is how long a round lasts.
 	chokeEach = 10 * time.Second
 	// partAfter is how old a conn is at least before it is given up where neither side needs the other.
 	partAfter = 3 * time.Second
@@ -48,11 +49,11 @@ type torrent struct {
 	lock        sync.Locker
 	changed     *sync.Cond
 
-	data [][]byte // by piece; nil: not here
-	here int
+	data   [][]byte // by piece; nil: not here
+	here   int      // how many are
+	owners []*asset
 	// chokedAt is when the last round was.
 	chokedAt time.Time
-	owners   []*asset
 	// wanted pieces, most urgent first.
 	wanted []int
 	asked  map[int]ask
@@ -107,7 +108,9 @@ func (t *torrent) take(i int, data []byte) bool {
 	t.wanted = slices.DeleteFunc(t.wanted, func(w int) bool { return w == i })
 	t.here++
 	for c := range t.conns {
-		c.news = append(c.news, i)
+		if c.news = append(c.news, i); len(c.news) == 1 {
+			c.newsSince = time.Now()
+		}
 		if !c.has[i] {
 			c.tell()
 		}
@@ -125,7 +128,7 @@ func (t *torrent) tick() {
 		t.round()
 	}
 	for c := range t.conns {
-		if len(c.news) > 0 && time.Since(c.told) > tellAfter {
+		if time.Since(c.newsSince) > tellAfter {
 			c.tell()
 		}
 		if t.here == len(t.data) && !slices.Contains(c.has, false) && time.Since(c.born) > partAfter {

@@ -34,11 +34,11 @@ type conn struct {
 	asked   int // bytes
 	block   int
 	born    time.Time
-	told    time.Time
 	// given and taken are bytes since the last round.
 	given, taken int
-	// news are pieces that came here, and that it has not been told of.
-	news []int
+	// news are pieces that came here, and that it has not been told of since then.
+	news      []int
+	newsSince time.Time
 	// choked by the peer, choking it, interested in us, and we in it.
 	choked, choking, interested, wanting bool
 
@@ -66,7 +66,7 @@ func (c *conn) send(m []byte) {
 	c.more.Signal()
 }
 
-// tell says what has come since: to a peer that has it already not at once, but all that came until the next tick.
+// tell says what has come. To a peer that has it already it can wait: see tellAfter.
 func (c *conn) tell() {
 	var all []byte
 	for _, i := range c.news {
@@ -74,7 +74,6 @@ func (c *conn) tell() {
 	}
 	c.news = c.news[:0]
 	if all != nil {
-		c.told = time.Now()
 		c.send(all)
 	}
 }

@@ -13,7 +13,7 @@ export const version = '0.1'
 const handshakeTime = 15_000
 const silence = 240_000
 const keepAlive = 110_000
-/** What is no news to a peer goes along with what else there is to say, or alone once nothing was said for so long. */
+/** What is no news to a peer goes along with the next requests, or after this time. */
 const newsWait = 5_000
 const snubAfter = 20_000
 /** Requests a peer may have with us. */
@@ -69,8 +69,9 @@ export class Peer implements WireHandler, Source, Chokable {
   #unsentBytes = 0
   /** Where such messages are put together, one at a time. */
   static readonly #message = new Uint8Array(256 << 10)
-  /** Pieces that came and that it has as well: it hears of them when there is something else to say. */
+  /** Pieces that came and that it has as well, and since when it might have heard of them. */
   #news: number[] = []
+  #newsSince = 0
 
   /** What it said it has before that could be understood. */
   #told: Bytes | boolean | undefined
@@ -200,7 +201,7 @@ export class Peer implements WireHandler, Source, Chokable {
 
   /** This piece is here now. */
   gained(index: number): void {
-    this.#news.push(index)
+    if (this.#news.push(index) === 1) this.#newsSince = this.#node.now()
     if (!this.have.has(index)) this.#tell()
   }
 
@@ -285,7 +286,7 @@ export class Peer implements WireHandler, Source, Chokable {
     if (!this.ready) return now - this.#born > handshakeTime ? this.close() : undefined
     if (now - this.#heard > silence) return this.close()
     if (now - this.#sent > keepAlive) this.wire.keepAlive()
-    if (now - this.#sent > newsWait) this.#tell()
+    if (now - this.#newsSince > newsWait) this.#tell()
     const host = this.#host!
     // A little later than at once, so that cards have passed.
     if (now - this.#born > 3000 && host.done && this.have.full) return this.close()
