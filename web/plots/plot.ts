@@ -164,7 +164,8 @@ export class Plot<B extends Bucket> {
     const tall = (value: number) => (Math.min(value, most) / most) * (floor - above)
     const step = (width - axis) / buckets.length
     const svg = draw('svg', { width, height, viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true' })
-    for (const share of [0, 0.5, 1]) {
+    // There is no half of one byte.
+    for (const share of unit(most / 2) === unit(most) ? [0, 1] : [0, 0.5, 1]) {
       const y = Math.round(floor - tall(share * most)) + 0.5
       svg.append(draw('line', { x1: axis, x2: width, y1: y, y2: y, class: share ? 'grid' : 'floor' }), draw('text', { x: axis - 8, y: y + 4, 'text-anchor': 'end' }, unit(share * most)))
     }
