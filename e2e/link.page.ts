@@ -115,6 +115,7 @@ export function state() {
 }
 
 export async function leave(): Promise<void> {
-  links.destroy()
+  // As a node does: who hears from the links that this one is gone may ask the tracker at once.
   await rendezvous.destroy()
+  links.destroy()
 }

@@ -66,6 +66,8 @@ describe.each<[Kind, Kind]>([
       await until('all to meet on one link', async () => {
         const { links, channels } = await state(page)
         return links === 1 && channels === 10
+      }).catch(async (error: Error) => {
+        throw new Error(`${error.message}: ${JSON.stringify([await state(one), await state(other)])}`, { cause: error })
       })
       expect((await state(page)).connectionsMade).toBeLessThanOrEqual(6)
     }

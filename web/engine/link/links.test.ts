@@ -275,8 +275,8 @@ describe('a link', () => {
 
 it.each<[Fault, number]>([
   ['confused', 1],
-  ['unopened', 31],
-  ['unheard', 31],
+  ['unopened', 11],
+  ['unheard', 11],
 ])('in the place of a channel that a browser leaves %s another one is opened after %i s', async (fault, seconds) => {
   const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1), hash(2))]
   await introduce(a, b, hash(1))
