@@ -276,23 +276,14 @@ func TestPartitionOfMachines(t *testing.T) {
 		says(t, a, testnet.Announce(hash, 'a', seeder), 1, 0)
 		says(t, c, testnet.Announce(hash, 'c', seeder), 2, 0)
 	}
-	link := func(state string) {
-		t.Helper()
-		var out []byte
-		var err error
-		machines[2].Do(func() { out, err = exec.Command("ip", "link", "set", "eth0", state).CombinedOutput() })
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
-	link("down")
+	machines[2].Plug(false)
 	all[0].sees(2)
 	all[2].sees(1)
 	for _, hash := range swarms {
 		says(t, a, testnet.Announce(hash, 'a', seeder), 1, 0)
 		says(t, c, testnet.Announce(hash, 'c', seeder), 1, 0)
 	}
-	link("up")
+	machines[2].Plug(true)
 	all[0].sees(3)
 	all[2].sees(3)
 	for _, hash := range swarms {

@@ -1,7 +1,6 @@
 package link_test
 
 import (
-	"os/exec"
 	"testing"
 	"time"
 
@@ -40,23 +39,14 @@ func TestResumesSoonAfterAnOutage(t *testing.T) {
 		}
 	}
 	read()
-	link := func(state string) {
-		t.Helper()
-		var out []byte
-		var err error
-		machines[1].Do(func() { out, err = exec.Command("ip", "link", "set", "eth0", state).CombinedOutput() })
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
-	link("down")
+	machines[1].Plug(false)
 	for silent := time.Now(); time.Since(silent) < 8*time.Second; {
 		_ = b.SetReadDeadline(time.Now().Add(time.Second))
 		if _, err := b.Read(make([]byte, 64)); err == nil {
 			silent = time.Now()
 		}
 	}
-	link("up")
+	machines[1].Plug(true)
 	up := time.Now()
 	read()
 	if took := time.Since(up); took > 5*time.Second {

@@ -43,8 +43,9 @@ type Machine struct {
 	// Addr is its own address; Public is that with which others see it.
 	Addr, Public netip.Addr
 
-	t     testing.TB
-	space *space
+	t        testing.TB
+	internet *Internet
+	space    *space
 }
 
 // NewInternet skips the test, and says why, where namespaces or the tools for them are not to be had.
@@ -75,7 +76,7 @@ func NewInternet(t testing.TB) *Internet {
 func (i *Internet) Machine() *Machine {
 	i.t.Helper()
 	space, addr := i.join()
-	return &Machine{Addr: addr, Public: addr, t: i.t, space: space}
+	return &Machine{Addr: addr, Public: addr, t: i.t, internet: i, space: space}
 }
 
 // Behind is one behind a router of its own.
@@ -100,7 +101,7 @@ func (i *Internet) Behind(nat NAT) *Machine {
 			chain to { type filter hook input priority filter; policy drop; ct state established,related accept; iifname { lan, lo } accept; }
 			chain through { type filter hook forward priority filter; policy drop; ct state established,related accept; iifname lan accept; }
 		}`, "nft", "-f", "-")
-	return &Machine{Addr: addr, Public: public, t: i.t, space: home}
+	return &Machine{Addr: addr, Public: public, t: i.t, internet: i, space: home}
 }
 
 // join makes a machine at the switch.
@@ -145,6 +146,16 @@ func (i *Internet) run(in *space, input, name string, args ...string) {
 // Do runs f on the machine: the sockets that it opens and the processes that it starts are there, and stay. Goroutines
 // that it starts are not.
 func (m *Machine) Do(f func()) { m.space.do(f) }
+
+// Plug pulls the machine's plug, or puts it back in.
+func (m *Machine) Plug(in bool) {
+	m.t.Helper()
+	state := "down"
+	if in {
+		state = "up"
+	}
+	m.internet.ip(m.space, "link set eth0 "+state)
+}
 
 // Start starts a process on the machine. It is killed when the test ends, if it has not ended by then.
 func (m *Machine) Start(cmd *exec.Cmd) {
