@@ -80,7 +80,12 @@ export class Exhibition {
 
   async watch({ page }: Person, url: string): Promise<void> {
     await page.goto(url, { waitUntil: 'domcontentloaded', timeout: 120_000 })
-    await until('all images to be there', () => page.evaluate(() => [...document.images].every(({ complete, naturalWidth }) => complete && naturalWidth)), patience)
+    // To be asked again and again would cost a page more than its images.
+    await page.evaluate(() => new Promise<void>((there) => {
+      const look = () => [...document.images].every(({ complete, naturalWidth }) => complete && naturalWidth) && there()
+      document.addEventListener('load', look, true)
+      look()
+    }))
     if (!this.seconds) return
     // Who comes to watch presses play once there is something to see.
     await until('the film to begin', () => page.evaluate(() => {

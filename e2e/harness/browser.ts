@@ -41,7 +41,8 @@ export function launch(kind: Kind, { args = [], prefs = {} }: LaunchOptions = {}
       ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
       '--disable-gpu',
       '--disable-background-networking',
-      '--disable-features=WebRtcHideLocalIpsWithMdns',
+      // Chromium makes a page ready for the address bar of every window: more work than most pages under test.
+      '--disable-features=WebRtcHideLocalIpsWithMdns,WebUIOmniboxPopup,WebUIOmniboxAimPopup',
       '--use-fake-device-for-media-stream',
       '--autoplay-policy=no-user-gesture-required',
       ...args,
