@@ -1,3 +1,6 @@
+import { cpus } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
+
 /** Some measurements of one thing. */
 export interface Sample {
   median: number
@@ -14,6 +17,23 @@ export function sample(values: readonly number[]): Sample {
 
 /** Milliseconds after each: browsers that close are busy for a while. */
 const settle = 1000
+/** Milliseconds that are looked at, how much of them the machine may be at work in, and for how long that is waited for. */
+const look = 400
+const quiet = 0.15
+const patience = 8000
+
+/** Waits until the machine has little to do: a browser that was started just now has much, whatever its page does. */
+export async function calm(): Promise<void> {
+  const spent = () => cpus().map(({ times: { idle, ...rest } }) => ({ idle, busy: Object.values(rest).reduce((a, b) => a + b) }))
+  for (const end = Date.now() + patience; Date.now() < end; ) {
+    const before = spent()
+    await pause(look)
+    const after = spent()
+    const busy = after.reduce((sum, cpu, i) => sum + cpu.busy - before[i]!.busy, 0)
+    const all = busy + after.reduce((sum, cpu, i) => sum + cpu.idle - before[i]!.idle, 0)
+    if (busy < all * quiet) return
+  }
+}
 
 /**
  * Each subject once, then each again the other way around, …: what the machine does meanwhile, and what each leaves to
@@ -30,7 +50,7 @@ export async function alternate<K extends string>(
       const value = await subjects[name]()
       values[name].push(value)
       console.error(`  ${name}: ${value.toPrecision(3)}`)
-      await new Promise((resolve) => setTimeout(resolve, settle))
+      await pause(settle)
     }
   }
   return values

@@ -1,4 +1,4 @@
-import { alternate, ratios, sample, span } from '../measure.ts'
+import { alternate, calm, ratios, sample, span } from '../measure.ts'
 import type { Row } from '../row.ts'
 import { pages, pair } from '../subjects.ts'
 
@@ -18,6 +18,7 @@ export const transfer: Row = async ({ kit, serve, rounds }) => {
       pair(kit, pages.raw, async (giver, taker) => {
         const offer = await giver.page.evaluate(() => lab.offer())
         const answer = await taker.page.evaluate((sdp, n) => lab.answer(sdp, n), offer, size)
+        await calm()
         return rate(await giver.page.evaluate((sdp, n) => lab.send(sdp, n), answer, size))
       }),
     starling: () => fetched(pages.starling),
@@ -27,6 +28,7 @@ export const transfer: Row = async ({ kit, serve, rounds }) => {
   function fetched(page: URL): Promise<number> {
     return pair(kit, page, async (giver, taker) => {
       const [magnet] = await giver.page.evaluate((n, url) => lab.seed(1, n, url), size, tracker)
+      await calm()
       await taker.page.evaluate((link, url) => lab.open(link, url), magnet!, tracker)
       return rate(await taker.page.evaluate(() => lab.fetched()))
     })
