@@ -1,4 +1,6 @@
 /** Audio and video on a site that its visitors carry, and the way without a change of markup. */
+import { createServer, request as forward } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { beforeAll, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { page, png, Site, visit, wav } from './edge.kit.ts'
@@ -19,6 +21,7 @@ beforeAll(async () => {
     'auto.html': page('<video autoplay muted crossorigin src="/.starling/play/film.webm"></video>'),
     'hidden.html': page('<video autoplay muted data-src="/film.webm"></video>'),
     'alone.html': page('<video autoplay muted crossorigin src="/.starling/play/film.webm"></video>').replace('type=module', 'type=off'),
+    'plain.html': page('<video muted src="/film.webm"></video><audio data-src="/other.wav"></audio>'),
     'film.webm': film,
     'other.wav': wav(20, 22_050),
   }
@@ -98,6 +101,59 @@ test.each(['/auto.html', '/hidden.html'])('what plays by itself begins before th
   // What the service worker never takes does not wait for it to start.
   expect(await bob.page.evaluate(() => (performance.getEntriesByType('navigation')[0] as unknown as { workerFinalSourceType: string }).workerFinalSourceType)).toBe('network')
   expect((await begins()).filter((size) => size)).toHaveLength(1)
+})
+
+/** The site as it is where its service worker comes that many milliseconds late. */
+async function late({ origin }: Site, ms: number): Promise<string> {
+  const server = createServer((request, response) => {
+    const pass = () => {
+      const { method, headers, url } = request
+      const onward = forward(origin + url!, { method, headers }, (answer) => answer.pipe(response.writeHead(answer.statusCode!, answer.headers)))
+      request.pipe(onward).on('error', () => response.destroy())
+    }
+    if (request.url === '/.starling/sw.js') setTimeout(pass, ms)
+    else pass()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  kit.defer(async () => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+test.each(['/', '/plain.html'])('a film that began before there was a service worker goes on: %s', async (path) => {
+  const site = await Site.serve(kit, files, { args, assets: 2 })
+  // What stands between passes no WebSockets on.
+  const { page } = await kit.person('chromium', { allow: [/WebSocket/] })
+  await page.goto((await late(site, 2500)) + path)
+  await until('its beginning', async () => (await player(page)).state >= 2)
+  expect(await player(page)).toMatchObject({ controlled: false })
+  await until('the service worker', async () => (await player(page)).controlled)
+  await plays(page, 0, 2)
+  await plays(page, 12, 14)
+  await plays(page, 5, 7)
+})
+
+test.each([false, true])('what the site replaces while it is played goes on, with CORS and without: %s', async (cors) => {
+  const site = await Site.serve(kit, { 'index.html': page('<audio muted data-src="/other.wav"></audio>'), 'long.wav': wav(150, 96_000), 'other.wav': sound }, { args })
+  const { page: tab } = await visit(kit, site)
+  await until('it can be played', async () => (await player(tab)).state >= 2)
+  await tab.evaluate((cors) => {
+    const audio = document.querySelector('audio')!
+    audio.remove()
+    document.body.append(Object.assign(new Audio(), { preload: 'auto', muted: true, ...(cors ? { crossOrigin: '' } : {}), src: '/long.wav' }))
+  }, cors)
+  await until('it can be played', async () => (await player(tab)).state >= 3)
+  await plays(tab, 0, 1)
+  await site.deploy('long.wav', wav(160, 96_000))
+  await tab.evaluate(() => (document.querySelector('audio')!.currentTime = 120))
+  await until('it to go on', async () => {
+    const { error, time } = await player(tab)
+    return !error && time > 121
+  })
+  // Without CORS browsers give up what is continued by another, and it is loaded anew.
+  if (!cors) expect(await tab.evaluate(() => Math.round(document.querySelector('audio')!.duration))).toBe(160)
 })
 
 test('Firefox, too, plays what plays by itself, from the site and then from peers, and may seek', async () => {

@@ -29,6 +29,11 @@ export interface AskAsset {
   type: 'starling:asset'
   path: string
   destination: string
+  /**
+   * It goes on with what began before, without CORS. Chromium then refuses a service worker's bytes after the site's own,
+   * and the other way round, with an error that ends the film.
+   */
+  goesOn: boolean
 }
 
 let made: Media | undefined
@@ -43,6 +48,9 @@ export const media = (carrier: Carrier): Media => (made ??= new Media(carrier))
 class Media {
   readonly #carrier: Carrier
   readonly #players = new Map<string, HTMLMediaElement>()
+  /** Paths of what began from here; and of what broke, which the site has to give. */
+  readonly #begun = new Set<string>()
+  readonly #broken = new Set<string>()
   readonly #streams = new Map<Asset, Stream>()
   #shows: ((url: string) => boolean) | undefined
 
@@ -53,20 +61,38 @@ class Media {
       if (data?.type === 'starling:asset' && port) void this.#answer(port, data)
     })
     serviceWorker?.startMessages()
+    addEventListener('error', ({ target }) => this.#mend(target), { capture: true })
   }
 
   /** Resolves when the player may be told its URL. */
   async ready(player: HTMLMediaElement, urls: readonly string[]): Promise<void> {
     const paths = urls.map((url) => new URL(url, document.baseURI).pathname)
-    for (const path of paths) {
+    const assets = paths.map(async (path) => {
       this.#players.set(path, player)
-      const asset = this.#carrier.asset(decodeURIComponent(path))
+      const asset = await this.#carrier.asset(decodeURIComponent(path))
       // What it will ask for first comes meanwhile, if it does not have that already.
-      if (paths.length > 1 || player.preload === 'none' || player.currentSrc) continue
-      void asset.then((asset) => asset?.places.length && this.#stream(asset, player).begin()).catch(() => {})
-    }
+      if (asset?.places.length && paths.length === 1 && player.preload !== 'none' && !player.currentSrc) this.#stream(asset, player).begin()
+      return asset
+    })
+    // With CORS, bytes of the site and of the service worker may follow one another. No asset lies behind a redirect.
+    const known = Promise.all(assets).then((all) => all.every(Boolean) && (player.crossOrigin ??= ''))
     const late = new Promise((resolve) => setTimeout(resolve, patience))
-    await Promise.race([controlled, late])
+    await Promise.race([Promise.all([controlled, known]), late])
+  }
+
+  /** Whatever went wrong with it here, it goes on from the site. */
+  #mend(player: EventTarget | null): void {
+    if (!(player instanceof HTMLMediaElement) || !player.error) return
+    const path = new URL(player.currentSrc || 'data:').pathname.replace(/^\/\.starling\/play(?=\/)/, '')
+    if (!this.#begun.delete(path)) return
+    this.#broken.add(path)
+    const { currentTime, playbackRate, paused } = player
+    // Else Chromium takes the site's bytes for a continuation of what it had from here.
+    player.crossOrigin ??= ''
+    player.load()
+    player.currentTime = currentTime
+    player.playbackRate = playbackRate
+    if (!paused) player.play().catch(() => {})
   }
 
   /** From now on whatever the service worker asks for; shows: whether what shows this URL is in view. */
@@ -91,15 +117,17 @@ class Media {
     return stream
   }
 
-  async #answer(port: MessagePort, { path, destination }: AskAsset): Promise<void> {
+  async #answer(port: MessagePort, { path, destination, goesOn }: AskAsset): Promise<void> {
     const no = () => port.postMessage(null)
     port.postMessage(looking)
     const player = this.#players.get(path)
     const playing = /^(audio|video)$/.test(destination)
+    if (playing && (this.#broken.has(path) || (goesOn && !this.#begun.has(path)))) return no()
     if (!playing && (this.#shows?.(new URL(path, location.origin).href) ?? true)) return no()
     const asset = await this.#carrier.asset(decodeURIComponent(path)).catch(() => undefined)
     if (!asset || asset.stale || !asset.places.length || (!asset.whole && !playing && !this.#carrier.crowded(asset))) return no()
     if (playing) {
+      this.#begun.add(path)
       serve(port, this.#stream(asset, player))
     } else {
       const blob = await this.#carrier.get(asset)
@@ -204,7 +232,7 @@ class Stream implements RangeSource {
     for (const piece of pieces) this.#fetching.add(piece)
     const ok = await fetchPieces(this.#asset, pieces)
     for (const piece of pieces) this.#fetching.delete(piece)
-    // The player gets an error, asks again, and then gets it from the site.
+    // The player gets an error, and is given it by the site.
     if (!ok) this.#asset.expire()
   }
 }
