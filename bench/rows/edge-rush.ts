@@ -20,8 +20,9 @@ export const edgeRush: Row = async ({ kit, rounds }) => {
       const url = await limited(kit, site.origin, rate)
       const people = await Promise.all(Array.from({ length: visitors }, () => kit.person('chromium', { allow: [/./] })))
       const began = performance.now()
-      wrong += (await Promise.all(people.map((person) => show.visit(person, url + path)))).reduce((sum, one) => sum + one)
+      await Promise.all(people.map((person) => show.watch(person, url + path)))
       const seconds = (performance.now() - began) / 1000
+      for (const person of people) wrong += await show.wrong(person)
       for (const { page } of people) await page.goto('about:blank')
       const { served, peers, causes } = (await site.figures()).total
       console.error(`  ${JSON.stringify({ path, served, peers, causes })}`)
