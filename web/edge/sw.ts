@@ -7,9 +7,8 @@ import { limit, parseRange } from '../sw/range.ts'
 import { scope, type FetchEvent } from '../sw/scope.ts'
 import { ask } from '../sw/tabs.ts'
 
-/** Milliseconds in which a page must show that it is there; more, where nobody else may go on with what it began. */
+/** Milliseconds in which a page must show that it is there. */
 const signTime = 300
-const longerTime = 3000
 /** Before the path of what plays by itself: the first seconds come from the site, and are not kept waiting (edge/play.go). */
 const play = '/.starling/play'
 /** Pages that take more than audio and video. What is lost with this worker is their images' way by peers, until they tell again. */
@@ -49,7 +48,7 @@ async function answer({ request, clientId }: FetchEvent, path: string): Promise<
   const goesOn = mode !== 'cors' && !/^bytes=0-/.test(asked.get('Range') ?? 'bytes=0-')
   const question = { type: 'starling:asset', path, destination, goesOn }
   const page = await clients.get(clientId).catch(() => undefined)
-  const supplier = page && (await ask(clients, page, question, goesOn ? longerTime : signTime).catch(() => undefined))
+  const supplier = page && (await ask(clients, page, question, signTime).catch(() => undefined))
   if (!supplier) return fetch(request)
   const { size, type } = supplier.file
   const range = parseRange(asked.get('Range'), size)
