@@ -136,6 +136,33 @@ describe('a memo', () => {
     await until('the focus to be kept', () => page.evaluate(() => document.activeElement!.tagName === 'H1'))
   })
 
+  test('is recorded with a button that holds still while the microphones are looked for', async () => {
+    const { page } = await visitor()
+    await makeMemo(page, 'One')
+    await press(page, 'What leaves this device', 'link')
+    await reads(page, 'While you record')
+    const places = await page.evaluateHandle(() => {
+      const found = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices)
+      navigator.mediaDevices.enumerateDevices = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        return found()
+      }
+      const seen = new Set<number>()
+      const look = (): void => {
+        const button = document.querySelector('.dock [aria-label="Record"]')
+        if (button) seen.add(button.getBoundingClientRect().top)
+        requestAnimationFrame(look)
+      }
+      look()
+      return seen
+    })
+    await press(page, 'Memos', 'link')
+    await page.waitForSelector('aria/Microphone')
+    await press(page, 'Record')
+    await onTheClock(page, 1)
+    expect(await places.evaluate((seen) => [...seen])).toHaveLength(1)
+  })
+
   test('shows up at once in another tab', async () => {
     const { ann, page } = await visitor()
     const other = await ann.tab()

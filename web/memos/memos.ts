@@ -6,7 +6,7 @@ import { partOf } from './bundle.ts'
 import { MemoDb, type Take } from './db.ts'
 import { Library } from './library.ts'
 import { badge, type Memo } from './memo.ts'
-import { chosenMicrophone, explain, type Trouble } from './microphone.ts'
+import { chosenMicrophone, explain, microphones, type Trouble } from './microphone.ts'
 import { Player, type Track } from './player.ts'
 import { Receiving } from './receiving.ts'
 import { Recorder, thisBrowser, type Outcome } from './recorder.ts'
@@ -50,6 +50,7 @@ export class Memos {
     })
     this.player.on('failed', () => host.toast({ text: 'This memo cannot be played here.' }))
     guard(this)
+    void microphones() // so that they are known when the list is opened
     void this.#begin()
   }
 

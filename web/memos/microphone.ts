@@ -97,12 +97,16 @@ export interface Microphone {
   label: string
 }
 
+/** Those found last: shown until it is known what there is now, so that nothing jumps. */
+export let lastMicrophones: Microphone[] = []
+
 /** Before the microphone was ever allowed, browsers tell neither ids nor names: then the list is empty. */
 export async function microphones(): Promise<Microphone[]> {
   const devices = (await navigator.mediaDevices?.enumerateDevices?.().catch(() => [])) ?? []
-  return devices
+  lastMicrophones = devices
     .filter((device) => device.kind === 'audioinput' && device.deviceId && device.label)
     .map(({ deviceId, label }) => ({ id: deviceId, label }))
+  return lastMicrophones
 }
 
 const key = 'microphone'

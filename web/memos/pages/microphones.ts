@@ -2,7 +2,7 @@ import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import type { Memos } from '../memos.ts'
-import { chooseMicrophone, chosenMicrophone, microphones, type Microphone } from '../microphone.ts'
+import { chooseMicrophone, chosenMicrophone, lastMicrophones, microphones, type Microphone } from '../microphone.ts'
 
 /** Which microphone records: shown where there is a choice. */
 class Microphones extends PageElement {
@@ -12,7 +12,7 @@ class Microphones extends PageElement {
 
   constructor() {
     super()
-    this.found = []
+    this.found = lastMicrophones
   }
 
   override connectedCallback(): void {
