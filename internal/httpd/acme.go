@@ -40,7 +40,7 @@ func newACME(c *Config, log *slog.Logger, server func(http.Handler) *http.Server
 		options.Storage = &certmagic.FileStorage{Path: c.CertDir}
 	}
 	a.magic = certmagic.New(a.cache, options)
-	issuer := certmagic.NewACMEIssuer(a.magic, certmagic.ACMEIssuer{Agreed: true, Logger: quiet})
+	issuer := certmagic.NewACMEIssuer(a.magic, certmagic.ACMEIssuer{CA: c.ACMECA, Agreed: true, Logger: quiet})
 	a.magic.Issuers = []certmagic.Issuer{issuer}
 	a.plain = server(issuer.HTTPChallengeHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://"+c.Domain+r.URL.RequestURI(), http.StatusMovedPermanently)

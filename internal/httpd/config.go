@@ -37,6 +37,7 @@ type Front struct {
 	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"Serve HTTPS with this certificate chain (PEM). Read again when it changes."`
 	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"The certificate's private key (PEM)."`
 	CertDir string `placeholder:"DIR" help:"Where the certificates of --domain are kept. Default: the user's data directory."`
+	ACMECA  string `name:"acme-ca" placeholder:"URL" help:"The ACME directory of an authority that gives --domain its certificate instead of Let's Encrypt."`
 
 	TrustedProxy  []string `sep:" " placeholder:"CIDR" help:"Believe X-Forwarded-For from these addresses. May be given several times."`
 	ProxyProtocol bool     `help:"Connections from --trusted-proxy begin with a PROXY protocol header, version 1 or 2."`
@@ -136,14 +137,23 @@ func (f *Front) check() (proxies []netip.Prefix, err error) {
 	switch {
 	case f.ProxyProtocol && len(proxies) == 0:
 		return nil, fmt.Errorf("--proxy-protocol needs --trusted-proxy: whose headers to believe")
-	case f.Domain != "" && (strings.ContainsAny(f.Domain, "/:*") || !certmagic.SubjectQualifiesForPublicCert(f.Domain)):
+	case f.Domain != "" && (strings.ContainsAny(f.Domain, "/:*") || f.ACMECA == "" && !certmagic.SubjectQualifiesForPublicCert(f.Domain)):
 		return nil, fmt.Errorf("--domain %q is not a public name such as share.example.org, and there are certificates for such alone: without one, use --tls-cert and --tls-key", f.Domain)
+	case f.ACMECA != "" && f.Domain == "":
+		return nil, fmt.Errorf("--acme-ca needs --domain: what the certificate is for")
+	case f.ACMECA != "" && !isDirectory(f.ACMECA):
+		return nil, fmt.Errorf("--acme-ca %q is not the https:// address of an ACME directory", f.ACMECA)
 	case (f.TLSCert == "") != (f.TLSKey == ""):
 		return nil, fmt.Errorf("--tls-cert and --tls-key go together: give both")
 	case f.Domain != "" && f.TLSCert != "":
 		return nil, fmt.Errorf("--domain gets a certificate by itself: leave out --tls-cert and --tls-key, or --domain")
 	}
 	return proxies, nil
+}
+
+func isDirectory(v string) bool {
+	u, err := url.Parse(v)
+	return err == nil && u.Scheme == "https" && u.Host != ""
 }
 
 // checkAddr says whether something can be listened at, as far as that shows without doing so.

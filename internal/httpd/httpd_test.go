@@ -253,6 +253,8 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *httpd.Config) { c.Domain, c.TLSCert, c.TLSKey = "example.org", garbage, garbage }, "leave out"},
 		{func(c *httpd.Config) { c.Domain = "https://example.org" }, "--domain \"https://example.org\" is not a public name"},
 		{func(c *httpd.Config) { c.Domain = "localhost" }, "use --tls-cert and --tls-key"},
+		{func(c *httpd.Config) { c.ACMECA = "https://ca.example.org/dir" }, "--acme-ca needs --domain"},
+		{func(c *httpd.Config) { c.Domain, c.ACMECA = "example.org", "ca.example.org" }, "--acme-ca \"ca.example.org\" is not the https:// address"},
 		{func(c *httpd.Config) { c.Domain, c.CertDir = "example.org", garbage }, "--cert-dir cannot be used"},
 		{func(c *httpd.Config) { c.Private.Revoked = garbage }, "--revoked is for private trackers"},
 		{func(c *httpd.Config) { c.DenyList = "missing" }, "--allow-list, --deny-list: reading a list: open missing"},
