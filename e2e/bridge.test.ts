@@ -83,9 +83,12 @@ test.for<Other>(['aria2', 'transmission', 'libtorrent'])('%s fetches from us, by
   const film = newFilm()
   const there = await disk([film])
   const here = await kit.folder()
-  const { magnet } = await share('--public', join(there, film.name), '--server', at.origin)
-  await other(kit, which, { torrent: magnet, folder: here })
-  await until(`${which} to have it all`, () => same(join(here, film.name), film), { within: 60_000 })
+  const { magnet, program } = await share('--public', join(there, film.name), '--server', at.origin)
+  const fetching = await other(kit, which, { torrent: magnet, folder: here })
+  await until(`${which} to have it all`, () => same(join(here, film.name), film), { within: 60_000 }).catch((error: Error) => {
+    const said = [fetching, program].map(({ name, lines }) => `${name} printed:\n${lines.slice(-20).join('\n')}`)
+    throw new Error([error.message, ...said].join('\n'), { cause: error })
+  })
 })
 
 test('a hybrid torrent comes from libtorrent by its v1 infohash, and goes to another', async () => {
