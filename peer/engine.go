@@ -24,6 +24,9 @@ const (
 	dialing = 8 * time.Second
 	// burst is what may be sent at once in spite of a limit: more than the longest block.
 	burst = 256 << 10
+	// nudge is how long a connection may stand still that has something to send: the engine loses a wake-up that comes
+	// while its writer is about to sleep (anacrolix/torrent#1070, mended in 1.62), and only a keepalive ends that sleep.
+	nudge = time.Second
 )
 
 // extensions are the reserved bytes of our handshakes: DHT, BEP 6 and BEP 10.
@@ -65,6 +68,7 @@ func newEngine(p *Peer) (*torrent.Client, error) {
 	c.EstablishedConnsPerTorrent = maxConns
 	c.NominalDialTimeout = p.o.dialing
 	c.MinDialTimeout = min(c.MinDialTimeout, p.o.dialing)
+	c.KeepAliveTimeout = nudge
 	c.DefaultStorage = noStorage{}
 	if p.o.UploadLimit > 0 {
 		c.UploadRateLimiter = limiter(p.o.UploadLimit)
