@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/anacrolix/torrent/bencode"
 	pp "github.com/anacrolix/torrent/peer_protocol"
@@ -94,6 +95,12 @@ func (s *shim) Close() error {
 		}
 	})
 	return s.Conn.Close()
+}
+
+// SetDeadline never fails: if the channel has ended meanwhile, the next read tells. The engine would end the program.
+func (s *shim) SetDeadline(t time.Time) error {
+	_ = s.Conn.SetDeadline(t)
+	return nil
 }
 
 // extended: the other side has named sl_link, and this one does so always.

@@ -74,6 +74,31 @@ func TestShim(t *testing.T) {
 	}
 }
 
+// A channel that has ended before the engine takes it is closed, and that is all.
+func TestEndedChannel(t *testing.T) {
+	p := start(t, links)
+	near, far := net.Pipe()
+	_ = far.Close()
+	_ = near.Close()
+	c := closing{near, make(chan bool, 9)}
+	go p.finders.channels.open(p, fakeChannel{Conn: c})
+	select {
+	case <-c.closed:
+	case <-soon(t).Done():
+		t.Fatal("the engine did not let go of it")
+	}
+}
+
+type closing struct {
+	net.Conn
+	closed chan bool
+}
+
+func (c closing) Close() error {
+	c.closed <- true
+	return c.Conn.Close()
+}
+
 // Both sides of a channel name sl_link, and each tells its link so.
 func TestExtended(t *testing.T) {
 	a, b := start(t, links), start(t, links)
