@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 )
@@ -16,7 +17,7 @@ import (
 // start runs a peer that uses TCP on loopback and nothing else.
 func start(t testing.TB, change ...func(*Options)) *Peer {
 	t.Helper()
-	o := Options{DataDir: t.TempDir(), Listen: "127.0.0.1:0", TCP: true, tick: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	o := Options{DataDir: t.TempDir(), Listen: "127.0.0.1:0", TCP: true, tick: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(said(t), &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for _, f := range change {
 		f(&o)
 	}
@@ -26,6 +27,28 @@ func start(t testing.TB, change ...func(*Options)) *Peer {
 	}
 	t.Cleanup(func() { _ = p.Close() })
 	return p
+}
+
+// said is the test's output for as long as the test runs: the engine's DHT has words to say even after it was closed.
+func said(t testing.TB) io.Writer {
+	w := &output{to: t.Output()}
+	t.Cleanup(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.to = io.Discard
+	})
+	return w
+}
+
+type output struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (w *output) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to.Write(b)
 }
 
 func soon(t testing.TB) context.Context {
