@@ -200,6 +200,9 @@ func (c *content) sync(files []int) error {
 		return nil
 	}
 	for _, i := range files {
+		if c.files[i].path == "" {
+			continue
+		}
 		f, err := c.open(i, os.O_RDWR)
 		if os.IsNotExist(err) {
 			continue

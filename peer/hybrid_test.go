@@ -2,7 +2,9 @@ package peer
 
 import (
 	"crypto/sha1"
+	"encoding/binary"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,10 +34,9 @@ func TestHybrid(t *testing.T) {
 	a, b := random(100_000, 1), random(50_000, 2)
 	all := append(append(append([]byte{}, a...), make([]byte, 31_072)...), b...)
 	var pieces []byte
-	for len(all) > 0 {
-		n := min(64<<10, len(all))
-		sum := sha1.Sum(all[:n])
-		pieces, all = append(pieces, sum[:]...), all[n:]
+	for piece := range slices.Chunk(all, 64<<10) {
+		sum := sha1.Sum(piece)
+		pieces = append(pieces, sum[:]...)
 	}
 	info := hybrid(pieces)
 	torrent := bencode.MustMarshal(map[string]any{"info": bencode.Bytes(info)})
@@ -59,6 +60,33 @@ func TestHybrid(t *testing.T) {
 	if string(fetched.infoBytes()) != string(info) {
 		t.Error("its metadata has changed on the way")
 	}
+
+	// What has come is written down while more is awaited, padding or not.
+	half := listen(t, func(w wire) {
+		w.shake(sha1.Sum(info))
+		w.send(5, 0b1100_0000) // bitfield: the first two pieces
+		w.send(1)
+		for {
+			kind, payload, err := w.next()
+			if err != nil {
+				return
+			}
+			if kind == 6 {
+				at := binary.BigEndian.Uint32(payload)<<16 + binary.BigEndian.Uint32(payload[4:])
+				w.send(7, append(payload[:8:8], all[at:at+binary.BigEndian.Uint32(payload[8:])]...)...)
+			}
+		}
+	})
+	into = t.TempDir()
+	fetched = add(t, start(t), file, AddOptions{Dir: into, Peers: []string{half.String()}})
+	until(t, "two pieces have come", func() bool { return fetched.Stats().BytesDone >= 100_000 })
+	fetched.flush(false)
+	if problem := fetched.Stats().Problem; problem != nil {
+		t.Error(problem)
+	}
+	fetched.found.peers([]string{seeder.Addr().String()})
+	done(t, fetched)
+	same(t, filepath.Join(into, "both", "b.bin"), b)
 }
 
 // Whatever is left out, the length is the same.

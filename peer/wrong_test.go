@@ -122,23 +122,10 @@ func TestLiar(t *testing.T) {
 	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}})
 	info := seeder.state.get(infoBucket, shared.ih[:])
 
-	liar, err := net.Listen("tcp4", "127.0.0.66:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = liar.Close() }()
 	lied := make(chan bool, 1)
-	go func() {
-		for {
-			conn, err := liar.Accept()
-			if err != nil {
-				return
-			}
-			go lie(wire{t, conn}, shared.ih, len(info), lied)
-		}
-	}()
+	liar := listen(t, func(w wire) { lie(w, shared.ih, len(info), lied) }).String()
 	fetcher := start(t)
-	fetched := add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{liar.Addr().String()}})
+	fetched := add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{liar}})
 	<-lied // metadata
 	until(t, "the liar is banned", func() bool { return fetcher.guard.NumRanges() > 0 })
 	fetched.found.peers([]string{seeder.Addr().String()})
@@ -148,7 +135,7 @@ func TestLiar(t *testing.T) {
 	// With the metadata at hand, it lies about data.
 	file := write(t, filepath.Join(dir, "a.torrent"), bencode.MustMarshal(map[string]any{"info": bencode.Bytes(info)}))
 	fetcher = start(t)
-	fetched = add(t, fetcher, file, AddOptions{Dir: filepath.Join(dir, "to2"), Peers: []string{liar.Addr().String()}})
+	fetched = add(t, fetcher, file, AddOptions{Dir: filepath.Join(dir, "to2"), Peers: []string{liar}})
 	until(t, "the liar is banned", func() bool { return len(fetcher.client.BadPeerIPs()) > 0 })
 	fetched.found.peers([]string{seeder.Addr().String()})
 	done(t, fetched)
@@ -156,10 +143,6 @@ func TestLiar(t *testing.T) {
 }
 
 func lie(w wire, ih [20]byte, size int, lied chan<- bool) {
-	defer func() { _ = w.Close() }()
-	if _, err := io.ReadFull(w, make([]byte, 68)); err != nil {
-		return
-	}
 	w.shake(ih)
 	w.send(20, append([]byte{0}, fmt.Sprintf("d1:md11:ut_metadatai3ee13:metadata_sizei%dee", size)...)...)
 	w.send(14) // have all
@@ -210,6 +193,7 @@ func TestHostileMessages(t *testing.T) {
 		"hash reject":                {{23}, hash},
 		"have, far":                  {{4}, {0xff, 0xff, 0xff, 0xff}},
 		"bitfield, long":             {{5}, bytes.Repeat([]byte{0xff}, 60_000)},
+		"request, long":              {{2}, nil, {6}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1}},
 		"request, huge":              {{2}, nil, {6}, bytes.Repeat([]byte{0xff}, 12)},
 		"piece, unasked for":         {{7}, bytes.Repeat([]byte{0xff}, 100)},
 		"reject, unasked for":        {{16}, bytes.Repeat([]byte{0xff}, 12)},
@@ -240,6 +224,31 @@ func TestHostileMessages(t *testing.T) {
 		}
 	}
 	done(t, add(t, start(t), shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}}))
+}
+
+// listen plays a peer whom others call.
+func listen(t *testing.T, play func(wire)) net.Addr {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.66:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				if _, err := io.ReadFull(conn, make([]byte, 68)); err == nil {
+					play(wire{t, conn})
+				}
+			}()
+		}
+	}()
+	return l.Addr()
 }
 
 func bytesTimes(b [][]byte, n int) (all [][]byte) {
@@ -316,31 +325,14 @@ func TestMetadataBombFromPeer(t *testing.T) {
 	dir := t.TempDir()
 	bomb := []byte("d4:name" + strings.Repeat("l", 1<<19) + strings.Repeat("e", 1<<19) + "e")
 	ih := sha1.Sum(bomb)
-	liar, err := net.Listen("tcp4", "127.0.0.67:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = liar.Close() }()
-	go func() {
-		for {
-			conn, err := liar.Accept()
-			if err != nil {
-				return
-			}
-			go serveMetadata(wire{t, conn}, ih, bomb)
-		}
-	}()
-	fetched := add(t, start(t), hexOf(ih), AddOptions{Dir: dir, Peers: []string{liar.Addr().String()}})
+	liar := listen(t, func(w wire) { serveMetadata(w, ih, bomb) }).String()
+	fetched := add(t, start(t), hexOf(ih), AddOptions{Dir: dir, Peers: []string{liar}})
 	if err := fetched.Ready(soon(t)); !errors.Is(err, errDamaged) {
 		t.Errorf("%v, want %v", err, errDamaged)
 	}
 }
 
 func serveMetadata(w wire, ih [20]byte, info []byte) {
-	defer func() { _ = w.Close() }()
-	if _, err := io.ReadFull(w, make([]byte, 68)); err != nil {
-		return
-	}
 	w.shake(ih)
 	w.send(20, append([]byte{0}, fmt.Sprintf("d1:md11:ut_metadatai3ee13:metadata_sizei%dee", len(info))...)...)
 	for {
