@@ -3,8 +3,11 @@
 # make build  bin/starling      make dev   live reload
 # make bench  the measured table make lint  linters and format
 # make scale  the simulation of docs/scale.md
-.PHONY: run test build dev bench scale lint clean web programs
+.PHONY: run test build binary dev bench scale lint clean web programs
 .DEFAULT_GOAL := build
+
+# libutp without asserts, at which a stranger's packet could end the program: peer/utp_cgo.go.
+export CGO_CPPFLAGS := -DNDEBUG -Wno-unused-variable
 
 web_sources := $(shell find web -path web/built -prune -o -type f -print)
 go_sources := $(shell find . -path ./node_modules -prune -o -name '*.go' -print) go.mod go.sum
@@ -15,7 +18,11 @@ run: build
 build: bin/starling
 
 bin/starling: $(go_sources) web/built/index.html
-	go build -trimpath -o $@ ./cmd/starling
+	@$(MAKE) --no-print-directory binary
+
+# with web/built as it is
+binary:
+	go build -trimpath -o bin/starling ./cmd/starling
 
 web/built/index.html: $(web_sources) node_modules/.installed
 	node web/build.mjs

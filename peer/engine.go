@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"expvar"
 	"fmt"
 	"log/slog"
 	"net"
@@ -50,7 +51,10 @@ func newEngine(p *Peer) (*torrent.Client, error) {
 	c.DisablePEX = !p.o.PEX
 	c.NoDHT = !p.o.DHT.Enabled
 	c.PeriodicallyAnnounceTorrentsToDht = false
-	c.ConfigureAnacrolixDhtServer = func(d *dht.ServerConfig) { d.PeerStore, d.Store = p.dht, noItems{} }
+	c.ConfigureAnacrolixDhtServer = func(d *dht.ServerConfig) {
+		d.PeerStore, d.Store = p.dht, noItems{}
+		d.Conn = packets{d.Conn}
+	}
 	if nodes := p.o.DHT.Bootstrap; len(nodes) > 0 {
 		c.DhtStartingNodes = func(network string) dht.StartingNodesGetter {
 			return func() ([]dht.Addr, error) { return resolve(network, nodes) }
@@ -81,6 +85,16 @@ func newEngine(p *Peer) (*torrent.Client, error) {
 	c.Slogger = slog.New(quiet{p.log.Handler()})
 	p.guard.listen(&c.Callbacks)
 	return torrent.NewClient(c)
+}
+
+// forgetCounts lets go of what the engine counts of handshakes, under names that strangers make up.
+func forgetCounts() {
+	all := expvar.Get("torrent").(*expvar.Map)
+	for _, of := range []expvar.Var{
+		all.Get("successful_peer_wire_protocol_handshake_peer_reserved_bytes"), expvar.Get("mseCryptoProvides"),
+	} {
+		of.(*expvar.Map).Init()
+	}
 }
 
 func splitListen(address string) (host string, port int, err error) {

@@ -1,11 +1,16 @@
 package peer
 
 import (
+	"crypto/sha1"
+	"maps"
 	"net"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/anacrolix/torrent"
 	"github.com/anacrolix/torrent/iplist"
+	"github.com/anacrolix/torrent/metainfo"
 	"github.com/anacrolix/torrent/mse"
 	pp "github.com/anacrolix/torrent/peer_protocol"
 	"github.com/anacrolix/torrent/peer_protocol/ut-holepunch"
@@ -15,8 +20,15 @@ const (
 	extLink     = pp.ExtensionName("sl_link")
 	extMetadata = pp.ExtensionName("ut_metadata")
 
-	maxPunches = 100 // ut_holepunch messages of one connection
-	maxPorts   = 2   // port messages (BEP 5) of one connection
+	// Of one connection:
+	maxPunches    = 100      // ut_holepunch messages
+	maxPorts      = 2        // port messages (BEP 5)
+	maxHandshakes = 8        // of BEP 10
+	maxUnanswered = 16 << 10 // requests whose answers it has not read
+
+	// In bytes:
+	maxPEX     = 4 << 10 // BEP 11 names fifty peers at a time
+	maxRequest = 128 << 10
 )
 
 // The extensions that we name (BEP 10), those that the engine answers in front. Metadata is ours (metadata.go).
@@ -27,6 +39,9 @@ var (
 	overSocketAlone = ltep(1, utHolepunch.ExtensionName, extMetadata)
 	overLinkAlone   = ltep(0, extMetadata, extLink)
 )
+
+// overAll are the extensions that we may name.
+var overAll = []pp.ExtensionName{utHolepunch.ExtensionName, pp.ExtensionNamePex, extMetadata, extLink}
 
 func ltep(builtin int, names ...pp.ExtensionName) *torrent.LocalLtepProtocolMap {
 	return &torrent.LocalLtepProtocolMap{Index: names, NumBuiltin: builtin}
@@ -50,6 +65,10 @@ type conn struct {
 	bad      bool  // ends with its next message
 	punches  int
 	ports    int
+	greeted  int
+	has      bool         // it has said what it has
+	named    int64        // so many pieces there must be, by what it said before that was known
+	requests atomic.Int64 // that it has made
 	metadata metadata
 
 	mu      sync.Mutex
@@ -132,6 +151,17 @@ func (g *guard) message(pc *torrent.PeerConn, m *pp.Message) {
 	switch m.Type {
 	case pp.Hashes, pp.HashRequest, pp.HashReject: // BEP 52, which nobody has been offered
 		c.bad = true
+	case pp.Piece:
+		// The engine writes what came where it says it belongs, and the program ends where that is beyond the piece.
+		c.bad = c.bad || !isBlock(pc.Torrent().Info(), m)
+	case pp.Request:
+		c.requests.Add(1)
+		c.bad = c.bad || m.Length > maxRequest
+	case pp.Have, pp.Bitfield, pp.HaveAll, pp.HaveNone:
+		// Have none comes first or not at all (BEP 6): after have all the engine miscounts who has what, and the program
+		// ends when the torrent is unloaded.
+		c.bad = c.bad || m.Type == pp.HaveNone && c.has || !g.fits(c, m)
+		c.has = true
 	case pp.Port:
 		c.ports++
 		drop = c.ports > maxPorts
@@ -142,6 +172,13 @@ func (g *guard) message(pc *torrent.PeerConn, m *pp.Message) {
 			_, named := pc.PeerExtensionIDs[utHolepunch.ExtensionName]
 			c.punches++
 			drop = !named || c.punches > maxPunches
+		}
+		if m.ExtendedID == pp.HandshakeExtendedID {
+			c.greeted++
+			drop = c.greeted > maxHandshakes // the engine starts PEX anew with each
+		}
+		if err == nil && name == pp.ExtensionNamePex {
+			drop = len(m.ExtendedPayload) > maxPEX // it keeps all that it is told of
 		}
 		if m.ExtendedID == pp.HandshakeExtendedID || builtin {
 			if n, err := skim(m.ExtendedPayload); name != utHolepunch.ExtensionName && (err != nil || n != len(m.ExtendedPayload)) {
@@ -156,6 +193,73 @@ func (g *guard) message(pc *torrent.PeerConn, m *pp.Message) {
 	}
 }
 
+// fits says whether there are the pieces that a message is of. Where that is not known yet it notes how many there must be:
+// the engine believes it, and the program would end when the torrent is unloaded.
+func (g *guard) fits(c *conn, m *pp.Message) bool {
+	least := int64(0)
+	switch m.Type {
+	case pp.Have:
+		least = int64(m.Index) + 1
+	case pp.Bitfield:
+		for i, has := range m.Bitfield {
+			if has {
+				least = int64(i) + 1
+			}
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c.t == nil || c.t.numbered > 0 {
+		return c.t == nil || least <= c.t.numbered
+	}
+	c.named = max(c.named, least)
+	return least <= maxInfo/sha1.Size
+}
+
+// number makes it known of how many pieces a torrent is. It bans who has named others, and says whether somebody has: then
+// the torrent must leave the engine before that hears of it.
+func (g *guard) number(t *Torrent, pieces int) (wrong bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t.numbered = int64(pieces)
+	for pc, c := range g.conns {
+		if c.t == t && c.named > t.numbered {
+			g.keepOut(pc.RemoteAddr.String())
+			wrong = true
+		}
+	}
+	return wrong
+}
+
+// unread closes the connections of those who ask on and on and read no answers, for which memory is taken. It is called
+// once a second, without the engine's lock.
+func (g *guard) unread(pcs []*torrent.PeerConn) {
+	for _, pc := range pcs {
+		c := g.conn(pc)
+		if c == nil {
+			continue
+		}
+		requests := c.requests.Load()
+		s := pc.Stats()
+		chunks := s.ChunksWritten.Int64()
+		// A reject is of 17 bytes, and before a block there are 13.
+		rejected := (s.BytesWritten.Int64() - s.BytesWrittenData.Int64() - 13*chunks) / 17
+		if requests-chunks-rejected > maxUnanswered && pc.PeerExtensionBytes.SupportsFast() {
+			_ = pc.Close()
+		}
+	}
+}
+
+// isBlock says whether a piece message is one of the blocks that the engine asks for: 16 KiB, or what there is at the end
+// of a piece. Without metadata nothing is asked for.
+func isBlock(info *metainfo.Info, m *pp.Message) bool {
+	if info == nil || int64(m.Index) >= int64(info.NumPieces()) || m.Begin%blockSize != 0 {
+		return false
+	}
+	left := info.Piece(int(m.Index)).Length() - int64(m.Begin)
+	return left > 0 && int64(len(m.Piece)) == min(blockSize, left)
+}
+
 // unheardOf is a message at which the engine closes the connection.
 const unheardOf = pp.MessageType(0xff)
 
@@ -163,8 +267,13 @@ func (g *guard) handshake(pc *torrent.PeerConn, d *pp.ExtendedHandshakeMessage) 
 	c := g.conn(pc)
 	size := d.MetadataSize
 	d.MetadataSize = 0 // the engine's own way to fetch metadata trusts it
+	// It counts for ever what it hears of, under any name, and of requests under their length: so it hears of few.
+	maps.DeleteFunc(d.M, func(name pp.ExtensionName, _ pp.ExtensionNumber) bool { return !slices.Contains(overAll, name) })
 	if c == nil {
 		return
+	}
+	if c.t != nil && c.t.alone() {
+		delete(d.M, pp.ExtensionNamePex)
 	}
 	if c.shim != nil && d.M[extLink] != 0 {
 		c.shim.extended()
@@ -188,13 +297,14 @@ func (g *guard) extension(e torrent.PeerConnReadExtensionMessageEvent) {
 
 // ban keeps an address out, on behalf of what the engine does not see.
 func (g *guard) ban(addr string) {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return
-	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.banned) < 1<<16 {
+	g.keepOut(addr)
+}
+
+// keepOut needs the lock.
+func (g *guard) keepOut(addr string) {
+	if host, _, err := net.SplitHostPort(addr); err == nil && len(g.banned) < 1<<16 {
 		g.banned[host] = true
 	}
 }

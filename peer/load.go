@@ -145,6 +145,10 @@ func (t *Torrent) drop(e *torrent.Torrent) {
 func (t *Torrent) informed(info []byte, s *store) {
 	t.loading.Lock()
 	e := t.engine.Load()
+	if t.p.guard.number(t, s.meta.pieces) {
+		t.drop(e)
+		e = nil
+	}
 	if e != nil {
 		t.info.Store(&info)
 		if err := e.SetInfoBytes(v1Of(info)); err == nil {

@@ -189,12 +189,20 @@ func TestLimits(t *testing.T) {
 }
 
 func TestUTP(t *testing.T) {
+	needUTP(t)
 	utp := func(o *Options) { o.TCP, o.UTP = false, true }
 	dir := t.TempDir()
 	seeder, fetcher := start(t, utp), start(t, utp)
 	data := random(1<<20, 1)
 	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}})
 	done(t, add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}}))
+}
+
+func needUTP(t *testing.T) {
+	t.Helper()
+	if !haveUTP {
+		t.Skip("SKIPPED: uTP needs a C compiler, and CGO_CPPFLAGS=-DNDEBUG")
+	}
 }
 
 // Who knows nobody but a third is told of the seeder.

@@ -129,6 +129,12 @@ func New(o Options) (*Peer, error) {
 	if o.dialing == 0 {
 		o.dialing = dialing
 	}
+	if o.UTP && !haveUTP {
+		if !o.TCP && !o.WebRTC {
+			return nil, errors.New("this program was built without uTP: let peers meet it by TCP or WebRTC, or build it with make and a C compiler")
+		}
+		o.UTP = false
+	}
 	dir, err := filepath.Abs(o.DataDir)
 	if err != nil {
 		return nil, err
@@ -241,6 +247,9 @@ func (p *Peer) keepHouse() {
 		}
 		for _, t := range p.Torrents() {
 			t.tick(n)
+		}
+		if n%60 == 0 {
+			forgetCounts()
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 // Two behind routers that let in answers only: somebody who is connected to both has each call the other at once (BEP
 // 55), and so their routers let them in.
 func TestHolepunch(t *testing.T) {
+	needUTP(t)
 	internet := testnet.NewInternet(t)
 	utp := func(o *Options) { o.Listen, o.TCP, o.UTP, o.dialing = "0.0.0.0:0", false, true, time.Second }
 	at := func(m *testnet.Machine) (p *Peer, public netip.AddrPort) {

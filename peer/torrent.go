@@ -53,6 +53,8 @@ type Torrent struct {
 	private atomic.Bool
 	used    atomic.Int64 // when it was last asked for, ticks
 	sources atomic.Int32
+	// numbered are its pieces, once its metadata has come; the guard's lock is on it.
+	numbered int64
 	// checked of checking bytes have been hashed that lay there before.
 	checked, checking atomic.Int64
 	waiting           sync.Map // *torrent.PeerConn → *conn: who may be asked for metadata
@@ -267,7 +269,9 @@ func (t *Torrent) tick(n int) {
 	e := t.engine.Load()
 	if e != nil {
 		t.meter.sample(e, time.Now())
-		if t.used.Load() == justLoaded || len(e.PeerConns()) > 0 || t.lacking() {
+		pcs := e.PeerConns()
+		t.p.guard.unread(pcs)
+		if t.used.Load() == justLoaded || len(pcs) > 0 || t.lacking() {
 			t.used.Store(int64(n))
 		} else if int64(n)-t.used.Load() > idleTicks {
 			t.unload()

@@ -24,5 +24,5 @@ export function buildPages(): Promise<void> {
 
 /** Brings bin/starling up to date with the Go sources and with web/built as it is. */
 export function buildBinary(): Promise<void> {
-  return (binary ??= run('go', 'build', '-trimpath', '-o', 'bin/starling', './cmd/starling'))
+  return (binary ??= run('make', '-s', 'binary'))
 }
