@@ -8,6 +8,8 @@
 
 # libutp without asserts, at which a stranger's packet could end the program: peer/utp_cgo.go.
 export CGO_CPPFLAGS := -DNDEBUG -Wno-unused-variable
+# The engine's default store, which is not used, brings all of SQLite, in C: minutes of compiling.
+export GOFLAGS += -tags=nosqlite
 
 web_sources := $(shell find web -path web/built -prune -o -type f -print)
 go_sources := $(shell find . -path ./node_modules -prune -o -name '*.go' -print) go.mod go.sum
