@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
-import { makeMemo, path, position, press, reads, recordFor, shareLink, text, titles } from './memos.kit.ts'
+import { arrives, makeMemo, path, position, press, reads, recordFor, shareLink, text, titles } from './memos.kit.ts'
 
 const kit = harness()
 let server: Server
@@ -162,8 +162,8 @@ test('plays while it arrives; says so when the sender leaves; goes on when she i
   expect(left).toBeGreaterThanOrEqual(at)
   expect(await text(bob.page, '.cause')).toContain('Retry')
   await there.goto(server.origin)
-  await reads(bob.page, 'Saved', '.standing')
-}, 120_000)
+  await arrives(bob.page)
+}, 240_000)
 
 test('a public link is a magnet too, and the article’s app’s links still work', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
@@ -295,7 +295,7 @@ test('moving about in the app interrupts neither playing nor receiving', async (
   await press(bob.page, 'What leaves this device', 'link')
   await reads(bob.page, 'While you record')
   await press(bob.page, 'Memos', 'link')
-  await until('it to be received', async () => (await text(bob.page)).includes('Received'))
+  await until('it to be received', async () => (await text(bob.page)).includes('Received'), { within: 120_000 })
   expect(await bob.page.$('aria/Pause[role="button"]')).toBeTruthy()
   await recordFor(bob.page, 1)
-})
+}, 180_000)

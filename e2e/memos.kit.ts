@@ -34,6 +34,14 @@ export async function reads(page: Page, words: string | RegExp, selector = 'star
   return shown
 }
 
+/** Waits until all of a link is here: as long as it takes, if only it goes on. */
+export async function arrives(page: Page): Promise<void> {
+  const standing = () => text(page, '.standing')
+  for (let now = await standing(); !now.includes('Saved'); now = await standing()) {
+    await until(`more than “${now}”`, async () => (await standing()) !== now)
+  }
+}
+
 /** Records until the clock shows that many seconds, which are then on disk. */
 export async function recordFor(page: Page, seconds: number): Promise<void> {
   await press(page, 'Record')
