@@ -76,7 +76,7 @@ test.each<Other>(['aria2', 'libtorrent'])('%s seeds over TCP, and a page fetches
   expect(await page.fetched(infoHash)).toEqual(await whole([film]))
 })
 
-test.for<Other>(['aria2', 'transmission', 'libtorrent'])('%s fetches from us, by the magnet that share prints', { timeout: 120_000 }, async (which, { skip }) => {
+test.for<Other>(['aria2', 'transmission', 'libtorrent'])('%s fetches from us, by the magnet that share prints', async (which, { skip }) => {
   const address = ownAddress()
   if (which === 'transmission' && !address) return skip('SKIPPED: transmission connects to no loopback address, and this machine has no other')
   const at = which === 'transmission' ? await kit.serve({ pages: false, args: ['--addr', `${address}:0`] }) : server
@@ -85,7 +85,7 @@ test.for<Other>(['aria2', 'transmission', 'libtorrent'])('%s fetches from us, by
   const here = await kit.folder()
   const { magnet, program } = await share('--public', join(there, film.name), '--server', at.origin)
   const fetching = await other(kit, which, { torrent: magnet, folder: here })
-  await until(`${which} to have it all`, () => same(join(here, film.name), film), { within: 60_000 }).catch((error: Error) => {
+  await until(`${which} to have it all`, () => same(join(here, film.name), film), { within: 120_000 }).catch((error: Error) => {
     const said = [fetching, program].map(({ name, lines }) => `${name} printed:\n${lines.slice(-20).join('\n')}`)
     throw new Error([error.message, ...said].join('\n'), { cause: error })
   })
@@ -123,7 +123,7 @@ test('a film that transmission seeds plays in a page, by a public link', async (
   await starling('get', torrent, '-o', await kit.folder(), '--seed', '--server', site.origin)
   const { page } = await kit.person('chromium')
   await page.goto(`${site.origin}/f#${infoHash}`)
-  await page.waitForSelector('video', { timeout: 60_000 })
+  await page.waitForSelector('video')
   const played = await page.evaluate(async () => {
     const video = document.querySelector('video')!
     /** Plays on from there: the moments of two pictures that were shown. */
@@ -154,7 +154,7 @@ test('a film that transmission seeds plays in a page, by a public link', async (
     return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('')
   })
   expect(bytes).toBe(await digest(new Blob([film])))
-}, 120_000)
+})
 
 describe.each(['starling', 'webtorrent'] as const)('%s in Chromium', (engine) => {
   test('fetches what a machine shares', async () => {

@@ -156,4 +156,4 @@ test('ten and Firefox arrive one after another; one lies, one is killed while it
   const { total } = await site.figures()
   expect(total.served).toBeLessThan(6 * whole)
   await until('the liar to be told of', async () => (await site.figures()).total.liars > 0)
-}, 90_000)
+})

@@ -190,7 +190,7 @@ test('a deploy changes one image while ten visitors are on: nobody gets the old 
   const { page } = on.at(-1)!
   await page.reload()
   expect(await shown(page)).toEqual(expected)
-}, 90_000)
+})
 
 test('a site of 5,000 assets: a page asks for its own alone, and has them from peers', async () => {
   const many = Object.fromEntries(Array.from({ length: 5000 - images.length }, (_, i) => [`many/${i % 100}/${i}.png`, png(2, 1, i)]))

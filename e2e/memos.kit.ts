@@ -22,7 +22,7 @@ export const text = (page: Page, selector = 'main'): Promise<string> =>
   page.$eval(selector, (element) => (element as HTMLElement).innerText).catch(() => '')
 
 /** Waits until what is shown reads so; where it never does, the error tells what was shown instead. */
-export async function reads(page: Page, words: string | RegExp, selector = 'starling-app', within = 30_000): Promise<string> {
+export async function reads(page: Page, words: string | RegExp, selector = 'starling-app', within?: number): Promise<string> {
   let shown = ''
   const met = async () => {
     shown = await text(page, selector)

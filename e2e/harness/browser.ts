@@ -99,6 +99,7 @@ export class Person {
   }
 
   #watch(page: Page): void {
+    page.setDefaultTimeout(60_000)
     page.on('pageerror', (error) => this.#errors.push(`uncaught: ${error instanceof Error ? error.message : String(error)}`))
     page.on('error', (error) => this.#errors.push(`crashed: ${error.message}`))
     page.on('console', (message) => {

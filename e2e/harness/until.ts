@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
-  { within = 30_000, every = 50 }: { within?: number; every?: number } = {},
+  { within = 60_000, every = 50 }: { within?: number; every?: number } = {},
 ): Promise<NonNullable<T>> {
   const end = Date.now() + within
   for (;;) {

@@ -132,6 +132,20 @@ test('the tab that asked comes first; the others when it has nothing', async () 
   expect((await get({}, { clientId: '' })).status).toBe(200)
 })
 
+test('the tab that asked may be slow to answer: it is there', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  class Busy extends Tab {
+    override postMessage(message: unknown, ports: MessagePort[]): void {
+      setTimeout(() => super.postMessage(message, ports), 10_000)
+    }
+  }
+  tabs = [new Busy('a', memo), new Tab('b', null)]
+  const found = get()
+  await vi.advanceTimersByTimeAsync(1000)
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect((await found).status).toBe(200)
+})
+
 test('404 when all say no', async () => {
   tabs = [new Tab('a', null), new Tab('b', null)]
   expect((await get()).status).toBe(404)

@@ -3,7 +3,10 @@ import type { Client, Clients } from './scope.ts'
 
 /** Milliseconds in which a tab must show that it is there: frozen ones and those of other pages do not. */
 const signTime = 3000
-/** Milliseconds in which a tab that looks must know: it may have to wait for metadata. */
+/**
+ * Milliseconds in which a tab that looks must know, as it may have to wait for metadata; and in which the one that asked
+ * must show itself, which is there, however busy.
+ */
 const lookTime = 20_000
 /** Milliseconds for which the tab that asked is the only one to be asked. */
 const headStart = 1000
@@ -86,7 +89,7 @@ export async function findSupplier(
   const all = await clients.matchAll({ type: 'window', includeUncontrolled: true })
   const asker = all.find(({ id }) => id === clientId)
   const question: Ask = { type: 'starling:range', infoHash, file }
-  const own = asker && ask(clients, asker, question)
+  const own = asker && ask(clients, asker, question, lookTime)
   const early = await Promise.race([own, new Promise<undefined>((resolve) => setTimeout(resolve, own ? headStart : 0))])
   if (early) return early
   const others = all.filter((client) => client !== asker).map((client) => ask(clients, client, question))
