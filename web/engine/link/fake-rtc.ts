@@ -83,6 +83,7 @@ export class FakeConnection {
   ondatachannel: ((event: { channel: FakeChannel }) => void) | null = null
   readonly name = `fake-${named++}`
   readonly channels: FakeChannel[] = []
+  configuration: RTCConfiguration | undefined
   ids = 0
   /** Of the next channels opened at this end, in turn. */
   faults: (Fault | undefined)[] = []
@@ -94,6 +95,11 @@ export class FakeConnection {
     this.#gather = gather
     this.#reachable = reachable
     connections.set(this.name, this)
+  }
+
+  setConfiguration(configuration: RTCConfiguration): void {
+    if (this.localDescription) throw new Error('too late')
+    this.configuration = configuration
   }
 
   createDataChannel(label: string, { protocol = '' }: RTCDataChannelInit = {}): FakeChannel {

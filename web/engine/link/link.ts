@@ -146,7 +146,8 @@ export class Link implements LinkInfo {
     this.named = true
     this.#settle()
     this.#timers.set('hello', helloWithin, () => this.#plain())
-    if (this.initiator) this.#listen(this.#pc.createDataChannel('starling', { protocol: 'starling.link.1' }))
+    // After the request for metadata, for which somebody waits.
+    if (this.initiator) queueMicrotask(() => this.#invite())
     else this.#talk()
     this.#owner.extended(this)
   }
@@ -286,6 +287,10 @@ export class Link implements LinkInfo {
       this.#idleSince = Date.now()
       this.#timers.set('idle', idleFor, () => this.close())
     }
+  }
+
+  #invite(): void {
+    if (!this.ended) this.#listen(this.#pc.createDataChannel('starling', { protocol: 'starling.link.1' }))
   }
 
   #listen(dc: RTCDataChannel): void {

@@ -282,6 +282,7 @@ it.each<[Fault, number]>([
   await introduce(a, b, hash(1))
   await ready(a, b)
   const pc = a.made[0]!
+  await until(() => pc.channels.length === 2)
   pc.faults.push(fault)
   a.want(hash(2))
   await until(() => pc.channels.length === 3)
@@ -292,6 +293,20 @@ it.each<[Fault, number]>([
   expect([a.met.get(hash(2)), b.met.get(hash(2))]).toMatchObject([[{ open: true }], [{ open: true }]])
   await vi.advanceTimersByTimeAsync(40_000)
   for (const node of [a, b]) expect(node.links.stats()).toMatchObject({ links: 1, channels: 2, connectionsMade: 1 })
+})
+
+it('a first connection is made before anybody calls, as that takes a browser its time', async () => {
+  const iceServers = [{ urls: 'stun:stun.example' }]
+  const [a, b] = [new Node('1').want(hash(1)), new Node('2', { iceServers }).seed(hash(1))]
+  await vi.advanceTimersByTimeAsync(0)
+  expect(b.made).toHaveLength(1)
+  await introduce(a, b, hash(1))
+  await ready(a, b)
+  expect(b.made).toMatchObject([{ configuration: { iceServers } }])
+  const c = new Node('3').seed(hash(1))
+  await vi.advanceTimersByTimeAsync(0)
+  c.links.destroy()
+  expect(c.made).toMatchObject([{ connectionState: 'closed' }])
 })
 
 it('whose control channel a browser leaves confused is made anew', async () => {

@@ -61,6 +61,9 @@ export class Links implements OfferDesk {
   #gathering = 0
   #made = 0
   readonly #banned = new Set<string>()
+  /** Made before it is needed, as a page's first takes a browser its time: who calls then has an answer sooner. */
+  #spare: RTCPeerConnection | undefined
+  #preparing: ReturnType<typeof setTimeout> | undefined
   #stale = false
   #refreshing: ReturnType<typeof setTimeout> | undefined
   #destroyed = false
@@ -152,6 +155,7 @@ export class Links implements OfferDesk {
   refresh(): void {
     this.#stale = true
     if (this.#refreshing || this.#destroyed) return
+    if (!this.#made) this.#preparing ??= setTimeout(() => this.#prepare())
     queueMicrotask(() => {
       this.#stale = false
       for (const link of this.#links) link.refresh()
@@ -180,13 +184,23 @@ export class Links implements OfferDesk {
   destroy(): void {
     this.#destroyed = true
     globalThis.removeEventListener?.('pagehide', this.#hidden)
+    clearTimeout(this.#preparing)
     clearTimeout(this.#refreshing)
     for (const id of this.#offers.keys()) this.#discard(id)
     for (const link of this.#links) link.dismiss()
+    this.#spare?.close()
+  }
+
+  #prepare(): void {
+    if (!this.#made) this.#spare = this.#connect([])
   }
 
   #connect(iceServers: RTCIceServer[]): RTCPeerConnection {
     const { connection = (configuration) => new RTCPeerConnection(configuration) } = this.#options
+    const spare = this.#spare
+    this.#spare = undefined
+    spare?.setConfiguration({ iceServers })
+    if (spare) return spare
     const pc = connection({ iceServers })
     this.#made++
     return pc
