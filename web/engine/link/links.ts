@@ -191,8 +191,10 @@ export class Links implements OfferDesk {
     this.#spare?.close()
   }
 
+  /** Who lacks something makes offers, and needs no other. */
   #prepare(): void {
-    if (!this.#made) this.#spare = this.#connect([])
+    const [lacks] = this.#options.host.lacking()
+    if (!this.#made && !lacks) this.#spare = this.#connect([])
   }
 
   #connect(iceServers: RTCIceServer[]): RTCPeerConnection {
