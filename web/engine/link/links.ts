@@ -155,7 +155,7 @@ export class Links implements OfferDesk {
   refresh(): void {
     this.#stale = true
     if (this.#refreshing || this.#destroyed) return
-    if (!this.#made) this.#preparing ??= setTimeout(() => this.#prepare())
+    this.#preparing ??= setTimeout(() => this.#prepare())
     queueMicrotask(() => {
       this.#stale = false
       for (const link of this.#links) link.refresh()
