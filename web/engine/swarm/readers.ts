@@ -47,8 +47,9 @@ export class Readers {
   place(reader: string, at: number, end: number, stretch = ahead): void {
     this.#places.delete(reader)
     this.#places.set(reader, { at, end: Math.min(end, at + stretch) })
-    const [oldest] = this.#places.keys()
-    if (this.#places.size > maxReaders) this.release(oldest!)
+    // Who never says that it is done is forgotten in the end, but nobody who waits.
+    const waiting = new Set([...this.#waits].map((wait) => wait.reader).concat(reader))
+    for (const old of this.#places.keys()) if (this.#places.size > maxReaders && !waiting.has(old)) this.#places.delete(old)
   }
 
   /** Resolves when bytes [start, end) can be read; stored: when they are in the store. */

@@ -210,6 +210,15 @@ describe('fetching', () => {
     await expect(read).rejects.toMatchObject({ code: 'aborted' })
   })
 
+  test('however many read at once, none is sent away', async () => {
+    const node = testNode()
+    await node.node.add(torrent, { onDemand: true })
+    const reads = Array.from({ length: 100 }, (_, i) => node.node.read(infoHash, 0, i * 6000, i * 6000 + 1, `image ${i}`))
+    const all = Promise.all(reads)
+    seed(node)
+    expect((await all).map(([byte]) => byte)).toEqual(Array.from({ length: 100 }, (_, i) => data[i * 6000]))
+  })
+
   test('what somebody waits for is read before it is in the store, and a Blob waits for the store', async () => {
     const stores = memoryStores()
     const open = stores.open.bind(stores)
