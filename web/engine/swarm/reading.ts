@@ -77,7 +77,8 @@ export class Reading {
       await this.#readers.wait(reader, first, last, true)
       this.release(reader)
     }
-    const whole = await this.content!.blob?.()
+    // In Chromium a Blob of a file that is written to later cannot be read any more.
+    const whole = this.#options.had.full ? await this.content!.blob?.() : undefined
     if (whole) return whole.slice(offset, offset + size, type)
     const parts: Blob[] = []
     for (let at = offset; at < offset + size; at += longest) {

@@ -219,6 +219,25 @@ describe('fetching', () => {
     expect((await all).map(([byte]) => byte)).toEqual(Array.from({ length: 100 }, (_, i) => data[i * 6000]))
   })
 
+  test('a Blob of one file is good while others still come', async () => {
+    const size = 5 * pieceLength
+    const files = [{ path: 'a', size }, { path: 'b', size: data.length - size }]
+    const { pieces, hashAt } = parseInfo(info)
+    const hashes = concat(Array.from({ length: pieces }, (_, i) => hashAt(i)))
+    info = makeInfo({ name: 'both', files, pieceLength, hashes })
+    infoHash = await infoHashOf(info)
+    torrent = makeTorrent(info, [], [])
+    const stores = memoryStores()
+    const open = stores.open.bind(stores)
+    // As OPFS has it: as long as its last byte is far, and in Chromium not readable once more is written.
+    stores.open = async (...args) => Object.assign(await open(...args), { blob: async () => new Blob([new Uint8Array(data.length)]) })
+    const node = await leecher({}, stores)
+    const peer = seed(node)
+    peer.request = (index, begin, length) => index === 7 || peer.wire.piece(index, begin, part(index, begin, length))
+    const blob = await node.node.blob(infoHash, 0)
+    expect(Buffer.compare(new Uint8Array(await blob.arrayBuffer()), data.slice(0, size))).toBe(0)
+  })
+
   test('what somebody waits for is read before it is in the store, and a Blob waits for the store', async () => {
     const stores = memoryStores()
     const open = stores.open.bind(stores)
