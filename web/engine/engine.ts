@@ -28,8 +28,11 @@ export interface Engine {
   remove(infoHash: string, options: { destroyStore?: boolean }): Promise<void>
   states(): Promise<TorrentState[]>
   stats(): Promise<NodeStats>
-  /** Stops all, tells trackers and peers; data stays. */
-  destroy(): Promise<void>
+  /**
+   * Stops all, tells trackers and peers; data stays. frozen: nothing of this page runs from here on, and when it is
+   * shown again others have gone on with the same data, so what takes its time is left out.
+   */
+  destroy(frozen?: boolean): Promise<void>
 
   /** A torrent's state changed: at most four times a second for each, and at once for ready, done and error. */
   onstate: ((state: TorrentState) => void) | undefined

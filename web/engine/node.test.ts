@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Bytes } from './bytes.ts'
+import { Deferred } from './deferred.ts'
 import { memoryStores } from './store/memory.ts'
-import { destroyAll, join, noise, testNode, type TestNode } from './swarm/testing.ts'
+import { destroyAll, join, noise, Stranger, testNode, type TestNode } from './swarm/testing.ts'
 import type { SeedOptions } from './types.ts'
 
 afterEach(destroyAll)
@@ -106,7 +107,73 @@ test('a page that is left leaves its trackers, and is found again when it comes 
   expect(seeder.announced.size).toBe(0)
 })
 
+test('what is still being made when the node is destroyed is not announced any more', async () => {
+  const { node, announced, stores } = testNode()
+  const seeding = expect(node.seed([file('data.bin', noise(100_000))], {})).rejects.toMatchObject({ code: 'removed' })
+  const adding = expect(node.add('a'.repeat(40), {})).rejects.toMatchObject({ code: 'removed' })
+  await node.destroy()
+  await Promise.all([seeding, adding])
+  expect(announced.size).toBe(0)
+  expect(await stores.registry.list()).toEqual([])
+})
+
+test('what is removed while its card is signed stays removed', async () => {
+  const { seeder, infoHash } = await shared(noise(1000), { card: { title: 'one' } })
+  const setting = seeder.node.setCard(infoHash, { title: 'two' })
+  await seeder.node.remove(infoHash, { destroyStore: true })
+  await setting
+  expect(await seeder.stores.registry.list()).toEqual([])
+})
+
+test('a page that was frozen does not write over what another did meanwhile', async () => {
+  const data = noise(200_000)
+  const { seeder, infoHash, link } = await shared(data)
+  const stores = memoryStores()
+  const thawed = new Deferred()
+  const open = stores.open.bind(stores)
+  // Its worker answers no more.
+  const frozen = {
+    ...stores, close: async () => {},
+    open: async (...args: Parameters<typeof open>) => Object.assign(await open(...args), { flush: () => thawed.promise }),
+  }
+  const first = testNode({}, frozen)
+  await first.node.add(link, {})
+  join(first, seeder, infoHash)
+  await fetched(first, infoHash)
+  const over = first.node.destroy(true)
+  const next = testNode({}, stores)
+  await next.node.add(link, {})
+  await next.node.remove(infoHash, { destroyStore: true })
+  thawed.resolve()
+  await over
+  await new Promise(setImmediate)
+  expect(await stores.registry.list()).toEqual([])
+})
+
 describe('seeding', () => {
+  test('what is added meanwhile is the same torrent', async () => {
+    const stores = memoryStores()
+    const put = stores.registry.put.bind(stores.registry)
+    const [putting, go] = [new Deferred(), new Deferred()]
+    stores.registry.put = async (entry) => {
+      putting.resolve()
+      await go.promise
+      return put(entry)
+    }
+    const seeder = testNode({}, stores)
+    const data = file('data.bin', noise(1000))
+    const { infoHash } = await testNode().node.seed([data], {})
+    const seeding = seeder.node.seed([data], {})
+    await putting.promise
+    expect(await seeder.node.add(infoHash, {})).toMatchObject({ done: true })
+    const peer = new Stranger(seeder, infoHash)
+    await peer.met.promise
+    go.resolve()
+    await seeding
+    await seeder.node.remove(infoHash, {})
+    await peer.closed.promise
+  })
+
   test('tells when a peer has come to have all of it', async () => {
     const { seeder, infoHash, link } = await shared(noise(200_000), { private: true })
     const told = new Promise<string>((resolve) => {

@@ -74,6 +74,8 @@ export function network(peerId: Bytes, host: LinkHost, { iceServers, maxLinks = 
   return { links, rendezvous: new TrackerRendezvous({ peerId, desk }) }
 }
 
+const removed = (): StarlingError => new StarlingError('removed', 'This torrent was removed.')
+
 function inWords({ refusal, ...state }: Standing): TrackerState {
   if (state.status !== 'failed') return state
   return { ...state, error: refusal ? `The tracker refuses: ${refusal}` : 'The tracker cannot be reached. Trying again.' }
@@ -182,7 +184,9 @@ export class Node implements Engine, LinkHost {
         throw error
       }
     }
-    if (this.#swarms.has(infoHash)) this.#network.rendezvous.add(swarm)
+    // It may be gone by now, or seeded in place of this one.
+    swarm = this.#get(infoHash)
+    this.#network.rendezvous.add(swarm)
     return swarm.state
   }
 
@@ -229,17 +233,19 @@ export class Node implements Engine, LinkHost {
     }
   }
 
-  destroy(): Promise<void> {
+  destroy(frozen = false): Promise<void> {
     this.#destroyed ??= (async () => {
       clearInterval(this.#timer)
       globalThis.removeEventListener?.('pagehide', this.#away)
       globalThis.removeEventListener?.('pageshow', this.#back)
       const { links, rendezvous } = this.#network
-      await Promise.all([rendezvous.destroy(), ...[...this.#swarms.values()].map((swarm) => swarm.close())])
+      const closing = Promise.all([rendezvous.destroy(), ...[...this.#swarms.values()].map((swarm) => swarm.close(frozen))])
+      if (frozen) closing.catch(() => {})
+      else await closing
       this.#swarms.clear()
       for (const peer of this.#strangers) peer.close()
       links.destroy()
-      await this.#store.close()
+      await this.#store.close(frozen)
     })()
     return this.#destroyed
   }
@@ -268,26 +274,30 @@ export class Node implements Engine, LinkHost {
   #get(infoHash: string): Swarm {
     const swarm = this.#swarms.get(infoHash)
     if (swarm) return swarm
-    throw new StarlingError('removed', 'This torrent was removed.')
+    throw removed()
   }
 
   /** Seeds what was prepared, in place of what there is of the same torrent. */
   async #enter({ entry, options }: Prepared): Promise<Swarm> {
     const { infoHash } = entry
     const { registry } = await this.#store.stores()
-    await this.#closing.get(infoHash)
-    let there = this.#swarms.get(infoHash)
-    if (there && !there.done) {
-      await this.#leave(there)
-      there = undefined
+    let before: Entry | undefined
+    // Others may add it meanwhile.
+    do {
+      await this.#closing.get(infoHash)
+      const there = this.#swarms.get(infoHash)
+      if (there?.done) return there
+      if (there) await this.#leave(there)
+      before = await registry.get(infoHash)
+    } while (this.#swarms.has(infoHash))
+    const swarm = this.#begin(new Swarm(this.#host, { ...before, ...entry }, options))
+    try {
+      await swarm.start()
+      await registry.put(swarm.entry)
+    } catch (error) {
+      await this.#leave(swarm)
+      throw error
     }
-    const before = there?.entry ?? (await registry.get(infoHash))
-    there = this.#swarms.get(infoHash)
-    if (there) return there
-    const swarm = new Swarm(this.#host, { ...before, ...entry }, options)
-    await registry.put(swarm.entry)
-    this.#begin(swarm)
-    await swarm.start()
     return swarm
   }
 
@@ -297,6 +307,7 @@ export class Node implements Engine, LinkHost {
   }
 
   #begin(swarm: Swarm): Swarm {
+    if (this.#destroyed) throw removed()
     const { infoHash } = swarm
     this.#swarms.set(infoHash, swarm)
     this.#network.rendezvous.add(swarm)

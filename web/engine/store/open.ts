@@ -19,7 +19,8 @@ export interface Opening {
   stores(): Promise<Stores>
   /** Whether nothing is kept of that torrent, where that can be told without opening the stores. */
   unknown(infoHash: string): Promise<boolean>
-  close(): Promise<void>
+  /** frozen: see Engine.destroy. */
+  close(frozen?: boolean): Promise<void>
 }
 
 export function openStores(mode: 'auto' | 'memory'): Opening {
@@ -40,6 +41,6 @@ export function openStores(mode: 'auto' | 'memory'): Opening {
   return {
     stores: () => (opened ??= open()),
     unknown: async (infoHash) => auto && !opened && !(await has(database, infoHash).catch(() => true)),
-    close: async () => (opened ? (await opened).close() : database.close()),
+    close: async (frozen) => (opened ? (await opened).close(frozen) : database.close()),
   }
 }

@@ -26,8 +26,9 @@ export async function opfsStores(database = openDatabase()): Promise<Stores> {
     registry,
     open: async (infoHash, length) => new FileStore(desk, infoHash, length),
     destroy: (infoHash) => desk.ask({ op: 'delete', file: infoHash }),
-    async close() {
-      await desk.ask({ op: 'close' }).catch(() => undefined)
+    async close(frozen) {
+      // Where only one may hold a file, the next engine waits for the worker's end.
+      if (!frozen) await desk.ask({ op: 'close' }).catch(() => undefined)
       await close()
     },
   }

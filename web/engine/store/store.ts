@@ -30,7 +30,8 @@ export interface Stores {
   /** Deletes a torrent's bytes; a torrent that is not there is no error. */
   destroy(infoHash: string): Promise<void>
   readonly registry: Registry
-  close(): Promise<void>
+  /** frozen: see Engine.destroy. */
+  close(frozen?: boolean): Promise<void>
 }
 
 /** What must survive a reload besides the bytes, by infohash (40 hex digits). */

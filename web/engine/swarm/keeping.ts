@@ -29,7 +29,9 @@ export class Keeping {
   readonly #torrent: Kept
   readonly #source: Bearer | undefined
   #store: Promise<Bearer> | undefined
+  /** What was known is taken over, and nobody else looks after it: it may be saved. */
   #whole = false
+  #frozen = false
   #saving: Promise<void> = Promise.resolve()
   #savedAt = 0
 
@@ -64,6 +66,7 @@ export class Keeping {
       const { info, had } = this.#torrent
       const pieces = info && !entry.seeded ? had.bytes.slice() : entry.pieces
       await store?.flush?.()
+      if (this.#frozen) return
       if (pieces) entry.pieces = pieces
       await registry.put(entry)
     })
@@ -74,9 +77,12 @@ export class Keeping {
     if (this.unsaved && now - this.#savedAt > saveEvery) this.save().catch(() => {})
   }
 
-  /** Saves a last time. Data stays. */
-  async close(): Promise<void> {
-    await this.save().catch(() => {})
+  /** Saves a last time, unless frozen (see Engine.destroy): that would be over what others saved since. Data stays. */
+  async close(frozen = false): Promise<void> {
+    const saved = frozen ? undefined : this.save()
+    this.#whole = false
+    this.#frozen = frozen
+    await saved?.catch(() => {})
     const store = await this.#store?.catch(() => undefined)
     await store?.close?.()
   }

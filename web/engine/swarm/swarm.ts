@@ -348,14 +348,14 @@ export class Swarm implements PeerHost, Announcing {
     await this.#cards.set(card)
   }
 
-  /** Safe to call twice. Data stays. */
-  async close(): Promise<void> {
+  /** Safe to call twice. Data stays. frozen: see Engine.destroy. */
+  async close(frozen = false): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     for (const peer of [...this.#peers]) peer.close()
     this.#stop(new StarlingError('removed', 'This torrent was removed.'))
     await this.#learned
-    await this.#keeping.close()
+    await this.#keeping.close(frozen)
   }
 
   /** It cannot go on. */

@@ -132,7 +132,7 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
   const waits = new Set<{ infoHash: string; when: (state: TorrentState) => boolean; met: Deferred<TorrentState> }>()
   const node = new Node(
     { trackers: ['wss://tracker.test/'], iceServers: async () => [], linkBase: 'https://host.test/m', ...options },
-    { stores: async () => stores, unknown: async () => false, close: () => stores.close() },
+    { stores: async () => stores, unknown: async () => false, close: (frozen) => stores.close(frozen) },
     (peerId, _host, _options, attempt) => {
       id = toHex(peerId)
       tried = attempt

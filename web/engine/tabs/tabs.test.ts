@@ -173,13 +173,15 @@ describe('the lead', () => {
   test('does not wait for a frozen page, which may never get to let go', async () => {
     const browser = new FakeBrowser()
     const stuck = new FakeEngine()
-    stuck.destroy = () => new Promise(() => {})
+    const destroy = vi.fn(() => new Promise<void>(() => {}))
+    stuck.destroy = destroy
     const first = new Seat(browser, async () => stuck)
     await vi.waitUntil(() => first.engine)
     const second = new Seat(browser)
     await vi.waitUntil(() => second.follows)
     first.tab.events.dispatchEvent(new Event('pagehide'))
     await vi.waitUntil(() => second.leads)
+    expect(destroy).toHaveBeenCalledWith(true)
   })
 
   test('goes to the next where the engine cannot start, which the page is told', async () => {

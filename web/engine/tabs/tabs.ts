@@ -119,7 +119,7 @@ export function shareTabs(
       void other?.destroy()
       unserve?.()
       hall.close()
-      await started?.then((engine) => engine.destroy()).catch(() => {})
+      await started?.then((engine) => engine.destroy(frozen)).catch(() => {})
       left.resolve()
     }
 
