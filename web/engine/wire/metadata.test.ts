@@ -132,6 +132,13 @@ describe('fetching', () => {
     expect(liars).toHaveLength(1)
   })
 
+  test('nothing is a part where the last one is whole', async () => {
+    const { liars, peer } = await fetching(infoOf(1000))
+    const liar = peer(part)
+    liar.answer(1, {}, new Uint8Array())
+    expect(liars).toEqual([[liar.wire, 'metadata of another size']])
+  })
+
   test('a size of its own is the matter of each peer', async () => {
     const info = infoOf(1000)
     const { got, liars, peer } = await fetching(info)

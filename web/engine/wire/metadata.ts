@@ -154,7 +154,8 @@ export class MetadataExchange {
     const { size, parts } = peer
     if (++peer.taken > repeats * Math.ceil(size / partSize)) return this.#liar(peer, 'endless metadata')
     if (this.#info) return
-    const fits = data.length === Math.min(partSize, size - part * partSize) && (total ?? size) === size
+    const left = size - part * partSize
+    const fits = left > 0 && data.length === Math.min(partSize, left) && (total ?? size) === size
     if (!fits) return this.#liar(peer, 'metadata of another size')
     if (parts[part]) return
     peer.alive = true
