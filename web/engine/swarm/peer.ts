@@ -405,6 +405,7 @@ export class Peer implements WireHandler, Source, Chokable {
       return
     }
     this.#fed = now
+    if (this.#snubbed) host.picker.find(this, now)
     this.#snubbed = false
     this.#asksLeft++
     this.downloaded.add(data.length, now)

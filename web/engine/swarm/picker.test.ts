@@ -175,6 +175,17 @@ describe('picker', () => {
     expect(complete).toHaveLength(1)
   })
 
+  test('what a quiet peer owes is not asked of it again when it sends at last', () => {
+    const { picker, join, send, complete } = setUp(3, 4)
+    const slow = join(new Bitfield(3).fill())
+    const owed = [picker.pick(slow, 4 * unit, 0)!, picker.pick(slow, 2 * unit, 0)!, picker.pick(slow, 2 * unit, 0)!]
+    picker.lose(slow)
+    picker.find(slow, 0)
+    expect(all(picker, slow).map(({ piece }) => piece)).toEqual([3 - owed[0]!.piece - owed[1]!.piece])
+    for (const ask of owed) expect(send(slow, ask)).toBe(true)
+    expect(complete).toHaveLength(2)
+  })
+
   test('a piece that failed comes from one peer', () => {
     const { picker, join, send, complete } = setUp(1, 4)
     const one = join(new Bitfield(1).fill())
@@ -187,6 +198,17 @@ describe('picker', () => {
     expect(picker.pick(one, unit, 0)).toBeUndefined()
     picker.leave(two)
     expect(picker.pick(one, unit, 0)).toBeDefined()
+  })
+
+  test('nobody can keep such a piece from the others for long', () => {
+    const { picker, join, send, complete } = setUp(1, 1)
+    const [one, two] = [join(new Bitfield(1).fill()), join(new Bitfield(1).fill())]
+    send(one, picker.pick(one, unit, 0)!)
+    picker.failed(complete.pop()!, true)
+    expect(picker.pick(two, unit, 0)).toBeDefined()
+    expect(picker.pick(one, unit, 10_000)).toBeUndefined()
+    expect(send(one, picker.pick(one, unit, 40_000)!, 40_000)).toBe(true)
+    expect(complete).toHaveLength(1)
   })
 
   test('a web seed takes whole pieces in a row', () => {
@@ -221,7 +243,7 @@ describe('picker', () => {
 
   test('whatever happens, all that somebody has is fetched, from those who have it', () => {
     const step = fc.record({
-      do: fc.constantFrom('pick', 'pick', 'pick', 'send', 'send', 'drop', 'lose', 'leave', 'gain', 'fail', 'window', 'prune'),
+      do: fc.constantFrom('pick', 'pick', 'pick', 'send', 'send', 'drop', 'lose', 'find', 'leave', 'gain', 'fail', 'window', 'prune'),
       peer: fc.nat(4),
       n: fc.nat(1000),
     })
@@ -257,6 +279,7 @@ describe('picker', () => {
             else if (what === 'send' && ask) expect(send(peer, ask)).toBe(true)
             else if (what === 'drop' && ask) picker.drop(peer, ask)
             else if (what === 'lose') picker.lose(peer)
+            else if (what === 'find') picker.find(peer, 0)
             else if (what === 'leave' && k && peers.length > 1 && peer !== peers[0]) {
               picker.leave(peer)
               peers = peers.filter((other) => other !== peer)

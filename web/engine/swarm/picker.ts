@@ -169,7 +169,7 @@ export class Picker<A extends Asked> {
     const ask = asked.asks.get(this.#unit(index, begin))
     if (!ask || ask.begin !== begin || ask.length !== block.length) return false
     this.#forget(asked, ask)
-    const piece = this.#going.get(index) ?? (this.#free.has(index) ? this.#start(index, now, true) : undefined)
+    const piece = this.#revive(index, now)
     if (!piece?.missing) return true
     piece.data ??= (piece.length === this.#pieceLength && this.#spare.pop()) || new Uint8Array(piece.length)
     piece.data.set(block, begin)
@@ -206,6 +206,14 @@ export class Picker<A extends Asked> {
       const piece = this.#going.get(ask.piece)
       this.#untake(ask)
       if (piece) this.#idle(piece, asked)
+    }
+  }
+
+  /** asked sends again: what it owes counts as asked of it, so that it is not asked for the same twice. */
+  find(asked: A, now: number): void {
+    for (const { piece: index, begin, length, lost } of asked.asks.values()) {
+      const piece = lost && this.#revive(index, now)
+      if (piece) this.#ask(piece, asked, begin / unit, length + unit - 1, now, () => true)
     }
   }
 
@@ -331,7 +339,7 @@ export class Picker<A extends Asked> {
 
   /** Asks for units that others owe. */
   #again(piece: Piece<A>, asked: A, max: number, now: number, due: (u: number) => boolean): Ask | undefined {
-    if (!piece.missing || (piece.only && piece.only !== asked)) return undefined
+    if (!piece.missing || (piece.only && piece.only !== asked && now - piece.touched < staleAfter)) return undefined
     const fits = (u: number) =>
       !piece.from[u] && piece.asked[u]! < copies && due(u) && !this.#asks(asked, piece.index, u)
     for (let u = 0; u < piece.from.length; u++) if (fits(u)) return this.#ask(piece, asked, u, max, now, fits)
@@ -341,8 +349,7 @@ export class Picker<A extends Asked> {
   #ask(piece: Piece<A>, asked: A, u: number, max: number, now: number, fits: (u: number) => boolean): Ask {
     const begin = u * unit
     do {
-      if (!piece.asked[u]) piece.free--
-      piece.asked[u]!++
+      if (!piece.asked[u]!++ && !piece.from[u]) piece.free--
       piece.time[u] = now
       u++
     } while (u < piece.from.length && (u + 1) * unit - begin <= max && fits(u))
@@ -401,6 +408,11 @@ export class Picker<A extends Asked> {
         asked.cancel(ask)
       }
     }
+  }
+
+  /** One that is going, or was given up. */
+  #revive(index: number, now: number): Piece<A> | undefined {
+    return this.#going.get(index) ?? (this.#free.has(index) ? this.#start(index, now, true) : undefined)
   }
 
   #start(index: number, now: number, force = false): Piece<A> | undefined {
