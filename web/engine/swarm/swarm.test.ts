@@ -146,6 +146,28 @@ describe('fetching', () => {
     await whole(node)
   })
 
+  test('what a slow peer owes is not asked of it again when it sends at last', async () => {
+    const node = await leecher()
+    const slow = seed(node)
+    const owed: [number, number, number][] = []
+    slow.request = (...ask) => void owed.push(ask)
+    await vi.waitUntil(() => owed.length === 4)
+    const now = performance.now.bind(performance)
+    const ticked = new Deferred()
+    slow.channel.onmessage = (data) => (data.length === 4 ? ticked.resolve() : slow.wire.receive(data))
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + 120_000)
+    try {
+      // A keep-alive comes of the tick that sees it silent.
+      await ticked.promise
+      slow.request = (index, begin, length) => slow.wire.piece(index, begin, part(index, begin, length))
+      for (const ask of owed) slow.request(...ask)
+      await whole(node)
+    } finally {
+      clock.mockRestore()
+    }
+    expect(slow.heard.filter((heard) => heard.startsWith('request'))).toHaveLength(10)
+  })
+
   test('what is rejected is asked of another', async () => {
     const node = await leecher()
     const mean = seed(node)
@@ -301,6 +323,31 @@ describe('fetching', () => {
     reader.wire.request(index, 0, block)
     await reader.hears(new RegExp(`^piece ${index} 0 ${block}`))
   })
+})
+
+test('what cannot be read any more is tried once, and is no longer promised', async () => {
+  const stores = memoryStores()
+  const open = stores.open.bind(stores)
+  let reads = 0
+  stores.open = async (...args) => {
+    const read = async () => {
+      reads++
+      throw new StarlingError('storage', 'The file is gone.')
+    }
+    return Object.assign(await open(...args), { read })
+  }
+  const node = await leecher({}, stores)
+  const first = seed(node)
+  await node.until(infoHash, ({ done }) => done)
+  first.channel.close()
+  const peer = stranger(node)
+  await peer.met.promise
+  peer.wire.interested()
+  await peer.hears(/^unchoke/)
+  peer.wire.request(0, 0, block)
+  await peer.closed.promise
+  expect((await node.node.states())[0]).toMatchObject({ status: 'failed', error: { code: 'storage' }, peers: [] })
+  expect(reads).toBe(1)
 })
 
 describe('liars', () => {

@@ -62,7 +62,7 @@ export class Swarm implements PeerHost, Announcing {
     return new Outgoing({
       info: this.info!, had, shelf, name: infoHash, unproven: this.#options.unproven,
       read: async (start, end) => (await this.#keeping.store()).read(start, end),
-      failed: (error) => this.failed(error),
+      failed: (error) => this.#unreadable(error),
     })
   })
   readonly #webs = new Later(({ WebSources }) => new WebSources(this))
@@ -73,6 +73,8 @@ export class Swarm implements PeerHost, Announcing {
   #onDemand: boolean
   #error: StarlingError | undefined
   #closed = false
+  /** What is here cannot be read any more. */
+  #lost = false
   #chokedAt = 0
   #rotatedAt = 0
 
@@ -217,7 +219,7 @@ export class Swarm implements PeerHost, Announcing {
 
   /** Whether channels are welcome. */
   get alive(): boolean {
-    return !this.#closed && (!this.#error || /no-space|storage|wrong-key/.test(this.#error.code))
+    return !this.#closed && !this.#lost && (!this.#error || /no-space|storage|wrong-key/.test(this.#error.code))
   }
   /** Its card is new, and peers that need no data of it are told as well. */
   get spreading(): boolean {
@@ -371,6 +373,13 @@ export class Swarm implements PeerHost, Announcing {
     this.node.changed(this, true)
   }
 
+  /** What is here cannot be read any more, and so is promised no longer. */
+  #unreadable(error: unknown): void {
+    this.#lost = true
+    this.failed(error)
+    for (const peer of [...this.#peers]) peer.close()
+  }
+
   /** Nothing more is fetched, and who waits hears why. */
   #stop(error: StarlingError): void {
     this.#ready.reject(error)
@@ -391,7 +400,7 @@ export class Swarm implements PeerHost, Announcing {
     this.info = info
     const had = (this.had = source ? new Bitfield(info.pieces).fill() : resumed(info.pieces, entry.pieces))
     const store = () => this.#keeping.store()
-    const reading = new Reading({ info, had, store, aim: () => this.#aim(), failed: (error) => this.failed(error) })
+    const reading = new Reading({ info, had, store, aim: () => this.#aim(), failed: (error) => this.#unreadable(error) })
     this.#reading = reading
     const picker = new Picker<Source>(info.length, info.pieceLength, had, node.memory, (piece) => void this.#take(piece))
     this.picker = picker
