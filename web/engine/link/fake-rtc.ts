@@ -90,8 +90,10 @@ export class FakeConnection {
   other: FakeConnection | undefined
   readonly #gather: FakeOptions['gather']
   readonly #reachable: boolean
+  readonly #maxMessage: number
 
-  constructor({ gather = 'complete', reachable = true }: FakeOptions = {}) {
+  constructor({ gather = 'complete', reachable = true, maxMessage = 256 << 10 }: FakeOptions = {}) {
+    this.#maxMessage = maxMessage
     this.#gather = gather
     this.#reachable = reachable
     connections.set(this.name, this)
@@ -175,7 +177,7 @@ export class FakeConnection {
     if (!other || this.connectionState === 'closed' || other.connectionState === 'closed') return
     for (const end of [this, other]) {
       end.connectionState = 'connected'
-      end.sctp = { maxMessageSize: 262_144, transport: { state: 'connected', onstatechange: null } }
+      end.sctp = { maxMessageSize: end.#maxMessage, transport: { state: 'connected', onstatechange: null } }
       end.onconnectionstatechange?.()
     }
     for (const end of [this, other]) for (const channel of end.channels) end.#announce(channel)
@@ -203,6 +205,8 @@ export interface FakeOptions {
   gather?: 'complete' | 'manual'
   /** Whether a connection comes about when both descriptions are there. */
   reachable?: boolean
+  /** The longest message that the other end takes, by its word. */
+  maxMessage?: number
 }
 
 export function fakeSdp(name: string): string {

@@ -27,6 +27,8 @@ const maxWires = 64
 /** RFC 8841: what every browser takes where none says more, and what we send at most. */
 const safeMessage = 64 << 10
 const longestMessage = 256 << 10
+/** Who takes crumbs only, of a byte each, say, would have this side send them for minutes. */
+const leastMessage = 16 << 10
 
 /** A link opens, and its first channel hears the other side once it is open, within this time; further channels in less. */
 const openWithin = 30_000
@@ -237,7 +239,9 @@ export class Link implements LinkInfo {
       if (!channel.open) return
       if (!this.open) this.#opened()
       hurry()
-      channel.maxMessage = Math.min(this.#pc.sctp?.maxMessageSize || safeMessage, longestMessage)
+      const most = this.#pc.sctp?.maxMessageSize || safeMessage
+      if (most < leastMessage) return this.close()
+      channel.maxMessage = Math.min(most, longestMessage)
       this.#owner.host.channel(channel, outgoing ? infoHash : undefined)
     }
     dc.onclose = () => {

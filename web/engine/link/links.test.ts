@@ -239,6 +239,13 @@ describe('a link', () => {
     expect(a.links.stats().links).toBe(1)
   })
 
+  it('is none where the peer takes messages of a few bytes only', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2', { maxMessage: 1 }).seed(hash(1))]
+    await introduce(a, b, hash(1))
+    await until(() => b.made[0]!.connectionState === 'closed')
+    expect(b.all).toEqual([])
+  })
+
   it('fails after a bounded time when nothing connects', async () => {
     const a = new Node('1', { reachable: false }).want(hash(1))
     const b = new Node('2', { reachable: false }).seed(hash(1))
