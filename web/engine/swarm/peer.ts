@@ -323,9 +323,10 @@ export class Peer implements WireHandler, Source, Chokable {
     this.#reqq = reqq
     host.metadata.add(this.wire, metadataSize)
     if (this.wire.supports('sl_link')) this.channel.link.extended()
+    if (!first) return
     const { card } = host.entry
     if (card) this.wire.extended('sl_card', card.packed)
-    if (first) host.met(this)
+    host.met(this)
   }
 
   onextended(name: Extension, payload: Bytes): void {

@@ -9,7 +9,7 @@ import { makeInfo, makeTorrent } from '../torrent/making.ts'
 import { infoHashOf, parseInfo } from '../torrent/metainfo.ts'
 import { Bitfield } from '../wire/bitfield.ts'
 import { hashPieces } from './hash.ts'
-import { channels, destroyAll, join, noise, Stranger, testNode, type TestNode } from './testing.ts'
+import { channels, destroyAll, join, noise, Stranger, testNode, type MemoryLink, type TestNode } from './testing.ts'
 
 const pieceLength = 64 << 10
 const block = 16 << 10
@@ -46,9 +46,9 @@ async function seeder(options = {}): Promise<TestNode> {
   return node
 }
 
-/** A peer that knows the metadata. */
-function stranger(to: TestNode): Stranger {
-  const peer = new Stranger(to, infoHash)
+/** A peer that knows the metadata. link: the node's end of one that it has already. */
+function stranger(to: TestNode, link?: MemoryLink): Stranger {
+  const peer = new Stranger(to, infoHash, undefined, link)
   peer.wire.info = parseInfo(info)
   return peer
 }
@@ -348,6 +348,27 @@ test('what cannot be read any more is tried once, and is no longer promised', as
   await peer.closed.promise
   expect((await node.node.states())[0]).toMatchObject({ status: 'failed', error: { code: 'storage' }, peers: [] })
   expect(reads).toBe(1)
+})
+
+test('a card is sent once, however often somebody says what it speaks', async () => {
+  const node = testNode()
+  const { infoHash } = await node.node.seed([new File([data], 'data.bin')], { card: { title: 'one' } })
+  const peer = new Stranger(node, infoHash)
+  await peer.met.promise
+  for (let i = 0; i < 100; i++) peer.wire.extendedHandshake({ version: 'test', reqq: 500 })
+  peer.wire.interested()
+  await peer.hears(/^unchoke/)
+  expect(peer.heard.filter((heard) => heard === 'extended sl_card')).toHaveLength(1)
+})
+
+test('a link brings a torrent one peer, however many channels it has', async () => {
+  const node = await leecher()
+  const first = stranger(node)
+  await first.met.promise
+  const again = stranger(node, first.channel.other.link)
+  await again.closed.promise
+  expect(first.channel.open).toBe(true)
+  expect((await node.node.states())[0]!.peers).toHaveLength(1)
 })
 
 describe('liars', () => {

@@ -97,8 +97,9 @@ export class Swarm implements PeerHost, Announcing {
   joined(peer: Peer): boolean {
     if (!this.alive || this.#peers.size >= maxPeers || this.node.banned(peer)) return false
     for (const { id, channel } of this.#peers) {
-      // Links of our own peers are sorted out by links; strangers come twice by mistake.
-      if (id === peer.id && channel.link !== peer.channel.link && !id.startsWith(starling)) return false
+      // Links of our own peers are sorted out by links; strangers come twice by mistake. Who comes twice on one link would
+      // take the place of others.
+      if (channel.link === peer.channel.link || (id === peer.id && !id.startsWith(starling))) return false
     }
     if (!this.#peers.size) this.traffic.fedAt = this.node.now()
     this.#peers.add(peer)

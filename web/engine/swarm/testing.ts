@@ -98,10 +98,10 @@ export function noise(length: number): Bytes {
   return data
 }
 
-/** The two ends of a link's channel; the first is the one that was opened. */
-export function channels(from: string, to: string): [MemoryChannel, MemoryChannel] {
+/** The two ends of a link's channel; the first is the one that was opened. link: the other's end, where there is one. */
+export function channels(from: string, to: string, link = new MemoryLink(from, false)): [MemoryChannel, MemoryChannel] {
   const one = new MemoryChannel(new MemoryLink(to, true), true)
-  const two = new MemoryChannel(new MemoryLink(from, false), false)
+  const two = new MemoryChannel(link, false)
   one.other = two
   two.other = one
   return [one, two]
@@ -201,9 +201,9 @@ export class Stranger implements WireHandler {
   shake: (handshake: ExtendedHandshake) => void = () => {}
 
   /** It opens a channel to the node. */
-  constructor(to: TestNode, infoHash: string, id = toHex(random(20))) {
+  constructor(to: TestNode, infoHash: string, id = toHex(random(20)), link?: MemoryLink) {
     this.id = id
-    const [one, two] = channels(id, to.id)
+    const [one, two] = channels(id, to.id, link)
     this.channel = one
     this.wire = new Wire(one, this)
     one.onmessage = (data) => this.wire.receive(data)
