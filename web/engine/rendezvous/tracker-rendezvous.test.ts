@@ -161,6 +161,14 @@ describe('announces', () => {
     expect(socket.sent[0]!.offers[0]).toEqual({ offer: { type: 'offer', sdp: 'our offer' }, offer_id: 'offer 0' })
   })
 
+  it('go on when somebody sets the clock back', async () => {
+    const socket = await start(seeder(1))
+    socket.reply(hash(1), 1, 1)
+    vi.setSystemTime(Date.now() - 24 * 60 * 60_000)
+    await after(130_000)
+    expect(events(socket)).toEqual(['started', undefined])
+  })
+
   it('share the first offers among the trackers of a torrent', async () => {
     const trackers = ['wss://one.example', 'wss://two.example', 'https://no.example']
     rendezvous.add(leecher(1, { trackers }))

@@ -84,6 +84,7 @@ export class Tracker {
   /** Resolves when the socket is open, or given up. */
   #opened = new Deferred()
   #retries = 0
+  #tickedAt = 0
   #answering = 0
 
   constructor(options: TrackerOptions) {
@@ -226,6 +227,9 @@ export class Tracker {
   #tick(): void {
     if (!this.#socket || (this.#retries && this.#socket.readyState !== open)) return
     const now = Date.now()
+    // Somebody set the clock back, and so all that was planned is far away.
+    if (now < this.#tickedAt) for (const entry of this.#entries.values()) entry.wakeDue = entry.lastAt = 0
+    this.#tickedAt = now
     const due: { entry: Entry; at: number }[] = []
     let next = Infinity
     for (const entry of this.#entries.values()) {
