@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -225,4 +226,40 @@ func TestUnread(t *testing.T) {
 			break
 		}
 	}
+}
+
+// Those who offer metadata and send none do not keep it from who asks others.
+func TestSilentSources(t *testing.T) {
+	dir := t.TempDir()
+	seeder := start(t)
+	data := random(1<<18, 1)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}})
+	fetcher := start(t, func(o *Options) { o.tick = 10 * time.Millisecond })
+	var asked sync.WaitGroup
+	var silent []string
+	for range metadataSources {
+		asked.Add(1)
+		silent = append(silent, listen(t, func(w wire) {
+			w.shake(shared.ih)
+			w.send(20, append([]byte{0}, "d1:md11:ut_metadatai3ee13:metadata_sizei99999ee"...)...)
+			for first := true; ; {
+				kind, _, err := w.next()
+				if err != nil {
+					return
+				}
+				if kind == 20 && first {
+					first = false
+				} else if kind == 20 {
+					asked.Done()
+					_, _ = io.Copy(io.Discard, w)
+					return
+				}
+			}
+		}).String())
+	}
+	fetched := add(t, fetcher, hexOf(shared.ih), AddOptions{Dir: filepath.Join(dir, "to"), Peers: silent})
+	asked.Wait()
+	fetched.found.peers([]string{seeder.Addr().String()})
+	done(t, fetched)
+	same(t, filepath.Join(dir, "to/a"), data)
 }

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"crypto/sha1"
+	"sync/atomic"
 
 	"github.com/anacrolix/torrent"
 	"github.com/anacrolix/torrent/bencode"
@@ -20,6 +21,8 @@ const (
 	metadataPiece   = 16 << 10
 	metadataSources = 4 // peers that are asked at once
 	metadataWindow  = 16
+	// metadataTicks is for how long one that is asked may send none while others wait to be asked, seconds.
+	metadataTicks = 20
 )
 
 // metadata is one connection's part in it. The engine's lock guards it.
@@ -29,6 +32,8 @@ type metadata struct {
 	got       []byte
 	requested int   // pieces
 	served    int64 // bytes
+	// heard is when the last of it came, ticks; 0 where none is waited for. It needs no lock.
+	heard atomic.Int64
 }
 
 type metadataMessage struct {
@@ -59,6 +64,7 @@ func (t *Torrent) metadataMore(pc *torrent.PeerConn, c *conn) {
 			return
 		}
 		m.fetching = true
+		m.heard.Store(justLoaded)
 	}
 	pieces := int((m.offered + metadataPiece - 1) / metadataPiece)
 	for have := len(m.got) / metadataPiece; m.requested < min(pieces, have+metadataWindow); m.requested++ {
@@ -72,6 +78,7 @@ func (t *Torrent) metadataEnded(c *conn) {
 		return
 	}
 	c.metadata.fetching, c.metadata.offered, c.metadata.got = false, 0, nil
+	c.metadata.heard.Store(0)
 	t.sources.Add(-1)
 	t.waiting.Range(func(pc, c any) bool {
 		t.waiting.Delete(pc)
@@ -108,6 +115,7 @@ func (t *Torrent) metadataMessage(pc *torrent.PeerConn, c *conn, payload []byte)
 			return
 		}
 		f.got = append(f.got, data...)
+		f.heard.Store(justLoaded)
 		if int64(len(f.got)) < f.offered {
 			t.metadataMore(pc, c)
 			return
@@ -121,6 +129,22 @@ func (t *Torrent) metadataMessage(pc *torrent.PeerConn, c *conn, payload []byte)
 		info := f.got
 		t.metadataEnded(c)
 		t.p.goWork(func() { t.gotInfo(info) })
+	}
+}
+
+// metadataLate hangs up on those who have long sent none of what they offered while others wait to be asked. It is called
+// once a second, without the engine's lock.
+func (t *Torrent) metadataLate(pcs []*torrent.PeerConn, n int) {
+	waits := false
+	t.waiting.Range(func(any, any) bool { waits = true; return false })
+	for _, pc := range pcs {
+		c := t.p.guard.conn(pc)
+		if c == nil || c.metadata.heard.CompareAndSwap(justLoaded, int64(n)) {
+			continue
+		}
+		if heard := c.metadata.heard.Load(); waits && heard > 0 && int64(n)-heard > metadataTicks {
+			_ = pc.Close()
+		}
 	}
 }
 

@@ -271,6 +271,9 @@ func (t *Torrent) tick(n int) {
 		t.meter.sample(e, time.Now())
 		pcs := e.PeerConns()
 		t.p.guard.unread(pcs)
+		if !t.known() {
+			t.metadataLate(pcs, n)
+		}
 		if t.used.Load() == justLoaded || len(pcs) > 0 || t.lacking() {
 			t.used.Store(int64(n))
 		} else if int64(n)-t.used.Load() > idleTicks {
