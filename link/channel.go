@@ -20,8 +20,11 @@ const (
 	// message counts beyond its bytes.
 	maxUnread = 256 << 10
 	chunkCost = 64
-	// shortMessage is what a channel without traffic has room for.
+	// shortMessage is what a channel without traffic has room for, blockMessage more than a piece message of 16 KiB needs.
 	shortMessage = 2 << 10
+	blockMessage = 32 << 10
+	// roomy is how many times as long as its message a buffer may be that is kept for it.
+	roomy = 8
 	// lingerFor is how long what was written may still go out after Close.
 	lingerFor = 10 * time.Second
 )
@@ -33,8 +36,9 @@ var (
 )
 
 var (
-	longBuffers = sync.Pool{New: func() any { b := make([]byte, longestMessage); return &b }}
-	sendBuffers = sync.Pool{New: func() any { b := make([]byte, 0, sendAtOnce); return &b }}
+	blockBuffers = sync.Pool{New: func() any { b := make([]byte, blockMessage); return &b }}
+	longBuffers  = sync.Pool{New: func() any { b := make([]byte, longestMessage); return &b }}
+	sendBuffers  = sync.Pool{New: func() any { b := make([]byte, 0, sendAtOnce); return &b }}
 )
 
 // Channel is one torrent's stream with one peer: a net.Conn. Bytes that were written together may be read apart, and
@@ -72,8 +76,15 @@ type Channel struct {
 // chunk is a message, or what is left of it.
 type chunk struct {
 	data []byte
-	// pooled is where data lies, if it goes back to longBuffers.
+	// pooled is where data lies, if it goes back to a pool.
 	pooled *[]byte
+	pool   *sync.Pool
+}
+
+func (m chunk) free() {
+	if m.pooled != nil {
+		m.pool.Put(m.pooled)
+	}
 }
 
 // newChannel has no data channel yet: bind gives it one.
@@ -159,9 +170,7 @@ func (c *Channel) take(n int) {
 		return
 	}
 	c.unreadBytes -= chunkCost
-	if first.pooled != nil {
-		longBuffers.Put(first.pooled)
-	}
+	first.free()
 	c.unread[0] = chunk{}
 	c.unread = c.unread[1:]
 	c.readable.Broadcast()
@@ -302,8 +311,8 @@ func (c *Channel) receive(first func(handshake []byte)) error {
 			c.unread = append(c.unread, m)
 			c.unreadBytes += len(m.data) + chunkCost
 			c.readable.Broadcast()
-		case m.pooled != nil:
-			longBuffers.Put(m.pooled)
+		default:
+			m.free()
 		}
 		if err != nil {
 			if c.linger != nil {
@@ -332,8 +341,12 @@ func (c *Channel) lost() {
 func (c *Channel) message(short []byte) (chunk, error) {
 	n, text, err := c.dc.ReadDataChannel(short)
 	m := chunk{}
-	if errors.Is(err, io.ErrShortBuffer) {
-		m.pooled = longBuffers.Get().(*[]byte)
+	for _, pool := range [...]*sync.Pool{&blockBuffers, &longBuffers} {
+		if !errors.Is(err, io.ErrShortBuffer) {
+			break
+		}
+		m.free()
+		m = chunk{pooled: pool.Get().(*[]byte), pool: pool}
 		n, text, err = c.dc.ReadDataChannel(*m.pooled)
 	}
 	switch {
@@ -346,16 +359,18 @@ func (c *Channel) message(short []byte) (chunk, error) {
 	case text:
 		err = errText
 	}
-	if err != nil {
-		if m.pooled != nil {
-			longBuffers.Put(m.pooled)
-		}
+	switch {
+	case err != nil:
+		m.free()
 		return chunk{}, err
-	}
-	if m.pooled != nil {
-		m.data = (*m.pooled)[:n]
-	} else {
+	case m.pooled == nil:
 		m.data = append([]byte(nil), short[:n]...)
+	case n <= len(*m.pooled)/roomy: // many of these would take far more memory than maxUnread
+		m.data = append([]byte(nil), (*m.pooled)[:n]...)
+		m.free()
+		m.pooled = nil
+	default:
+		m.data = (*m.pooled)[:n]
 	}
 	return m, nil
 }

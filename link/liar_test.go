@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"io"
 	"regexp"
+	"runtime"
 	"testing"
 	"time"
 
@@ -378,5 +379,27 @@ func TestTheYoungerOfTwoLinksEnds(t *testing.T) {
 		}
 		_, err := first.Write([]byte("stands"))
 		must(t, err)
+	}
+}
+
+// What is kept for a slow reader takes about as much memory as it has bytes, whatever the messages that it came in.
+func TestUnreadMessagesTakeLittleRoom(t *testing.T) {
+	n := newRawNode(t, habits{raw: true})
+	r, ours := meetRemote(t, n)
+	dc := <-r.channels
+	const size, many = 2100, 350 // less than SCTP's window
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what is pooled is gone
+	runtime.ReadMemStats(&before)
+	for range many {
+		must(t, dc.Send(make([]byte, size)))
+	}
+	poll(func() bool { return dc.BufferedAmount() == 0 })
+	_, err := io.ReadFull(ours, make([]byte, size*many))
+	must(t, err)
+	runtime.ReadMemStats(&after)
+	if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 30 {
+		t.Errorf("%d kB took %d MB", size*many>>10, took)
 	}
 }
