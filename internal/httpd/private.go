@@ -79,7 +79,7 @@ func (c *Config) SignedURLs(user string) ([]string, error) {
 // users tells the operator, on this machine, how many requests each user made.
 func (s *Server) users(w http.ResponseWriter, r *http.Request) {
 	if !local(r) {
-		http.Error(w, "Users are shown on this machine only.", http.StatusForbidden)
+		http.Error(w, "Users are shown on this machine only, at localhost.", http.StatusForbidden)
 		return
 	}
 	h := w.Header()

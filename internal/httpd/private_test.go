@@ -46,6 +46,9 @@ func TestPrivate(t *testing.T) {
 	if _, body := testnet.Ask(t, "GET", base+"/users.json"); body != "{\"alice\":3}\n" {
 		t.Errorf("users %q", body)
 	}
+	if response, body := testnet.Ask(t, "GET", base+"/users.json", "Host", "evil.example"); response.StatusCode != 403 || strings.Contains(body, "alice") {
+		t.Errorf("users for a page elsewhere: %d %q", response.StatusCode, body)
+	}
 	config.Domain, config.Addr, config.UDPTracker = "t.example.org", httpd.DefaultAddr, []string{":6969"}
 	if signed, err = config.SignedURLs("bob"); err != nil || !strings.HasPrefix(signed[0], "wss://t.example.org/u/bob.") || !strings.HasPrefix(signed[2], "udp://t.example.org:6969/u/bob.") {
 		t.Errorf("signed %v, %v", signed, err)
