@@ -60,7 +60,7 @@ func (s *Site) Serve(ctx context.Context, h http.Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	of := s.server
-	server := of.newHTTP(h)
+	server := of.newHTTP(patient(h))
 	server.ReadTimeout, server.WriteTimeout, server.MaxHeaderBytes = 0, 0, maxSiteHeader
 	server.TLSConfig = of.tls
 	of.watchCertificate(ctx)
