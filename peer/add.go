@@ -389,7 +389,8 @@ func (t *Torrent) resumePlaced(s *store, m *meta, info []byte, r *record) (bool,
 	if r.Root == "" {
 		return false, nil
 	}
-	if _, err := os.Lstat(t.partDir(r)); err == nil && !r.Placed {
+	top, _ := t.shape(m, r)
+	if _, err := os.Lstat(filepath.Join(t.partDir(r), filesFolder, top)); err == nil && !r.Placed {
 		r.Root, r.Paths = "", nil
 		return false, nil // not yet renamed
 	}
@@ -424,6 +425,7 @@ func (t *Torrent) resumePlaced(s *store, m *meta, info []byte, r *record) (bool,
 		}
 		r.Placed = true
 	}
+	t.clear(r) // whoever put them there may have ended before he did
 	files.seal(p.stamps)
 	s.placed(from, files, p.done)
 	return true, nil

@@ -133,6 +133,53 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// A process that is killed when the files have just got their names, before or after that is written down, leaves nothing
+// to be fetched again, and nothing that nobody needs.
+func TestKilledWhenNamed(t *testing.T) {
+	for i := range 4 {
+		private, written := i&1 != 0, i&2 != 0
+		t.Run(fmt.Sprintf("private=%v, written=%v", private, written), func(t *testing.T) {
+			dir := t.TempDir()
+			seeder := start(t)
+			data := random(1<<20, 1)
+			path := write(t, filepath.Join(dir, "box/a"), data)
+			write(t, filepath.Join(dir, "box/b"), random(1<<10, 2))
+			shared := share(t, seeder, ShareOptions{Paths: []string{filepath.Dir(path)}, Private: private})
+			in := func(o *Options) { o.DataDir = filepath.Join(dir, "state") }
+			to := filepath.Join(dir, "to")
+
+			p := start(t, in)
+			tt := add(t, p, shared.Link("h"), AddOptions{Dir: to, Peers: []string{seeder.Addr().String()}})
+			done(t, tt)
+			_ = p.Close()
+			_ = seeder.Close()
+
+			// As it is at that moment.
+			r := tt.record
+			r.Placed = written
+			s, err := openState(filepath.Join(dir, "state"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.put(recordEntry(addedBucket, tt.ih, &r)); err != nil {
+				t.Fatal(err)
+			}
+			_ = s.close()
+			left := write(t, filepath.Join(tt.partDir(&r), containerName), make([]byte, 1000))
+
+			tt = add(t, start(t, in), shared.Link("h"), AddOptions{Dir: to})
+			done(t, tt)
+			same(t, filepath.Join(tt.Root(), "a"), data)
+			if tt.Root() != filepath.Join(to, "box") {
+				t.Errorf("it lies in %s", tt.Root())
+			}
+			if _, err := os.Stat(left); err == nil {
+				t.Errorf("%s is still there", left)
+			}
+		})
+	}
+}
+
 func fetchUntilKilled(t *testing.T, args []string) {
 	p, err := New(Options{DataDir: args[0], Listen: "127.0.0.1:0", TCP: true})
 	if err != nil {
