@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -109,8 +110,9 @@ func (f *folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil && info.IsDir() {
 		_ = file.Close()
 		if !strings.HasSuffix(r.URL.Path, "/") {
-			// Not to another host, whatever the path looks like.
-			http.Redirect(w, r, (path.Base(clean))+"/", http.StatusMovedPermanently)
+			// Not to another host, whatever the path looks like: it is clean, and begins with one slash.
+			to := url.URL{Path: clean + "/", RawQuery: r.URL.RawQuery}
+			http.Redirect(w, r, to.String(), http.StatusMovedPermanently)
 			return
 		}
 		clean = path.Join(clean, "index.html")

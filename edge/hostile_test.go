@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -52,6 +54,37 @@ func TestNamesOfStrangers(t *testing.T) {
 		h.ServeHTTP(w, r)
 		if w.Code != want {
 			t.Errorf("%q: %d, want %d", host, w.Code, want)
+		}
+	}
+}
+
+// Where a folder's address lacks its slash, the browser is led to the same folder, whatever that is called, and to none
+// elsewhere.
+func TestFoldersWithoutTheirSlash(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("these are no names there")
+	}
+	files := map[string][]byte{}
+	names := []string{"plain", "what?", "100%", "a:b", "#", `\evil.example`, "x y/100%", "é"}
+	for _, name := range names {
+		files[name+"/index.html"] = []byte(name)
+	}
+	h := serveFolder(t, start(t, Options{}), site(t, files))
+	for _, name := range names {
+		for _, query := range []string{"", "?a=1"} {
+			target := (&url.URL{Path: "/" + name}).EscapedPath() + query
+			w := do(h, "GET", target, "")
+			to, err := url.Parse("http://x" + target)
+			if err == nil {
+				to, err = to.Parse(w.Header().Get("Location"))
+			}
+			if w.Code != 301 || err != nil || to.Host != "x" || "?"+to.RawQuery != "?"+strings.TrimPrefix(query, "?") {
+				t.Errorf("%s: %d, to %q", target, w.Code, w.Header().Get("Location"))
+				continue
+			}
+			if w := do(h, "GET", to.RequestURI(), ""); w.Code != 200 || w.Body.String() != name {
+				t.Errorf("%s leads to %q: %d %q", target, to, w.Code, w.Body)
+			}
 		}
 	}
 }
