@@ -56,7 +56,7 @@ func cut(text string, units int) string {
 
 var (
 	forbidden = strings.NewReplacer(`\`, "_", "/", "_", ":", "_", "*", "_", "?", "_", `"`, "_", "<", "_", ">", "_", "|", "_")
-	device    = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com\d|lpt\d)(\.|$)`)
+	device    = regexp.MustCompile(`(?i)^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\.|$)`)
 	extension = regexp.MustCompile(`\.[^./]*$`)
 )
 

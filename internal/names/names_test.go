@@ -61,6 +61,22 @@ func TestText(t *testing.T) {
 	}
 }
 
+// Whatever Windows takes for a device, whichever version: there the file would be that.
+func TestDevices(t *testing.T) {
+	for _, device := range []string{"con", "PRN", "aux", "Nul", "com1", "COM\u00b9", "lpt\u00b3", "Com\u00b2", "CONIN$", "conout$"} {
+		for _, end := range []string{"", ".txt", ".tar.gz", " .txt", "  . x"} {
+			if got := Name(device + end); got != "_"+device+end {
+				t.Errorf("%q becomes %q", device+end, got)
+			}
+		}
+		for _, name := range []string{device + "x", "x" + device, device + " x.txt"} {
+			if got := Name(name); got != name {
+				t.Errorf("%q becomes %q", name, got)
+			}
+		}
+	}
+}
+
 func TestManyOfOneName(t *testing.T) {
 	paths := make([][]string, 50_000)
 	for i := range paths {

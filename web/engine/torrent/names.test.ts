@@ -10,6 +10,7 @@ test.each([
   ['a\0b\n\x7f\x9b', 'ab'], ['photo\u202egpj.exe', 'photogpj.exe'], ['a\ud800', 'a'],
   ['trailing. . ', 'trailing'],
   ['CON', '_CON'], ['nul.txt', '_nul.txt'], ['com1', '_com1'], ['LPT9.tar.gz', '_LPT9.tar.gz'], ['console', 'console'],
+  ['COM\u00b9', '_COM\u00b9'], ['lpt\u00b3.txt', '_lpt\u00b3.txt'], ['conin$', '_conin$'], ['nul .txt', '_nul .txt'], ['con x.txt', 'con x.txt'],
   ['.hidden', '.hidden'],
   ['x'.repeat(5000), 'x'.repeat(200)],
 ])('name %j becomes %j', (name, clean) => {

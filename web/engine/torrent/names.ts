@@ -16,7 +16,7 @@ export function cleanText(text: string, max: number): string {
 /** A file's name: never empty, '.' or '..', without separators, and no device of Windows. */
 export function cleanName(text: string): string {
   const name = cleanText(text, 200).replace(/[\\/:*?"<>|]/g, '_').replace(/[. ]+$/, '')
-  return !name || /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(name) ? `_${name}` : name
+  return !name || /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\.|$)/i.test(name) ? `_${name}` : name
 }
 
 /**
