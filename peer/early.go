@@ -24,7 +24,7 @@ const (
 
 // early fetches from web seeds for as long as the engine may take to begin with them, unless data comes from elsewhere:
 // one piece after another, those that readers wait for first. A web seed that fails is left to the engine.
-func (t *Torrent) early(e *torrent.Torrent, s *store, info []byte, urls []string) {
+func (t *Torrent) early(e *torrent.Torrent, s *store, info []byte, urls []string, fill padding) {
 	ctx, stop := context.WithTimeout(t.ctx, engineLooks)
 	defer stop()
 	hashes, err := hashesOf(info)
@@ -37,6 +37,7 @@ func (t *Torrent) early(e *torrent.Torrent, s *store, info []byte, urls []string
 		if seed.SetInfo(e.Info(), &index); seed.Pieces.IsEmpty() {
 			continue // its URL is not for a folder
 		}
+		fill.from(seed)
 		for ctx.Err() == nil && t.engine.Load() == e && !begun(e) && t.lacking() {
 			i, wanted := t.wants.next(s)
 			if !wanted {

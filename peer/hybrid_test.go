@@ -3,9 +3,12 @@ package peer
 import (
 	"crypto/sha1"
 	"encoding/binary"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/anacrolix/torrent/bencode"
@@ -59,6 +62,23 @@ func TestHybrid(t *testing.T) {
 	same(t, filepath.Join(into, "both", "b.bin"), b)
 	if string(fetched.infoBytes()) != string(info) {
 		t.Error("its metadata has changed on the way")
+	}
+
+	// From a web server, which has no padding: at once, or by the engine, where the first request fails.
+	for _, fails := range []bool{false, true} {
+		var asked atomic.Int32
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if asked.Add(1) == 1 && fails {
+				http.Error(w, "later", http.StatusInternalServerError)
+				return
+			}
+			http.FileServer(http.Dir(have)).ServeHTTP(w, r)
+		}))
+		defer server.Close()
+		into := t.TempDir()
+		done(t, add(t, start(t), file, AddOptions{Dir: into, WebSeeds: []string{server.URL + "/"}}))
+		same(t, filepath.Join(into, "both", "a.bin"), a)
+		same(t, filepath.Join(into, "both", "b.bin"), b)
 	}
 
 	// What has come is written down while more is awaited, padding or not.

@@ -101,9 +101,10 @@ func (t *Torrent) started(e *torrent.Torrent, s *store) {
 	e.SetOnWriteChunkError(t.pause)
 	t.wants.apply(e, s.meta.pieces)
 	if urls := t.webSeeds(); len(urls) > 0 {
-		e.AddWebSeeds(urls)
+		fill := paddingOf(s.meta, e.Info())
+		e.AddWebSeeds(urls, fill.from)
 		info := t.infoBytes()
-		t.p.goWork(func() { t.early(e, s, info, urls) })
+		t.p.goWork(func() { t.early(e, s, info, urls, fill) })
 	}
 }
 
