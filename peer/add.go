@@ -351,7 +351,8 @@ const (
 	filesFolder   = "files"
 )
 
-// partContent makes that folder. Of a private torrent it has the container, of others the files, which will only be
+// partContent makes that folder, and holds it, as two that fetch the same to it would write over one another's files, and
+// the first to be done take them away. Of a private torrent it has the container, of others the files, which will only be
 // renamed.
 func (t *Torrent) partContent(m *meta, r *record) (*content, error) {
 	dir := t.partDir(r)
@@ -362,17 +363,24 @@ func (t *Torrent) partContent(m *meta, r *record) (*content, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the folder that it is fetched to: %w", err)
 	}
-	if t.key != nil {
-		return over(t.p.handles, root, []span{{containerName, 0, m.length}}), nil
+	held, err := hold(root)
+	if err != nil {
+		_ = root.Close()
+		return nil, err
 	}
-	spans := make([]span, len(m.files))
-	for i, f := range m.files {
-		spans[i] = span{offset: f.offset, size: f.size}
-		if !f.padding {
-			spans[i].path = t.partPath(m, f.path)
+	spans := []span{{containerName, 0, m.length}}
+	if t.key == nil {
+		spans = make([]span, len(m.files))
+		for i, f := range m.files {
+			spans[i] = span{offset: f.offset, size: f.size}
+			if !f.padding {
+				spans[i].path = t.partPath(m, f.path)
+			}
 		}
 	}
-	return over(t.p.handles, root, spans), nil
+	c := over(t.p.handles, root, spans)
+	c.held = held
+	return c, nil
 }
 
 // partPath is a file's, below the part folder: files/<name>, or files/<name>/<path>.

@@ -17,6 +17,8 @@ type content struct {
 	size    int64
 	// root keeps what is written below a folder, whatever links lie there; nil: paths are absolute, and only read.
 	root *os.Root
+	// held keeps that folder from others; nil: nobody writes to it.
+	held *os.File
 
 	mu sync.RWMutex
 	// stamps say how the files looked when they were verified; nil: nobody but us writes to them.
@@ -227,4 +229,5 @@ func (c *content) close() {
 	if c.root != nil {
 		_ = c.root.Close()
 	}
+	_ = c.held.Close() // nil is fine
 }

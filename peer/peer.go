@@ -83,6 +83,8 @@ func Defaults(dataDir string) Options {
 var (
 	// ErrInUse is for a data directory that another process has.
 	ErrInUse = errors.New("another starling uses this data folder: stop it, or name another folder")
+	// ErrBusy is for a torrent that another peer fetches to the same folder at this moment.
+	ErrBusy = errors.New("another starling fetches this to the same folder: wait until it has, or name another folder")
 	// ErrListen is for Options.Listen: the port is taken, or the address is none of this machine's.
 	ErrListen = errors.New("starting to listen for peers")
 	// ErrClosed is for what was closed meanwhile.

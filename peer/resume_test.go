@@ -28,6 +28,28 @@ func TestInUse(t *testing.T) {
 	_ = again.Close()
 }
 
+// Two that fetch the same to one folder would spoil it for both.
+func TestBusy(t *testing.T) {
+	seeder, dir := start(t), t.TempDir()
+	data := random(1<<20, 1)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}, Private: true})
+	peers := []string{seeder.Addr().String()}
+	into := t.TempDir()
+	first := add(t, start(t), shared.Link(""), AddOptions{Dir: into, Name: "one", Lazy: true, Peers: peers})
+	if err := first.Ready(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	second := AddOptions{Dir: into, Name: "two", Peers: peers}
+	p := start(t)
+	if err := add(t, p, shared.Link(""), second).Ready(soon(t)); !errors.Is(err, ErrBusy) {
+		t.Fatalf("while another fetches it: %v, want ErrBusy", err)
+	}
+	_ = p.Close()
+	_ = first.Close()
+	done(t, add(t, start(t), shared.Link(""), second))
+	same(t, filepath.Join(into, "two"), data)
+}
+
 func TestShareAgain(t *testing.T) {
 	for _, private := range []bool{false, true} {
 		dir, data := t.TempDir(), t.TempDir()

@@ -72,6 +72,9 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 	if err == nil {
 		err = watch(ctx, f.torrent, f.view, fetchingLook(nameOf(ref)), patience, f.torrent.Ready)
 	}
+	if errors.Is(err, peer.ErrBusy) {
+		err = failure{exitMachine, errors.New("another starling fetches it to the same folder: wait until that one has it, or name another folder with -o")}
+	}
 	if errors.Is(err, peer.ErrTaken) {
 		_ = f.close(true)
 		return nil, failure{exitMachine, fmt.Errorf("%s is there already, with other contents: move it away, or choose another name with -o", output)}
