@@ -187,9 +187,7 @@ func (t *Torrent) fail(err error) {
 	if t.ctx.Err() != nil {
 		return // closed meanwhile
 	}
-	if !errors.Is(err, ErrTaken) {
-		t.p.log.Warn("a torrent cannot be used", "infohash", hexOf(t.ih), "error", err)
-	}
+	t.p.log.Info("a torrent cannot be used", "infohash", hexOf(t.ih), "error", err) // Ready and Done say so
 	t.stop(err)
 	t.found.close()
 	t.unload()
