@@ -52,7 +52,9 @@ type edgeCmd struct {
 // Validate says what is wrong, and with which flag.
 func (c *edgeCmd) Validate() error {
 	switch {
-	case (c.Folder == "") == (c.Origin == ""):
+	case c.Folder != "" && c.Origin != "":
+		return errors.New("a folder and --origin are two sites: leave one of them out")
+	case c.Folder == "" && c.Origin == "":
 		return errors.New("say what to serve: a folder, such as `starling edge ./public`, or --origin http://localhost:3000")
 	case c.Threshold < 1:
 		return fmt.Errorf("--threshold %d: it must be at least 1", c.Threshold)
@@ -60,6 +62,11 @@ func (c *edgeCmd) Validate() error {
 		return fmt.Errorf("--upload %d: bytes per second, at least 1, or -1 for no limit", c.Upload)
 	case c.Keep < 1:
 		return fmt.Errorf("--keep %d: bytes, at least 1", c.Keep)
+	}
+	if c.Origin != "" {
+		if _, err := edge.Proxy(c.Origin, slog.New(slog.DiscardHandler)); err != nil {
+			return fmt.Errorf("--origin: %w", err)
+		}
 	}
 	if _, err := c.iceServers(); err != nil {
 		return err

@@ -58,6 +58,14 @@ func onMachine(err error) error {
 	return err
 }
 
+// onReading is onMachine for what is to be shared.
+func onReading(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return failure{exitMachine, fmt.Errorf("%w: share what you may read, or ask for the right to", err)}
+	}
+	return onMachine(err)
+}
+
 // ofLink gives what is wrong with a link, or with what it leads to, its exit code: trying again does not help.
 func ofLink(err error) error {
 	var f failure

@@ -29,6 +29,8 @@ func TestExitCodes(t *testing.T) {
 		{onMachine(&fs.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}), exitMachine, "no such file"},
 		{onMachine(&fs.PathError{Op: "read", Path: "x", Err: syscall.EIO}), exitFailed, "input/output error"},
 		{onMachine(errors.New("odd")), exitFailed, "odd"},
+		{onReading(&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}), exitMachine, "permission denied: share what you may read"},
+		{onReading(full), exitMachine, "free some"},
 		{ofLink(seal.ErrKey), exitLink, "ask for the link again"},
 		{ofLink(nobody(time.Second)), exitNobody, "nothing has come for 1s"},
 		{ofLink(context.DeadlineExceeded), exitFailed, ""},

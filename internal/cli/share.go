@@ -109,7 +109,7 @@ func (c *sharing) run(ctx context.Context, s streams, n *network, command string
 		if ctx.Err() != nil {
 			return stopped("nothing is shared yet")
 		}
-		return onMachine(err)
+		return onReading(err)
 	}
 	answered(ctx, t, host.tracker()) // so that the link works when it is there
 	others := downloads{server: host, infoHash: t.InfoHash()}
