@@ -40,15 +40,17 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
     const engine = await kit.lab(entry, { headers: { 'Access-Control-Allow-Origin': '*' } })
     const script = `${engine.origin.replace('127.0.0.1', 'localhost')}/entry.js`
     const page = `<!doctype html><title>lab</title><script type="module">import * as lab from '${script}'; globalThis.lab = lab</script>`
-    for (const [policy, expected] of [['', 'opfs'], ["worker-src 'self'", 'indexeddb']] as const) {
+    const { origin } = new URL(script)
+    const documented = `script-src 'unsafe-inline' ${origin}; connect-src ${origin}; media-src blob:; worker-src blob: ${origin}`
+    for (const [policy, expected] of [['', 'opfs'], [documented, 'opfs'], ["worker-src 'self'", 'indexeddb']] as const) {
       const place = await kit.lab(entry, {
         headers: policy ? { 'Content-Security-Policy': policy } : {},
         routes: { '/': (_, response) => void response.setHeader('Content-Type', 'text/html').end(page) },
       })
-      const someone = await kit.person(kind, { own: true, allow: policy ? [/Content.Security.Policy/i] : [] })
+      const someone = await kit.person(kind, { own: true, allow: expected === 'opfs' ? [] : [/Content.Security.Policy/i] })
       await enter(someone.page, place)
       expect(await someone.page.evaluate(() => lab.kind())).toBe(expected)
-      if (!policy) expect(await someone.page.evaluate(() => lab.opfs())).toEqual([])
+      if (expected === 'opfs') expect(await someone.page.evaluate(() => lab.opfs())).toEqual([])
     }
   })
 
