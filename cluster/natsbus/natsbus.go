@@ -153,6 +153,7 @@ func (b *Bus) connect(url string, options ...nats.Option) (err error) {
 				b.log.Errorf("the bus is lost: %v", err)
 			}
 		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { b.log.Errorf("the bus is not connected: %v", err) }),
 	)...)
 	if err != nil {
 		return fmt.Errorf("connecting to the cluster's bus: %w", err)

@@ -1,6 +1,7 @@
 package natsbus_test
 
 import (
+	"bufio"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -148,9 +149,11 @@ func TestWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A bus that is not there yet does not keep a node from starting.
+// A bus that is not there yet does not keep a node from starting, and is missed.
 func TestDialLater(t *testing.T) {
-	b, err := natsbus.Dial("nats://127.0.0.1:1", "", slog.New(slog.DiscardHandler))
+	log, said := io.Pipe()
+	defer func() { _ = log.Close() }()
+	b, err := natsbus.Dial("nats://127.0.0.1:1", "", slog.New(slog.NewTextHandler(said, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,4 +165,8 @@ func TestDialLater(t *testing.T) {
 		t.Error("something was sent to nobody")
 	}
 	subscribe(t, b, "subject")
+	line, err := bufio.NewReader(log).ReadString('\n')
+	if err != nil || !strings.Contains(line, "the bus is not connected: ") {
+		t.Errorf("the log has %q, %v", line, err)
+	}
 }
