@@ -32,7 +32,8 @@ func TestExitCodes(t *testing.T) {
 		{onReading(&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}), exitMachine, "permission denied: share what you may read"},
 		{onReading(full), exitMachine, "free some"},
 		{ofLink(seal.ErrKey), exitLink, "ask for the link again"},
-		{ofLink(nobody(time.Second)), exitNobody, "nothing has come for 1s"},
+		{ofLink(nobody(time.Second, "")), exitNobody, "nothing has come for 1s: nobody who has it is online"},
+		{ofLink(nobody(time.Second, "x does not answer (y)")), exitNobody, "nothing has come for 1s, and x does not answer (y): is the address right"},
 		{ofLink(context.DeadlineExceeded), exitFailed, ""},
 		{errors.Join(stopped("x"), errors.New("y")), exitStopped, "stopped: x"},
 	} {

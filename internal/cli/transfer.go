@@ -68,10 +68,14 @@ func watch(ctx context.Context, t *peer.Torrent, view *screen, l look, patience 
 				told = true
 			} else if wait := now.Sub(last); wait > tellAfter && !told {
 				told = true
-				view.say("Nobody who has it is online at the moment; waiting.")
+				if away := away(t); away != "" {
+					view.say("%s, so nobody who has it is known; waiting.", away)
+				} else {
+					view.say("Nobody who has it is online at the moment; waiting.")
+				}
 			}
 			if patience > 0 && now.Sub(last) > patience {
-				cancel(nobody(patience))
+				cancel(nobody(patience, away(t)))
 			}
 		}
 	}
@@ -80,7 +84,23 @@ func watch(ctx context.Context, t *peer.Torrent, view *screen, l look, patience 
 // tellAfter is when people who wait are told why.
 const tellAfter = 10 * time.Second
 
-func nobody(patience time.Duration) error {
+// away says of the first tracker why it cannot be reached, where none of them can; else it is "".
+func away(t *peer.Torrent) (said string) {
+	for _, tracker := range t.Stats().Trackers {
+		if tracker.Connected {
+			return ""
+		}
+		if said == "" && tracker.Err != nil {
+			said = safe(fmt.Sprintf("%s does not answer (%v)", tracker.URL, tracker.Err))
+		}
+	}
+	return said
+}
+
+func nobody(patience time.Duration, away string) error {
+	if away != "" {
+		return failure{exitNobody, fmt.Errorf("nothing has come for %s, and %s: is the address right, and its server up? Then run the same command again (--timeout says how long to wait)", patience, away)}
+	}
 	return failure{exitNobody, fmt.Errorf("nothing has come for %s: nobody who has it is online, or can be reached from here; ask for it to be shared, then run the same command again (--timeout says how long to wait)", patience)}
 }
 
