@@ -142,7 +142,7 @@ func (c *get) seed(ctx context.Context, f *found, torrents []*peer.Torrent) {
 		ctx, cancel = context.WithTimeout(ctx, c.SeedFor)
 		defer cancel()
 	}
-	seed(ctx, f.view, torrents...)
+	seed(ctx, f.view, sharingLook(), torrents...)
 }
 
 // pipe writes one file to stdout.

@@ -98,6 +98,7 @@ type look struct {
 func fetchingLook(name string) look { return look{name: name, text: summary, event: "progress"} }
 func readingLook() look             { return look{name: "reading", text: readSoFar, event: "reading"} }
 func sharingLook() look             { return look{text: sentSoFar, event: "progress", idle: true} }
+func streamingLook() look           { return look{text: cameSoFar, event: "progress", idle: true} }
 
 // screen is stderr, with one display on it at a time, or none; and stdout where JSON is wanted.
 type screen struct {
@@ -209,12 +210,16 @@ func readSoFar(f figures) string {
 	return fmt.Sprintf("%d%% of %s", int64(100*float64(f.Done)/float64(f.Bytes)), size(f.Bytes))
 }
 
+// cameSoFar has no time that is left: of a stream comes what its player asks for.
+func cameSoFar(f figures) string {
+	return fmt.Sprintf("%s, %s, %s", readSoFar(f), rate(f.Down), f.Peers)
+}
+
 func summary(f figures) string {
-	parts := []string{readSoFar(f), rate(f.Down), f.Peers.String()}
 	if l := left(f.Bytes-f.Done, f.Down); l != "" {
-		parts = append(parts, l)
+		return cameSoFar(f) + ", " + l
 	}
-	return strings.Join(parts, ", ")
+	return cameSoFar(f)
 }
 
 func (l *lines) Write(p []byte) (int, error) {

@@ -128,7 +128,7 @@ func (c *sharing) run(ctx context.Context, s streams, n *network, command string
 	if until > 0 {
 		err = sharedUntil(ctx, view, t, &others, until)
 	} else {
-		seed(ctx, view, t)
+		seed(ctx, view, sharingLook(), t)
 	}
 	view.close()
 	return errors.Join(err, p.Close())

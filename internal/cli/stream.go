@@ -97,7 +97,7 @@ func (c *stream) serve(ctx context.Context, s streams, f *found) error {
 		}
 	}
 	if err == nil {
-		seed(ctx, f.view, f.torrent)
+		seed(ctx, f.view, streamingLook(), f.torrent)
 	}
 	stop()
 	return errors.Join(err, <-ended)

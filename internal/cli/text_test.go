@@ -41,6 +41,9 @@ func TestWords(t *testing.T) {
 	if got, want := summary(f), "25% of 200 MB, 10 MB/s, 2 TCP, 0:15 left"; got != want {
 		t.Errorf("summary: %q, want %q", got, want)
 	}
+	if got, want := streamingLook().text(f), "25% of 200 MB, 10 MB/s, 2 TCP"; got != want {
+		t.Errorf("of a stream: %q, want %q", got, want)
+	}
 }
 
 func TestAmount(t *testing.T) {

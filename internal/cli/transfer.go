@@ -105,8 +105,8 @@ func nobody(patience time.Duration, away string) error {
 }
 
 // seed shows torrents that are there until the context ends.
-func seed(ctx context.Context, view *screen, torrents ...*peer.Torrent) {
-	d := view.open(sharingLook())
+func seed(ctx context.Context, view *screen, l look, torrents ...*peer.Torrent) {
+	d := view.open(l)
 	defer view.close()
 	tick := time.NewTicker(barEvery)
 	defer tick.Stop()

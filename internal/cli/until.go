@@ -71,6 +71,6 @@ func sharedUntil(ctx context.Context, view *screen, t *peer.Torrent, others *dow
 		counted <- nil
 		enough()
 	}()
-	seed(counting, view, t)
+	seed(counting, view, sharingLook(), t)
 	return <-counted
 }
