@@ -123,6 +123,18 @@ export async function accessible(page: Page): Promise<void> {
   }
 }
 
+/** How much of an element differs in colour from its corner, 0 to 1: nothing where it cannot be seen. */
+export async function inked(page: Page, selector: string): Promise<number> {
+  const shown = await (await page.waitForSelector(selector))!.screenshot()
+  return page.evaluate(async (bytes) => {
+    const image = await createImageBitmap(new Blob([Uint8Array.from(bytes)], { type: 'image/png' }))
+    const context = new OffscreenCanvas(image.width, image.height).getContext('2d')!
+    context.drawImage(image, 0, 0)
+    const pixels = new Uint32Array(context.getImageData(0, 0, image.width, image.height).data.buffer)
+    return pixels.filter((pixel) => pixel !== pixels[0]).length / pixels.length
+  }, [...shown])
+}
+
 /**
  * From the next page on, the microphone's prompt stays open until answer is called; and the page's live tracks can be
  * counted and unplugged.

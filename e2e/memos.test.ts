@@ -6,6 +6,7 @@ import {
   accessible,
   fillStorage,
   holdPrompt,
+  inked,
   makeMemo,
   ofPrompt,
   onTheClock,
@@ -488,6 +489,24 @@ describe('everybody can use it', () => {
     await until('its page', async () => (await page.title()).startsWith('By hand'))
     // The focus is on the new page's heading.
     expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1')
+  })
+
+  test('with the colours of the system, the buttons and what is chosen can be seen', async () => {
+    const { page } = await visitor()
+    await (await page.createCDPSession()).send('Emulation.setEmulatedMedia', {
+      features: [{ name: 'forced-colors', value: 'active' }],
+    })
+    await reads(page, 'Record something')
+    expect(await inked(page, 'aria/Record[role="button"]')).toBeGreaterThan(0.3)
+    await recordFor(page, 1)
+    expect(await inked(page, 'aria/Stop[role="button"]')).toBeGreaterThan(0.1)
+    await press(page, 'Stop')
+    await press(page, 'Memos', 'link')
+    await press(page, 'Select')
+    const before = await inked(page, '.tick')
+    await (await page.waitForSelector('.tick input'))!.click()
+    await reads(page, '1 selected')
+    expect(await inked(page, '.tick')).toBeGreaterThan(before + 0.1)
   })
 
   test('at 200 % zoom nothing is cut off', async () => {
