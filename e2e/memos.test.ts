@@ -491,6 +491,17 @@ describe('everybody can use it', () => {
     expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1')
   })
 
+  test('the sheet to share on: a double click leaves it open, Back does not', async () => {
+    const { page } = await visitor()
+    await makeMemo(page, 'A title that goes on and on, '.repeat(6))
+    await (await page.waitForSelector('aria/Share[role="button"]'))!.click({ count: 2 })
+    await page.setViewport({ width: 360, height: 640 })
+    const link = await page.waitForSelector('aria/Link[role="textbox"]')
+    expect((await link!.boundingBox())!.y).toBeLessThan(640)
+    await page.goBack()
+    await page.waitForFunction(() => !document.querySelector('dialog'))
+  })
+
   test('with the colours of the system, the buttons and what is chosen can be seen', async () => {
     const { page } = await visitor()
     await (await page.createCDPSession()).send('Emulation.setEmulatedMedia', {

@@ -12,6 +12,14 @@ export abstract class Sheet extends PageElement {
     this.shown = false
   }
 
+  override connectedCallback(): void {
+    super.connectedCallback()
+    // What it was opened on is left with Back.
+    const close = () => this.close()
+    addEventListener('popstate', close)
+    this.onLeave(() => removeEventListener('popstate', close))
+  }
+
   async show(): Promise<void> {
     this.shown = true
     await this.updateComplete
@@ -35,9 +43,9 @@ export abstract class Sheet extends PageElement {
     this.closed()
   }
 
-  /** Outside of what is on it. */
+  /** Outside of what is on it: but the second click of two is meant for the button that opened it. */
   readonly #click = (event: MouseEvent): void => {
-    if (event.target === this.#dialog) this.close()
+    if (event.target === this.#dialog && event.detail < 2) this.close()
   }
 
   protected override render() {
