@@ -491,6 +491,33 @@ describe('everybody can use it', () => {
     expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1')
   })
 
+  test('what is deleted in one tab is neither played nor selected in another', async () => {
+    const { ann, page } = await visitor()
+    await makeMemo(page, 'Here and there', 8)
+    const other = await ann.tab()
+    await other.setViewport({ width: 1280, height: 800 })
+    await other.goto(page.url())
+    await press(other, 'Play')
+    await until('it to play', async () => (await position(other))[0] >= 1)
+    await press(other, 'Select')
+    await (await other.waitForSelector('.tick input'))!.click()
+    await reads(other, '1 selected')
+    await press(page, 'Delete')
+    await reads(other, 'Record something')
+    expect(await other.evaluate(() => navigator.mediaSession.playbackState)).toBe('none')
+    await press(page, 'Undo')
+    await reads(other, 'Here and there')
+    await other.bringToFront()
+    expect(await sees(other, 'Record')).toBe(true)
+    expect(await sees(other, 'Play')).toBe(true)
+
+    await press(other, 'Select')
+    await (await other.waitForSelector('.tick input'))!.click()
+    await other.keyboard.press('Escape')
+    await until('the focus on Select', () => other.evaluate(() => document.activeElement?.textContent?.trim() === 'Select'))
+    expect(await sees(other, 'Record')).toBe(true)
+  })
+
   test('the sheet to share on: a double click leaves it open, Back does not', async () => {
     const { page } = await visitor()
     await makeMemo(page, 'A title that goes on and on, '.repeat(6))

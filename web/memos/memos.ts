@@ -48,6 +48,10 @@ export class Memos {
     this.library.on('purged', (memo) => {
       if (badge(memo)) void this.sharing.forget(memo).catch(reportError)
     })
+    // Also when it was deleted in another tab.
+    this.library.on('change', () => {
+      if (this.library.loaded && this.player.id && !this.library.get(this.player.id)) this.player.stop()
+    })
     this.player.on('failed', () => host.toast({ text: 'This memo cannot be played here.' }))
     guard(this)
     void microphones() // so that they are known when the list is opened

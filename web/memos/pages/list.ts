@@ -49,6 +49,22 @@ class List extends PageElement {
     this.watch(recorder, 'change')
     const tick = setInterval(() => this.requestUpdate(), 30_000)
     this.onLeave(() => clearInterval(tick))
+    addEventListener('keydown', this.#escape)
+    this.onLeave(() => removeEventListener('keydown', this.#escape))
+  }
+
+  readonly #escape = ({ key, target, isComposing }: KeyboardEvent): void => {
+    if (key !== 'Escape' || isComposing || !this.choosing || (target as Element).closest('dialog')) return
+    const here = this.contains(document.activeElement)
+    this.#choose(false)
+    // What had the focus may go away.
+    if (here) this.querySelector<HTMLElement>('.list-head button')?.focus({ preventScroll: true })
+  }
+
+  protected override willUpdate(): void {
+    const { library } = this.memos
+    // They may be deleted in another tab.
+    if (library.loaded && !library.memos.length) this.#choose(false)
   }
 
   async #measure(take: Take): Promise<void> {
@@ -116,7 +132,7 @@ class List extends PageElement {
                 )}
               </ul>
             `
-          : library.loaded
+          : library.loaded && !this.recording
             ? empty()
             : html`
                 <div class="empty"></div>
@@ -137,7 +153,7 @@ class List extends PageElement {
   }
 
   #choice() {
-    const count = this.#chosen.size
+    const count = this.#chosenMemos().length
     return html`
       <div class="dock choice">
         <span class="choice-count" role="status">${count ? `${count} selected` : 'Select memos'}</span>
