@@ -547,6 +547,40 @@ describe('everybody can use it', () => {
     expect(await inked(page, '.tick')).toBeGreaterThan(before + 0.1)
   })
 
+  test('on a phone held sideways, Stop and Record are in sight', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 640, height: 320 })
+    const inSight = async (name: string) => {
+      const { y, height } = (await (await page.waitForSelector(`aria/${name}[role="button"]`))!.boundingBox())!
+      expect(y, name).toBeGreaterThan(0)
+      expect(y + height, name).toBeLessThanOrEqual(320)
+    }
+    await inSight('Record')
+    await recordFor(page, 1)
+    for (const name of ['Stop', 'Cancel', 'Pause']) await inSight(name)
+    await press(page, 'Cancel')
+    await reads(page, 'Recording discarded')
+    await page.goto(`${server.origin}/memos/new`)
+    await inSight('Record')
+  })
+
+  test('with letters twice as large nothing is cut off', async () => {
+    const { page } = await visitor({ args: ['--blink-settings=defaultFontSize=32'] })
+    await makeMemo(page, 'A title that is long enough to need its room on a narrow screen')
+    const memo = await page.evaluate(() => location.pathname)
+    for (const width of [360, 768, 1280]) {
+      await page.setViewport({ width, height: 740 })
+      for (const path of ['', '/memos/new', '/files', '/about', memo]) {
+        await page.goto(server.origin + path)
+        await page.waitForSelector('main h1')
+        const wide = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        )
+        expect(wide, `${path} at ${width}`).toBeLessThanOrEqual(0)
+      }
+    }
+  })
+
   test('at 200 % zoom nothing is cut off', async () => {
     const { page } = await visitor()
     await makeMemo(page, 'A title that is long enough to need its room on a narrow screen')
