@@ -65,6 +65,8 @@ describe('the receiver', () => {
     const failed = [tracker({ status: 'failed' }), tracker({ status: 'failed' })]
     const cause = (more: Partial<TorrentState>, online = true) => receiving(state(more), patience, online).cause?.title
     expect(cause({}, false)).toBe('You are offline')
+    expect(receiving(state(), 1000, false).cause?.title).toBe('You are offline')
+    expect(receiving(state(), 999, false).cause).toBeUndefined()
     expect(cause({ trackers: failed })).toBe('The server that introduces peers cannot be reached')
     expect(cause({ trackers: [...failed, tracker()] })).toBe('The sender’s page is closed or offline')
     expect(cause({ linksTried: 3, linksFailed: 3 })).toBe('Your network or theirs blocks the direct connection')

@@ -24,10 +24,13 @@ export interface Failure {
 /** Milliseconds without progress after which the cause is told. */
 export const patience = 15_000
 
+/** The same while the device is offline, which needs no waiting for. */
+const offlinePatience = 1000
+
 /** idle: milliseconds since something moved. */
 export function receiving(state: TorrentState | undefined, idle: number, online: boolean): Standing {
   if (state?.done) return { phase: 'Saved', text: 'It is kept on this device.', share: 1 }
-  const cause = idle >= patience ? causeOf(state, online) : undefined
+  const cause = idle >= (online ? patience : offlinePatience) ? causeOf(state, online) : undefined
   if (state?.ready && (state.progress > 0 || state.status === 'downloading')) {
     const left = Math.max(0, state.length - state.downloaded)
     const speed = state.downloadSpeed > 0 ? `, ${bytes(state.downloadSpeed)} per second` : ''

@@ -92,7 +92,7 @@ class Record extends PageElement {
                         <p class="recording-note reason">
                           ${
                             state === 'asking'
-                              ? 'The browser asks whether this page may use the microphone, for this recording only.'
+                              ? 'The browser asks whether this page may use the microphone. It listens only while you record.'
                               : 'The microphone is asked for when you press Record.'
                           }
                           Nothing leaves this device until you share it.
