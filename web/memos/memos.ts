@@ -122,6 +122,8 @@ export class Memos {
       this.host.toast({ text: words[reason] + rest, time: Infinity })
       if (memo && location.pathname === paths.record) this.host.navigate(paths.memo(memo.id), { replace: true })
       if (!memo) await this.library.findInterrupted(navigator.locks)
+      // Keep is on the list.
+      if (reason === 'full' && !memo && location.pathname === paths.record) this.host.back(paths.list)
     }
     if (memo && this.library.memos.length === 1) void navigator.storage?.persist?.().catch(() => false)
   }
