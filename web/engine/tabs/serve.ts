@@ -27,7 +27,8 @@ export function serve(engine: Engine, id: string, { hall, open, whenGone }: Hall
 
   const tell = <Args extends unknown[]>(event: EventName, own: ((...args: Args) => void) | undefined) => {
     return (...args: Args) => {
-      if (!over) hall.postMessage({ from: id, event, args } satisfies Event)
+      // A tab asks before it listens; a state is worth a copy only where somebody does.
+      if (!over && followers.size) hall.postMessage({ from: id, event, args } satisfies Event)
       own?.(...args)
     }
   }

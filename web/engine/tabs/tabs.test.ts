@@ -88,6 +88,25 @@ describe('a follower', () => {
     expect(own).not.toHaveBeenCalled()
   })
 
+  test('is told nothing before it asked for anything, nor is anybody once it is gone', async () => {
+    const [leader, follower, browser] = await pair()
+    const told: unknown[] = []
+    const hall = new new FakeTab(browser).BroadcastChannel('starling/1')
+    hall.onmessage = ({ data }) => data?.event && told.push(data.event)
+    const own = leader.own[0]!
+    await leader.engine!.add(hash('a'), {})
+    own.tell(hash('a'), { name: 'unheard' })
+    await follower.engine!.add(hash('a'), {})
+    own.tell(hash('a'), { name: 'heard' })
+    await vi.waitUntil(() => told.length)
+    expect(told).toEqual(['onstate'])
+    follower.tab.crash()
+    await new Promise(setImmediate)
+    own.tell(hash('a'), { name: 'unheard' })
+    await new Promise(setImmediate)
+    expect(told).toEqual(['onstate'])
+  })
+
   test('gets errors as they were', async () => {
     const [, { engine }] = await pair()
     const error = await engine!.torrentFile(hash('d')).catch((error: unknown) => error)
