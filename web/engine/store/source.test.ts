@@ -32,6 +32,18 @@ test('small reads one after another cost few reads of the Blob', async () => {
   read.mockRestore()
 })
 
+test('what is read as a whole is not sliced', async () => {
+  const bytes = big.slice(0, 50_000)
+  const source = new BlobSource([new Blob([bytes])])
+  const slice = vi.spyOn(Blob.prototype, 'slice')
+  for (const [start, end] of [[0, 50_000], [0, 9], [49_990, 50_000]] as const) {
+    expect(Buffer.compare(await source.read(start, end), bytes.subarray(start, end))).toBe(0)
+  }
+  expect(slice).not.toHaveBeenCalled()
+  await expect(source.read(1, 50_001)).rejects.toMatchObject({ code: 'unreadable' })
+  slice.mockRestore()
+})
+
 test('several at a time, each from where it likes, read on from there', async () => {
   const sources = Array.from({ length: 6 }, () => new BlobSource([new Blob([big, big, big, big])]))
   const whole = concat([big, big, big, big])

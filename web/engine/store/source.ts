@@ -98,7 +98,9 @@ export class BlobSource implements Store {
 
   async #slice(start: number, end: number): Promise<Bytes> {
     try {
-      const data = await this.#whole.slice(start, end).arrayBuffer()
+      // Chromium asks another process for each slice, and waits for it.
+      const part = start || end < this.length ? this.#whole.slice(start, end) : this.#whole
+      const data = await part.arrayBuffer()
       if (data.byteLength === end - start) return new Uint8Array(data)
     } catch (cause) {
       throw unreadable(cause)
