@@ -257,8 +257,13 @@ export class Node implements Engine, LinkHost {
   }
 
   *lacking(): Iterable<string> {
-    const lacking = [...this.#swarms.values()].filter((swarm) => swarm.lacking || swarm.spreading)
-    for (const urgent of [true, false]) for (const swarm of lacking) if (swarm.urgent === urgent) yield swarm.infoHash
+    const later: string[] = []
+    for (const swarm of this.#swarms.values()) {
+      if (!swarm.lacking && !swarm.spreading) continue
+      if (swarm.urgent) yield swarm.infoHash
+      else later.push(swarm.infoHash)
+    }
+    yield* later
   }
 
   channel(channel: Channel, infoHash?: string): void {
@@ -345,10 +350,10 @@ export class Node implements Engine, LinkHost {
   }
 
   #tick(): void {
-    const { now } = this.#host
-    for (const swarm of this.#swarms.values()) swarm.tick(now())
+    const now = this.#host.now()
+    for (const swarm of this.#swarms.values()) swarm.tick(now)
     for (const peer of this.#strangers) {
-      peer.tick(now())
+      peer.tick(now)
       if (peer.ready || peer.closed) this.#strangers.delete(peer)
     }
     // In turns, a block each, while the upload limit allows.

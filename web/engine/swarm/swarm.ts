@@ -15,8 +15,7 @@ import { Deferred } from '../deferred.ts'
 import { StarlingError } from '../errors.ts'
 import type { Announcing } from '../rendezvous/types.ts'
 import type { Entry } from '../store/store.ts'
-import { makeLink, type TorrentId } from '../torrent/link.ts'
-import { makeMagnet } from '../torrent/magnet.ts'
+import type { TorrentId } from '../torrent/link.ts'
 import { parseInfo, type Info } from '../torrent/metainfo.ts'
 import type { Card, TorrentState, TorrentStatus } from '../types.ts'
 import { MetadataExchange } from '../wire/metadata.ts'
@@ -27,6 +26,7 @@ import { plain, type Content } from './content.ts'
 import { Extents } from './extents.ts'
 import { Finding } from './finding.ts'
 import type { PeerHost, Source, SwarmHost, SwarmOptions, Wanted } from './host.ts'
+import { Invitation } from './invitation.ts'
 import { extend, Keeping, resumed, wrongKey } from './keeping.ts'
 import { Later, more } from './lazy.ts'
 import type { Peer } from './peer.ts'
@@ -54,6 +54,7 @@ export class Swarm implements PeerHost, Announcing {
   readonly #peers = new Set<Peer>()
   readonly #keeping: Keeping
   readonly #finding = new Finding(this)
+  readonly #invitation = new Invitation()
   readonly #verifier = new Verifier()
   readonly #cards = new Cards(this)
   readonly #choker = new Later(({ Choker }) => new Choker<Peer>())
@@ -241,7 +242,7 @@ export class Swarm implements PeerHost, Announcing {
 
   get state(): TorrentState {
     const { infoHash, entry, info, done, content } = this
-    const { key, trackers, webSeeds, card } = entry
+    const { key, card } = entry
     const error = this.#error
     const { tried, failed } = this.#finding
     return {
@@ -261,8 +262,7 @@ export class Swarm implements PeerHost, Announcing {
       trackers: this.node.trackerStates(infoHash),
       linksTried: tried,
       linksFailed: failed,
-      magnetURI: makeMagnet({ infoHash, name: info?.name ?? '', trackers, webSeeds }),
-      link: makeLink(this.node.linkBase, { infoHash, key, trackers, webSeeds }),
+      ...this.#invitation.words(this.node.linkBase, entry, info?.name),
       ...(card && { card: card.value }),
       ...(error && { error: { code: error.code, message: error.message } }),
     }
