@@ -10,13 +10,14 @@ const edge = 'e2e/edge*.test.ts'
 // a test that fails is run once more, and what it said at first is at the end of the report: it is a fault to be
 // understood all the same, and most so far were ones of what is tested.
 const browsers = { testTimeout: 240_000, hookTimeout: 240_000, retry: process.env.CI ? 1 : 0 }
+const unit = { testTimeout: 60_000, hookTimeout: 60_000 }
 
 export default defineConfig({
   resolve: { alias: { starling } },
   test: {
     reporters: ['default', './e2e/harness/second-runs.ts'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['web/**/*.test.ts'], environment: 'node' } },
+      { extends: true, test: { name: 'unit', include: ['web/**/*.test.ts'], environment: 'node', ...unit } },
       {
         extends: true,
         // Two files at once: each waits more than it works, for a tracker, a link, or a program of others to make up
