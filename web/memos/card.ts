@@ -31,19 +31,28 @@ export function makeCard(memo: Memo): Card {
 const within = (value: unknown, low: number, high: number): value is number =>
   typeof value === 'number' && value >= low && value <= high
 
+/** Pages ask again whenever they are drawn. */
+const known = new WeakMap<object, Readonly<MemoCard>>()
+
 /** What can be used of it; never throws. */
-export function readCard(card: unknown): MemoCard {
+export function readCard(card: unknown): Readonly<MemoCard> {
   if (typeof card !== 'object' || card === null) return {}
+  const before = known.get(card) ?? read(card)
+  known.set(card, before)
+  return before
+}
+
+function read(card: object): MemoCard {
   const { kind, title, description, date, duration, peaks } = card as Record<string, unknown>
-  const read: MemoCard = {}
-  if (kind !== 'memo') return read
-  if (typeof title === 'string' && title.trim()) read.title = cleanTitle(title.slice(0, 1000))
-  if (typeof description === 'string') read.description = cleanDescription(description)
-  if (within(date, 0, 8.64e15)) read.created = date
-  if (within(duration, 0, 1e6)) read.duration = duration
+  const found: MemoCard = {}
+  if (kind !== 'memo') return found
+  if (typeof title === 'string' && title.trim()) found.title = cleanTitle(title.slice(0, 1000))
+  if (typeof description === 'string') found.description = cleanDescription(description)
+  if (within(date, 0, 8.64e15)) found.created = date
+  if (within(duration, 0, 1e6)) found.duration = duration
   const drawn = typeof peaks === 'string' ? decodePeaks(peaks) : undefined
-  if (drawn?.length) read.peaks = drawn
-  return read
+  if (drawn?.length) found.peaks = drawn
+  return found
 }
 
 /** Keeps line breaks, drops other control characters. */

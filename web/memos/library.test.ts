@@ -28,6 +28,25 @@ it('lists memos newest first, two of the same moment included', async () => {
   expect(library.memos.map((memo) => memo.id)).toEqual(['b', 'd', 'a', 'c'])
 })
 
+it('leaves the others as they are when one changes, and misses nothing written while it reads', async () => {
+  const library = await open('one')
+  for (const id of ['a', 'b']) await library.add(make(id, 1))
+  const before = library.get('a')
+  const reading = library.reload()
+  await library.update('b', { title: 'New' })
+  await reading
+  expect(library.memos.map(({ title }) => title)).toEqual(['a', 'New'])
+  const kept = library.get('a')
+  await library.update('b', { title: 'Newer', created: 2 })
+  expect(library.memos.map(({ title }) => title)).toEqual(['Newer', 'a'])
+  expect(library.get('a')).toBe(kept)
+  expect(kept).toEqual(before)
+  await library.remove(['b'])
+  await library.update('b', { title: 'Newest' })
+  expect([library.get('b'), library.memos.length]).toEqual([undefined, 1])
+  expect(await library.update('gone', { title: 'x' })).toBeUndefined()
+})
+
 it('deletes, restores, and purges only what nobody can undo any more', async () => {
   const library = await open('purge')
   const purged: string[] = []

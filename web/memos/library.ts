@@ -22,7 +22,10 @@ export class Library extends Emitter<LibraryEvents> {
   readonly #db: MemoDb
   readonly #others: BroadcastChannel | undefined
   readonly #deletions = new Deletions()
+  /** Of memos. */
+  #byId: ReadonlyMap<string, Memo> = new Map()
   #reads = 0
+  #writes = 0
 
   constructor(db: MemoDb, others?: BroadcastChannel) {
     super()
@@ -37,15 +40,24 @@ export class Library extends Emitter<LibraryEvents> {
 
   async reload(): Promise<void> {
     const read = ++this.#reads
+    const writes = this.#writes
     const all = await this.#db.memos()
     if (read !== this.#reads) return
-    this.memos = all.filter((memo) => !this.#deletions.has(memo)).sort((a, b) => b.created - a.created)
+    // What was written meanwhile may be missing in what was read.
+    if (writes !== this.#writes) return this.reload()
     this.loaded = true
+    this.#show(all)
+  }
+
+  #show(memos: readonly Memo[]): void {
+    const shown = memos.filter((memo) => !this.#deletions.has(memo))
+    this.memos = shown.sort((a, b) => b.created - a.created || (a.id < b.id ? -1 : 1))
+    this.#byId = new Map(shown.map((memo) => [memo.id, memo]))
     this.emit('change', undefined)
   }
 
   get(id: string): Memo | undefined {
-    return this.memos.find((memo) => memo.id === id)
+    return this.#byId.get(id)
   }
 
   /** Those that came from this torrent, deleted ones included. */
@@ -55,13 +67,22 @@ export class Library extends Emitter<LibraryEvents> {
 
   async add(memo: Memo): Promise<void> {
     await this.#db.add(memo)
-    await this.changed()
+    await this.#wrote(memo)
   }
 
   async update(id: string, change: Partial<Memo> | ((memo: Memo) => Partial<Memo>)): Promise<Memo | undefined> {
     const memo = await this.#db.update(id, typeof change === 'function' ? change : () => change)
-    await this.changed()
+    if (memo) await this.#wrote(memo)
+    else await this.changed()
     return memo
+  }
+
+  /** All others stay as they are, and the same objects: with hundreds of them, reading and drawing all takes its time. */
+  async #wrote(memo: Memo): Promise<void> {
+    if (!this.loaded) return this.changed()
+    this.#writes++
+    this.#others?.postMessage('changed')
+    this.#show([...this.memos.filter(({ id }) => id !== memo.id), memo])
   }
 
   /** Out of sight, but not gone: see restore and purge. */

@@ -8,23 +8,34 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60],
 ]
 
+/** Lists say such words for every row, and making a format takes many times as long as using it. */
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
+
 /** "Just now", "5 minutes ago", "yesterday". */
 export function ago(then: number, now: number): string {
   const seconds = Math.round((then - now) / 1000)
   const step = steps.find(([, length]) => Math.abs(seconds) >= length)
   if (!step) return 'Just now'
-  return new Intl.RelativeTimeFormat('en', { numeric: 'auto' }).format(Math.trunc(seconds / step[1]), step[0])
+  return relative.format(Math.trunc(seconds / step[1]), step[0])
 }
+
+const numbers = new Map<string, Intl.NumberFormat>()
 
 /** 1234567 → "1.2 MB" */
 export function bytes(count: number): string {
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const
   const step = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.max(1, count)) / 3)))
   const value = count / 1000 ** step
-  return new Intl.NumberFormat('en', {
-    style: 'unit',
-    unit: units[step],
-    unitDisplay: step ? 'short' : 'long',
-    maximumFractionDigits: value < 10 && step ? 1 : 0,
-  }).format(value)
+  const maximumFractionDigits = value < 10 && step ? 1 : 0
+  const key = `${step} ${maximumFractionDigits}`
+  const format =
+    numbers.get(key) ??
+    new Intl.NumberFormat('en', {
+      style: 'unit',
+      unit: units[step],
+      unitDisplay: step ? 'short' : 'long',
+      maximumFractionDigits,
+    })
+  numbers.set(key, format)
+  return format.format(value)
 }

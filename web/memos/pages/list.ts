@@ -1,4 +1,5 @@
 import { html, nothing } from 'lit'
+import { guard } from 'lit/directives/guard.js'
 import { repeat } from 'lit/directives/repeat.js'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
@@ -128,7 +129,7 @@ class List extends PageElement {
                 ${repeat(
                   library.memos,
                   (memo) => memo.id,
-                  (memo) => this.#row(memo),
+                  (memo) => guard(this.#shows(memo), () => this.#row(memo)),
                 )}
               </ul>
             `
@@ -193,6 +194,15 @@ class List extends PageElement {
         </div>
       </section>
     `
+  }
+
+  /** What a row is drawn of: while one memo plays, the others are not drawn again several times a second. */
+  #shows(memo: Memo): unknown[] {
+    const { player } = this.memos
+    const age = ago(memo.created, Date.now())
+    const tick = this.choosing && (this.#chosen.has(memo.id) ? 'chosen' : 'choosing')
+    const plays = player.id === memo.id && [player.playing, player.time, player.duration].join()
+    return [memo, age, tick, this.current === memo.id, plays]
   }
 
   #row(memo: Memo) {

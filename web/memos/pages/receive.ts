@@ -1,4 +1,5 @@
 import { html, nothing } from 'lit'
+import { guard } from 'lit/directives/guard.js'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import { bar, failedLink, numbers } from '../../ui/parts.ts'
@@ -229,6 +230,14 @@ class Receive extends PageElement {
     const { player } = this.memos
     const playing = memo !== undefined && player.id === memo.id && player.playing
     const standing = this.#standing(arrival)
+    const title = memo?.title ?? this.#title(arrival)
+    const { saved, elsewhere, error } = arrival
+    // Hundreds may come at once, and each that moves has all looked at again.
+    const shows = [arrival, memo, title, playing, standing.phase, standing.text, standing.cause?.title, saved, elsewhere, error]
+    return guard(shows, () => this.#drawn(arrival, memo, playing, standing))
+  }
+
+  #drawn(arrival: Arrival, memo: Memo | undefined, playing: boolean, standing: Standing) {
     return html`
       <li class="row">
         <button
