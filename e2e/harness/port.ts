@@ -1,11 +1,24 @@
+import { randomInt } from 'node:crypto'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 
-/** A TCP port of 127.0.0.1 that nobody listens on, for a program that has to be told one. */
+/**
+ * A port that nobody has, neither for TCP nor for UDP, for a program that has to be told one. Systems give none of these to
+ * who names none, so nobody has it either when a program that takes its time to start gets to it.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await once(server.close(), 'close')
-  return port
+  for (;;) {
+    const port = randomInt(10_000, 32_000)
+    const [tcp, udp] = [createServer(), createSocket('udp4')]
+    const listening = [once(tcp, 'listening'), once(udp, 'listening')]
+    tcp.listen(port)
+    udp.bind(port)
+    const all = await Promise.allSettled(listening)
+    const closed = [once(tcp, 'close'), once(udp, 'close')]
+    tcp.close()
+    udp.close()
+    await Promise.all(closed)
+    if (all.every(({ status }) => status === 'fulfilled')) return port
+  }
 }
