@@ -146,7 +146,7 @@ test.each([false, true])('what the site replaces while it is played goes on, wit
   }, cors)
   await until('it can be played', async () => (await player(tab)).state >= 3)
   await plays(tab, 0, 1)
-  await site.deploy('long.wav', wav(160, 96_000))
+  await site.deploy('long.wav', wav(160, 96_000, 1))
   await tab.evaluate(() => (document.querySelector('audio')!.currentTime = 120))
   await until('it to go on', async () => {
     const { error, time } = await player(tab)

@@ -29,10 +29,10 @@ export function png(width: number, height: number, seed = 0): Buffer {
   ])
 }
 
-/** A tone of so many seconds, 16 bits, mono: it can be played and sought in everywhere. */
-export function wav(seconds: number, rate = 44_100): Buffer {
+/** A tone of so many seconds, 16 bits, mono: it can be played and sought in everywhere. seed: nothing of another's is in it. */
+export function wav(seconds: number, rate = 44_100, seed = 0): Buffer {
   const data = Buffer.alloc(seconds * rate * 2)
-  for (let i = 0; i < data.length; i += 2) data.writeInt16LE(Math.round(3000 * Math.sin(i / 40) + 3000 * Math.sin(i * i / 1e9)), i)
+  for (let i = 0; i < data.length; i += 2) data.writeInt16LE(Math.round(3000 * Math.sin(i / (40 + seed)) + 3000 * Math.sin(i * i / 1e9)), i)
   const head = Buffer.alloc(44)
   head.write('RIFF', 0)
   head.writeUInt32LE(36 + data.length, 4)

@@ -43,7 +43,9 @@ async function request(asset: Asset, from: number, to: number, cache?: RequestCa
     const end = Math.min(asset.size, to * asset.pieceLength)
     const part = start > 0 || end < asset.size
     const headers: HeadersInit = part ? { Range: `bytes=${start}-${end - 1}` } : {}
-    const { status, body } = await fetch(asset.url, { headers, cache, signal: stop.signal })
+    // Of ranges of one URL that come at once Chromium asks for some twice, as its cache keeps them in one place. What comes
+    // is kept here anyway.
+    const { status, body } = await fetch(asset.url, { headers, cache: cache ?? (part ? 'no-store' : 'default'), signal: stop.signal })
     if (status === 404 || status === 410 || status === 416) return asset.expire()
     if ((status !== 200 && status !== 206) || !body) throw new Error()
     // 200 is the whole: what comes before is of use as well.
