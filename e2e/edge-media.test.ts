@@ -186,6 +186,26 @@ test('what plays by itself always has more to play where the script does not run
   expect(await player(page)).toMatchObject({ controlled: false, state: 4 })
 })
 
+test('a page that is busy is waited for when its player asks', async () => {
+  const site = await Site.serve(kit, { ...files, 'busy.html': page('<video muted preload=none data-src="/film.webm"></video>') }, { args, assets: 2 })
+  const { page: tab } = await visit(kit, site, '/busy.html')
+  await until('the player to know its URL', async () => tab.evaluate(() => !!document.querySelector('video')!.src))
+  await tab.evaluate(async () => {
+    void document.querySelector('video')!.play()
+    for (let i = 0; i < 6; i++) {
+      const end = performance.now() + 700
+      while (performance.now() < end);
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  })
+  await plays(tab, 2, 3)
+  await whole(tab)
+  // What the site gives to the player by itself nobody else has from here.
+  await until('all of it to have come by the page', async () => film.length === await tab.evaluate(() =>
+    (performance.getEntriesByName(document.querySelector('video')!.src) as PerformanceResourceTiming[])
+      .reduce((sum, { initiatorType, encodedBodySize }) => sum + (initiatorType === 'fetch' ? encodedBodySize : 0), 0)))
+})
+
 test('the service worker is ended while it streams: the player goes on', async () => {
   const site = await Site.serve(kit, files, { args, assets: 2 })
   const ann = await visit(kit, site)

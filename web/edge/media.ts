@@ -61,6 +61,7 @@ class Media {
       if (data?.type === 'starling:asset' && port) void this.#answer(port, data)
     })
     serviceWorker?.startMessages()
+    void controlled.then((ours) => ours && serviceWorker.controller?.postMessage({ type: 'starling:players' })).catch(() => {})
     addEventListener('error', ({ target }) => this.#mend(target), { capture: true })
   }
 

@@ -7,12 +7,14 @@ import { limit, parseRange } from '../sw/range.ts'
 import { scope, type FetchEvent } from '../sw/scope.ts'
 import { ask } from '../sw/tabs.ts'
 
-/** Milliseconds in which a page must show that it is there. */
+/** Milliseconds in which a page that has not told of itself must show that it is there. */
 const signTime = 300
 /** Before the path of what plays by itself: the first seconds come from the site, and are not kept waiting (edge/play.go). */
 const play = '/.starling/play'
 /** Pages that take more than audio and video. What is lost with this worker is their images' way by peers, until they tell again. */
 const here = new Set<string>()
+/** Pages that give audio and video: they are there, however busy. */
+const players = new Set<string>()
 /** What may be taken, by its destination. */
 const kinds = ['audio', 'video', 'image', 'font']
 
@@ -25,9 +27,11 @@ scope.addEventListener('install', (event) => {
 scope.addEventListener('activate', (event) => event.waitUntil(scope.clients.claim()))
 scope.addEventListener('message', (event) => {
   const { data, source } = event as typeof event & { source?: { id: string } }
-  if ((data as { type?: string } | null)?.type !== 'starling:here' || !source) return
-  if (here.size > 256) here.clear()
-  here.add(source.id)
+  const { type } = (data ?? {}) as { type?: string }
+  const pages = type === 'starling:here' ? here : type === 'starling:players' ? players : undefined
+  if (!pages || !source) return
+  if (pages.size > 256) pages.clear()
+  pages.add(source.id)
 })
 
 scope.addEventListener('fetch', (event) => {
@@ -48,7 +52,8 @@ async function answer({ request, clientId }: FetchEvent, path: string): Promise<
   const goesOn = mode !== 'cors' && !/^bytes=0-/.test(asked.get('Range') ?? 'bytes=0-')
   const question = { type: 'starling:asset', path, destination, goesOn }
   const page = await clients.get(clientId).catch(() => undefined)
-  const supplier = page && (await ask(clients, page, question, signTime).catch(() => undefined))
+  const patience = /^(audio|video)$/.test(destination) && players.has(clientId) ? undefined : signTime
+  const supplier = page && (await ask(clients, page, question, patience).catch(() => undefined))
   if (!supplier) return fetch(request)
   const { size, type } = supplier.file
   const range = parseRange(asked.get('Range'), size)
