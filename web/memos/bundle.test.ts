@@ -20,6 +20,17 @@ it('takes nothing from a stranger that is not a link, and not too many', () => {
   fc.assert(fc.property(fc.json(), (text) => parseBundle(text).length === 0))
 })
 
+it('carries where else a memo is to be found, as far as that is not too much to ask', () => {
+  const tr = (n: number) => `&tr=${encodeURIComponent(`wss://${n}.example/announce?a=(b)`)}`
+  const parsed = (links: string[]) => parseBundle(JSON.stringify({ links }))
+  const one = `${link('a')}${tr(1)}&ws=https%3A%2F%2Fseed.example%2Fa.webm`
+  expect(parsed([one])).toEqual([one])
+  expect(parsed([`${link('a')}&tr=wss://x`, `${link('a')}&x=y`, `${link('a')}&tr=`, `${link('a')}&`])).toEqual([])
+  const many = Array.from({ length: 100 }, (_, i) => i.toString(16).padStart(40, '0') + tr(i) + tr(0))
+  const named = new Set(parsed(many).flatMap((text) => text.split('&').slice(1)))
+  expect([parsed(many).length, named.size]).toEqual([100, 32])
+})
+
 it('knows a link’s infohash in each of its shapes', () => {
   const hash = 'AB'.repeat(20)
   for (const text of [

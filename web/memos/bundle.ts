@@ -3,7 +3,10 @@ export const bundleType = 'application/vnd.starling.links+json'
 
 /** Longest such file that is read, bytes. */
 export const maxBundle = 256 * 1024
-const maxLinks = 1000
+export const maxLinks = 1000
+/** Trackers and web seeds that are asked for all of them together. */
+const maxAddresses = 32
+const shape = /^[0-9a-f]{40}(\.[\w-]{22})?(&(tr|ws)=[\w%.~!*'()-]+)*$/
 
 /** link is a URL with everything that matters behind its #. */
 export const partOf = (link: string): string => link.slice(link.indexOf('#') + 1)
@@ -16,10 +19,13 @@ export function parseBundle(text: string): string[] {
   try {
     const { links } = JSON.parse(text) as { links?: unknown }
     if (!Array.isArray(links)) return []
-    const good = links.filter(
-      (link): link is string => typeof link === 'string' && /^[0-9a-f]{40}(\.[\w-]{22})?$/.test(link),
-    )
-    return [...new Set(good)].slice(0, maxLinks)
+    const good = links.filter((link): link is string => typeof link === 'string' && shape.test(link))
+    const addresses = new Set<string>()
+    const bounded = (link: string) => {
+      const [id, ...all] = link.split('&')
+      return [id, ...all.filter((one) => addresses.has(one) || (addresses.size < maxAddresses && addresses.add(one)))].join('&')
+    }
+    return [...new Set(good)].slice(0, maxLinks).map(bounded)
   } catch {
     return []
   }

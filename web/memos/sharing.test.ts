@@ -108,6 +108,14 @@ describe('a shared memo', () => {
     expect(node.seeds).toBe(0)
   })
 
+  it('says how far it is with many, and refuses more than a link can carry', async () => {
+    const told: number[] = []
+    await sharing.bundle(library.memos, (ready) => told.push(ready))
+    expect(told).toEqual([0, 1])
+    const many = Array.from({ length: 1001 }, () => memo)
+    await expect(sharing.bundle(many)).rejects.toMatchObject({ code: 'too-large' })
+  })
+
   it('that is gone cannot be shared', async () => {
     await library.db.delete('a')
     await expect(sharing.share(memo, 'private')).rejects.toThrow('deleted')

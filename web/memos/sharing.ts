@@ -4,7 +4,7 @@ import { Emitter } from '../engine/emitter.ts'
 import { Audience } from '../ui/audience.ts'
 import { forget } from '../ui/fetching.ts'
 import type { Sending } from '../ui/standing.ts'
-import { makeBundle, partOf } from './bundle.ts'
+import { makeBundle, maxBundle, maxLinks, partOf } from './bundle.ts'
 import { makeCard } from './card.ts'
 import type { Library } from './library.ts'
 import type { Memo, Shares } from './memo.ts'
@@ -36,10 +36,15 @@ export class Sharing extends Emitter<{ change: void }> {
     return making
   }
 
-  /** One link to several memos. */
-  async bundle(memos: readonly Memo[]): Promise<Torrent> {
+  /** One link to several memos. told: how many of them are ready. */
+  async bundle(memos: readonly Memo[], told?: (ready: number) => void): Promise<Torrent> {
+    if (memos.length > maxLinks) throw tooMany()
     const links: string[] = []
-    for (const memo of memos) links.push(partOf((await this.share(memo, 'private')).link))
+    for (const memo of memos) {
+      told?.(links.length)
+      links.push(partOf((await this.share(memo, 'private')).link))
+    }
+    if (makeBundle(links).size > maxBundle) throw tooMany()
     const before = (await this.#library.db.bundles()).find((bundle) => bundle.links.join() === links.join())
     return this.#seedBundle(links, before?.infoHash)
   }
@@ -127,5 +132,8 @@ export class Sharing extends Emitter<{ change: void }> {
     return this.#audience.watch(torrent)
   }
 }
+
+const tooMany = () =>
+  Object.assign(new Error('These are more memos than one link can carry, at most 1,000. Select fewer.'), { code: 'too-large' })
 
 const kindsOf = ({ shares }: Memo): Kind[] => (['private', 'public'] as const).filter((kind) => shares?.[kind])

@@ -80,8 +80,8 @@ function causeOf(state: TorrentState | undefined, online: boolean): { title: str
   }
 }
 
-/** What an error of the engine means for somebody who opened a link. again: trying again may help. */
-export function failure(error: unknown): Failure {
+/** What an error of the engine means for somebody who opened a link, or shares something. again: trying again may help. */
+export function failure(error: unknown, wish: 'receive' | 'share' = 'receive'): Failure {
   const code = (error as { code?: unknown } | undefined)?.code
   // Only the engine's own messages are words for people.
   const message = code && error instanceof Error ? error.message : ''
@@ -106,7 +106,7 @@ export function failure(error: unknown): Failure {
       }
     case 'unsupported':
       return {
-        title: 'This browser cannot receive it',
+        title: `This browser cannot ${wish} it`,
         text: message || 'Use a current Chrome, Edge, Firefox or Safari, over https://.',
         again: false,
       }
@@ -116,8 +116,10 @@ export function failure(error: unknown): Failure {
         text: 'It was deleted here, perhaps in another tab. Try again to fetch it anew.',
         again: true,
       }
+    case 'too-large':
+      return { title: 'This is too much', text: message, again: false }
     default:
-      return { title: 'This could not be received', text: message || 'Try again.', again: true }
+      return { title: `This could not be ${wish}d`, text: message || 'Try again.', again: true }
   }
 }
 

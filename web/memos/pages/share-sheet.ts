@@ -17,16 +17,20 @@ export class ShareSheet extends Sheet {
     kind: { state: true },
     torrent: { state: true },
     error: { state: true },
+    ready: { state: true },
   }
   declare memos: Memos
   declare kind: Kind
   declare torrent: Torrent | undefined
   declare error: unknown
+  /** Of several memos, those whose own links are made. */
+  declare ready: number
   #what: readonly Memo[] = []
 
   constructor() {
     super()
     this.kind = 'private'
+    this.ready = 0
   }
 
   override connectedCallback(): void {
@@ -44,9 +48,13 @@ export class ShareSheet extends Sheet {
     const what = this.#what
     this.kind = kind
     this.torrent = this.error = undefined
+    this.ready = 0
+    const told = (ready: number) => {
+      if (this.#what === what) this.ready = ready
+    }
     try {
       const { sharing } = this.memos
-      const torrent = what.length === 1 ? await sharing.share(what[0]!, kind) : await sharing.bundle(what)
+      const torrent = what.length === 1 ? await sharing.share(what[0]!, kind) : await sharing.bundle(what, told)
       if (this.kind === kind && this.#what === what) this.torrent = torrent
     } catch (error) {
       if (this.kind === kind) this.error = error
@@ -72,19 +80,28 @@ export class ShareSheet extends Sheet {
           : torrent
             ? this.#links(torrent)
             : html`
-                <div class="sheet-wait" role="status">Making the link…</div>
+                <div class="sheet-wait">
+                  <p role="status">Making the link…</p>
+                  ${this.ready ? html`<p>${this.ready} of ${this.#what.length} memos</p>` : nothing}
+                </div>
               `
       }
     `
   }
 
   #failed(error: unknown) {
-    const { title, text } = failure(error)
+    const { title, text, again } = failure(error, 'share')
     return html`
       <div class="cause" role="alert">
         <strong>${title}</strong>
         <p>${text}</p>
-        <button class="button" @click=${() => this.#make(this.kind)}>Try again</button>
+        ${
+          again
+            ? html`
+                <button class="button" @click=${() => this.#make(this.kind)}>Try again</button>
+              `
+            : nothing
+        }
       </div>
     `
   }
