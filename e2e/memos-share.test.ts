@@ -191,6 +191,10 @@ test('several memos go into one link', async () => {
     await press(ann.page, 'Memos', 'link')
   }
   await press(ann.page, 'Select')
+  await press(ann.page, 'Select all')
+  await reads(ann.page, '2 selected')
+  await press(ann.page, 'Select none')
+  await reads(ann.page, 'Select memos')
   for (const title of ['One', 'Two']) await press(ann.page, `Select ${title}`, 'checkbox')
   const link = await shareLink(ann.page)
   await bob.page.goto(link)

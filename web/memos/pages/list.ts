@@ -59,7 +59,7 @@ class List extends PageElement {
     const here = this.contains(document.activeElement)
     this.#choose(false)
     // What had the focus may go away.
-    if (here) this.querySelector<HTMLElement>('.list-head button')?.focus({ preventScroll: true })
+    if (here) this.querySelector<HTMLElement>('.list-tools button:last-child')?.focus({ preventScroll: true })
   }
 
   protected override willUpdate(): void {
@@ -114,9 +114,12 @@ class List extends PageElement {
         ${
           any
             ? html`
-                <button class="button quiet" @click=${() => this.#choose(!this.choosing)}>
-                  ${this.choosing ? 'Done' : 'Select'}
-                </button>
+                <div class="list-tools">
+                  ${this.choosing && library.memos.length > 1 ? this.#all() : nothing}
+                  <button class="button quiet" @click=${() => this.#choose(!this.choosing)}>
+                    ${this.choosing ? 'Done' : 'Select'}
+                  </button>
+                </div>
               `
             : nothing
         }
@@ -141,6 +144,19 @@ class List extends PageElement {
       }
       ${this.choosing ? this.#choice() : this.recording ? nothing : this.#dock()}
       <memos-share-sheet .memos=${this.memos}></memos-share-sheet>
+    `
+  }
+
+  #all() {
+    const { memos } = this.memos.library
+    const all = this.#chosenMemos().length === memos.length
+    const choose = () => {
+      this.#chosen.clear()
+      if (!all) for (const { id } of memos) this.#chosen.add(id)
+      this.requestUpdate()
+    }
+    return html`
+      <button class="button quiet" @click=${choose}>${all ? 'Select none' : 'Select all'}</button>
     `
   }
 
