@@ -207,6 +207,8 @@ export class Node implements Engine, LinkHost {
   }
 
   async setCard(infoHash: string, card: Card): Promise<void> {
+    // A channel that brought the card before was no try of this one.
+    this.#network.links.forget(infoHash)
     return this.#get(infoHash).setCard(card)
   }
 

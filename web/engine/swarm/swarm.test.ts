@@ -592,6 +592,7 @@ describe('cards', () => {
     await two.until(infoHash, ({ card }) => card?.title === 'one')
     await one.until(infoHash, ({ done }) => done)
     await from.node.setCard(infoHash, { title: 'two' })
+    expect(from.forgotten).toEqual([infoHash])
     expect([...from.node.lacking()]).toEqual([infoHash])
     join(from, one, infoHash)
     await one.until(infoHash, ({ card }) => card?.title === 'two')

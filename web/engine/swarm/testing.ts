@@ -114,6 +114,8 @@ export interface TestNode {
   stores: Stores
   announced: Map<string, Announcing>
   completed: string[]
+  /** Torrents whose failed channels count no longer. */
+  forgotten: string[]
   trackers: TrackerState[]
   /** A link for this torrent is being made. */
   tried(infoHash: string): void
@@ -126,6 +128,7 @@ const nodes = new Set<Node>()
 export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStores()): TestNode {
   const announced = new Map<string, Announcing>()
   const completed: string[] = []
+  const forgotten: string[] = []
   const trackers: TrackerState[] = []
   let id = ''
   let tried: (infoHash: string) => void
@@ -137,7 +140,7 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
       id = toHex(peerId)
       tried = attempt
       return {
-        links: { refresh() {}, forget() {}, destroy() {}, stats: () => ({ links: 0, channels: 0, connectionsMade: 0, banned: 0 }) },
+        links: { refresh() {}, forget: (infoHash) => void forgotten.push(infoHash), destroy() {}, stats: () => ({ links: 0, channels: 0, connectionsMade: 0, banned: 0 }) },
         rendezvous: {
           add: (torrent) => void announced.set(torrent.infoHash, torrent),
           completed: (infoHash) => void completed.push(infoHash),
@@ -159,7 +162,7 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
   }
   nodes.add(node)
   return {
-    node, id, stores, announced, completed, trackers,
+    node, id, stores, announced, completed, forgotten, trackers,
     tried: (infoHash) => tried(infoHash),
     async until(infoHash, when) {
       const now = (await node.states()).find((state) => state.infoHash === infoHash)
