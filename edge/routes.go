@@ -26,6 +26,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/starling-p2p/starling/internal/loopback"
 	"github.com/starling-p2p/starling/tracker"
 )
 
@@ -148,19 +149,12 @@ func body(w http.ResponseWriter, r *http.Request, most int64) io.Reader {
 // bodyTime is how long a visitor's lookup or beacon may take to arrive.
 const bodyTime = 20 * time.Second
 
-// atHome says whether a URL's host is this very machine by name: a page that has its own name lead here is not.
-func atHome(host string) bool {
-	name := (&url.URL{Host: host}).Hostname()
-	a, err := netip.ParseAddr(name)
-	return name == "localhost" || strings.HasSuffix(name, ".localhost") || err == nil && a.Unmap().IsLoopback()
-}
-
 // owner lets in who has the key, and requests made on this very machine that no proxy passed on.
 func (e *Edge) owner(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		peer, _ := netip.ParseAddrPort(r.RemoteAddr)
-		local := peer.Addr().Unmap().IsLoopback() && atHome(r.Host) && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
+		local := peer.Addr().Unmap().IsLoopback() && loopback.Host(r.Host) && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
 		if !local && subtle.ConstantTimeCompare([]byte(key), []byte(e.key)) != 1 {
 			w.Header().Set("Cache-Control", "no-store")
 			http.Error(w, "This is the owner's: open the link that starling edge printed when it started.", http.StatusForbidden)

@@ -64,7 +64,7 @@ func (c *edgeCmd) Validate() error {
 		return fmt.Errorf("--keep %d: bytes, at least 1", c.Keep)
 	}
 	if c.Origin != "" {
-		if _, err := edge.Proxy(c.Origin, slog.New(slog.DiscardHandler)); err != nil {
+		if _, err := edge.Proxy(c.Origin, nil); err != nil {
 			return fmt.Errorf("--origin: %w", err)
 		}
 	}

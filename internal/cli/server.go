@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"github.com/starling-p2p/starling/internal/loopback"
 )
 
 // defaultServer is where `starling serve` is without any flags.
@@ -57,8 +58,7 @@ func (s server) trackers() []string {
 
 // here says whether only this machine knows the server by that name.
 func (s server) here() bool {
-	ip := net.ParseIP(s.Hostname())
-	return s.Hostname() == "localhost" || strings.HasSuffix(s.Hostname(), ".localhost") || ip != nil && ip.IsLoopback()
+	return loopback.Host(s.Host)
 }
 
 // iceServers are the STUN and TURN servers that it gives to browsers.

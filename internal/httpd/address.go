@@ -3,8 +3,9 @@ package httpd
 import (
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
+
+	"github.com/starling-p2p/starling/internal/loopback"
 )
 
 func peer(r *http.Request) netip.Addr {
@@ -39,14 +40,7 @@ func (s *Server) address(r *http.Request) netip.Addr {
 // local says whether a request was made on this very machine, rather than passed on by a proxy that runs on it, and not
 // by somebody else's page that has its own name lead here (DNS rebinding), which has no certificate for that.
 func local(r *http.Request) bool {
-	return peer(r).IsLoopback() && !proxied(r) && (r.TLS != nil || atHome(r.Host))
-}
-
-// atHome says whether a URL's host is this machine by name.
-func atHome(host string) bool {
-	name := (&url.URL{Host: host}).Hostname()
-	a, err := netip.ParseAddr(name)
-	return name == "localhost" || strings.HasSuffix(name, ".localhost") || err == nil && a.Unmap().IsLoopback()
+	return peer(r).IsLoopback() && !proxied(r) && (r.TLS != nil || loopback.Host(r.Host))
 }
 
 // proxied says whether a proxy passed a request on, as far as proxies say so.
