@@ -13,8 +13,8 @@ import (
 	"github.com/anacrolix/torrent/storage"
 )
 
-// justLoaded stands for the time of the next tick.
-const justLoaded = -1
+// nextTick stands for the time of the next tick.
+const nextTick = -1
 
 // late is the storage of a torrent whose metadata may still come, for as long as it is loaded.
 type late struct {
@@ -83,7 +83,7 @@ func (t *Torrent) load() *torrent.Torrent {
 	e, _ := t.p.client.AddTorrentOpt(options)
 	l.engine.Store(e)
 	t.engine.Store(e)
-	t.used.Store(justLoaded)
+	t.used.Store(nextTick)
 	if s != nil {
 		t.started(e, s)
 	}

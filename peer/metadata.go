@@ -64,7 +64,7 @@ func (t *Torrent) metadataMore(pc *torrent.PeerConn, c *conn) {
 			return
 		}
 		m.fetching = true
-		m.heard.Store(justLoaded)
+		m.heard.Store(nextTick)
 	}
 	pieces := int((m.offered + metadataPiece - 1) / metadataPiece)
 	for have := len(m.got) / metadataPiece; m.requested < min(pieces, have+metadataWindow); m.requested++ {
@@ -115,7 +115,7 @@ func (t *Torrent) metadataMessage(pc *torrent.PeerConn, c *conn, payload []byte)
 			return
 		}
 		f.got = append(f.got, data...)
-		f.heard.Store(justLoaded)
+		f.heard.Store(nextTick)
 		if int64(len(f.got)) < f.offered {
 			t.metadataMore(pc, c)
 			return
@@ -139,7 +139,7 @@ func (t *Torrent) metadataLate(pcs []*torrent.PeerConn, n int) {
 	t.waiting.Range(func(any, any) bool { waits = true; return false })
 	for _, pc := range pcs {
 		c := t.p.guard.conn(pc)
-		if c == nil || c.metadata.heard.CompareAndSwap(justLoaded, int64(n)) {
+		if c == nil || c.metadata.heard.CompareAndSwap(nextTick, int64(n)) {
 			continue
 		}
 		if heard := c.metadata.heard.Load(); waits && heard > 0 && int64(n)-heard > metadataTicks {

@@ -272,7 +272,7 @@ func (t *Torrent) tick(n int) {
 		if !t.known() {
 			t.metadataLate(pcs, n)
 		}
-		if t.used.Load() == justLoaded || len(pcs) > 0 || t.lacking() {
+		if t.used.Load() == nextTick || len(pcs) > 0 || t.lacking() {
 			t.used.Store(int64(n))
 		} else if int64(n)-t.used.Load() > idleTicks {
 			t.unload()
