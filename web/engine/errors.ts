@@ -10,3 +10,5 @@ export class StarlingError extends Error {
     this.code = code
   }
 }
+
+export const removed = () => new StarlingError('removed', 'This torrent was removed.')

@@ -9,7 +9,7 @@
  */
 import { equal, random, toHex, utf8, type Bytes } from './bytes.ts'
 import type { Engine } from './engine.ts'
-import { StarlingError } from './errors.ts'
+import { StarlingError, removed } from './errors.ts'
 import type { Channel } from './link/channel.ts'
 import type { LinkHost, OfferDesk } from './link/host.ts'
 import { Links } from './link/links.ts'
@@ -73,8 +73,6 @@ export function network(peerId: Bytes, host: LinkHost, { iceServers, maxLinks = 
   }
   return { links, rendezvous: new TrackerRendezvous({ peerId, desk }) }
 }
-
-const removed = (): StarlingError => new StarlingError('removed', 'This torrent was removed.')
 
 function inWords({ refusal, ...state }: Standing): TrackerState {
   if (state.status !== 'failed') return state

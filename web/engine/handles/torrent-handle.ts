@@ -12,7 +12,7 @@ import type { Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
 import { Emitter } from '../emitter.ts'
 import type { Engine } from '../engine.ts'
-import { StarlingError } from '../errors.ts'
+import { StarlingError, removed } from '../errors.ts'
 import type { Card, PeerState, TorrentEvents, TorrentState, TorrentStatus, TrackerState } from '../types.ts'
 import { revoke, TorrentFile, type EngineCall } from './file-handle.ts'
 
@@ -231,5 +231,3 @@ export class Torrent extends Emitter<TorrentEvents> {
 
 /** A card as it travels; what is not JSON is left out. */
 export const plain = (card: Card) => JSON.parse(JSON.stringify(card)) as Card
-
-const removed = () => new StarlingError('removed', 'This torrent was removed.')

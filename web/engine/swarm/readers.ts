@@ -47,6 +47,7 @@ export class Readers {
   place(reader: string, at: number, end: number, stretch = ahead): void {
     this.#places.delete(reader)
     this.#places.set(reader, { at, end: Math.min(end, at + stretch) })
+    if (this.#places.size <= maxReaders) return
     // Who never says that it is done is forgotten in the end, but nobody who waits.
     const waiting = new Set([...this.#waits].map((wait) => wait.reader).concat(reader))
     for (const old of this.#places.keys()) if (this.#places.size > maxReaders && !waiting.has(old)) this.#places.delete(old)

@@ -12,7 +12,7 @@
  */
 import type { Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
-import { StarlingError } from '../errors.ts'
+import { StarlingError, removed } from '../errors.ts'
 import type { Announcing } from '../rendezvous/types.ts'
 import type { Entry } from '../store/store.ts'
 import type { TorrentId } from '../torrent/link.ts'
@@ -356,7 +356,7 @@ export class Swarm implements PeerHost, Announcing {
     if (this.#closed) return
     this.#closed = true
     for (const peer of [...this.#peers]) peer.close()
-    this.#stop(new StarlingError('removed', 'This torrent was removed.'))
+    this.#stop(removed())
     await this.#learned
     await this.#keeping.close(frozen)
   }
