@@ -20,6 +20,14 @@ it('takes nothing from a stranger that is not a link, and not too many', () => {
   fc.assert(fc.property(fc.json(), (text) => parseBundle(text).length === 0))
 })
 
+it('is refused where not all would be taken', () => {
+  const many = (count: number, more = '') => Array.from({ length: count }, (_, i) => i.toString(16).padStart(40, '0') + more)
+  expect(makeBundle(many(1000, `.${'k'.repeat(22)}`)).size).toBeGreaterThan(0)
+  const tooLarge = expect.objectContaining({ code: 'too-large' }) as Error
+  expect(() => makeBundle(many(1001))).toThrow(tooLarge)
+  expect(() => makeBundle(many(500, `&ws=${'x'.repeat(1000)}`))).toThrow(tooLarge)
+})
+
 it('carries where else a memo is to be found, as far as that is not too much to ask', () => {
   const tr = (n: number) => `&tr=${encodeURIComponent(`wss://${n}.example/announce?a=(b)`)}`
   const parsed = (links: string[]) => parseBundle(JSON.stringify({ links }))

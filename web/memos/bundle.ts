@@ -11,8 +11,15 @@ const shape = /^[0-9a-f]{40}(\.[\w-]{22})?(&(tr|ws)=[\w%.~!*'()-]+)*$/
 /** link is a URL with everything that matters behind its #. */
 export const partOf = (link: string): string => link.slice(link.indexOf('#') + 1)
 
-export const makeBundle = (links: readonly string[]): File =>
-  new File([JSON.stringify({ links })], 'memos.json', { type: bundleType })
+export const tooMany = () =>
+  Object.assign(new Error('These are more memos than one link can carry, at most 1,000. Select fewer.'), { code: 'too-large' })
+
+/** Throws tooMany where parseBundle would not take all of them. */
+export function makeBundle(links: readonly string[]): File {
+  const file = new File([JSON.stringify({ links })], 'memos.json', { type: bundleType })
+  if (links.length > maxLinks || file.size > maxBundle) throw tooMany()
+  return file
+}
 
 /** The links in it that are links, each once; never throws. */
 export function parseBundle(text: string): string[] {

@@ -4,7 +4,7 @@ import { Emitter } from '../engine/emitter.ts'
 import { Audience } from '../ui/audience.ts'
 import { forget } from '../ui/fetching.ts'
 import type { Sending } from '../ui/standing.ts'
-import { makeBundle, maxBundle, maxLinks, partOf } from './bundle.ts'
+import { makeBundle, maxLinks, partOf, tooMany } from './bundle.ts'
 import { makeCard } from './card.ts'
 import type { Library } from './library.ts'
 import type { Memo, Shares } from './memo.ts'
@@ -44,7 +44,6 @@ export class Sharing extends Emitter<{ change: void }> {
       told?.(links.length)
       links.push(partOf((await this.share(memo, 'private')).link))
     }
-    if (makeBundle(links).size > maxBundle) throw tooMany()
     const before = (await this.#library.db.bundles()).find((bundle) => bundle.links.join() === links.join())
     return this.#seedBundle(links, before?.infoHash)
   }
@@ -132,8 +131,5 @@ export class Sharing extends Emitter<{ change: void }> {
     return this.#audience.watch(torrent)
   }
 }
-
-const tooMany = () =>
-  Object.assign(new Error('These are more memos than one link can carry, at most 1,000. Select fewer.'), { code: 'too-large' })
 
 const kindsOf = ({ shares }: Memo): Kind[] => (['private', 'public'] as const).filter((kind) => shares?.[kind])

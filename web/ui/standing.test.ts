@@ -77,10 +77,10 @@ describe('the receiver', () => {
   })
 
   it('is told what an error means, and whether trying again helps', () => {
-    const codes = ['bad-link', 'wrong-key', 'no-space', 'unsupported', 'removed', 'storage']
+    const codes = ['bad-link', 'wrong-key', 'no-space', 'unsupported', 'removed', 'too-large', 'storage']
     const told = codes.map((code) => failure(Object.assign(new Error('words'), { code })))
     expect(new Set(told.map(({ title }) => title)).size).toBe(codes.length)
-    expect(told.map(({ again }) => again)).toEqual([false, false, true, false, true, true])
+    expect(told.map(({ again }) => again)).toEqual([false, false, true, false, true, false, true])
     expect(failure('x').text).not.toBe('')
     expect([failure('x'), failure('x', 'share')].map(({ title }) => title)).toEqual(['This could not be received', 'This could not be shared'])
   })

@@ -230,14 +230,14 @@ class Receive extends PageElement {
     const { player } = this.memos
     const playing = memo !== undefined && player.id === memo.id && player.playing
     const standing = this.#standing(arrival)
-    const title = memo?.title ?? this.#title(arrival)
+    const title = this.#title(arrival)
     const { saved, elsewhere, error } = arrival
     // Hundreds may come at once, and each that moves has all looked at again.
     const shows = [arrival, memo, title, playing, standing.phase, standing.text, standing.cause?.title, saved, elsewhere, error]
-    return guard(shows, () => this.#drawn(arrival, memo, playing, standing))
+    return guard(shows, () => this.#line(arrival, memo, playing, standing))
   }
 
-  #drawn(arrival: Arrival, memo: Memo | undefined, playing: boolean, standing: Standing) {
+  #line(arrival: Arrival, memo: Memo | undefined, playing: boolean, standing: Standing) {
     return html`
       <li class="row">
         <button

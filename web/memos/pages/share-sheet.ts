@@ -57,7 +57,7 @@ export class ShareSheet extends Sheet {
       const torrent = what.length === 1 ? await sharing.share(what[0]!, kind) : await sharing.bundle(what, told)
       if (this.kind === kind && this.#what === what) this.torrent = torrent
     } catch (error) {
-      if (this.kind === kind) this.error = error
+      if (this.kind === kind && this.#what === what) this.error = error
     }
   }
 
