@@ -1,5 +1,6 @@
 /** Words made of a parcel's facts. */
 import type { TorrentState } from '../engine/types.ts'
+import type { Reach } from '../ui/reach.ts'
 import { receiving, type Standing } from '../ui/standing.ts'
 import { bytes } from '../ui/words.ts'
 
@@ -30,8 +31,8 @@ export function comesFrom({ peers }: Pick<TorrentState, 'peers'>): string {
 }
 
 /** As standing.ts tells it, for files. asking: only what is looked at is fetched. */
-export function standingOf(state: TorrentState | undefined, idle: number, online: boolean, asking: boolean): Standing {
-  const standing = receiving(state, idle, online)
+export function standingOf(state: TorrentState | undefined, idle: number, reach: Reach, asking: boolean): Standing {
+  const standing = receiving(state, idle, reach)
   if (state?.done) return { phase: 'All of it is here', text: 'Keep this page open to pass it on to others.', share: 1 }
   if (!asking || !state?.ready) return standing
   const text = state.peers.length ? 'Only what you play or save is fetched.' : 'Looking for whoever has it.'

@@ -1,8 +1,13 @@
-import { expect, it } from 'vitest'
+import { beforeEach, expect, it, vi } from 'vitest'
 import type { Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import type { PeerState, TorrentEvents } from '../engine/types.ts'
 import { Audience } from './audience.ts'
+
+beforeEach(() => {
+  vi.stubGlobal('RTCPeerConnection', class {})
+  vi.stubGlobal('navigator', { onLine: true })
+})
 
 /** As much of a torrent as an audience looks at. */
 class FakeTorrent extends Emitter<TorrentEvents> {

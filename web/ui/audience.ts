@@ -1,6 +1,7 @@
 import type { Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import type { PeerState } from '../engine/types.ts'
+import { reach } from './reach.ts'
 import { sending, type Sending } from './standing.ts'
 
 /** Of one torrent. */
@@ -46,7 +47,7 @@ export class Audience extends Emitter<{ change: void }> {
 
   status(torrent: Torrent): Sending {
     const { fetched, most } = this.#had.get(torrent.infoHash)!
-    return sending(torrent.state, Math.max(fetched.size, most))
+    return sending(torrent.state, Math.max(fetched.size, most), reach())
   }
 
   /** Somebody is fetching something that nobody else has. */

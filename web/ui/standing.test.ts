@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { PeerState, TorrentState, TrackerState } from '../engine/types.ts'
+import type { Reach } from './reach.ts'
 import { failure, patience, receiving, sending } from './standing.ts'
 
 const peer = (more: Partial<PeerState> = {}): PeerState => ({
@@ -53,27 +54,28 @@ describe('the receiver', () => {
       state({ ...half, peers: [peer()] }),
       state({ ...half, done: true }),
     ]
-    const seen = stages.map((stage) => receiving(stage, 0, true))
+    const seen = stages.map((stage) => receiving(stage, 0, 'open'))
     expect(seen.map(({ phase }) => phase)).toEqual(['Finding', 'Finding', 'Connecting', 'Connecting', '43 %', 'Saved'])
     expect(seen.map(({ share }) => share)).toEqual([undefined, undefined, undefined, undefined, 0.4399, 1])
     expect(seen[4]!.text).toBe('570 kB to go, 51 kB per second')
     expect(seen.every(({ cause }) => !cause)).toBe(true)
-    expect(receiving(state(half), 0, true).text).toBe('570 kB to go. Looking for whoever has the rest.')
+    expect(receiving(state(half), 0, 'open').text).toBe('570 kB to go. Looking for whoever has the rest.')
   })
 
   it('learns after a while why nothing moves, each cause in its own words', () => {
     const failed = [tracker({ status: 'failed' }), tracker({ status: 'failed' })]
-    const cause = (more: Partial<TorrentState>, online = true) => receiving(state(more), patience, online).cause?.title
-    expect(cause({}, false)).toBe('You are offline')
-    expect(receiving(state(), 1000, false).cause?.title).toBe('You are offline')
-    expect(receiving(state(), 999, false).cause).toBeUndefined()
+    const cause = (more: Partial<TorrentState>, reach: Reach = 'open') => receiving(state(more), patience, reach).cause?.title
+    expect(cause({}, 'offline')).toBe('You are offline')
+    expect(receiving(state(), 1000, 'offline').cause?.title).toBe('You are offline')
+    expect(receiving(state(), 999, 'offline').cause).toBeUndefined()
+    expect(receiving(state(), 1000, 'barred').cause?.title).toBe('This browser makes no direct connections')
     expect(cause({ trackers: failed })).toBe('The server that introduces peers cannot be reached')
     expect(cause({ trackers: [...failed, tracker()] })).toBe('The sender’s page is closed or offline')
     expect(cause({ linksTried: 3, linksFailed: 3 })).toBe('Your network or theirs blocks the direct connection')
     expect(cause({ linksTried: 3, linksFailed: 2 })).toBe('The sender’s page is closed or offline')
     expect(cause({ peers: [peer()], trackers: failed })).toBe('The connection stands, but nothing comes')
-    expect(receiving(state(), patience - 1, true).cause).toBeUndefined()
-    expect(receiving(state({ done: true }), patience, true).cause).toBeUndefined()
+    expect(receiving(state(), patience - 1, 'open').cause).toBeUndefined()
+    expect(receiving(state({ done: true }), patience, 'open').cause).toBeUndefined()
   })
 
   it('is told what an error means, and whether trying again helps', () => {
@@ -87,7 +89,8 @@ describe('the receiver', () => {
 })
 
 describe('the sender', () => {
-  const text = (more: Partial<TorrentState>, had = 0) => sending(state({ status: 'seeding', done: true, ...more }), had)
+  const text = (more: Partial<TorrentState>, had = 0, reach: Reach = 'open') =>
+    sending(state({ status: 'seeding', done: true, ...more }), had, reach)
 
   it('keeps the page open until somebody else has all of it', () => {
     expect(text({})).toMatchObject({ safe: false })
@@ -118,5 +121,6 @@ describe('the sender', () => {
 
   it('says when nobody can find it', () => {
     expect(text({ trackers: [tracker({ status: 'failed' })] }).text).toContain('cannot be reached')
+    expect(text({}, 0, 'barred').text).toContain('WebRTC is switched off')
   })
 })

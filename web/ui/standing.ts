@@ -1,5 +1,6 @@
-/** Where a transfer stands, in words: made of the engine's state alone. */
+/** Where a transfer stands, in words: made of the engine's state, and of what the browser may do. */
 import type { TorrentState } from '../engine/types.ts'
+import type { Reach } from './reach.ts'
 import { bytes } from './words.ts'
 
 export interface Standing {
@@ -24,13 +25,15 @@ export interface Failure {
 /** Milliseconds without progress after which the cause is told. */
 export const patience = 15_000
 
-/** The same while the device is offline, which needs no waiting for. */
-const offlinePatience = 1000
+/** The same where the cause is the device's own, which needs no waiting for. */
+const ownPatience = 1000
+
+const barred = 'WebRTC is switched off here, by a setting or by an extension.'
 
 /** idle: milliseconds since something moved. */
-export function receiving(state: TorrentState | undefined, idle: number, online: boolean): Standing {
+export function receiving(state: TorrentState | undefined, idle: number, reach: Reach): Standing {
   if (state?.done) return { phase: 'Saved', text: 'It is kept on this device.', share: 1 }
-  const cause = idle >= (online ? patience : offlinePatience) ? causeOf(state, online) : undefined
+  const cause = idle >= (reach === 'open' ? patience : ownPatience) ? causeOf(state, reach) : undefined
   if (state?.ready && (state.progress > 0 || state.status === 'downloading')) {
     const left = Math.max(0, state.length - state.downloaded)
     const speed = state.downloadSpeed > 0 ? `, ${bytes(state.downloadSpeed)} per second` : ''
@@ -53,8 +56,14 @@ export function receiving(state: TorrentState | undefined, idle: number, online:
   return { phase: 'Finding', text: 'Looking for whoever has it.', share: undefined, cause }
 }
 
-function causeOf(state: TorrentState | undefined, online: boolean): { title: string; text: string } {
-  if (!online) return { title: 'You are offline', text: 'It goes on by itself once you are connected again.' }
+function causeOf(state: TorrentState | undefined, reach: Reach): { title: string; text: string } {
+  if (reach === 'offline') return { title: 'You are offline', text: 'It goes on by itself once you are connected again.' }
+  if (reach === 'barred') {
+    return {
+      title: 'This browser makes no direct connections',
+      text: `${barred} Switch it on and load this page again, or open the link in another browser.`,
+    }
+  }
   const { trackers = [], peers = [], linksTried = 0, linksFailed = 0 } = state ?? {}
   if (!peers.length && trackers.length && trackers.every((tracker) => tracker.status === 'failed')) {
     return {
@@ -130,7 +139,7 @@ export interface Sending {
 }
 
 /** What the one who shares sees: who has it, who is fetching. had: others that were seen to have all of it. */
-export function sending(state: TorrentState, had: number): Sending {
+export function sending(state: TorrentState, had: number, reach: Reach): Sending {
   const peers = state.peers.filter((peer) => peer.kind !== 'webseed')
   const fetching = peers.filter((peer) => peer.progress < 1)
   const seeders = Math.max(0, ...state.trackers.map((tracker) => tracker.seeders ?? 0)) - 1
@@ -146,6 +155,12 @@ export function sending(state: TorrentState, had: number): Sending {
       : { text: `${now} Keep this page open.`, safe: false }
   }
   if (have > 0) return { text: `${people(have, 'has', 'have')} all of it. You may close this page.`, safe: true }
+  if (reach === 'barred') {
+    return {
+      text: `Nobody can fetch it: this browser makes no direct connections. ${barred} Switch it on and load this page again.`,
+      safe: false,
+    }
+  }
   const unreachable = state.trackers.length && state.trackers.every((tracker) => tracker.status === 'failed')
   if (unreachable)
     return {

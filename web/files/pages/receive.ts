@@ -4,6 +4,7 @@ import { PageElement } from '../../ui/element.ts'
 import { infoHashOf } from '../../ui/fetching.ts'
 import { icons } from '../../ui/icons.ts'
 import { bar, failedLink, numbers } from '../../ui/parts.ts'
+import { reach } from '../../ui/reach.ts'
 import { failure } from '../../ui/standing.ts'
 import { bytes } from '../../ui/words.ts'
 import type { Arrival } from '../arriving.ts'
@@ -176,7 +177,7 @@ class Receive extends PageElement {
 
   #standing(arrival: Arrival) {
     const state = arrival.torrent?.state
-    const { phase, text, share, cause } = standingOf(state, Date.now() - arrival.moved, navigator.onLine, arrival.asking)
+    const { phase, text, share, cause } = standingOf(state, Date.now() - arrival.moved, reach(), arrival.asking)
     const from = state && !state.done ? comesFrom(state) : ''
     return html`
       <div class="standing parcel-standing">

@@ -3,6 +3,7 @@ import { guard } from 'lit/directives/guard.js'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import { bar, failedLink, numbers } from '../../ui/parts.ts'
+import { reach } from '../../ui/reach.ts'
 import { failure, receiving, type Standing } from '../../ui/standing.ts'
 import { partOf } from '../bundle.ts'
 import { readCard, type MemoCard } from '../card.ts'
@@ -89,7 +90,7 @@ class Receive extends PageElement {
 
   #standing(arrival: Arrival): Standing {
     const state = arrival.torrent?.state
-    const standing = receiving(state, Date.now() - arrival.moved, navigator.onLine)
+    const standing = receiving(state, Date.now() - arrival.moved, reach())
     // The engine has it all; the row says so a moment later.
     return state?.done && !arrival.saved ? { ...standing, phase: '100 %', text: 'Saving' } : standing
   }
