@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"net"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/pion/stun/v4"
 )
 
 const (
@@ -61,6 +64,9 @@ type allocation struct {
 	client client
 	user   string
 	meter  meter
+	// asked is the channel that the message now at work is to bind, 0 where it is another message: pion, which permit
+	// hears of that from, does not say.
+	asked atomic.Uint32
 
 	peers map[netip.Addr]struct{}  // those permitted; under the book's lock
 	bound atomic.Pointer[channels] // replaced under the book's lock, never changed
@@ -73,6 +79,20 @@ type channels struct {
 }
 
 var noChannels channels
+
+// asks notes what a message of the client is about.
+func (a *allocation) asks(message []byte) {
+	number := uint16(0)
+	if binary.BigEndian.Uint16(message) == stun.NewType(stun.MethodChannelBind, stun.ClassRequest).Value() {
+		m := &stun.Message{Raw: message}
+		if m.Decode() == nil {
+			if v, err := m.Get(stun.AttrChannelNumber); err == nil && len(v) >= 2 {
+				number = binary.BigEndian.Uint16(v)
+			}
+		}
+	}
+	a.asked.Store(uint32(number))
+}
 
 // bind and unbind are called under the book's lock.
 func (a *allocation) bind(number uint16, peer netip.AddrPort) {
@@ -175,11 +195,11 @@ func (b *book) relays(at netip.AddrPort) bool {
 	return word.Load()&bit != 0
 }
 
-// knows says whether a client has an allocation.
-func (b *book) knows(c client) bool {
+// of is a client's allocation; nil when it has none.
+func (b *book) of(c client) *allocation {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	return b.clients[c] != nil
+	return b.clients[c]
 }
 
 // has says whether a client has an allocation that it made by this name.
@@ -190,16 +210,30 @@ func (b *book) has(c client, user string) bool {
 	return a != nil && a.user == user
 }
 
-// permits says whether a client's allocation is not yet at its bounds for another peer or channel.
+// permits says whether a client's allocation has that peer and channel already, or is not yet at its bounds.
 func (b *book) permits(c client, peer netip.Addr) bool {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	a := b.clients[c]
-	if a == nil || len(a.bound.Load().peers) >= maxChannels {
+	if a == nil {
 		return false
+	}
+	if number := uint16(a.asked.Load()); number != 0 {
+		channels := a.bound.Load().peers
+		if _, bound := channels[number]; !bound && len(channels) >= maxChannels {
+			return false
+		}
 	}
 	_, known := a.peers[peer]
 	return known || len(a.peers) < maxPeers
+}
+
+// hasPermitted says whether an allocation's client wants to hear from a peer.
+func (b *book) hasPermitted(a *allocation, peer netip.Addr) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	_, ok := a.peers[peer]
+	return ok
 }
 
 // change notes what pion says of an allocation, if it is still there.

@@ -125,11 +125,15 @@ func (r *relayed) ReadFrom(p []byte) (int, net.Addr, error) {
 				from = other
 			}
 		}
+		number, bound := r.allocation.bound.Load().numbers[from]
+		// What a stranger sends, pion would drop when it has been counted.
+		if !bound && !r.relay.book.hasPermitted(r.allocation, from.Addr()) {
+			continue
+		}
 		if n == maxMessage || !r.pass(n) { // cut off, perhaps
 			continue
 		}
 		r.relay.counts.toClients.Add(uint64(n))
-		number, bound := r.allocation.bound.Load().numbers[from]
 		if !bound || r.socket == nil {
 			return copy(p, r.buffer[channelHeader:channelHeader+n]), r.from.get(from), nil
 		}

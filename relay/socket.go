@@ -92,6 +92,9 @@ func (s *socket) ReadFrom(p []byte) (int, net.Addr, error) {
 		case known == nil && !s.relay.flood.pass(from.Addr()):
 			s.relay.counts.flood.Add(1)
 		default:
+			if known != nil {
+				known.(*relayed).allocation.asks(p[:n])
+			}
 			return n, s.from.get(from), nil
 		}
 	}

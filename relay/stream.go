@@ -132,8 +132,8 @@ type stream struct {
 // Read needs room for maxMessage bytes. Messages that are too long are left out.
 func (s *stream) Read(p []byte) (int, error) {
 	for {
-		wait, stranger := patience, !s.of.relay.book.knows(s.client)
-		if stranger {
+		wait, mine := patience, s.of.relay.book.of(s.client)
+		if mine == nil {
 			wait = strangerPatience
 		}
 		if err := s.SetReadDeadline(time.Now().Add(wait)); err != nil {
@@ -146,12 +146,16 @@ func (s *stream) Read(p []byte) (int, error) {
 			}
 			return 0, err
 		}
-		if stranger && !s.of.relay.flood.pass(s.client.at.Addr()) {
+		if mine == nil && !s.of.relay.flood.pass(s.client.at.Addr()) {
 			s.of.relay.counts.flood.Add(1)
 			return 0, errFlood
 		}
 		if n <= min(maxMessage, len(p)) {
-			return io.ReadFull(s.in, p[:n])
+			n, err := io.ReadFull(s.in, p[:n])
+			if mine != nil && err == nil {
+				mine.asks(p[:n])
+			}
+			return n, err
 		}
 		if _, err := s.in.Discard(n); err != nil {
 			return 0, err
