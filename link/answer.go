@@ -22,7 +22,7 @@ func (h *Host) Answer(ctx context.Context, ih InfoHash, from PeerID, sdp string)
 		return "", err
 	}
 	servers := h.servers.get(ctx)
-	l, err := h.answering(ih, from, servers)
+	l, err := h.answering(ih, from, sdp, servers)
 	if err != nil {
 		return "", err
 	}
@@ -56,8 +56,8 @@ func (h *Host) settled(ctx context.Context, peer PeerID) error {
 }
 
 // answering makes the link that the answer is for.
-func (h *Host) answering(ih InfoHash, from PeerID, servers []webrtc.ICEServer) (*link, error) {
-	if err := h.welcomes(ih, from); err != nil {
+func (h *Host) answering(ih InfoHash, from PeerID, sdp string, servers []webrtc.ICEServer) (*link, error) {
+	if err := h.welcomes(ih, from, sdp); err != nil {
 		return nil, err
 	}
 	pc, err := h.connect(servers)
@@ -66,7 +66,7 @@ func (h *Host) answering(ih InfoHash, from PeerID, servers []webrtc.ICEServer) (
 	}
 	h.mu.Lock()
 	defer h.unlock()
-	if err := h.accepts(ih, from); err != nil { // things may have changed
+	if err := h.accepts(ih, from, sdp); err != nil { // things may have changed
 		h.shut(pc)
 		return nil, err
 	}
@@ -75,17 +75,17 @@ func (h *Host) answering(ih InfoHash, from PeerID, servers []webrtc.ICEServer) (
 	return l, nil
 }
 
-func (h *Host) welcomes(ih InfoHash, from PeerID) error {
+func (h *Host) welcomes(ih InfoHash, from PeerID, sdp string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.accepts(ih, from)
+	return h.accepts(ih, from, sdp)
 }
 
-func (h *Host) accepts(ih InfoHash, from PeerID) error {
+func (h *Host) accepts(ih InfoHash, from PeerID, sdp string) error {
 	switch {
 	case h.closed:
 		return net.ErrClosed
-	case h.refuses(from):
+	case h.refuses(from, sdp):
 		return ErrDeclined
 	case slices.ContainsFunc(h.to(from), func(l *link) bool { return l.named || l.ih == ih }):
 		return ErrDeclined
@@ -124,9 +124,8 @@ func (h *Host) negotiate(ctx context.Context, l *link, sdp string, servers []web
 	return text, nil
 }
 
-func (h *Host) refuses(peer PeerID) bool {
-	_, banned := h.banned[peer]
-	return banned || h.closed || peer == h.o.PeerID
+func (h *Host) refuses(peer PeerID, sdp string) bool {
+	return h.closed || peer == h.o.PeerID || h.isBanned(marksIn(peer, sdp))
 }
 
 // redundant says whether an answer to an offer of ours brings nothing that a link to the peer does not bring. Where both

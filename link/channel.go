@@ -116,8 +116,25 @@ func (c *Channel) Peer() PeerID { return c.link.peer }
 // At most the first call for a link has an effect.
 func (c *Channel) Extended() { c.link.extended() }
 
-// Ban closes the link with all its channels, and keeps its peer_id from coming back.
-func (c *Channel) Ban() { c.link.host.Ban(c.link.peer) }
+// Ban closes the link with all its channels, and keeps its peer from coming back: not all who claim the same peer_id.
+func (c *Channel) Ban() {
+	h := c.link.host
+	h.mu.Lock()
+	defer h.unlock()
+	c.link.ban()
+}
+
+// Identity tells the peer apart from others, also from those who claim the same peer_id.
+func (c *Channel) Identity() string {
+	h := c.link.host
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	id := string(c.link.peer[:])
+	if len(c.link.proven) > 0 {
+		id += c.link.proven[0].by
+	}
+	return id
+}
 
 // Relayed says whether the way goes through a TURN server.
 func (c *Channel) Relayed() bool { return c.link.way().relayed }

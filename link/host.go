@@ -42,7 +42,6 @@ var (
 
 const (
 	defaultMaxLinks = 128
-	maxBanned       = 4096
 )
 
 // Options says what a host is made of.
@@ -87,8 +86,8 @@ type Host struct {
 	offers   map[[20]byte]*pending
 	making   int
 	made     int
-	banned   map[PeerID]struct{}
-	bans     []PeerID
+	banned   map[mark]struct{}
+	bans     []mark
 	// calls are made once the lock is open again.
 	calls     []func()
 	cert      *webrtc.Certificate
@@ -119,7 +118,7 @@ func newHost(o Options, l limits) (*Host, error) {
 	return &Host{
 		o: o, log: o.Log, limits: l, mux: m, api: newAPI(m, pion), servers: servers{ask: o.ICEServers, log: o.Log},
 		torrents: map[InfoHash]*torrent{}, links: map[*link]struct{}{}, offers: map[[20]byte]*pending{},
-		banned: map[PeerID]struct{}{},
+		banned: map[mark]struct{}{},
 	}, nil
 }
 
@@ -191,27 +190,6 @@ func (h *Host) Carried(ih InfoHash) (n int) {
 	return n
 }
 
-// Ban closes the links with a peer and takes no more from it.
-func (h *Host) Ban(peer PeerID) {
-	h.mu.Lock()
-	defer h.unlock()
-	h.ban(peer)
-}
-
-func (h *Host) ban(peer PeerID) {
-	if _, already := h.banned[peer]; !already {
-		h.log.Debug("banned a peer", "peer", fmt.Sprintf("%x", peer))
-		h.banned[peer] = struct{}{}
-		if h.bans = append(h.bans, peer); len(h.bans) > maxBanned {
-			delete(h.banned, h.bans[0])
-			h.bans = h.bans[1:]
-		}
-	}
-	for _, l := range h.to(peer) {
-		l.end()
-	}
-}
-
 // Stats are of now, but for Made, which counts connections since the start.
 type Stats struct {
 	// Links are open; Offers wait for their answers, those kept for later included.
@@ -222,7 +200,7 @@ type Stats struct {
 func (h *Host) Stats() Stats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := Stats{Offers: len(h.offers), Made: h.made, Banned: len(h.banned)}
+	s := Stats{Offers: len(h.offers), Made: h.made, Banned: h.bannedPeers()}
 	for l := range h.links {
 		if l.open {
 			s.Links++

@@ -3,6 +3,7 @@ package link_test
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"io"
 	"regexp"
 	"runtime"
@@ -401,5 +402,37 @@ func TestUnreadMessagesTakeLittleRoom(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 30 {
 		t.Errorf("%d kB took %d MB", size*many>>10, took)
+	}
+}
+
+// Who is banned does not come back with another certificate, nor by hiding its address until it connects.
+func TestABannedPeerWithAnotherCertificate(t *testing.T) {
+	n := newRawNode(t, habits{raw: true})
+	_, ours := meetRemote(t, n)
+	ours.Ban()
+	n.gone()
+	r := newRemote(t)
+	o, err := n.Offer(t.Context(), hash(1))
+	must(t, err)
+	must(t, r.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP}))
+	answer, err := r.CreateAnswer(nil)
+	sdp := r.describe(t, answer, err)
+	if err := o.Accept(t.Context(), remoteID, sdp); !errors.Is(err, link.ErrDeclined) {
+		t.Errorf("with its address: %v", err)
+	}
+	if o, err = n.Offer(t.Context(), hash(1)); err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan bool, 1)
+	r.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		if s == webrtc.PeerConnectionStateClosed {
+			closed <- true
+		}
+	})
+	must(t, o.Accept(t.Context(), remoteID, unreachable(sdp)))
+	select {
+	case <-closed:
+	case <-n.raw:
+		t.Error("it is back")
 	}
 }

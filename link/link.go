@@ -91,6 +91,8 @@ type link struct {
 	bucket  bucket
 	control *control
 	route   atomic.Pointer[way]
+	// proven is whom it turned out to lead to, once it is open.
+	proven []mark
 }
 
 // way is where the two ends are.
@@ -180,10 +182,14 @@ func (l *link) settle() {
 	}
 }
 
-// opened is called when the first channel is open.
-func (l *link) opened() {
+// opened is called when the first channel is open. It ends a link to a peer that is banned.
+func (l *link) opened() bool {
 	l.open = true
 	stop(l.openTimer)
+	if l.proven = l.marks(); l.host.isBanned(l.proven) {
+		l.end()
+		return false
+	}
 	if pair, err := l.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair(); err == nil && pair != nil {
 		l.route.Store(&way{
 			local: address(pair.Local), remote: address(pair.Remote),
@@ -197,6 +203,7 @@ func (l *link) opened() {
 			other.end()
 		}
 	}
+	return true
 }
 
 func address(c *webrtc.ICECandidate) Addr {
@@ -266,11 +273,6 @@ func (l *link) end() {
 // dismiss is end where nothing failed: the link is not needed, or was never one.
 func (l *link) dismiss() {
 	l.dismissed = true
-	l.end()
-}
-
-func (l *link) ban() {
-	l.host.ban(l.peer)
 	l.end()
 }
 

@@ -414,6 +414,29 @@ func TestABannedPeerStaysAway(t *testing.T) {
 	}
 }
 
+// A peer that claims the peer_id of another one is banned without it.
+func TestAClaimedPeerID(t *testing.T) {
+	for _, stranger := range []bool{false, true} {
+		a, liar := newNode(t, '1', habits{}), newNode(t, '2', habits{listen: "127.0.0.2:0", stranger: stranger})
+		honest := newNode(t, '2', habits{listen: "127.0.0.3:0", stranger: stranger})
+		if honest.id != liar.id {
+			t.Fatal("they claim different ones")
+		}
+		a.Want(hash(1), true)
+		liar.Want(hash(1), false)
+		honest.Want(hash(1), false)
+		must(t, introduce(t, a, liar, hash(1)))
+		a.untilMet(hash(1))
+		a.met[hash(1)][0].Ban()
+		a.gone()
+		if err := introduce(t, a, liar, hash(1)); !errors.Is(err, link.ErrDeclined) {
+			t.Errorf("the liar: %v", err)
+		}
+		must(t, introduce(t, a, honest, hash(1)))
+		honest.untilMet(hash(1))
+	}
+}
+
 // A thousand links of one host come and go, half of them failing in one of four ways. TestMain finds what they leave.
 func TestAThousandLinks(t *testing.T) {
 	many := 1000

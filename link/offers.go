@@ -222,7 +222,7 @@ func (h *Host) accept(id [20]byte, from PeerID, sdp string) error {
 	switch {
 	case p == nil:
 		err = net.ErrClosed
-	case h.refuses(from):
+	case h.refuses(from, sdp):
 		err = ErrDeclined
 	case !plausible(sdp):
 		err = ErrSDP

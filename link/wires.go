@@ -70,7 +70,9 @@ func (l *link) incoming(dc *webrtc.DataChannel) {
 				l.refuse(c)
 			case !l.initiator && !l.begun:
 				l.begun = true
-				l.opened()
+				if !l.opened() {
+					return
+				}
 				l.adopt(c, l.ih)
 				l.hand(c)
 				go l.receive(c, nil)
@@ -133,7 +135,9 @@ func (l *link) first(dc *webrtc.DataChannel) {
 		l.ids.learn(*dc.ID(), true)
 		c := newChannel(l, *dc.ID(), true)
 		c.bind(raw, longest)
-		l.opened()
+		if !l.opened() {
+			return
+		}
 		l.adopt(c, l.ih)
 		l.hand(c)
 		go l.receive(c, nil)

@@ -96,6 +96,7 @@ type Peer struct {
 	o       Options
 	log     *slog.Logger
 	id      [20]byte
+	salt    [20]byte // of what peers over links are told apart by
 	state   *state
 	handles *handles
 	client  *torrent.Client
@@ -151,6 +152,7 @@ func New(o Options) (*Peer, error) {
 	}
 	copy(p.id[:], "-SL0001-")
 	_, _ = rand.Read(p.id[8:]) // it never fails
+	_, _ = rand.Read(p.salt[:])
 	if p.state, err = openState(dir); err != nil {
 		return nil, err
 	}

@@ -47,14 +47,14 @@ type channel interface {
 	net.Conn
 	InfoHash() link.InfoHash
 	Initiator() bool
-	Peer() link.PeerID
+	Identity() string
 	Extended()
 	Ban()
 }
 
 // linkAddr stands for the other end of a link. By its text the engine tells peers apart and bans them, so there is one
-// for each peer_id, from the addresses that are nobody's (RFC 1112, class E); told to others by PEX it would be of no
-// use, so AddrPort has none.
+// for each peer, from the addresses that are nobody's (RFC 1112, class E), and nobody can choose to have that of another;
+// told to others by PEX it would be of no use, so AddrPort has none.
 type linkAddr struct {
 	text string
 	shim *shim
@@ -65,8 +65,7 @@ func (a linkAddr) String() string         { return a.text }
 func (linkAddr) AddrPort() netip.AddrPort { return netip.AddrPort{} }
 
 func newShim(p *Peer, c channel) (*shim, error) {
-	id := c.Peer()
-	sum := sha1.Sum(id[:])
+	sum := sha1.Sum(append(p.salt[:], c.Identity()...))
 	ip := [4]byte{0xf0 | sum[0]&0xf, sum[1], sum[2], sum[3]}
 	s := &shim{Conn: c, p: p, channel: c}
 	s.address = &linkAddr{text: net.JoinHostPort(netip.AddrFrom4(ip).String(), strconv.Itoa(1)), shim: s}

@@ -21,7 +21,7 @@ type fakeChannel struct {
 
 func (c fakeChannel) InfoHash() [20]byte { return [20]byte{7} }
 func (c fakeChannel) Initiator() bool    { return c.initiator }
-func (c fakeChannel) Peer() [20]byte     { return [20]byte{8} }
+func (c fakeChannel) Identity() string   { return "somebody" }
 func (c fakeChannel) Extended()          { c.extended <- true }
 func (c fakeChannel) Ban()               {}
 
