@@ -50,7 +50,7 @@ func (p *Peer) Add(ctx context.Context, ref string, o AddOptions) (*Torrent, err
 func (p *Peer) AddRef(ctx context.Context, r Ref, o AddOptions) (*Torrent, error) {
 	var info []byte
 	if r.TorrentFile != "" {
-		b, err := readTorrentFile(ctx, r.TorrentFile)
+		b, err := p.readTorrentFile(ctx, r.TorrentFile)
 		if err != nil {
 			return nil, err
 		}
@@ -67,6 +67,7 @@ func (p *Peer) AddRef(ctx context.Context, r Ref, o AddOptions) (*Torrent, error
 	} else if err != nil {
 		return nil, err
 	}
+	p.ways.name(slices.Concat(o.Trackers, o.WebSeeds)...)
 	r.Trackers = trackerURLs(append(r.Trackers, o.Trackers...))
 	if len(r.Trackers) == 0 {
 		r.Trackers = p.o.Trackers
@@ -147,7 +148,7 @@ func (t *Torrent) hurry() {
 	}
 }
 
-func readTorrentFile(ctx context.Context, name string) ([]byte, error) {
+func (p *Peer) readTorrentFile(ctx context.Context, name string) ([]byte, error) {
 	if !isWeb(name) {
 		f, err := os.Open(name)
 		if err != nil {
@@ -162,7 +163,7 @@ func readTorrentFile(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fetching the .torrent file: %w", err)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := p.ways.client(aTorrent).Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("fetching the .torrent file: %w", err)
 	}
@@ -170,6 +171,7 @@ func readTorrentFile(ctx context.Context, name string) ([]byte, error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("fetching the .torrent file: %s answers %s", response.Request.URL.Host, response.Status)
 	}
+	p.ways.name(name) // which has a torrent to give
 	return readAll(response.Body)
 }
 

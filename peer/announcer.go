@@ -237,7 +237,7 @@ func (a *announcer) announce(e *announced) {
 		}
 	}
 	ctx, stop := context.WithTimeout(a.ctx, announceTimeout)
-	reply, err := announceTo(ctx, e.url, r)
+	reply, err := announceTo(ctx, a.p.ways, e.url, r)
 	stop()
 	if err == nil && r.want > 0 && (reply.leechers > 0 || e.t.lacking()) {
 		e.t.found.invite(reply.peers[:min(len(reply.peers), maxPeersPerTurn)])
@@ -280,15 +280,15 @@ func (a *announcer) announce(e *announced) {
 	a.hurry()
 }
 
-func announceTo(ctx context.Context, tracker string, r announceRequest) (announceReply, error) {
+func announceTo(ctx context.Context, w *ways, tracker string, r announceRequest) (announceReply, error) {
 	u, err := url.Parse(tracker)
 	if err != nil {
 		return announceReply{}, err
 	}
 	if strings.EqualFold(u.Scheme, "udp") {
-		return announceUDP(ctx, u, r)
+		return announceUDP(ctx, w, u, r)
 	}
-	return announceHTTP(ctx, u, r)
+	return announceHTTP(ctx, w, u, r)
 }
 
 // publicPort is where others reach this peer: 0 where they do not.

@@ -44,7 +44,7 @@ func (f *finders) start(p *Peer) (err error) {
 		if err != nil {
 			return fmt.Errorf("starting to listen for links: %w", err)
 		}
-		f.rendezvous = rendezvous.New(rendezvous.Options{PeerID: p.id, Links: f.host, Log: p.log})
+		f.rendezvous = rendezvous.New(rendezvous.Options{PeerID: p.id, Links: f.host, Dial: p.ways.dial, Proxy: p.ways.proxy, Log: p.log})
 	}
 	if p.o.DHT.Enabled {
 		f.dht = newDHTQueue(p)
@@ -124,6 +124,13 @@ func (f *found) begin() {
 
 func (f *found) announce(trackers []string, lacking bool) {
 	finders := &f.t.p.finders
+	trackers = slices.DeleteFunc(trackers, func(tracker string) bool {
+		lost := strings.HasPrefix(tracker, "ws") && !finders.p.ways.leads(tracker)
+		if lost {
+			finders.p.log.Warn("a tracker is left out", "tracker", tracker, "error", errNear)
+		}
+		return lost
+	})
 	if finders.rendezvous != nil {
 		f.rdv = finders.rendezvous.Add(f.t.ih, trackers, f.t.announced)
 		f.rdv.Lacking(lacking)

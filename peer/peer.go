@@ -103,6 +103,7 @@ type Peer struct {
 	guard   *guard
 	dht     *dhtStore
 	finders finders
+	ways    *ways
 
 	ctx    context.Context
 	stop   context.CancelFunc
@@ -148,8 +149,9 @@ func New(o Options) (*Peer, error) {
 	o.DataDir = dir
 	p := &Peer{
 		o: o, log: o.Log, torrents: map[[20]byte]*Torrent{}, handles: newHandles(maxHandles), dht: newDHTStore(),
-		hashes: make(chan struct{}, hashers()),
+		hashes: make(chan struct{}, hashers()), ways: newWays(),
 	}
+	p.ways.name(o.Trackers...)
 	copy(p.id[:], "-SL0001-")
 	_, _ = rand.Read(p.id[8:]) // it never fails
 	_, _ = rand.Read(p.salt[:])
@@ -226,6 +228,7 @@ func (p *Peer) Close() error {
 		p.finders.closed()
 	}
 	p.work.Wait()
+	p.ways.close()
 	p.handles.close()
 	return p.state.close()
 }

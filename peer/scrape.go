@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 )
@@ -31,7 +32,7 @@ func Scrape(ctx context.Context, tracker string, infoHash [20]byte) (c Counts, e
 			Downloaded int `bencode:"downloaded"`
 		} `bencode:"files"`
 	}
-	if err := askHTTP(ctx, *at, "info_hash="+url.QueryEscape(string(infoHash[:])), &d); err != nil {
+	if err := askHTTP(ctx, http.DefaultClient, *at, "info_hash="+url.QueryEscape(string(infoHash[:])), &d); err != nil {
 		return c, err
 	}
 	if d.Failure != "" {

@@ -22,7 +22,7 @@ import (
 const maxTrackerReply = 1 << 20
 
 // announceHTTP is BEP 3, with the compact peers of BEP 23 and 7.
-func announceHTTP(ctx context.Context, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
+func announceHTTP(ctx context.Context, w *ways, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
 	left := r.left
 	if left < 0 {
 		left = 1 << 40 // unknown, but not complete
@@ -40,7 +40,7 @@ func announceHTTP(ctx context.Context, tracker *url.URL, r announceRequest) (rep
 		Peers    bencode.Bytes `bencode:"peers"`
 		Peers6   []byte        `bencode:"peers6"`
 	}
-	if err := askHTTP(ctx, *tracker, q, &d); err != nil {
+	if err := askHTTP(ctx, w.client(trackerKind(tracker)), *tracker, q, &d); err != nil {
 		return reply, err
 	}
 	if d.Failure != "" {
@@ -67,7 +67,7 @@ func announceHTTP(ctx context.Context, tracker *url.URL, r announceRequest) (rep
 }
 
 // askHTTP asks a tracker something more than its URL does, and understands a dictionary.
-func askHTTP(ctx context.Context, at url.URL, query string, answer any) error {
+func askHTTP(ctx context.Context, client *http.Client, at url.URL, query string, answer any) error {
 	if at.RawQuery != "" {
 		query = at.RawQuery + "&" + query
 	}
@@ -76,7 +76,7 @@ func askHTTP(ctx context.Context, at url.URL, query string, answer any) error {
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return shorter(err)
 	}
@@ -123,12 +123,12 @@ func compactPeers(b []byte, addressLength int) (peers []net.Addr) {
 //	          uploaded (8) | event (4) | address (4) | key (4) | numwant (4) | port (2)
 //	       →  1 (4) | transaction (4) | interval (4) | leechers (4) | seeders (4) | addresses and ports …
 //	error  →  3 (4) | transaction (4) | text
-func announceUDP(ctx context.Context, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
+func announceUDP(ctx context.Context, w *ways, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
 	address := tracker.Host
 	if tracker.Port() == "" {
 		address = net.JoinHostPort(tracker.Hostname(), "80")
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "udp", address)
+	conn, err := dialer(w.most(tracker, aTracker)).DialContext(ctx, "udp", address)
 	if err != nil {
 		return reply, err
 	}

@@ -1,0 +1,239 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/starling-p2p/starling/internal/loopback"
+)
+
+// Strangers make links, and a link names trackers and web seeds, which this machine asks. It may stand where they may not
+// go: so what a link names is reached no nearer than it may be, whatever its name resolves to and wherever it redirects.
+// What the program names itself, in options, may be anywhere.
+//
+//	                            internet   networks of one's own   this machine   link-local, clouds' own
+//	in options                     x                x                   x                   x
+//	trackers of links              x                x              by that name,
+//	                                                               at /announce
+//	web seeds of links             x                x
+//	where any of these redirect    as near as what redirects, and no nearer than a link may name
+
+// nearness is of an address, and how near something may be.
+type nearness int32
+
+const (
+	internet nearness = iota
+	network           // of one's own
+	machine           // this very one
+	inmost            // link-local, and what clouds keep there: metadata, credentials
+)
+
+var errNear = errors.New("a link may not lead there, as it is this machine or what only this machine reaches: if it is yours, name it yourself")
+
+var clouds = []netip.Prefix{
+	netip.MustParsePrefix("fd00:ec2::/32"), netip.MustParsePrefix("fd20:ce::/64"), // AWS, Google
+	netip.MustParsePrefix("100.100.100.200/32"), netip.MustParsePrefix("168.63.129.16/32"), // Alibaba, Azure
+}
+
+var shared = netip.MustParsePrefix("100.64.0.0/10") // a carrier's, RFC 6598
+
+func nearnessOf(a netip.Addr) nearness {
+	a = a.Unmap().WithZone("")
+	for _, p := range clouds {
+		if p.Contains(a) {
+			return inmost
+		}
+	}
+	switch {
+	case !a.IsValid() || a.IsLinkLocalUnicast() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return inmost
+	case a.IsLoopback() || a.IsUnspecified(): // which leads to loopback
+		return machine
+	case a.IsPrivate() || shared.Contains(a):
+		return network
+	}
+	return internet
+}
+
+// kind is what a URL is for.
+type kind int
+
+const (
+	aTracker kind = iota
+	aSeed
+	aTorrent // a URL that was given as a whole
+)
+
+// ways are how trackers and web seeds are reached.
+type ways struct {
+	mu  sync.Mutex
+	own map[string]bool // host:port of what the program names
+
+	// There is one for each nearness, so that a connection which one request may use is not used by another.
+	direct  [inmost + 1]*http.Transport
+	proxied *http.Transport
+}
+
+func newWays() *ways {
+	w := &ways{own: map[string]bool{}, proxied: http.DefaultTransport.(*http.Transport).Clone()}
+	for most := range w.direct {
+		t := w.proxied.Clone()
+		t.Proxy, t.DialContext = nil, dialer(nearness(most)).DialContext
+		t.MaxConnsPerHost = 10
+		w.direct[most] = t
+	}
+	return w
+}
+
+func (w *ways) close() {
+	for _, t := range append(w.direct[:], w.proxied) {
+		t.CloseIdleConnections()
+	}
+}
+
+// dialer reaches what is not too near. It looks at the addresses that names turned out to have.
+func dialer(most nearness) *net.Dialer {
+	return &net.Dialer{Timeout: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+		if a, err := netip.ParseAddrPort(address); err != nil || nearnessOf(a.Addr()) > most {
+			return errNear
+		}
+		return nil
+	}}
+}
+
+// name makes URLs known as the program's own.
+func (w *ways) name(urls ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, text := range urls {
+		if u, err := url.Parse(text); err == nil {
+			w.own[hostPort(u)] = true
+		}
+	}
+}
+
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"ws": "80", "http": "80", "wss": "443", "https": "443", "udp": "80", "socks5": "1080", "socks5h": "1080"}[strings.ToLower(u.Scheme)]
+	}
+	return strings.ToLower(net.JoinHostPort(u.Hostname(), port))
+}
+
+func (w *ways) isOwn(hostPort string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.own[hostPort]
+}
+
+// most is how near the host of a URL may be.
+func (w *ways) most(u *url.URL, k kind) nearness {
+	switch {
+	case w.isOwn(hostPort(u)):
+		return inmost
+	case k == aTorrent && loopback.Host(u.Host), k == aTracker && loopback.Host(u.Host) && forTrackers(u):
+		return machine
+	}
+	return network
+}
+
+// forTrackers: of what is asked there nobody but a tracker makes anything.
+func forTrackers(u *url.URL) bool {
+	return strings.EqualFold(u.Scheme, "udp") || u.User == nil && (u.Path == "" || u.Path == "/" || u.Path == "/announce")
+}
+
+// dial is for WebSockets, of which leads has seen the URL, and their proxies.
+func (w *ways) dial(ctx context.Context, network_, address string) (net.Conn, error) {
+	most := network
+	switch address = strings.ToLower(address); {
+	case w.isOwn(address):
+		most = inmost
+	case loopback.Host(address):
+		most = machine
+	}
+	return dialer(most).DialContext(ctx, network_, address)
+}
+
+// proxy is that of the environment.
+func (w *ways) proxy(request *http.Request) (*url.URL, error) {
+	via, err := http.ProxyFromEnvironment(request)
+	if via != nil {
+		w.name(via.String())
+	}
+	return via, err
+}
+
+// leads says whether a WebSocket tracker may be asked, as far as its URL tells.
+func (w *ways) leads(tracker string) bool {
+	u, err := url.Parse(tracker)
+	return err == nil && (!loopback.Host(u.Host) || w.most(u, trackerKind(u)) >= machine)
+}
+
+// trackerKind is that of a tracker's URL, before a query is added.
+func trackerKind(u *url.URL) kind {
+	if u.RawQuery != "" && !strings.EqualFold(u.Scheme, "udp") {
+		return aSeed
+	}
+	return aTracker
+}
+
+// client follows redirects, as far as they may lead.
+func (w *ways) client(k kind) *http.Client { return &http.Client{Transport: way{w, k}} }
+
+// way is a RoundTripper.
+type way struct {
+	*ways
+	kind kind
+}
+
+// reached is the key of how near a request got: a *atomic.Int32.
+type reached struct{}
+
+// RoundTrip makes one request.
+func (w way) RoundTrip(request *http.Request) (*http.Response, error) {
+	most := w.most(request.URL, w.kind)
+	if from := request.Response; from != nil && from.Request != nil { // it was redirected
+		if got, ok := from.Request.Context().Value(reached{}).(*atomic.Int32); ok {
+			most = min(most, nearness(got.Load()))
+		}
+	}
+	got := new(atomic.Int32)
+	transport := w.direct[most]
+	if via, err := http.ProxyFromEnvironment(request); via != nil && err == nil {
+		// The proxy looks the name up.
+		if a, err := netip.ParseAddr(request.URL.Hostname()); err == nil && nearnessOf(a) > most {
+			closeBody(request)
+			return nil, errNear
+		}
+		transport = w.proxied
+	} else {
+		request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
+			GotConn: func(c httptrace.GotConnInfo) {
+				if a, ok := c.Conn.RemoteAddr().(*net.TCPAddr); ok {
+					got.Store(int32(nearnessOf(a.AddrPort().Addr())))
+				}
+			},
+		}))
+	}
+	response, err := transport.RoundTrip(request)
+	if response != nil {
+		response.Request = request.WithContext(context.WithValue(request.Context(), reached{}, got))
+	}
+	return response, err
+}
+
+func closeBody(request *http.Request) {
+	if request.Body != nil {
+		_ = request.Body.Close()
+	}
+}

@@ -1,0 +1,141 @@
+package peer
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestNearness(t *testing.T) {
+	for text, want := range map[string]nearness{
+		"8.8.8.8": internet, "2600::1": internet, "::ffff:8.8.8.8": internet,
+		"10.0.0.1": network, "192.168.1.1": network, "100.64.0.1": network, "fd00::1": network, "::ffff:10.0.0.1": network,
+		"127.0.0.1": machine, "127.9.9.9": machine, "::1": machine, "0.0.0.0": machine, "::": machine, "::ffff:127.0.0.1": machine,
+		"169.254.169.254": inmost, "::ffff:169.254.169.254": inmost, "fe80::1": inmost, "fe80::1%eth0": inmost,
+		"fd00:ec2::254": inmost, "100.100.100.200": inmost, "224.0.0.1": inmost, "ff02::1": inmost, "255.255.255.255": inmost,
+	} {
+		if got := nearnessOf(netip.MustParseAddr(text)); got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
+		}
+	}
+}
+
+// local is a server on this machine that a stranger's link names. It notes what it is asked.
+type local struct {
+	*httptest.Server
+	mu    sync.Mutex
+	asked []string
+}
+
+func newLocal(t *testing.T, answer http.HandlerFunc) *local {
+	l := &local{}
+	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.mu.Lock()
+		l.asked = append(l.asked, r.URL.Path)
+		l.mu.Unlock()
+		answer(w, r)
+	}))
+	t.Cleanup(l.Close)
+	return l
+}
+
+// was says whether it was asked for that, or for anything.
+func (l *local) was(path string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.asked {
+		if p == path || path == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// disguised is its address as it does not look like this machine's, and leads there all the same.
+func (l *local) disguised() string { return strings.Replace(l.URL, "127.0.0.1", "0.0.0.0", 1) }
+
+// A stranger's link has nobody ask web seeds on his own machine; who names them himself does.
+func TestLinksToLocalWebSeeds(t *testing.T) {
+	dir := t.TempDir()
+	data := random(1<<18, 1)
+	seeder := start(t)
+	file := write(t, filepath.Join(dir, "a"), data)
+	victim := newLocal(t, http.NotFound)
+	shared := share(t, seeder, ShareOptions{Paths: []string{file}, WebSeeds: []string{victim.URL + "/a", victim.disguised() + "/b"}})
+	torrent := write(t, filepath.Join(dir, "a.torrent"), shared.TorrentFile())
+	_ = seeder.Close()
+	web := newLocal(t, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
+	fetched := add(t, start(t), torrent, AddOptions{Dir: filepath.Join(dir, "to"), WebSeeds: []string{web.URL + "/a"}})
+	done(t, fetched)
+	same(t, filepath.Join(dir, "to/a"), data)
+	if victim.was("/a") || victim.was("/b") {
+		t.Errorf("asked for %q", victim.asked)
+	}
+}
+
+// A tracker on this machine is asked where the link says openly that it is one, and for nothing but what trackers answer.
+func TestLinksToLocalTrackers(t *testing.T) {
+	tracker := newLocal(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/announce":
+			_, _ = w.Write([]byte("d8:intervali1800e5:peers0:e"))
+		case "/":
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		}
+	})
+	ws := strings.Replace(tracker.URL, "http", "ws", 1)
+	for _, c := range []struct {
+		url  string
+		own  bool
+		asks string // "": nothing
+	}{
+		{url: tracker.URL + "/announce", asks: "/announce"},
+		{url: tracker.URL + "/shutdown"},
+		{url: tracker.URL + "/announce?now=1"},
+		{url: tracker.disguised() + "/announce"},
+		{url: strings.Replace(tracker.disguised(), "http", "udp", 1) + "/announce"},
+		{url: "http://169.254.169.254/announce"},
+		{url: tracker.URL + "/own/announce", own: true, asks: "/own/announce"},
+		{url: tracker.disguised() + "/too/announce", own: true, asks: "/too/announce"},
+		{url: ws + "/announce", asks: "/announce"},
+		{url: strings.Replace(ws, "127.0.0.1", "0.0.0.0", 1) + "/announce"},
+	} {
+		t.Run(c.url, func(t *testing.T) {
+			tracker.mu.Lock()
+			tracker.asked = nil
+			tracker.mu.Unlock()
+			p := start(t, func(o *Options) { o.WebRTC = strings.HasPrefix(c.url, "ws"); o.LinkListen = "127.0.0.1:0" })
+			o := AddOptions{Dir: t.TempDir()}
+			if c.own {
+				o.Trackers = []string{c.url}
+			}
+			fetched := add(t, p, "magnet:?xt=urn:btih:"+strings.Repeat("a", 40)+"&tr="+url.QueryEscape(c.url), o)
+			var tracked Tracker
+			until(t, "it has been asked, or not", func() bool {
+				all := fetched.Stats().Trackers
+				if len(all) != 1 {
+					return false
+				}
+				tracked = all[0]
+				return tracked.Connected || tracked.Err != nil
+			})
+			if c.asks != "" && !tracker.was(c.asks) || c.asks == "" && (tracker.was("") || !errors.Is(tracked.Err, errNear)) {
+				t.Errorf("asked for %q; %v", tracker.asked, tracked.Err)
+			}
+		})
+	}
+
+	// Where a tracker redirects, the same holds.
+	p := start(t)
+	fetched := add(t, p, "magnet:?xt=urn:btih:"+strings.Repeat("b", 40)+"&tr="+url.QueryEscape(tracker.URL+"/"), AddOptions{Dir: t.TempDir()})
+	until(t, "it has been asked", func() bool { all := fetched.Stats().Trackers; return len(all) == 1 && all[0].Err != nil })
+	if !tracker.was("/") || tracker.was("/elsewhere") {
+		t.Errorf("asked for %q", tracker.asked)
+	}
+}
