@@ -39,6 +39,7 @@ import (
 	"time"
 
 	"github.com/starling-p2p/starling/tracker"
+	"github.com/starling-p2p/starling/tracker/gate"
 	"github.com/starling-p2p/starling/tracker/ws"
 	"github.com/starling-p2p/starling/web"
 )
@@ -90,6 +91,7 @@ type Edge struct {
 	files   files
 	library *library
 	stats   *stats
+	lookups *gate.Limiter
 	tracker *ws.Server
 	swarms  *tracker.Store[ws.Handle]
 	key     string
@@ -130,7 +132,7 @@ func newEdge(o Options, built fs.FS) (*Edge, error) {
 			return nil, fmt.Errorf("making the cache's folder: %w", err)
 		}
 	}
-	e := &Edge{options: o, log: o.Log}
+	e := &Edge{options: o, log: o.Log, lookups: gate.NewLimiter(lookupRate)}
 	var err error
 	if e.files, err = loadFiles(built, o.Site); err != nil {
 		return nil, err

@@ -12,6 +12,8 @@ const (
 	maxLookup = 256 << 10 // bytes of a request
 	maxPaths  = 1024      // asked for at once
 	maxHeld   = 512
+	// lookupRate is per second and network, ten times as many at once: many people may share an address.
+	lookupRate = 20
 )
 
 // A lookup is what a page asks: where its assets lie, and what it may have of them from before.
@@ -53,6 +55,10 @@ type lie struct {
 }
 
 func (e *Edge) lookup(w http.ResponseWriter, r *http.Request) {
+	if !e.lookups.Allow(e.address(r)) {
+		http.Error(w, "Too many.", http.StatusTooManyRequests) // and what is wanted comes from the site
+		return
+	}
 	var ask lookup
 	if err := json.NewDecoder(body(w, r, maxLookup)).Decode(&ask); err != nil || len(ask.Paths) > maxPaths || len(ask.Held) > maxHeld {
 		http.Error(w, "This is no lookup: {\"paths\": [at most 1024 paths], \"held\": [at most 512]}.", http.StatusBadRequest)

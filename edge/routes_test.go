@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -226,6 +227,36 @@ func TestSeries(t *testing.T) {
 	for i := 1; i < len(f.Minutes.Buckets); i++ {
 		if f.Minutes.Buckets[i].At != f.Minutes.Buckets[i-1].At+60 {
 			t.Fatal("minutes are out of order")
+		}
+	}
+}
+
+// One address may look up only so much; others are answered all the same.
+func TestLookupFlood(t *testing.T) {
+	e, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	ask := func(from string) int {
+		r := httptest.NewRequest("POST", "/.starling/lookup", strings.NewReader(`{"paths":["/a"]}`))
+		r.RemoteAddr = from
+		w := httptest.NewRecorder()
+		e.routes.ServeHTTP(w, r)
+		return w.Code
+	}
+	refused := 0
+	for range 1000 {
+		if ask("192.0.2.1:1234") == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if refused < 500 {
+		t.Errorf("%d of 1000 were refused", refused)
+	}
+	for _, other := range []string{"192.0.2.2:1234", "[2001:db8::1]:1234", "127.0.0.1:1234"} {
+		if code := ask(other); code != http.StatusOK {
+			t.Errorf("%s: %d", other, code)
 		}
 	}
 }
