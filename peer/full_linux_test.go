@@ -2,13 +2,15 @@ package peer
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
 
-// A full disk pauses, says so, and goes on when there is room.
+// A full disk pauses, says so, once, and goes on when there is room.
 func TestDiskFull(t *testing.T) {
 	dir := t.TempDir()
 	small := filepath.Join(dir, "small")
@@ -21,7 +23,10 @@ func TestDiskFull(t *testing.T) {
 	defer func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) }()
 	ballast := write(t, filepath.Join(small, "ballast"), make([]byte, 2<<20))
 
-	seeder, fetcher := start(t), start(t)
+	var log strings.Builder
+	seeder, fetcher := start(t), start(t, func(o *Options) {
+		o.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	})
 	data := random(2<<20, 1)
 	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}})
 	fetched := add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(small, "to"), Peers: []string{seeder.Addr().String()}})
@@ -38,4 +43,8 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("it still says %v", err)
 	}
 	_ = fetcher.Close()
+	// Who asks for Problem would show it twice.
+	if strings.Contains(log.String(), "paused") {
+		t.Errorf("the log warns too: %s", &log)
+	}
 }

@@ -177,7 +177,7 @@ func (t *Torrent) pause(err error) {
 	t.mu.Unlock()
 	t.unload()
 	if first {
-		t.p.log.Warn("paused, as what comes cannot be saved", "torrent", t.Name(), "error", err)
+		t.p.log.Info("paused, as what comes cannot be saved", "torrent", t.Name(), "error", err)
 	}
 }
 

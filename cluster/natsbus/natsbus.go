@@ -81,7 +81,7 @@ func Embed(e Embedded, log *slog.Logger) (*Bus, error) {
 		if o.Cluster.TLSConfig, err = tlsOf(e.Secret); err != nil {
 			return nil, err
 		}
-	} else if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	} else if NeedsSecret(e.Listen) {
 		return nil, ErrNoSecret
 	}
 	for _, p := range e.Peers {
@@ -113,6 +113,13 @@ func Embed(e Embedded, log *slog.Logger) (*Bus, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// NeedsSecret says whether other machines reach what listens there, HOST:PORT.
+func NeedsSecret(listen string) bool {
+	host, _, _ := net.SplitHostPort(listen)
+	ip := net.ParseIP(host)
+	return host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 func split(hostPort string) (host string, port int, err error) {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -30,8 +29,10 @@ func (c *trackerAlone) config() httpd.Config {
 
 // Validate says what is wrong, and with which flag.
 func (c *trackerAlone) Validate() error {
-	if c.Sign != "" && c.Private.Private == "" {
-		return errors.New("only a private tracker signs announce URLs: give --private too")
+	if c.Sign != "" {
+		if err := c.CheckSign(c.Sign); err != nil {
+			return err
+		}
 	}
 	config := c.config()
 	return config.Validate()

@@ -2,7 +2,6 @@ package httpd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -42,9 +41,6 @@ func (c *Together) join(store *tracker.Store[ws.Handle], log *slog.Logger) (*tog
 			return nil, err
 		}
 		t.bus, err = natsbus.Embed(natsbus.Embedded{Listen: c.Cluster, Advertise: c.ClusterAdvertise, Peers: c.ClusterPeers, Secret: secret, Name: name}, log)
-		if errors.Is(err, natsbus.ErrNoSecret) {
-			return nil, fmt.Errorf("other machines can reach --cluster %s, so it needs a secret: make one with `openssl rand -hex 32 > secret`, copy it to all servers, and give --cluster-secret-file secret", c.Cluster)
-		}
 		if err != nil {
 			return nil, fmt.Errorf("--cluster: %w", err)
 		}

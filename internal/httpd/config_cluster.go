@@ -72,7 +72,18 @@ func (c *Together) check() error {
 		}
 	}
 	if c.ClusterAdvertise != "" {
-		return hostPort("--cluster-advertise", c.ClusterAdvertise)
+		if err := hostPort("--cluster-advertise", c.ClusterAdvertise); err != nil {
+			return err
+		}
+	}
+	if c.ClusterSecretFile != "" {
+		return nil // it may come to be there
+	}
+	switch secret := os.Getenv(secretVariable); {
+	case secret == "" && natsbus.NeedsSecret(c.Cluster):
+		return fmt.Errorf("other machines can reach --cluster %s, so it needs a secret: make one with `openssl rand -hex 32 > secret`, copy it to all servers, and give --cluster-secret-file secret", c.Cluster)
+	case secret != "" && len(secret) < natsbus.MinSecret:
+		return fmt.Errorf("%s is too short: at least %d characters, such as `openssl rand -hex 32` makes", secretVariable, natsbus.MinSecret)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package httpd
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,6 +25,17 @@ func (p *Private) check() error {
 	return nil
 }
 
+// CheckSign says whether there can be announce URLs of a user.
+func (p *Private) CheckSign(user string) error {
+	if p.Private == "" {
+		return errors.New("only a private tracker signs announce URLs: give --private too")
+	}
+	if err := gate.CheckUser(user); err != nil {
+		return fmt.Errorf("--sign %w", err)
+	}
+	return nil
+}
+
 // open returns nil for a tracker that is for everybody.
 func (p *Private) open(log *slog.Logger) (*gate.Users, error) {
 	if p.Private == "" {
@@ -34,12 +46,12 @@ func (p *Private) open(log *slog.Logger) (*gate.Users, error) {
 
 // SignedURLs are a user's own announce URLs, by WebSocket, HTTP and UDP, at the addresses of the configuration.
 func (c *Config) SignedURLs(user string) ([]string, error) {
+	if err := c.Private.CheckSign(user); err != nil {
+		return nil, err
+	}
 	users, err := c.Private.open(slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
-	}
-	if users == nil {
-		return nil, errors.New("only a private tracker signs announce URLs: give --private too")
 	}
 	path, err := users.Path(user)
 	if err != nil {

@@ -83,10 +83,18 @@ func (u *Users) sign(user string) string {
 
 // Path is a user's own in announce URLs: what comes before "/announce".
 func (u *Users) Path(user string) (string, error) {
-	if !name.MatchString(user) {
-		return "", fmt.Errorf("%q is not a user's name: letters, digits, - and _, at most 64", user)
+	if err := CheckUser(user); err != nil {
+		return "", err
 	}
 	return "/u/" + user + "." + u.sign(user), nil
+}
+
+// CheckUser says what is wrong with a user's name.
+func CheckUser(user string) error {
+	if !name.MatchString(user) {
+		return fmt.Errorf("%q is not a user's name: letters, digits, - and _, at most 64", user)
+	}
+	return nil
 }
 
 // Admit says whether the path of an announce or scrape URL is a user's, and counts it if so. The error is ErrUser. Safe
