@@ -190,6 +190,14 @@ func trackerKind(u *url.URL) kind {
 // client follows redirects, as far as they may lead.
 func (w *ways) client(k kind) *http.Client { return &http.Client{Transport: way{w, k}} }
 
+// Client asks what else a link leads to, such as its server, where it may lead. What is at own URLs, which the user has
+// named, may be anywhere. Call done when there is no more to ask.
+func Client(own ...string) (client *http.Client, done func()) {
+	w := newWays()
+	w.name(own...)
+	return w.client(aTorrent), w.close
+}
+
 // way is a RoundTripper.
 type way struct {
 	*ways

@@ -22,6 +22,18 @@ type found struct {
 	own     string // the data folder of this task alone
 	link    string
 	options peer.AddOptions
+	// trackers are the link's server's, besides those that it names.
+	trackers []string
+}
+
+// add adds a link, as the first one was.
+func (f *found) add(ctx context.Context, link string) (*peer.Torrent, error) {
+	ref, err := peer.ParseRef(link)
+	if err != nil {
+		return nil, err
+	}
+	ref.Trackers = append(ref.Trackers, f.trackers...)
+	return f.peer.AddRef(ctx, ref, f.options)
 }
 
 // close ends it all. finished: there is nothing left to go on with, so what was kept for that may go.
@@ -60,12 +72,15 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 	}
 	f.options = peer.AddOptions{Dir: dir, Name: name, Exact: name != "", Lazy: output == "-"}
 	for _, s := range servers {
-		if n.Server != "" || slices.Contains(ref.Trackers, s.tracker()) {
+		switch {
+		case s.own:
 			f.options.Trackers = append(f.options.Trackers, s.trackers()...)
+		case n.Server != "" || slices.Contains(ref.Trackers, s.tracker()):
+			f.trackers = append(f.trackers, s.trackers()...)
 		}
 	}
 	f.options.Trackers = append(f.options.Trackers, n.Tracker...)
-	f.torrent, err = f.peer.Add(ctx, link, f.options)
+	f.torrent, err = f.add(ctx, link)
 	if away := (*url.Error)(nil); errors.As(err, &away) && ctx.Err() == nil {
 		err = failure{exitNobody, fmt.Errorf("%w: is the address right, and its server up? Then run the same command again", err)}
 	}

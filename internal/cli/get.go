@@ -103,7 +103,7 @@ func (c *get) fetch(ctx context.Context, s streams, f *found) (all []*peer.Torre
 	}
 	list := f.torrent.Root()
 	for _, part := range parts {
-		t, err := f.peer.Add(ctx, f.linkTo(part), f.options)
+		t, err := f.add(ctx, f.linkTo(part))
 		if err == nil {
 			err = c.wait(ctx, f, t)
 		}

@@ -171,6 +171,7 @@ func (n *network) server() server {
 		text = defaultServer
 	}
 	s, _ := parseServer(text) // Validate has seen it
+	s.own = true
 	return s
 }
 

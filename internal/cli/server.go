@@ -14,13 +14,17 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"github.com/starling-p2p/starling/internal/loopback"
+	"github.com/starling-p2p/starling/peer"
 )
 
 // defaultServer is where `starling serve` is without any flags.
 const defaultServer = "http://localhost:8080"
 
 // server is a Starling server: it introduces peers, and its pages are what links lead to.
-type server struct{ *url.URL }
+type server struct {
+	*url.URL
+	own bool // the user has named it, and not a link
+}
 
 func parseServer(text string) (server, error) {
 	if !strings.Contains(text, "://") {
@@ -30,7 +34,7 @@ func parseServer(text string) (server, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
 		return server{}, fmt.Errorf("--server %q is not a server's URL such as https://share.example.org", text)
 	}
-	return server{&url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}}, nil
+	return server{URL: &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}}, nil
 }
 
 // serverOf is the server that a Starling link names; without URL where the text is none.
@@ -98,7 +102,13 @@ func (s server) get(ctx context.Context, path string, limit int64) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	var own []string
+	if s.own {
+		own = append(own, s.String())
+	}
+	client, done := peer.Client(own...)
+	defer done()
+	response, err := client.Do(request)
 	if err != nil {
 		var e *url.Error
 		if errors.As(err, &e) {
