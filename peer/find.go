@@ -125,7 +125,7 @@ func (f *found) begin() {
 func (f *found) announce(trackers []string, lacking bool) {
 	finders := &f.t.p.finders
 	trackers = slices.DeleteFunc(trackers, func(tracker string) bool {
-		lost := strings.HasPrefix(tracker, "ws") && !finders.p.ways.leads(tracker)
+		lost := strings.HasPrefix(strings.ToLower(tracker), "ws") && !finders.p.ways.leads(tracker)
 		if lost {
 			finders.p.log.Warn("a tracker is left out", "tracker", tracker, "error", errNear)
 		}

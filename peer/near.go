@@ -138,10 +138,11 @@ func (w *ways) isOwn(hostPort string) bool {
 
 // most is how near the host of a URL may be.
 func (w *ways) most(u *url.URL, k kind) nearness {
+	here := loopback.Host(strings.ToLower(u.Host))
 	switch {
 	case w.isOwn(hostPort(u)):
 		return inmost
-	case k == aTorrent && loopback.Host(u.Host), k == aTracker && loopback.Host(u.Host) && forTrackers(u):
+	case here && k == aTorrent, here && k == aTracker && forTrackers(u):
 		return machine
 	}
 	return network
@@ -176,7 +177,14 @@ func (w *ways) proxy(request *http.Request) (*url.URL, error) {
 // leads says whether a WebSocket tracker may be asked, as far as its URL tells.
 func (w *ways) leads(tracker string) bool {
 	u, err := url.Parse(tracker)
-	return err == nil && (!loopback.Host(u.Host) || w.most(u, trackerKind(u)) >= machine)
+	if err != nil {
+		return false
+	}
+	most := w.most(u, trackerKind(u))
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil && nearnessOf(a) == inmost && most < inmost {
+		return false // also where a proxy would ask
+	}
+	return !loopback.Host(strings.ToLower(u.Host)) || most >= machine
 }
 
 // trackerKind is that of a tracker's URL, before a query is added.

@@ -139,3 +139,32 @@ func TestLinksToLocalTrackers(t *testing.T) {
 		t.Errorf("asked for %q", tracker.asked)
 	}
 }
+
+// Of WebSockets the URL tells, however it is written, before anything is connected to.
+func TestLinksToLocalWebSockets(t *testing.T) {
+	w := newWays()
+	defer w.close()
+	w.name("ws://127.0.0.1:9/own")
+	for tracker, want := range map[string]bool{
+		"wss://t.example/any?x=y": true, "ws://10.0.0.1/any": true, "ws://127.0.0.1/announce": true, "ws://localhost:8000": true,
+		"ws://127.0.0.1:9/any": true, "ws://127.0.0.1/any": false, "WS://LOCALHOST/any": false, "ws://[::1]/announce?x": false,
+		"ws://me@localhost/announce": false, "ws://169.254.169.254/announce": false, "ws://[fd00:ec2::254]/announce": false,
+	} {
+		if got := w.leads(tracker); got != want {
+			t.Errorf("%s: %t", tracker, got)
+		}
+	}
+
+	victim := newLocal(t, http.NotFound)
+	p := start(t, func(o *Options) { o.WebRTC, o.LinkListen = true, "127.0.0.1:0" })
+	bad := strings.Replace(victim.URL, "http", "WS", 1) + "/shutdown"
+	good := newLocal(t, http.NotFound)
+	link := "magnet:?xt=urn:btih:" + strings.Repeat("c", 40) + "&tr=" + url.QueryEscape(bad) + "&tr=" + url.QueryEscape(strings.Replace(good.URL, "http", "ws", 1)+"/announce")
+	fetched := add(t, p, link, AddOptions{Dir: t.TempDir()})
+	until(t, "the others are asked", func() bool {
+		return good.was("/announce") && len(fetched.Stats().Trackers) > 0 && fetched.Stats().Trackers[0].Err != nil
+	})
+	if victim.was("") {
+		t.Errorf("asked for %q", victim.asked)
+	}
+}
