@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 
 func TestKey(t *testing.T) {
 	key := NewKey()
-	if key == NewKey() {
+	if key == NewKey() || NewSalt() == NewSalt() {
 		t.Error("twice the same")
 	}
 	text := key.String()
@@ -202,6 +203,8 @@ func TestWhatCannotBeSealed(t *testing.T) {
 	}{
 		{"nothing", Header{}, nil},
 		{"a negative size", Header{Files: []File{{Size: -1}}}, nil},
+		{"a negative size that another makes up for", Header{Files: []File{{Size: -1}, {Size: 2}}}, nil},
+		{"sizes beyond 64 bits", Header{Files: []File{{Size: 1<<63 - 1}, {Size: 1<<63 - 1}, {Size: 3}}}, nil},
 		{"sizes beyond numbers", Header{Files: []File{{Size: 1 << 52}, {Size: 1 << 52}}}, nil},
 		{"many files", Header{Files: many}, ErrTooLarge},
 		{"long names", Header{Name: strings.Repeat("x", 1<<20), Files: many[:1]}, ErrTooLarge},
@@ -209,6 +212,34 @@ func TestWhatCannotBeSealed(t *testing.T) {
 		if _, err := New(Key{}, [16]byte{}, c.h, nil); err == nil || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
+		if _, err := c.h.Encode(); err == nil || c.want != nil && !errors.Is(err, c.want) {
+			t.Errorf("%s, the header alone: %v", c.name, err)
+		}
+	}
+	for _, size := range []int64{-1, 1 << 53} {
+		if _, err := Again(Key{}, [16]byte{}, []byte("{}"), nil, size); err == nil {
+			t.Errorf("again with %d bytes: no error", size)
+		}
+	}
+	if _, err := Again(Key{}, [16]byte{}, make([]byte, 1<<20+1), nil, 0); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("again with a header of more than 1 MiB: %v", err)
+	}
+}
+
+// What is sealed here must open elsewhere: both ends draw the line at the same place.
+func TestAsManyFilesAsThereMayBe(t *testing.T) {
+	h := Header{Name: "n", Files: make([]File, 1<<14)}
+	s, err := New(Key{}, [16]byte{}, h, content(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := Open(Key{}, s, s.Size())
+	if err != nil || len(o.Header().Files) != len(h.Files) {
+		t.Fatalf("opened: %v", err)
+	}
+	one := `{"path":"","size":0}`
+	if _, err := ParseHeader([]byte(`{"v":1,"files":[` + one + strings.Repeat(","+one, 1<<14) + `]}`)); !errors.Is(err, ErrFormat) {
+		t.Errorf("one file more: %v", err)
 	}
 }
 
@@ -232,6 +263,39 @@ func forge(key Key, plain []byte) []byte {
 		if plain = plain[n:]; len(plain) == 0 {
 			return b
 		}
+	}
+}
+
+func TestWhatNoHeaderIs(t *testing.T) {
+	good := `{"v":1,"name":"n","files":[{"path":"a","size":0}]}`
+	long := good + strings.Repeat(" ", 1<<20)
+	framed := func(length uint32, rest string) []byte {
+		return append(binary.BigEndian.AppendUint32(nil, length), rest...)
+	}
+	for name, plain := range map[string][]byte{
+		"longer than what there is":               framed(uint32(len(good))+1, good),
+		"longer than what there is, many records": framed(1<<20, good),
+		"without end":        framed(1<<32-1, good),
+		"of more than 1 MiB": framed(uint32(len(long)), long),
+		"empty":              framed(0, ""),
+		"no header at all":   framed(2, "{}"),
+		"not UTF-8":          framed(uint32(len(good)), strings.Replace(good, "n\"", "\xff\"", 1)),
+		"three bytes":        {0, 0, 0},
+	} {
+		b := forge(Key{}, plain)
+		if o, err := Open(Key{}, bytes.NewReader(b), int64(len(b))); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: %v, %v", name, o, err)
+		}
+	}
+	if h, err := ParseHeader([]byte(good)); err != nil || h.Name != "n" {
+		t.Errorf("a good one: %v, %v", h, err)
+	}
+	huge := `{"v":1,"files":[{"path":"a","size":9007199254740991},{"path":"b","size":1}]}`
+	if _, err := ParseHeader([]byte(huge)); !errors.Is(err, ErrFormat) {
+		t.Errorf("more bytes than numbers count: %v", err)
+	}
+	if _, err := ParseHeader([]byte(long)); !errors.Is(err, ErrFormat) {
+		t.Errorf("parsed, of more than 1 MiB: %v", err)
 	}
 }
 

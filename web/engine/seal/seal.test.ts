@@ -262,6 +262,13 @@ describe('headers', () => {
       .toThrow(expect.objectContaining({ code: 'too-large' }))
   })
 
+  test('as many files as there may be open again; with one more they are refused', () => {
+    const files = Array.from({ length: 1 << 14 }, () => ({ path: '', size: 0, type: '' }))
+    expect(parseHeader(makeHeader({ name: 'n', files }), 0)?.files).toHaveLength(1 << 14)
+    expect(() => makeHeader({ name: 'n', files: [...files, file] })).toThrow(expect.objectContaining({ code: 'too-large' }))
+    expect(parse({ v: 1, name: 'n', files: [...files, file] })).toBeUndefined()
+  })
+
   test('any JSON is refused or makes sense', () => {
     const any = fc.jsonValue()
     const file = fc.record({ path: fc.oneof(fc.string(), any), size: fc.oneof(fc.constant(0), any), type: any })
