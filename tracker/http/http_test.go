@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -178,12 +179,14 @@ func TestConformance(t *testing.T) {
 			w.counts("127.0.0.1", announce('c', "left=0", "ip=2001%3Adb8%3A%3A7"), 3, 0)
 			w.counts("127.0.0.1", announce('d', "left=0", "ip=localhost"), 4, 0)
 			w.counts("127.0.0.1", announce('e', "left=0", "ip=0.0.0.0"), 5, 0)
+			w.counts("127.0.0.1", announce('f', "left=0", "ip=224.0.0.1"), 6, 0)
+			w.counts("169.254.0.1", announce('g', "left=0", "ip=203.0.113.2"), 7, 0)
 			var got []string
 			for _, p := range w.ask("127.0.0.1", announce('z', "compact=0"))["peers"].([]any) {
 				got = append(got, p.(dict)["ip"].(string))
 			}
 			slices.Sort(got)
-			if want := []string{"127.0.0.1", "127.0.0.1", "192.0.2.9", "203.0.113.1"}; !slices.Equal(got, want) {
+			if want := []string{"127.0.0.1", "127.0.0.1", "127.0.0.1", "192.0.2.9", "203.0.113.1", "203.0.113.2"}; !slices.Equal(got, want) {
 				w.Errorf("got %v, want %v", got, want)
 			}
 		}},
@@ -192,6 +195,17 @@ func TestConformance(t *testing.T) {
 			w.counts("192.0.2.2", announce('a', "left=0", "key=guess"), 2, 0)
 			w.counts("192.0.2.3", announce('a', "left=0", "key=secret"), 2, 0)
 			w.counts("192.0.2.9", announce('a', "event=stopped"), 2, 0)
+		}},
+		{"no key proves nothing", func(w *world) {
+			w.counts("192.0.2.1", announce('a', "left=0"), 1, 0)
+			w.counts("192.0.2.2", announce('a', "left=0"), 2, 0)
+			w.counts("192.0.2.9", announce('a', "event=stopped"), 2, 0)
+		}},
+		{"of what comes twice the first counts", func(w *world) {
+			w.counts("192.0.2.1", announce('a', "left=0", "left=7", "port=9"), 1, 0)
+			if got := w.ask("192.0.2.2", announce('b'))["peers"]; got != "\xc0\x00\x02\x01\x04\x49" {
+				w.Errorf("got %q", got)
+			}
 		}},
 		{"port 0 cannot be reached: told of others, not counted", func(w *world) {
 			w.counts("192.0.2.1", announce('a', "left=0"), 1, 0)
@@ -258,7 +272,10 @@ func TestHostile(t *testing.T) {
 				w.ask("192.0.2.66", "/scrape?info_hash="+hash)
 			}
 			w.fails("192.0.2.66", announce('f'), "too many requests from your address")
-			if n := w.server.Stats(); n.Scrapes < 50 || n.Scrapes > 60 {
+			if got := w.ask("192.0.2.66", announce('f'))["retry in"]; got != int64(5) {
+				w.Errorf("retry in %v", got)
+			}
+			if n := w.server.Stats(); n.Scrapes < 50 || n.Scrapes > 60 || n.Refused != 1002-n.Scrapes {
 				w.Errorf("%+v", n)
 			}
 		}},
@@ -295,6 +312,54 @@ func TestMethods(t *testing.T) {
 	w.server.ServeHTTP(answer, httptest.NewRequest("POST", announce('a'), nil))
 	if answer.Code != http.StatusMethodNotAllowed || answer.Header().Get("Allow") != "GET, HEAD" {
 		t.Errorf("%d %v", answer.Code, answer.Header())
+	}
+}
+
+func TestAnswersOfHTTP(t *testing.T) {
+	w := newWorld(t, trackerhttp.Options{})
+	get, head := httptest.NewRecorder(), httptest.NewRecorder()
+	w.server.ServeHTTP(get, httptest.NewRequest("GET", "/scrape?info_hash="+hash, nil))
+	w.server.ServeHTTP(head, httptest.NewRequest("HEAD", "/scrape?info_hash="+hash, nil))
+	for _, answer := range []*httptest.ResponseRecorder{get, head} {
+		want := http.Header{
+			"Content-Type": {"text/plain"}, "Cache-Control": {"no-store"}, "Content-Length": {strconv.Itoa(get.Body.Len())},
+		}
+		if answer.Code != 200 || !reflect.DeepEqual(answer.Header(), want) {
+			t.Errorf("%d %v, want %v", answer.Code, answer.Header(), want)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	w := newWorld(t, trackerhttp.Options{
+		Interval: 100 * time.Second,
+		Address:  func(*http.Request) netip.Addr { return netip.MustParseAddr("203.0.113.5") },
+		Admit: func(path string) error {
+			if path != "/announce" {
+				return tracker.ErrDenied
+			}
+			return nil
+		},
+	})
+	seen := map[int64]bool{}
+	for range 100 {
+		got := w.ask("192.0.2.1", announce('a'))
+		if got["min interval"] != int64(60) || got["external ip"] != "\xcb\x00\x71\x05" {
+			t.Fatalf("%q", got)
+		}
+		seen[got["interval"].(int64)] = true
+	}
+	for interval := range seen {
+		if interval < 90 || interval > 110 {
+			t.Errorf("interval %d", interval)
+		}
+	}
+	if len(seen) < 5 {
+		t.Errorf("all of them are told to come back at once: %v", seen)
+	}
+	w.fails("192.0.2.1", strings.Replace(announce('a'), "/announce", "/elsewhere", 1), tracker.ErrDenied.Error())
+	if n := w.server.Stats(); n.Failures != 1 || n.Announces != 100 {
+		t.Errorf("%+v", n)
 	}
 }
 

@@ -14,6 +14,7 @@ func FuzzQuery(f *testing.F) {
 	for _, s := range []string{
 		"info_hash=%124Vx%9A%BC%DE%F1%23Eg%89%AB%CD%EF%124Vx%9A&peer_id=-TR4000-abcdefghijkl&port=6881&uploaded=0&downloaded=0&left=0&compact=1&event=started&numwant=80&key=5f2d&ip=10.0.0.1",
 		"info_hash=aaaaaaaaaaaaaaaaaaaa&info_hash=bbbbbbbbbbbbbbbbbbbb",
+		"info_hash=%0a%1b%2c%3d%4e%5f%a0%b1%c2%d3%0A%1B%2C%3D%4E%5F%A0%B1%C2%D3", "info_hash=%e4%f6%78%89%99%E4%F6%78%89%99aaaaaaaaaa&peer_id=%e4%f6%78%89%99%E4%F6%78%89%99aaaaaaaaaa&port=1",
 		"info_hash=++++++++++++++++++++&peer_id=%2b", "&&=&a&%", "info_hash=%", "info_hash=%4", "info_hash=%zz", "port=1;left=0", "info%5fhash=a", "left=", "ip=%3a%3a1",
 	} {
 		f.Add(s)
