@@ -191,6 +191,11 @@ func TestConformance(t *testing.T) {
 			w.wants("10.0.0.1", request{hash: 'h', id: 'b', port: 1, ip: 0xcb007101}, 2, 0)
 			w.wants("127.0.0.1", request{hash: 'h', id: 'z', port: 1, left: 1, want: -1}, 2, 1, "192.0.2.9:1", "203.0.113.1:1")
 			w.wants("2001:db8::1", request{hash: 'h', id: 'c', port: 1, ip: 0xcb007109}, 3, 1)
+			w.wants("127.0.0.1", request{hash: 'i', id: 'a', port: 1, ip: 0xcb007102}, 1, 0)
+			w.wants("10.0.0.1", request{hash: 'i', id: 'b', port: 1, ip: 0xe0000001}, 2, 0) // multicast
+			w.wants("10.0.0.2", request{hash: 'i', id: 'z', port: 1, left: 1, want: -1}, 2, 1, "10.0.0.1:1", "203.0.113.2:1")
+			w.wants("fd00::1", request{hash: 'j', id: 'a', port: 1, ip: 0xcb007103}, 1, 0) // the field has room for IPv4 only
+			w.wants("fd00::2", request{hash: 'j', id: 'z', port: 1, left: 1, want: -1}, 1, 1, "[fd00::1]:1")
 		}},
 		{"key proves who has moved", func(w *world) {
 			w.wants("192.0.2.1", request{hash: 'h', id: 'a', port: 1, key: 7}, 1, 0)
@@ -233,6 +238,11 @@ func TestConformance(t *testing.T) {
 			if !strings.Contains(string(b), "connect again") {
 				w.Errorf("got %q", b)
 			}
+			w.wants("192.0.2.1", request{hash: 'h', id: 'a', port: 1}, 1, 0)
+			w.ask("192.0.2.1", append(header(w.connect("192.0.2.1"), scrape), fill('h')...))
+			if n := w.handler.Stats(); n != (udp.Stats{Connects: 3, Announces: 2, Scrapes: 1, Failures: 1, Forged: 1}) {
+				w.Errorf("%+v", n)
+			}
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) { row.test(newWorld(t, udp.Options{})) })
@@ -242,6 +252,9 @@ func TestConformance(t *testing.T) {
 func TestConnectionID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, udp.Options{})
+		if newWorld(t, udp.Options{}).connect("192.0.2.1") == w.connect("192.0.2.1") {
+			t.Error("two trackers give the same id")
+		}
 		good := func(from string, id uint64) bool {
 			t.Helper()
 			answer := w.ask(from, append(header(id, scrape), fill('h')...))
@@ -269,10 +282,50 @@ func TestConnectionID(t *testing.T) {
 			}
 			time.Sleep(7 * time.Second)
 		}
-		if newWorld(t, udp.Options{}).connect("192.0.2.1") == w.connect("192.0.2.1") {
-			t.Error("two trackers give the same id")
+	})
+}
+
+// Of IPv6 the minute must not make up for another network: of the first minute, the third and so on.
+func TestConnectionIDsOfNetworks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, udp.Options{})
+		ids := map[uint64]string{}
+		for range 3 {
+			for network := range 8 {
+				from := fmt.Sprintf("2001:db8:0:%x::1", network)
+				id := w.connect(from)
+				if other, ok := ids[id]; ok {
+					t.Errorf("%s has the id that %s had", from, other)
+				}
+				ids[id] = from
+			}
+			time.Sleep(time.Minute)
 		}
 	})
+}
+
+// What is too short for what it says it is gets no answer, whoever has an id for it.
+func TestShortPackets(t *testing.T) {
+	w := newWorld(t, udp.Options{})
+	id := w.connect("192.0.2.1")
+	for n := range 98 {
+		p := request{hash: 'h', id: 'a', port: 1}.packet(id)[:n]
+		if answer := w.ask("192.0.2.1", p); answer != nil {
+			t.Errorf("an announce of %d bytes: %q", n, answer)
+		}
+		if n >= 36 {
+			continue
+		}
+		if n >= 12 {
+			p[11] = scrape
+		}
+		if answer := w.ask("192.0.2.1", p); answer != nil {
+			t.Errorf("a scrape of %d bytes: %q", n, answer)
+		}
+	}
+	if n := w.store.Stats(); n.Peers != 0 {
+		t.Errorf("%+v", n)
+	}
 }
 
 // What a forged source address gets is never longer than what was sent, and nothing is recorded for it.
@@ -337,6 +390,8 @@ func TestMatch(t *testing.T) {
 		{"scrape", append(header(id, scrape), fill('h')...), true},
 		{"too short", header(magic, connect)[:15], false},
 		{"announce with the magic for an id", header(magic, announce), false},
+		{"of another kind", header(id, failure), false},
+		{"announce without an id", header(1, announce), false},
 		{"STUN", append([]byte("\x00\x01\x00\x00\x21\x12\xa4\x42"), fill(0)...), false},
 		{"TURN's ChannelData", append([]byte("\x40\x00\x00\x10"), fill(0)...), false},
 		{"DTLS", append([]byte("\x16\xfe\xfd"), fill(0)...), false},
@@ -545,6 +600,7 @@ func TestAdmit(t *testing.T) {
 		{"", failure},
 		{"\x02\x09/announce", failure},
 		{"\x00\x02\x13/u/alice.x/announce", failure},
+		{"\x00\x00\x02\x13/u/alice.x/announce", failure},
 		{"\x02\x14/u/alice.x/announce", failure},
 		{"\x02", failure},
 	} {
