@@ -43,8 +43,12 @@ const clients: Clients = {
 
 const url = `/~/${infoHash}/0/x`
 
-function get(headers: Record<string, string> = {}, { method = 'GET', path = url, clientId = 'a' } = {}) {
+function get(
+  headers: Record<string, string> = {},
+  { method = 'GET', path = url, clientId = 'a', destination = '' } = {},
+) {
   const request = new Request(new URL(path, 'http://starling.test'), { method, headers })
+  Object.defineProperty(request, 'destination', { value: destination })
   return answerFile(clients, { request, clientId } as FetchEvent)
 }
 
@@ -61,6 +65,7 @@ test('the whole', async () => {
   expect(response.headers.get('Content-Length')).toBe('1000')
   expect(response.headers.get('Content-Type')).toBe('audio/webm')
   expect(response.headers.get('Accept-Ranges')).toBe('bytes')
+  expect(response.headers.get('Content-Range')).toBeNull()
   expect(await bytes(response)).toEqual(data)
   await vi.waitFor(() => expect(tabs[0]!.heard.at(-1)).toBe('release'))
 })
@@ -79,6 +84,7 @@ test('a range outside', async () => {
   const response = await get({ Range: 'bytes=1000-' })
   expect(response.status).toBe(416)
   expect(response.headers.get('Content-Range')).toBe('bytes */1000')
+  await vi.waitFor(() => expect(tabs[0]!.heard.at(-1)).toBe('release'))
 })
 
 test('a range of another version is the whole', async () => {
@@ -99,6 +105,7 @@ test('an empty file', async () => {
   const response = await get()
   expect([response.status, response.headers.get('Content-Length')]).toEqual([200, '0'])
   expect((await bytes(response)).length).toBe(0)
+  await vi.waitFor(() => expect(tabs[0]!.heard.at(-1)).toBe('release'))
 })
 
 test('the end of a long file is for the next request', async () => {
@@ -200,6 +207,18 @@ test.each([
   expect(headers.get('X-Content-Type-Options')).toBe('nosniff')
 })
 
+test.each(['script', 'worker', 'sharedworker', 'serviceworker', 'style', 'iframe', 'frame', 'object', 'embed', 'font', 'xslt'])(
+  'nothing for a %s, and no tab is asked', async (destination) => {
+    expect((await get({}, { destination })).status).toBe(403)
+    const path = `/~/download/${'0'.repeat(32)}/x.zip`
+    expect((await get({}, { destination, path })).status).toBe(204)
+    expect(tabs[0]!.heard).toEqual([])
+  })
+
+test.each(['audio', 'video', 'image', 'track', 'document'])('for a %s', async (destination) => {
+  expect((await get({}, { destination })).status).toBe(200)
+})
+
 test('names of all kinds', async () => {
   tabs = [new Tab('a', { ...memo, name: 'é "quoted"\r\n\ud800 (1).webm' })]
   expect((await get()).headers.get('Content-Disposition')).toBe(
@@ -226,6 +245,7 @@ describe('a download that a page makes', () => {
     expect(response.headers.get('Content-Type')).toBe('application/octet-stream')
     expect(response.headers.get('Content-Disposition')).toBe("attachment; filename*=UTF-8''Holiday.zip")
     expect(response.headers.get('Content-Length')).toBe('1000')
+    expect(response.headers.get('Accept-Ranges')).toBeNull()
     expect(await bytes(response)).toEqual(data)
     expect(tabs.map(({ heard }) => heard[0])).toEqual(Array(2).fill({ type: 'starling:download', id }))
     await vi.waitFor(() => expect(tabs[1]!.heard.at(-1)).toBe('release'))

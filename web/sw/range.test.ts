@@ -9,6 +9,7 @@ test.each([
   ['bytes=0-', range(0, 100, true)],
   ['bytes=99-', range(99, 100, true)],
   ['bytes=10-19', range(10, 20)],
+  ['bytes=5-5', range(5, 6)],
   ['bytes=10-1000', range(10, 100)],
   ['bytes=-5', range(95, 100)],
   ['bytes=-500', range(0, 100)],

@@ -89,7 +89,10 @@ test('says no for what it does not have, or cannot find', async () => {
 
 test('two in one page give one answer: of the one that has it', async () => {
   const { it } = source()
-  const stops = [serveRanges(() => Promise.reject(new Error('gone'))), serveRanges(async () => it), serveRanges(async () => it)]
+  const stops = [
+    serveRanges(() => Promise.reject(new Error('gone'))), serveRanges(async () => undefined),
+    serveRanges(async () => it), serveRanges(async () => it),
+  ]
   const { port, heard, next } = ask()
   await next(2)
   port.postMessage({ start: 10, end: 20 })
@@ -97,6 +100,17 @@ test('two in one page give one answer: of the one that has it', async () => {
   expect(heard).toEqual(['looking', { name: 'memo.webm', type: 'audio/webm', size: data.length }, data.slice(10, 20)])
   port.postMessage('release')
   for (const stop of stops) stop()
+})
+
+test('when one of two in a page stops, the other one answers on', async () => {
+  const { it } = source()
+  const stops = [serveRanges(async () => it), serveRanges(async () => it)]
+  stops[0]!()
+  const { port, heard, next } = ask()
+  await next(2)
+  expect(heard[1]).toMatchObject({ size: data.length })
+  port.close()
+  stops[1]!()
 })
 
 test('passes an error on', async () => {
@@ -131,10 +145,29 @@ test('forgets a reader that asks for nothing, and takes it up again', async () =
   stop()
 })
 
+test('does not forget a reader that goes on asking', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const { it, released } = source()
+  const stop = serveRanges(async () => it)
+  const { port, next } = ask()
+  await next(2)
+  for (let count = 3; count < 7; count++) {
+    port.postMessage({ start: 0, end: 1 })
+    await next(count)
+    await vi.advanceTimersByTimeAsync(20_000)
+  }
+  expect(released).toEqual([])
+  port.postMessage('release')
+  await vi.waitFor(() => expect(released).toHaveLength(1))
+  stop()
+})
+
 test('listens no more when stopped, and to nothing else', async () => {
   const find = vi.fn(async () => undefined)
   const stop = serveRanges(find)
   for (const message of [null, 'starling:range', { type: 'other' }]) ask(message).port.close()
+  const alone = { data: { type: 'starling:range', infoHash, file: 0 }, ports: [] }
+  container.dispatchEvent(Object.assign(new Event('message'), alone))
   stop()
   ask().port.close()
   expect(find).not.toHaveBeenCalled()
