@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Bytes } from '../bytes.ts'
 import { Disk, type Directory, type SyncFile } from './disk.ts'
 
@@ -12,8 +12,10 @@ class Fake implements Directory {
   opens = 0
   /** Bytes a file may have. */
   room = Infinity
-  busy = 0
   broken = false
+  /** Writes are lost, as where a browser only pretends. */
+  forgets = false
+  refuses: DOMException | undefined
 
   async getFileHandle(name: string, options?: { create: boolean }): Promise<SyncFile> {
     if (!this.files.has(name) && !options?.create) throw new DOMException('not there', 'NotFoundError')
@@ -22,7 +24,8 @@ class Fake implements Directory {
     return {
       getFile: async () => new File([Uint8Array.from(bytes)], name),
       createSyncAccessHandle: async () => {
-        if (this.locked.has(name) || this.busy-- > 0) throw new DOMException('in use', 'NoModificationAllowedError')
+        if (this.refuses) throw this.refuses
+        if (this.locked.has(name)) throw new DOMException('in use', 'NoModificationAllowedError')
         this.locked.add(name)
         this.opens++
         this.mostOpen = Math.max(this.mostOpen, ++this.open)
@@ -34,7 +37,8 @@ class Fake implements Directory {
           },
           write: (data: Bytes, { at }: { at: number }) => {
             const part = data.subarray(0, Math.max(0, this.room - at))
-            part.forEach((byte, i) => (bytes[at + i] = byte))
+            if (this.forgets) part.forEach((_, i) => (bytes[at + i] = 0))
+            else part.forEach((byte, i) => (bytes[at + i] = byte))
             return part.length
           },
           flush: () => {
@@ -51,6 +55,7 @@ class Fake implements Directory {
   }
 
   async removeEntry(name: string): Promise<void> {
+    if (this.locked.has(name)) throw new DOMException('in use', 'NoModificationAllowedError')
     if (!this.files.delete(name)) throw new DOMException('not there', 'NotFoundError')
   }
 }
@@ -112,15 +117,93 @@ test('full: an error by its name, and what was there is still there', async () =
   await disk.do({ op: 'probe' })
 })
 
-test('waits for the tab before this one to let go', async () => {
-  const fake = new Fake()
-  fake.busy = 2
-  await new Disk(fake).do({ op: 'write', file: 'a', start: 0, data })
-  expect(fake.busy).toBeLessThan(1)
+describe('a file that the tab before this one has open', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  test('is waited for', async () => {
+    const fake = new Fake()
+    fake.locked.add('a')
+    const written = new Disk(fake).do({ op: 'write', file: 'a', start: 0, data })
+    await vi.advanceTimersByTimeAsync(1500)
+    fake.locked.delete('a')
+    await vi.advanceTimersByTimeAsync(200)
+    expect(fake.opens).toBe(1)
+    await written
+  })
+
+  test('for ever is an error, and others can be used', async () => {
+    const fake = new Fake()
+    fake.locked.add('a')
+    const disk = new Disk(fake)
+    const refused = expect(disk.do({ op: 'write', file: 'a', start: 0, data }))
+      .rejects.toMatchObject({ name: 'NoModificationAllowedError' })
+    const other = disk.do({ op: 'write', file: 'b', start: 0, data })
+    await vi.advanceTimersByTimeAsync(5000)
+    expect([...fake.locked]).toEqual(['a', 'b'])
+    await refused
+    expect(await other).toBe(data)
+  })
+
+  test('is deleted only when it is closed here', async () => {
+    const fake = new Fake()
+    const disk = new Disk(fake)
+    await disk.do({ op: 'write', file: 'a', start: 0, data })
+    await disk.do({ op: 'delete', file: 'a' })
+    await disk.do({ op: 'delete', file: 'a' })
+    expect([fake.files.size, fake.open, fake.flushes]).toEqual([0, 0, 0])
+    await disk.do({ op: 'write', file: 'a', start: 0, data })
+    fake.broken = true
+    await disk.do({ op: 'delete', file: 'a' })
+    expect([fake.files.size, fake.open]).toEqual([0, 0])
+    fake.files.set('b', [])
+    fake.locked.add('b')
+    await expect(disk.do({ op: 'delete', file: 'b' })).rejects.toMatchObject({ name: 'NoModificationAllowedError' })
+  })
+
+  test('is not what any other error is taken for', async () => {
+    const fake = new Fake()
+    fake.refuses = new DOMException('no', 'SecurityError')
+    const disk = new Disk(fake)
+    await expect(disk.do({ op: 'write', file: 'a', start: 0, data })).rejects.toBe(fake.refuses)
+    await expect(disk.do({ op: 'probe' })).rejects.toBe(fake.refuses)
+  })
 })
 
-test('the probe leaves nothing behind', async () => {
+test('as a File: what was written is flushed, and nobody is kept out', async () => {
   const fake = new Fake()
+  const disk = new Disk(fake)
+  await disk.do({ op: 'write', file: 'a', start: 0, data })
+  const file = await disk.do({ op: 'blob', file: 'a' })
+  expect([fake.open, fake.flushes]).toEqual([0, 1])
+  expect(new Uint8Array(await (file as File).arrayBuffer())).toEqual(data)
+})
+
+test('one is closed, and the others stay open', async () => {
+  const fake = new Fake()
+  const disk = new Disk(fake)
+  for (const file of ['a', 'b']) await disk.do({ op: 'write', file, start: 0, data })
+  await disk.do({ op: 'close', file: 'a' })
+  expect([...fake.locked]).toEqual(['b'])
+})
+
+test('what is shorter than it was is not read', async () => {
+  const disk = new Disk(new Fake())
+  await disk.do({ op: 'write', file: 'a', start: 0, data })
+  await expect(disk.do({ op: 'read', file: 'a', start: 0, end: 5 })).rejects.toThrow('shorter')
+  await expect(disk.do({ op: 'read', file: 'b', start: 0, end: 1 })).rejects.toMatchObject({ name: 'NotFoundError' })
+})
+
+test.each(['empty', 'full'])('the probe of a disk that is %s leaves nothing behind', async (state) => {
+  const fake = new Fake()
+  if (state === 'full') fake.room = 0
   await new Disk(fake).do({ op: 'probe' })
   expect([fake.files.size, fake.open]).toEqual([0, 0])
+})
+
+test('the probe fails where what was written is not there', async () => {
+  const fake = new Fake()
+  fake.forgets = true
+  await expect(new Disk(fake).do({ op: 'probe' })).rejects.toThrow('not there')
+  expect(fake.files.size).toBe(0)
 })
