@@ -160,6 +160,104 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// What has left leaves nothing behind: not its port for others of this machine to be reached at, nor a place that counts.
+func TestBook(t *testing.T) {
+	b := newBook(10, 2, 0)
+	c := client{"udp", netip.MustParseAddrPort("8.8.8.8:1")}
+	four, six := netip.MustParseAddrPort("203.0.113.5:5000"), netip.MustParseAddrPort("[2001:db8::5]:5000")
+	next := netip.MustParseAddrPort("203.0.113.5:5001")
+
+	a := b.enter(c, "user", four)
+	if !b.relays(four) || b.relays(six) || b.relays(next) {
+		t.Error("another port is relayed than the one that is")
+	}
+	other := b.enter(client{"udp", netip.MustParseAddrPort("8.8.8.8:2")}, "user", six)
+	if !b.relays(six) {
+		t.Error("of IPv6 none is relayed")
+	}
+	b.leave(other, six)
+	if !b.relays(four) || b.relays(six) {
+		t.Error("the one that left is relayed, or the other one is not")
+	}
+
+	// A client that begins anew is not forgotten with what it had before.
+	again := b.enter(c, "user", next)
+	if b.enter(client{"udp", netip.MustParseAddrPort("8.8.8.8:3")}, "user", six) != nil {
+		t.Error("a third at one address, as one has left")
+	}
+	b.leave(a, four)
+	if b.relays(four) || !b.knows(c) {
+		t.Error("the one that left is relayed, or its client's next one is not known")
+	}
+	called := false
+	b.change(net.UDPAddrFromAddrPort(four), func(*allocation) { called = true })
+	b.leave(again, next)
+	if called || b.knows(c) || len(b.clients)+len(b.relayed)+len(b.addresses)+b.size() != 0 {
+		t.Errorf("left behind: %v %v %v, %d", b.clients, b.relayed, b.addresses, b.size())
+	}
+	b.wait()
+}
+
+func TestChannels(t *testing.T) {
+	b := newBook(2, 2, 0)
+	a := b.enter(client{"udp", netip.MustParseAddrPort("8.8.8.8:1")}, "user", netip.MustParseAddrPort("203.0.113.5:5000"))
+	first, second := netip.MustParseAddrPort("1.1.1.1:1"), netip.MustParseAddrPort("2.2.2.2:2")
+	a.bind(0x4000, first)
+	a.bind(0x4001, second)
+	if got := a.bound.Load(); got.peers[0x4000] != first || got.peers[0x4001] != second || got.numbers[first] != 0x4000 || got.numbers[second] != 0x4001 {
+		t.Errorf("bound are %v", got)
+	}
+	a.unbind(0x4000)
+	if got := a.bound.Load(); len(got.peers) != 1 || len(got.numbers) != 1 || got.peers[0x4001] != second || got.numbers[second] != 0x4001 {
+		t.Errorf("after one was unbound there are %v", got)
+	}
+
+	// Each of a peer's ports is a channel: they have a bound of their own.
+	for number := uint16(0); b.permits(a.client, first.Addr()); number++ {
+		if number == 2*maxChannels {
+			t.Fatal("channels have no bound")
+		}
+		a.bind(0x4002+number, netip.AddrPortFrom(first.Addr(), number))
+	}
+	if n := len(a.bound.Load().peers); n != maxChannels {
+		t.Errorf("%d channels", n)
+	}
+	if b.permits(client{}, first.Addr()) {
+		t.Error("who has no allocation may have a peer")
+	}
+}
+
+func TestOwners(t *testing.T) {
+	c := client{"tcp", netip.MustParseAddrPort("[2600::1]:1")}
+	if got, user, err := parseUserID(userID(c, "17:a b")); err != nil || got != c || user != "17:a b" {
+		t.Errorf("%v, %q, %v", got, user, err)
+	}
+	for _, id := range []string{"", "udp", "udp 8.8.8.8:1", "udp 8.8.8.8 user", "udp  user"} {
+		if _, _, err := parseUserID(id); err == nil {
+			t.Errorf("%q is taken", id)
+		}
+	}
+}
+
+// Whoever sends from ever other addresses is not remembered for ever.
+func TestAddrs(t *testing.T) {
+	var a addrs
+	for i := range 10 * maxAddrs {
+		of := netip.AddrPortFrom(netip.AddrFrom4([4]byte{8, 8, byte(i >> 8), byte(i)}), 1)
+		if got := a.get(of); got.AddrPort() != of || a.get(of) != got {
+			t.Fatalf("%v is %v", of, got)
+		}
+		if len(a.all) > maxAddrs {
+			t.Fatalf("%d are remembered", len(a.all))
+		}
+	}
+	one, other := netip.MustParseAddrPort("1.1.1.1:1"), netip.MustParseAddrPort("2.2.2.2:2")
+	was := a.get(one)
+	if a.get(other); a.get(one) != was {
+		t.Error("the same address is made anew")
+	}
+}
+
 func TestFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFlood()
