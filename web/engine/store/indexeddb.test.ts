@@ -1,8 +1,10 @@
 import 'fake-indexeddb/auto'
-import { expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { indexedDBStores } from './indexeddb.ts'
 import { DatabaseRegistry, openDatabase } from './registry.ts'
 import type { Entry } from './store.ts'
+
+afterEach(() => vi.restoreAllMocks())
 
 const pieces = Uint8Array.of(1)
 const entry = (infoHash: string): Entry => ({ infoHash, seeded: false, trackers: [], webSeeds: [], added: 1, pieces })
@@ -18,6 +20,72 @@ test('opens again when the browser closed it', async () => {
   expect((await registry.list()).map(({ infoHash }) => infoHash)).toEqual(['b'])
   await registry.delete('b')
   await database.close()
+})
+
+test('opens again when the browser closed it and told nobody', async () => {
+  const database = openDatabase()
+  const registry = new DatabaseRegistry(database.table('torrents'), 'opfs')
+  const transactions = vi.spyOn(IDBDatabase.prototype, 'transaction')
+  await registry.put(entry('a'))
+  ;(transactions.mock.contexts[0] as IDBDatabase).close()
+  expect((await registry.get('a'))?.infoHash).toBe('a')
+  await registry.delete('a')
+  await database.close()
+})
+
+test('what the browser takes back is an error, and what comes after it is written', async () => {
+  const database = openDatabase()
+  const registry = new DatabaseRegistry(database.table('torrents'), 'opfs')
+  const { put } = IDBObjectStore.prototype
+  vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(function (this: IDBObjectStore, value) {
+    const request = put.call(this, value)
+    this.transaction.abort()
+    return request
+  })
+  const [taken, after] = [registry.put(entry('a')), registry.put(entry('b'))]
+  await expect(taken).rejects.toMatchObject({ code: 'storage' })
+  await after
+  expect((await registry.list()).map(({ infoHash }) => infoHash)).toEqual(['b'])
+  await registry.delete('b')
+  await database.close()
+})
+
+describe('finds out whether it works', () => {
+  const left = async (): Promise<number> => {
+    const database = openDatabase()
+    const count = await database.table('chunks').read((table) => table.count())
+    await database.close()
+    return count
+  }
+
+  test('and leaves nothing behind', async () => {
+    await (await indexedDBStores()).close()
+    expect(await left()).toBe(0)
+  })
+
+  test.each(['QuotaExceededError', 'DataCloneError'])('where a write fails with %s', async (name) => {
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(() => {
+      throw new DOMException('no', name)
+    })
+    const opening = indexedDBStores()
+    if (name === 'QuotaExceededError') await (await opening).close()
+    else await expect(opening).rejects.toMatchObject({ code: 'storage' })
+    expect(await left()).toBe(0)
+  })
+
+  test('where what was written is not there', async () => {
+    vi.spyOn(Blob.prototype, 'arrayBuffer').mockResolvedValueOnce(new ArrayBuffer(1))
+    await expect(indexedDBStores()).rejects.toThrow('not there')
+  })
+
+  test('where it does not open', async () => {
+    vi.spyOn(indexedDB, 'open').mockImplementation(() => {
+      const request = { error: new DOMException('no', 'UnknownError') } as IDBOpenDBRequest
+      queueMicrotask(() => request.onerror?.(new Event('error')))
+      return request
+    })
+    await expect(indexedDBStores()).rejects.toMatchObject({ code: 'storage' })
+  })
 })
 
 test('pieces count only for the kind of store that has them', async () => {

@@ -1,5 +1,5 @@
 import 'fake-indexeddb/auto'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { openStores } from './open.ts'
 
 const infoHash = 'a'.repeat(40)
@@ -25,4 +25,17 @@ test('open stores tell by themselves, as do those in memory', async () => {
   expect(await opening.unknown('b'.repeat(40))).toBe(false)
   await opening.close()
   expect(await openStores('memory').unknown('b'.repeat(40))).toBe(false)
+})
+
+test('the best there is; in memory alone where that is asked for, or nothing else works', async () => {
+  const kindOf = async (mode: 'auto' | 'memory'): Promise<string> => {
+    const opening = openStores(mode)
+    const { kind } = await opening.stores()
+    await opening.close()
+    return kind
+  }
+  expect([await kindOf('auto'), await kindOf('memory')]).toEqual(['indexeddb', 'memory'])
+  vi.stubGlobal('indexedDB', undefined)
+  expect(await kindOf('auto')).toBe('memory')
+  vi.unstubAllGlobals()
 })
