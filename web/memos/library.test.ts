@@ -26,14 +26,56 @@ it('lists memos newest first, two of the same moment included', async () => {
   const library = await open('order')
   for (const memo of [make('a', 1), make('b', 3), make('c', 1), make('d', 2)]) await library.add(memo)
   expect(library.memos.map((memo) => memo.id)).toEqual(['b', 'd', 'a', 'c'])
+  const again = new Library(library.db)
+  await again.add(make('e', 1))
+  expect(again.memos.map((memo) => memo.id)).toEqual(['b', 'd', 'a', 'c', 'e'])
+})
+
+it('does not show what could not be written', async () => {
+  const library = await open('unwritten')
+  vi.spyOn(library.db, 'add').mockRejectedValue(new DOMException('', 'QuotaExceededError'))
+  await expect(library.add(make('a', 1))).rejects.toThrow(DOMException)
+  expect(library.memos).toEqual([])
+})
+
+/** The next read of all memos has its answer at once, and gives it when it is let. */
+function holdRead({ db }: Library): { read: Promise<unknown>; let: () => void } {
+  const memos = db.memos.bind(db)
+  let go!: () => void
+  let done!: () => void
+  const gate = new Promise<void>((resolve) => (go = resolve))
+  const read = new Promise<void>((resolve) => (done = resolve))
+  vi.spyOn(db, 'memos').mockImplementationOnce(async () => {
+    const all = await memos()
+    done()
+    await gate
+    return all
+  })
+  return { read, let: go }
+}
+
+it('shows what was read last, whichever answer comes first', async () => {
+  const library = await open('reads')
+  await library.add(make('a', 1))
+  const held = holdRead(library)
+  const first = library.reload()
+  await held.read
+  await library.db.add(make('b', 2))
+  await library.reload()
+  held.let()
+  await first
+  expect(library.memos.map(({ id }) => id)).toEqual(['b', 'a'])
 })
 
 it('leaves the others as they are when one changes, and misses nothing written while it reads', async () => {
   const library = await open('one')
   for (const id of ['a', 'b']) await library.add(make(id, 1))
   const before = library.get('a')
+  const held = holdRead(library)
   const reading = library.reload()
+  await held.read
   await library.update('b', { title: 'New' })
+  held.let()
   await reading
   expect(library.memos.map(({ title }) => title)).toEqual(['a', 'New'])
   const kept = library.get('a')
@@ -44,22 +86,28 @@ it('leaves the others as they are when one changes, and misses nothing written w
   await library.remove(['b'])
   await library.update('b', { title: 'Newest' })
   expect([library.get('b'), library.memos.length]).toEqual([undefined, 1])
-  expect(await library.update('gone', { title: 'x' })).toBeUndefined()
+  await library.db.delete('a')
+  expect(await library.update('a', { title: 'x' })).toBeUndefined()
+  expect(library.memos).toEqual([])
 })
 
 it('deletes, restores, and purges only what nobody can undo any more', async () => {
   const library = await open('purge')
   const purged: string[] = []
   library.on('purged', (memo) => purged.push(memo.id))
-  await library.db.add(make('a', 1), new Blob(['a']))
-  await library.db.add(make('b', 2), new Blob(['b']))
-  await library.remove(['a', 'b'])
+  for (const [i, id] of ['a', 'b', 'c'].entries()) await library.db.add(make(id, i), new Blob([id]))
+  await library.reload()
+  await library.remove(['a', 'b', 'c'])
   expect(library.memos).toEqual([])
   await library.purge()
   expect(purged).toEqual([])
   await library.restore(['b'])
+  expect(library.memos.map(({ id }) => id)).toEqual(['b'])
   await library.purge(['a', 'b'])
   expect(purged).toEqual(['a'])
+  await library.restore(['c'])
+  expect(library.memos.map(({ id }) => id)).toEqual(['c', 'b'])
+  await library.remove(['c'])
   expect([await library.db.audio('a'), await (await library.db.audio('b'))?.text()]).toEqual([undefined, 'b'])
   await library.remove(['b'])
   await library.purge(undefined, Date.now() + 6 * undoTime + 1)
@@ -91,16 +139,40 @@ it('changes one thing without undoing what changed meanwhile', async () => {
   expect(await library.update('nobody', { title: 'x' })).toBeUndefined()
 })
 
-it('shows in one tab what another changed', async () => {
+it('shows in one tab what another changed, until that one is closed', async () => {
   const db = new MemoDb('tabs')
   const [here, there] = [new Library(db, new BroadcastChannel('memos')), new Library(db, new BroadcastChannel('memos'))]
+  const next = (): Promise<void> =>
+    new Promise((resolve) => {
+      const off = there.on('change', () => resolve(off()))
+    })
   await there.reload()
-  const seen = new Promise<void>((resolve) => there.on('change', resolve))
-  await here.add(make('a', 1))
+  for (const id of ['a', 'b']) { // before its own list is there, and after
+    const seen = next()
+    await here.add(make(id, 1))
+    await seen
+    expect(there.get(id)?.id).toBe(id)
+  }
+  // Deleted where that could not be noted down, so that the other tab learns of it when it is for good.
+  vi.spyOn(db, 'update').mockRejectedValue(new DOMException('', 'QuotaExceededError'))
+  let seen = next()
+  await here.remove(['a'])
   await seen
-  expect(there.get('a')?.id).toBe('a')
+  expect(there.get('a')).toBeDefined()
+  seen = next()
+  await here.purge(['a'])
+  await seen
+  expect(there.get('a')).toBeUndefined()
+
+  const reads = vi.spyOn(here.db, 'memos')
   here.close()
+  seen = next()
+  const third = new Library(db, new BroadcastChannel('memos'))
+  await third.changed()
+  await seen
+  expect(reads).toHaveBeenCalledTimes(2)
   there.close()
+  third.close()
 })
 
 it('finds what came from a torrent, deleted or not', async () => {

@@ -1,7 +1,7 @@
 import 'fake-indexeddb/auto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MemoDb } from './db.ts'
-import { Library } from './library.ts'
+import { Library, takeLength } from './library.ts'
 import { Recorder, type Browser, type Outcome } from './recorder.ts'
 
 class FakeTrack {
@@ -284,13 +284,35 @@ describe('after a crash', () => {
     await db.addChunk('cut', 1, { bytes: new TextEncoder().encode('cd').buffer, end: 1.1, peaks: Uint8Array.of(8) })
     await db.beginTake({ id: 'empty', started: 6, type: 'audio/ogg' })
     const library = new Library(db)
+    const shown: number[] = []
+    library.on('change', () => shown.push(library.interrupted.length))
     await library.findInterrupted(undefined)
     expect(library.interrupted.map((take) => take.id)).toEqual(['cut'])
+    expect((await db.takes()).map((take) => take.id)).toEqual(['cut'])
     const memo = (await library.recover(library.interrupted[0]!))!
+    expect([shown, library.interrupted.length, library.memos.length]).toEqual([[1, 0], 0, 1])
     expect(memo).toMatchObject({ created: 5, duration: 1.1, size: 4, peaks: Uint8Array.of(9, 8) })
     expect(await (await db.audio(memo.id))!.text()).toBe('abcd')
     await library.findInterrupted(undefined)
     expect([library.interrupted.length, library.memos.length]).toEqual([0, 1])
+  })
+
+  it('keeps all of a long one, in order, and takes of others apart', async () => {
+    const { length } = Array.from({ length: 245 })
+    for (const id of ['a', 'long', 'z']) await db.beginTake({ id, started: 5, type: 'audio/ogg' })
+    const chunk = (i: number) => ({ bytes: Uint8Array.of(i, i >> 8).buffer, end: (i + 1) / 2, peaks: Uint8Array.of(i & 0xff) })
+    await Promise.all(Array.from({ length }, (_, i) => db.addChunk('long', i, chunk(i))))
+    for (const id of ['a', 'z']) await db.addChunk(id, 0, chunk(500))
+    const library = new Library(db)
+    await library.findInterrupted(undefined)
+    const take = library.interrupted.find(({ id }) => id === 'long')!
+    expect(await takeLength(db, take)).toBe(length / 2)
+    expect(await takeLength(db, { ...take, id: 'nobody' })).toBe(0)
+    expect(await library.recover(take)).toMatchObject({ duration: length / 2, size: 2 * length })
+    const audio = new Uint16Array(await (await db.audio('long'))!.arrayBuffer())
+    expect(audio).toEqual(Uint16Array.from({ length }, (_, i) => i))
+    expect(library.interrupted.map(({ id }) => id)).toEqual(['a', 'z'])
+    expect([await db.chunks('long', 0, 1), (await db.chunks('a', 0, 9)).length]).toEqual([[], 1])
   })
 
   it('lets a discarded one be brought back', async () => {
