@@ -65,6 +65,7 @@ let db: MemoDb
 let time: number
 let streams: FakeStream[]
 let prompts: { allow(): void; deny(name?: string): void }[]
+let browser: Browser
 let recorder: Recorder
 let outcomes: Outcome[]
 let count = 0
@@ -72,7 +73,7 @@ let count = 0
 beforeEach(async () => {
   db = new MemoDb(`recorder-${count++}`)
   ;[time, streams, prompts, outcomes, FakeMediaRecorder.made] = [0, [], [], [], []]
-  const browser = {
+  const fake = {
     getUserMedia: () =>
       new Promise((resolve, reject) => {
         prompts.push({
@@ -85,7 +86,8 @@ beforeEach(async () => {
     locks: undefined,
     now: () => time,
   }
-  recorder = new Recorder(db, browser as unknown as Browser)
+  browser = fake as unknown as Browser
+  recorder = new Recorder(db, browser)
   recorder.on('ended', (outcome) => outcomes.push(outcome))
 })
 
@@ -277,20 +279,53 @@ describe('the ways the original lost recordings', () => {
   })
 })
 
+it('holds a lock from before the first byte until all is kept, so that no other tab takes it for one cut off', async () => {
+  const held = new Map<string, Promise<unknown>>()
+  browser.locks = {
+    request: (name: string, hold: () => Promise<unknown>) => {
+      held.set(name, hold().then(() => held.delete(name)))
+    },
+    query: async () => ({ held: [...held.keys()].map((name) => ({ name })) }),
+  } as unknown as LockManager
+  const begin = db.beginTake.bind(db)
+  db.beginTake = async (take) => {
+    expect([...held.keys()]).toEqual([`memo-take-${take.id}`])
+    await begin(take)
+  }
+  const media = await record()
+  media.data('x')
+  const other = new Library(db)
+  await other.findInterrupted(browser.locks)
+  expect([other.interrupted, (await db.takes()).length]).toEqual([[], 1])
+  const end = db.endTake.bind(db)
+  let kept = 0
+  db.endTake = async (...args) => {
+    kept = held.size
+    await end(...args)
+  }
+  expect((await recorder.stop())?.size).toBe(2)
+  await Promise.all(held.values())
+  expect([kept, held.size]).toEqual([1, 0])
+})
+
 describe('after a crash', () => {
   it('offers what is on disk, once', async () => {
     await db.beginTake({ id: 'cut', started: 5, type: 'audio/ogg' })
     await db.addChunk('cut', 0, { bytes: new TextEncoder().encode('ab').buffer, end: 0.5, peaks: Uint8Array.of(9) })
     await db.addChunk('cut', 1, { bytes: new TextEncoder().encode('cd').buffer, end: 1.1, peaks: Uint8Array.of(8) })
     await db.beginTake({ id: 'empty', started: 6, type: 'audio/ogg' })
+    await db.beginTake({ id: 'hollow', started: 7, type: 'audio/ogg' })
+    await db.addChunk('hollow', 0, { bytes: new ArrayBuffer(0), end: 0.5, peaks: new Uint8Array(0) })
     const library = new Library(db)
     const shown: number[] = []
     library.on('change', () => shown.push(library.interrupted.length))
     await library.findInterrupted(undefined)
-    expect(library.interrupted.map((take) => take.id)).toEqual(['cut'])
-    expect((await db.takes()).map((take) => take.id)).toEqual(['cut'])
+    expect(library.interrupted.map((take) => take.id)).toEqual(['cut', 'hollow'])
+    expect((await db.takes()).map((take) => take.id)).toEqual(['cut', 'hollow'])
+    expect(await library.recover(library.interrupted[1]!)).toBeUndefined()
+    expect([library.memos, (await db.takes()).map((take) => take.id)]).toEqual([[], ['cut']])
     const memo = (await library.recover(library.interrupted[0]!))!
-    expect([shown, library.interrupted.length, library.memos.length]).toEqual([[1, 0], 0, 1])
+    expect([shown, library.interrupted.length, library.memos.length]).toEqual([[2, 1, 0], 0, 1])
     expect(memo).toMatchObject({ created: 5, duration: 1.1, size: 4, peaks: Uint8Array.of(9, 8) })
     expect(await (await db.audio(memo.id))!.text()).toBe('abcd')
     await library.findInterrupted(undefined)
