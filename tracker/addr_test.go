@@ -75,6 +75,23 @@ func TestSeedersAmongThemselves(t *testing.T) {
 	}
 }
 
+func TestNothingStaysOfASwarmThatAllHaveLeft(t *testing.T) {
+	s := New[int](Options{Expiry: time.Minute})
+	for _, addr := range []string{"192.0.2.1:1", "[2001:db8::1]:1"} {
+		says(t, s, AddrAnnounce{PeerID: peer(1), InfoHash: InfoHash{1}, Addr: at(addr)})
+		says(t, s, AddrAnnounce{PeerID: peer(1), InfoHash: InfoHash{1}, Addr: at(addr), Event: Stopped})
+		if n := s.Stats(); n != (Stats{}) {
+			t.Errorf("%s: %+v", addr, n)
+		}
+	}
+	if _, _, err := s.Announce(&Announce[int]{PeerID: peer(1), InfoHash: InfoHash{1}, Contact: 5}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.RemoveWhere(func(c int) bool { return c == 5 }); n != 1 || s.Stats() != (Stats{}) {
+		t.Errorf("%d went, left is %+v", n, s.Stats())
+	}
+}
+
 func TestNoPort(t *testing.T) {
 	s := newStore()
 	if counts, picks := says(t, s, AddrAnnounce{PeerID: peer(1), Addr: at("192.0.2.1:0"), Want: 5}); counts != (Counts{}) || picks != nil {
@@ -191,6 +208,17 @@ func TestQuota(t *testing.T) {
 		}
 		if err := say(7, "192.0.2.1:1", None); err != ErrTooMany {
 			t.Errorf("got %v, want ErrTooMany", err)
+		}
+		// A swarm that is handed to another machine takes its peers with it.
+		for n := range 10 {
+			if given, ok := s.Take(InfoHash{1: byte(n)}); ok && len(given.Addr) != 1 {
+				t.Errorf("swarm %d had %d peers", n, len(given.Addr))
+			}
+		}
+		for n := range 4 {
+			if err := say(n, "192.0.2.1:1", None); (err == ErrTooMany) != (n == 3) {
+				t.Errorf("peer %d after all were handed over: %v", n, err)
+			}
 		}
 		// All of a /64 are one.
 		for n := range 4 {

@@ -251,7 +251,10 @@ func TestOffers(t *testing.T) {
 		}
 		answer := func(from, to int, id OfferID) bool {
 			contact, ok := s.Answer(InfoHash{}, peer(from), peer(to), id)
-			return ok && contact == to
+			if ok && contact != to {
+				t.Errorf("an answer to %d goes to %d", to, contact)
+			}
+			return ok
 		}
 		offer(one)
 		switch {
@@ -279,6 +282,15 @@ func TestOffers(t *testing.T) {
 			}
 		}
 		offer(one)
+		s.Remove(InfoHash{}, peer(1), 1)
+		if answer(2, 1, one) {
+			t.Error("answered to somebody who has left")
+		}
+		if _, ok := s.Answer(InfoHash{9}, peer(2), peer(1), one); ok {
+			t.Error("answered in a swarm that there is not")
+		}
+		join(t, s, 1, Some)
+		offer(one)
 		offer(one)
 		if got := s.Stats().Offers; got < 1 {
 			t.Errorf("%d offers are outstanding", got)
@@ -300,6 +312,9 @@ func TestLimits(t *testing.T) {
 	}
 	if _, _, err := s.Announce(&Announce[int]{PeerID: peer(3), Contact: 3}, nil); err != ErrFull {
 		t.Errorf("got %v, want ErrFull", err)
+	}
+	if _, _, err := s.AnnounceAddr(&AddrAnnounce{PeerID: peer(4), Addr: at("192.0.2.1:1")}, nil); err != ErrFull || s.Stats().Peers != 3 {
+		t.Errorf("by address: got %v, want ErrFull; %+v", err, s.Stats())
 	}
 	a := Announce[int]{PeerID: peer(0), Contact: 0, Want: 2, Offers: []OfferID{1, 2}}
 	if _, picks := ask(t, s, a); len(picks) != 2 {
