@@ -5,12 +5,14 @@ import { Deferred } from '../deferred.ts'
 import { makeInfo } from '../torrent/making.ts'
 import { parseInfo } from '../torrent/metainfo.ts'
 import { Bitfield } from '../wire/bitfield.ts'
+import { Blame } from './blame.ts'
 import { Choker, type Chokable } from './choker.ts'
 import { readable, typeOf, type Content } from './content.ts'
 import { Extents } from './extents.ts'
 import { hashPieces } from './hash.ts'
 import { Budget, Limit } from './limit.ts'
 import { Outgoing, type OutgoingOptions } from './outgoing.ts'
+import { unit, type Piece } from './picker.ts'
 import { Readers } from './readers.ts'
 import { Shelf } from './shelf.ts'
 import { Speed } from './speed.ts'
@@ -68,6 +70,14 @@ describe('limit', () => {
     expect(budget.full).toBe(false)
     expect(budget.take(10)).toBe(true)
   })
+
+  test('memory is taken up to its bound, and is full when half of it is', () => {
+    const budget = new Budget(10)
+    expect([budget.take(5), budget.full]).toEqual([true, false])
+    expect([budget.take(6), budget.take(5), budget.take(1), budget.full]).toEqual([false, true, false, true])
+    budget.give(4)
+    expect([budget.full, budget.take(5), budget.take(4)]).toEqual([true, false, true])
+  })
 })
 
 test('speed follows what comes, and fades', () => {
@@ -122,6 +132,56 @@ describe('choker', () => {
       lucky.add(now[0]!)
     }
     expect([...lucky].sort()).toEqual([0, 1, 2, 3])
+  })
+
+  test('who got a chance keeps it for three rounds, or until it leaves', () => {
+    const choker = new Choker<Peer>()
+    const peers = Array.from({ length: 40 }, (_, i) => new Peer(i))
+    const chances = Array.from({ length: 60 }, () => (choker.round(peers, 0), served(peers)[0]!))
+    for (let i = 0; i < chances.length; i += 3) expect(new Set(chances.slice(i, i + 3)).size).toBe(1)
+    expect(new Set(chances).size).toBeGreaterThan(5)
+    choker.round(peers, 0)
+    const rest = peers.filter((peer) => peer.worth !== served(peers)[0])
+    choker.round(rest, 0)
+    expect(served(rest)).toHaveLength(9)
+    const few = rest.slice(-3)
+    choker.round(few, 0)
+    expect(served(few)).toEqual([37, 38, 39])
+  })
+})
+
+describe('blame', () => {
+  const good = noise(3 * unit)
+  const bad = good.map((byte) => byte ^ 1)
+  /** A piece whose units came from these; those in capitals sent something else. */
+  const piece = (from: string, index = 0): Piece<string> => ({
+    index, from: [...from.toLowerCase()],
+    data: concat([...from].map((who, u) => (who === who.toLowerCase() ? good : bad).subarray(u * unit, (u + 1) * unit))),
+  }) as Piece<string>
+
+  test('who sent all of a wrong piece is, at once', async () => {
+    expect(await new Blame<string>().wrong(piece('AAA'))).toEqual(['a'])
+    expect(await new Blame<string>().wrong(piece('AAb'))).toEqual([])
+  })
+
+  test('of several only who sent what was wrong, when the right piece is here, and once', async () => {
+    const blame = new Blame<string>()
+    expect(await blame.wrong(piece('aBc'))).toEqual([])
+    expect(await blame.wrong(piece('Dbc'))).toEqual([])
+    expect(await blame.right(piece('ccc', 1))).toEqual([])
+    expect(await blame.right(piece('ccc'))).toEqual(['b', 'd'])
+    expect(await blame.right(piece('ccc'))).toEqual([])
+  })
+
+  test('for so many pieces and failures at most, and for others when those are right', async () => {
+    const blame = new Blame<string>()
+    for (let i = 0; i < 6; i++) await blame.wrong(piece('aBc'))
+    expect(await blame.right(piece('ccc'))).toHaveLength(4)
+    for (let index = 0; index < 65; index++) await blame.wrong(piece('aBc', index))
+    expect(await blame.right(piece('ccc', 64))).toEqual([])
+    expect(await blame.right(piece('ccc', 63))).toEqual(['b'])
+    await blame.wrong(piece('abE', 64))
+    expect(await blame.right(piece('ccc', 64))).toEqual(['e'])
   })
 })
 
