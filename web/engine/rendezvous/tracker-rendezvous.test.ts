@@ -241,6 +241,13 @@ describe('announces', () => {
     expect(socket.sent.map(({ info_hash }) => info_hash).slice(6).sort()).toEqual([bin(hash(1)), bin(hash(2))])
   })
 
+  it('of a torrent that is removed leave no offers behind', async () => {
+    await start(leecher(1))
+    expect([desk.made, desk.released]).toEqual([2, []])
+    rendezvous.remove(hash(1))
+    expect(desk.released).toEqual(['offer 0', 'offer 1'])
+  })
+
   it('say completed once, and stopped', async () => {
     const socket = await start(leecher(1), seeder(2))
     socket.reply(hash(1), 1, 1)
@@ -326,16 +333,22 @@ describe('announces', () => {
 describe('a tracker that is gone', () => {
   it('is called again at once, then ever more slowly, and told everything anew', async () => {
     const socket = await start(seeder(1), leecher(2))
+    const dice = vi.spyOn(Math, 'random').mockReturnValue(0.999)
     socket.close()
     await after(0)
     expect(rendezvous.trackers(hash(1))).toMatchObject([{ status: 'failed' }])
     expect(desk.released).toHaveLength(2)
-    for (let tries = 0; tries < 12; tries++) {
+    const waits = async (): Promise<number> => {
       const { length } = FakeSocket.all
       const lost = Date.now()
       while (FakeSocket.all.length === length) await after(100)
-      expect(Date.now() - lost).toBeGreaterThanOrEqual(500)
-      expect(Date.now() - lost).toBeLessThanOrEqual(Math.min(30_000, 1_000 * 2 ** tries) + 100)
+      return Date.now() - lost
+    }
+    for (let tries = 0; tries < 12; tries++) {
+      const longest = Math.min(30_000, 1_000 * 2 ** tries)
+      const waited = await waits()
+      expect(waited).toBeGreaterThanOrEqual(longest * 0.999)
+      expect(waited).toBeLessThanOrEqual(longest + 100)
       FakeSocket.all.at(-1)!.close()
       await after(0)
     }
@@ -345,6 +358,18 @@ describe('a tracker that is gone', () => {
     expect(events(last)).toEqual(['started', 'started'])
     last.reply(hash(1), 1, 1)
     expect(rendezvous.trackers(hash(1))).toMatchObject([{ status: 'working' }])
+    // It was well meanwhile: what was before does not count.
+    last.close()
+    await after(0)
+    expect(await waits()).toBeLessThanOrEqual(1_100)
+    const next = FakeSocket.all.at(-1)!.open()
+    await after(1)
+    expect(events(next)).toEqual(['started', 'started'])
+    dice.mockReturnValue(0)
+    FakeSocket.all.at(-1)!.close()
+    await after(0)
+    expect(await waits()).toBeGreaterThanOrEqual(500)
+    dice.mockRestore()
   })
 
   it('may be gone before the first offers are made', async () => {
