@@ -35,6 +35,10 @@ test('the best there is; in memory alone where that is asked for, or nothing els
     return kind
   }
   expect([await kindOf('auto'), await kindOf('memory')]).toEqual(['indexeddb', 'memory'])
+  const worker = vi.fn()
+  vi.stubGlobal('Worker', worker)
+  await kindOf('memory')
+  expect(worker).not.toHaveBeenCalled()
   vi.stubGlobal('indexedDB', undefined)
   expect(await kindOf('auto')).toBe('memory')
   vi.unstubAllGlobals()

@@ -22,6 +22,12 @@ test('text is cut between characters, not within', () => {
   expect(cleanText('  two\twords ', 20)).toBe('twowords')
 })
 
+test('what turns the direction or ends the line is left out, and nothing beside it', () => {
+  expect(cleanText('a\u061cb\u200ec\u200fd\ufeffe', 20)).toBe('abcde')
+  expect(cleanText('a\u2028b\u202ec\u2066d\u2069e', 20)).toBe('abcde')
+  expect(cleanText('a\u2027b\u202fc\u2065d\u206ae', 20)).toBe('a\u2027b\u202fc\u2065d\u206ae')
+})
+
 test.each([
   ['distinct', ['a/b', 'a/c'], ['a/b', 'a/c']],
   ['the same', ['a.txt', 'a.txt', 'a.txt'], ['a.txt', 'a (2).txt', 'a (3).txt']],
