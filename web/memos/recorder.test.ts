@@ -335,7 +335,9 @@ describe('after a crash', () => {
   it('keeps all of a long one, in order, and takes of others apart', async () => {
     const { length } = Array.from({ length: 245 })
     for (const id of ['a', 'long', 'z']) await db.beginTake({ id, started: 5, type: 'audio/ogg' })
-    const chunk = (i: number) => ({ bytes: Uint8Array.of(i, i >> 8).buffer, end: (i + 1) / 2, peaks: Uint8Array.of(i & 0xff) })
+    const chunk = (i: number) => ({
+      bytes: Uint8Array.of(i, i >> 8).buffer, end: (i + 1) / 2, peaks: Uint8Array.of(i & 0xff),
+    })
     await Promise.all(Array.from({ length }, (_, i) => db.addChunk('long', i, chunk(i))))
     for (const id of ['a', 'z']) await db.addChunk(id, 0, chunk(500))
     const library = new Library(db)

@@ -207,13 +207,14 @@ test.each([
   expect(headers.get('X-Content-Type-Options')).toBe('nosniff')
 })
 
-test.each(['script', 'worker', 'sharedworker', 'serviceworker', 'style', 'iframe', 'frame', 'object', 'embed', 'font', 'xslt'])(
-  'nothing for a %s, and no tab is asked', async (destination) => {
-    expect((await get({}, { destination })).status).toBe(403)
-    const path = `/~/download/${'0'.repeat(32)}/x.zip`
-    expect((await get({}, { destination, path })).status).toBe(204)
-    expect(tabs[0]!.heard).toEqual([])
-  })
+test.each([
+  'script', 'worker', 'sharedworker', 'serviceworker', 'style', 'iframe', 'frame', 'object', 'embed', 'font', 'xslt',
+])('nothing for a %s, and no tab is asked', async (destination) => {
+  expect((await get({}, { destination })).status).toBe(403)
+  const path = `/~/download/${'0'.repeat(32)}/x.zip`
+  expect((await get({}, { destination, path })).status).toBe(204)
+  expect(tabs[0]!.heard).toEqual([])
+})
 
 test.each(['audio', 'video', 'image', 'track', 'document'])('for a %s', async (destination) => {
   expect((await get({}, { destination })).status).toBe(200)

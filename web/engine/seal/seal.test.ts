@@ -265,7 +265,8 @@ describe('headers', () => {
   test('as many files as there may be open again; with one more they are refused', () => {
     const files = Array.from({ length: 1 << 14 }, () => ({ path: '', size: 0, type: '' }))
     expect(parseHeader(makeHeader({ name: 'n', files }), 0)?.files).toHaveLength(1 << 14)
-    expect(() => makeHeader({ name: 'n', files: [...files, file] })).toThrow(expect.objectContaining({ code: 'too-large' }))
+    expect(() => makeHeader({ name: 'n', files: [...files, file] }))
+      .toThrow(expect.objectContaining({ code: 'too-large' }))
     expect(parse({ v: 1, name: 'n', files: [...files, file] })).toBeUndefined()
   })
 
