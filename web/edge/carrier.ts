@@ -31,7 +31,6 @@ const memory = 16 << 20
 const shelf = 8 << 20
 const tickEvery = 250
 const maxLinks = 30
-const maxBanned = 1024
 const maxStrangers = 64
 /** Paths asked for at once, and assets kept from before that are told of. */
 const maxPaths = 256
@@ -70,7 +69,6 @@ export class Carrier implements LinkHost, PeerNode {
   readonly #assets = new Map<string, Promise<Asset | undefined>>()
   readonly #known = new Map<string, Asset>()
   readonly #strangers = new Set<Peer>()
-  readonly #banned = new Set<string>()
   readonly #links: Links
   readonly #rendezvous: TrackerRendezvous
   #version = ''
@@ -227,16 +225,6 @@ export class Carrier implements LinkHost, PeerNode {
   refresh({ infoHash, hungry }: Torrent): void {
     if (hungry) this.#rendezvous.wake(infoHash)
     this.#links.refresh()
-  }
-
-  banned({ id, channel }: Peer): boolean {
-    return this.#banned.has(id) || this.#banned.has(channel.link.peerId)
-  }
-
-  ban({ id }: Peer): void {
-    this.#banned.add(id)
-    const [oldest] = this.#banned
-    if (this.#banned.size > maxBanned) this.#banned.delete(oldest!)
   }
 
   #tick(): void {

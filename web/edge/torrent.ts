@@ -205,7 +205,7 @@ export class Torrent implements PeerHost, Announcing {
   }
 
   joined(peer: Peer): boolean {
-    if (this.#peers.size >= maxPeers || this.#carrier.banned(peer)) return false
+    if (this.#peers.size >= maxPeers) return false
     this.#peers.add(peer)
     return true
   }
@@ -221,10 +221,6 @@ export class Torrent implements PeerHost, Announcing {
     this.choke()
     this.refill()
     if (this.hungry) this.#carrier.refresh(this)
-  }
-
-  ban(peer: Peer): void {
-    this.#carrier.ban(peer)
   }
 
   wants(peer: Peer): boolean {

@@ -39,7 +39,6 @@ export interface NodeOptions extends Omit<StarlingOptions, 'iceServers' | 'share
 const memory = 24 << 20
 const shelf = 16 << 20
 const tickEvery = 250
-const maxBanned = 4096
 /** Channels whose torrent is not known yet. */
 const maxStrangers = 256
 
@@ -91,7 +90,6 @@ export class Node implements Engine, LinkHost {
   readonly #closing = new Map<string, Promise<void>>()
   readonly #network: Network
   readonly #host: SwarmHost
-  readonly #banned = new Set<string>()
   readonly #changed = new Set<Swarm>()
   readonly #strangers = new Set<Peer>()
   readonly #thirsty = new Set<Peer>()
@@ -123,8 +121,6 @@ export class Node implements Engine, LinkHost {
       thirsty: this.#thirsty,
       linkBase,
       now: () => performance.now(),
-      banned: ({ id, channel }) => this.#banned.has(id) || this.#banned.has(channel.link.peerId),
-      ban: ({ id }) => this.#ban(id),
       trackerStates: (infoHash) => rendezvous.trackers(infoHash).map(inWords),
       changed: (swarm, now) => (now ? this.#tell(swarm) : this.#changed.add(swarm)),
       peer: ({ infoHash }, peer) => this.onpeer?.(infoHash, peer.state),
@@ -228,7 +224,7 @@ export class Node implements Engine, LinkHost {
       stats.uploadSpeed += uploadSpeed
     }
     return {
-      leader: true, torrents: this.#swarms.size, ...this.#network.links.stats(), banned: this.#banned.size, ...stats,
+      leader: true, torrents: this.#swarms.size, ...this.#network.links.stats(), ...stats,
       store: (await this.#store.stores()).kind,
     }
   }
@@ -341,12 +337,6 @@ export class Node implements Engine, LinkHost {
   #tell(swarm: Swarm): void {
     this.#changed.delete(swarm)
     if (this.#swarms.get(swarm.infoHash) === swarm) this.onstate?.(swarm.state)
-  }
-
-  #ban(id: string): void {
-    this.#banned.add(id)
-    const [oldest] = this.#banned
-    if (this.#banned.size > maxBanned) this.#banned.delete(oldest!)
   }
 
   #tick(): void {

@@ -142,6 +142,7 @@ export interface NodeStats {
   channels: number
   /** RTCPeerConnections made since the engine started, pending offers included. */
   connectionsMade: number
+  /** Peers that sent what is wrong, or broke a protocol: they are kept out for a while (docs/protocol.md). */
   banned: number
   downloadSpeed: number
   uploadSpeed: number

@@ -40,7 +40,7 @@ export interface LinkInfo {
   readonly initiator: boolean
   /** Whether the way goes through a TURN server; 'unknown' until the browser says. */
   readonly kind: 'direct' | 'relayed' | 'unknown'
-  /** Closes the link with all its channels; ban keeps its peer_id from coming back. */
+  /** Closes the link with all its channels; ban keeps its peer_id out for a while, see Links. */
   close(options?: { ban?: boolean }): void
   /**
    * The peer named the extension in its BEP 10 handshake on a channel of this link (docs/protocol.md, "One link,

@@ -14,7 +14,7 @@ export interface LinkOwner {
   /** The peer named the extension, or answered hello. */
   extended(link: Link): void
   ended(link: Link): void
-  ban(peerId: string): void
+  ban(link: Link): void
   /** Another link to the same peer has a channel for this torrent. */
   carried(link: Link, infoHash: string): boolean
   /** How its bytes go, where anybody asks. */
@@ -181,7 +181,7 @@ export class Link implements LinkInfo {
   }
 
   close(options: { ban?: boolean } = {}): void {
-    if (options.ban) this.#owner.ban(this.peerId)
+    if (options.ban) this.#owner.ban(this)
     if (this.ended) return
     this.ended = true
     this.#timers.close()

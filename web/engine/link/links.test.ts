@@ -392,6 +392,44 @@ describe('a peer that lies about the extension', () => {
     expect(a.links.stats().links).toBe(0)
   })
 
+  /** As a tracker has them that tells a by the id of b. */
+  const under = (b: Node, a: Node) => ({ links: a.links, id: b.id }) as Node
+
+  it('does not have another banned whose peer_id it took', async () => {
+    const [a, honest] = [new Node('1').seed(hash(1), hash(2)), new Node('2').want(hash(1))]
+    const liar = new Node('3').want(hash(2))
+    await introduce(under(honest, liar), a, hash(2))
+    await ready(a, liar)
+    a.all[0]!.link.close({ ban: true })
+    await settle()
+    expect(await introduce(under(honest, liar), a, hash(2))).toBe(0)
+    expect(await introduce(honest, a, hash(1))).toBe(1)
+    await ready(a, honest)
+  })
+
+  it('does not end a link of another whose peer_id it took', async () => {
+    const a = new Node('1').seed(hash(1), hash(2))
+    const [honest, liar] = [1, 2].map((n) => new Node('2', { extension: false }).want(hash(n)))
+    await introduce(honest!, a, hash(1))
+    await introduce(liar!, a, hash(2))
+    await ready(honest!, liar!)
+    a.met.get(hash(2))![0]!.link.close({ ban: true })
+    await settle()
+    expect(a.links.stats()).toMatchObject({ links: 1, banned: 1 })
+    expect(a.closed).toEqual([hash(2)])
+  })
+
+  it('may come again after a while, for it may not have been the one that has the peer_id now', async () => {
+    const [a, b] = [new Node('1').seed(hash(1)), new Node('2').want(hash(1))]
+    await introduce(b, a, hash(1))
+    await ready(a, b)
+    a.all[0]!.link.close({ ban: true })
+    await vi.advanceTimersByTimeAsync(9 * 60_000)
+    expect(await introduce(b, a, hash(1))).toBe(0)
+    await vi.advanceTimersByTimeAsync(2 * 60_000)
+    expect(await introduce(b, a, hash(1))).toBe(1)
+  })
+
   function wants(channel: FakeConnection['channels'][number]): void {
     for (let n = 0; n < 5; n++) {
       const message = crypto.getRandomValues(new Uint8Array(1 + 16 * 3400))

@@ -49,6 +49,11 @@ const overdueAfter = 10_000
 const bringsWithin = 2_000
 const refreshAfter = 100
 const maxBanned = 4096
+/**
+ * Anybody may say any peer_id, and have another one banned by it. A tracker has it from one only in each torrent: so a ban
+ * is for the torrent of the link, ends no other link, and does not last.
+ */
+const banFor = 10 * 60_000
 /** Ours begin with -SL (docs/protocol.md, "Names in the BEP 10 handshake"). */
 const starling = '2d534c'
 
@@ -60,7 +65,8 @@ export class Links implements OfferDesk {
   readonly #offers = new Map<string, Pending>()
   #gathering = 0
   #made = 0
-  readonly #banned = new Set<string>()
+  /** By peer_id and infohash, until when. */
+  readonly #banned = new Map<string, number>()
   /** Made before it is needed, as a page's first takes a browser its time: who calls then has an answer sooner. */
   #spare: RTCPeerConnection | undefined
   #preparing: ReturnType<typeof setTimeout> | undefined
@@ -80,7 +86,7 @@ export class Links implements OfferDesk {
       opened: (link) => this.#replace(link),
       extended: (link) => this.#merge(link),
       ended: (link) => this.#ended(link),
-      ban: (peerId) => this.#ban(peerId),
+      ban: (link) => this.#ban(link),
       carried: (link, infoHash) => this.#to(link.peerId).some((other) => other !== link && other.carries(infoHash)),
     }
     globalThis.addEventListener?.('pagehide', this.#hidden)
@@ -116,7 +122,7 @@ export class Links implements OfferDesk {
 
   answered(infoHash: string, peerId: string, offerId: string, sdp: string): void {
     const offer = this.#offers.get(offerId)
-    if (offer?.infoHash !== infoHash || this.#refuses(peerId)) return
+    if (offer?.infoHash !== infoHash || this.#refuses(peerId, infoHash)) return
     if (!plausible(sdp) || this.#redundant(infoHash, peerId) || !this.#makeRoom()) {
       return this.#pool(offerId)
     }
@@ -134,7 +140,7 @@ export class Links implements OfferDesk {
     if (peerId.startsWith(starling)) {
       for (let link; (link = this.#to(peerId).find((other) => other.unsettled)); ) await link.settled
     }
-    if (this.#refuses(peerId) || this.#to(peerId).some((link) => link.named || link.infoHash === infoHash)) return undefined
+    if (this.#refuses(peerId, infoHash) || this.#to(peerId).some((link) => link.named || link.infoHash === infoHash)) return undefined
     if (!this.#makeRoom()) return undefined
     let link: Link | undefined
     try {
@@ -266,8 +272,8 @@ export class Links implements OfferDesk {
     this.#offers.delete(id)
   }
 
-  #refuses(peerId: string): boolean {
-    return this.#destroyed || peerId === this.#id || this.#banned.has(peerId)
+  #refuses(peerId: string, infoHash: string): boolean {
+    return this.#destroyed || peerId === this.#id || this.#banned.get(peerId + infoHash)! > Date.now()
   }
 
   /** How many more links there may be. */
@@ -323,12 +329,9 @@ export class Links implements OfferDesk {
     this.refresh()
   }
 
-  #ban(peerId: string): void {
-    this.#banned.add(peerId)
-    for (const old of this.#banned) {
-      if (this.#banned.size <= maxBanned) break
-      this.#banned.delete(old)
-    }
-    for (const link of this.#links) if (link.peerId === peerId) link.close()
+  #ban({ peerId, infoHash }: Link): void {
+    this.#banned.set(peerId + infoHash, Date.now() + banFor)
+    const [oldest] = this.#banned.keys()
+    if (this.#banned.size > maxBanned) this.#banned.delete(oldest!)
   }
 }

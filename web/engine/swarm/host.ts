@@ -50,7 +50,6 @@ export interface PeerHost {
   /** It told what it calls itself, if it ever does. */
   met(peer: Peer): void
   gone(peer: Peer): void
-  ban(peer: Peer): void
   /** Whether something it has is wanted. */
   wants(peer: Peer): boolean
   /** It became interested, or no longer is. */
@@ -70,8 +69,6 @@ export interface SwarmHost extends PeerNode {
   readonly memory: Budget
   readonly shelf: Shelf
   readonly linkBase: string
-  banned(peer: Peer): boolean
-  ban(peer: Peer): void
   trackerStates(infoHash: string): TrackerState[]
   /** Its state changed; now: what pages must hear at once. */
   changed(swarm: Swarm, now?: boolean): void

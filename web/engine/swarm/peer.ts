@@ -160,7 +160,6 @@ export class Peer implements WireHandler, Source, Chokable {
   }
 
   ban(): void {
-    this.#host?.ban(this)
     this.channel.link.close({ ban: true })
     this.close()
   }

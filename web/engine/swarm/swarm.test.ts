@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { concat, fromHex, utf8, type Bytes } from '../bytes.ts'
+import { concat, fromHex, random, toHex, utf8, type Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
 import { StarlingError } from '../errors.ts'
 import { memoryStores } from '../store/memory.ts'
@@ -9,7 +9,7 @@ import { makeInfo, makeTorrent } from '../torrent/making.ts'
 import { infoHashOf, parseInfo } from '../torrent/metainfo.ts'
 import { Bitfield } from '../wire/bitfield.ts'
 import { hashPieces } from './hash.ts'
-import { channels, destroyAll, join, noise, Stranger, testNode, type MemoryLink, type TestNode } from './testing.ts'
+import { channels, destroyAll, join, MemoryLink, noise, Stranger, testNode, type TestNode } from './testing.ts'
 
 const pieceLength = 64 << 10
 const block = 16 << 10
@@ -377,11 +377,21 @@ describe('liars', () => {
     const liar = seed(node, wrong)
     await liar.closed.promise
     expect(liar.banned).toBe(true)
-    expect(await node.node.stats()).toMatchObject({ banned: 1 })
-    const back = new Stranger(node, infoHash, liar.id)
-    await back.closed.promise
     seed(node)
     await whole(node)
+  })
+
+  test('nobody is kept out by one that says to be that peer', async () => {
+    const node = await leecher()
+    const honest = toHex(random(20))
+    const first = new Stranger(node, infoHash, honest, new MemoryLink(toHex(random(20)), false))
+    await first.met.promise
+    const liar = new Stranger(node, infoHash, honest, new MemoryLink(toHex(random(20)), false))
+    await liar.met.promise
+    liar.channel.send(noise(4096))
+    await liar.closed.promise
+    expect([liar.banned, first.channel.open]).toEqual([true, true])
+    await new Stranger(node, infoHash, honest).met.promise
   })
 
   test('of three, the one that lied in one block is banned, the honest ones are not', async () => {

@@ -38,8 +38,6 @@ import { Verifier } from './verifier.ts'
 const maxPeers = 60
 const chokeEvery = 10_000
 const rotateEvery = 5_000
-/** '-SL' in hex. */
-const starling = '2d534c'
 
 export class Swarm implements PeerHost, Announcing {
   readonly infoHash: string
@@ -96,12 +94,9 @@ export class Swarm implements PeerHost, Announcing {
   }
 
   joined(peer: Peer): boolean {
-    if (!this.alive || this.#peers.size >= maxPeers || this.node.banned(peer)) return false
-    for (const { id, channel } of this.#peers) {
-      // Links of our own peers are sorted out by links; strangers come twice by mistake. Who comes twice on one link would
-      // take the place of others.
-      if (channel.link === peer.channel.link || (id === peer.id && !id.startsWith(starling))) return false
-    }
+    if (!this.alive || this.#peers.size >= maxPeers) return false
+    // Who comes twice on one link would take the place of others. By its id nobody is kept out: anybody may say it.
+    for (const { channel } of this.#peers) if (channel.link === peer.channel.link) return false
     if (!this.#peers.size) this.traffic.fedAt = this.node.now()
     this.#peers.add(peer)
     this.#finding.found()
@@ -122,10 +117,6 @@ export class Swarm implements PeerHost, Announcing {
     this.refill()
     this.changed()
     if (this.fetching) this.node.needs(this)
-  }
-
-  ban(peer: Peer): void {
-    this.node.ban(peer)
   }
 
   wants(peer: Peer): boolean {
