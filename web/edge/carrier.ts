@@ -31,7 +31,6 @@ const memory = 16 << 20
 const shelf = 8 << 20
 const tickEvery = 250
 const maxLinks = 30
-const maxStrangers = 64
 /** Paths asked for at once, and assets kept from before that are told of. */
 const maxPaths = 256
 const maxHeld = 256
@@ -59,6 +58,7 @@ export class Carrier implements LinkHost, PeerNode {
   readonly shelf = new Shelf(shelf)
   readonly up = new Limit(settings.upload)
   readonly down = new Limit()
+  readonly strangers = new Set<Peer>()
   readonly thirsty = new Set<Peer>()
   readonly peerId: string
   trackers: string[] = []
@@ -68,7 +68,6 @@ export class Carrier implements LinkHost, PeerNode {
   /** By path; undefined: the site does not name it. */
   readonly #assets = new Map<string, Promise<Asset | undefined>>()
   readonly #known = new Map<string, Asset>()
-  readonly #strangers = new Set<Peer>()
   readonly #links: Links
   readonly #rendezvous: TrackerRendezvous
   #version = ''
@@ -212,8 +211,7 @@ export class Carrier implements LinkHost, PeerNode {
   }
 
   channel(channel: Channel, infoHash?: string): void {
-    if (this.#strangers.size >= maxStrangers) return channel.close()
-    this.#strangers.add(new Peer(channel, this, (hash) => this.#torrents.get(hash), infoHash))
+    new Peer(channel, this, (hash) => this.#torrents.get(hash), infoHash)
   }
 
   failed(): void {
@@ -230,10 +228,7 @@ export class Carrier implements LinkHost, PeerNode {
   #tick(): void {
     const now = this.now()
     for (const torrent of this.#torrents.values()) torrent.tick(now)
-    for (const peer of this.#strangers) {
-      peer.tick(now)
-      if (peer.ready || peer.closed) this.#strangers.delete(peer)
-    }
+    for (const peer of this.strangers) peer.tick(now)
     for (const peer of [...this.thirsty]) {
       this.thirsty.delete(peer)
       peer.serve()

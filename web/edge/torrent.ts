@@ -206,6 +206,8 @@ export class Torrent implements PeerHost, Announcing {
 
   joined(peer: Peer): boolean {
     if (this.#peers.size >= maxPeers) return false
+    // Who comes twice on one link would take the place of others.
+    for (const { channel } of this.#peers) if (channel.link === peer.channel.link) return false
     this.#peers.add(peer)
     return true
   }

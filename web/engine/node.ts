@@ -39,8 +39,6 @@ export interface NodeOptions extends Omit<StarlingOptions, 'iceServers' | 'share
 const memory = 24 << 20
 const shelf = 16 << 20
 const tickEvery = 250
-/** Channels whose torrent is not known yet. */
-const maxStrangers = 256
 
 export async function startNode(options: NodeOptions): Promise<Node> {
   if (!globalThis.crypto?.subtle) {
@@ -118,6 +116,7 @@ export class Node implements Engine, LinkHost {
       down: new Limit(downloadLimit),
       memory: new Budget(memory),
       shelf: new Shelf(shelf),
+      strangers: this.#strangers,
       thirsty: this.#thirsty,
       linkBase,
       now: () => performance.now(),
@@ -263,9 +262,8 @@ export class Node implements Engine, LinkHost {
   }
 
   channel(channel: Channel, infoHash?: string): void {
-    if (this.#destroyed || (!infoHash && this.#strangers.size >= maxStrangers)) return channel.close()
-    const find = (infoHash: string): Swarm | undefined => this.#swarms.get(infoHash)
-    this.#strangers.add(new Peer(channel, this.#host, find, infoHash))
+    if (this.#destroyed) channel.close()
+    else new Peer(channel, this.#host, (infoHash) => this.#swarms.get(infoHash), infoHash)
   }
 
   failed(infoHash: string): void {
@@ -342,10 +340,7 @@ export class Node implements Engine, LinkHost {
   #tick(): void {
     const now = this.#host.now()
     for (const swarm of this.#swarms.values()) swarm.tick(now)
-    for (const peer of this.#strangers) {
-      peer.tick(now)
-      if (peer.ready || peer.closed) this.#strangers.delete(peer)
-    }
+    for (const peer of this.#strangers) peer.tick(now)
     // In turns, a block each, while the upload limit allows.
     for (let sent = true; sent && this.#thirsty.size; ) {
       sent = false

@@ -29,6 +29,8 @@ export interface PeerNode {
   readonly peerId: string
   readonly up: Limit
   readonly down: Limit
+  /** Whose handshake has not come. Links bound how many they are. */
+  readonly strangers: Set<Peer>
   /** Peers to serve as soon as the upload limit allows. */
   readonly thirsty: Set<Peer>
   /** Milliseconds, of a clock that is never set. */

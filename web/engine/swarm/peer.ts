@@ -83,6 +83,7 @@ export class Peer implements WireHandler, Source, Chokable {
     this.channel = channel
     this.#node = node
     this.#find = find
+    node.strangers.add(this)
     this.#heard = this.#sent = now()
     this.wire = new Wire(
       {
@@ -130,10 +131,6 @@ export class Peer implements WireHandler, Source, Chokable {
     return !!this.id
   }
 
-  get closed(): boolean {
-    return this.#closed
-  }
-
   get state(): PeerState {
     const now = this.#node.now()
     return {
@@ -174,6 +171,7 @@ export class Peer implements WireHandler, Source, Chokable {
     channel.close()
     this.#queue = []
     this.#node.thirsty.delete(this)
+    this.#node.strangers.delete(this)
     this.#host?.gone(this)
   }
 
@@ -305,6 +303,7 @@ export class Peer implements WireHandler, Source, Chokable {
     this.#host = host
     this.id = peerId
     if (!host.joined(this)) return this.close()
+    this.#node.strangers.delete(this)
     if (first) this.wire.handshake(infoHash, this.#node.peerId)
     const { info, had } = host
     this.#extended = handshake.extended

@@ -371,6 +371,16 @@ test('a link brings a torrent one peer, however many channels it has', async () 
   expect((await node.node.states())[0]!.peers).toHaveLength(1)
 })
 
+test('four links of silent channels leave room for others', async () => {
+  const node = await leecher()
+  for (let i = 0; i < 4; i++) {
+    const link = new MemoryLink(String(i).repeat(40), false)
+    for (let j = 0; j < 64; j++) new Stranger(node, '', undefined, link)
+  }
+  seed(node)
+  await whole(node)
+})
+
 describe('liars', () => {
   test('one that sent a whole wrong piece is banned, and the piece comes from another', async () => {
     const node = await leecher()
