@@ -23,6 +23,7 @@ import { extend, wrongKey } from './swarm/keeping.ts'
 import { more, opening } from './swarm/lazy.ts'
 import { Budget, Limit } from './swarm/limit.ts'
 import { Peer } from './swarm/peer.ts'
+import { stateOf } from './swarm/peer-state.ts'
 import type { Prepared } from './swarm/seeding.ts'
 import { Shelf } from './swarm/shelf.ts'
 import { Swarm } from './swarm/swarm.ts'
@@ -122,7 +123,7 @@ export class Node implements Engine, LinkHost {
       now: () => performance.now(),
       trackerStates: (infoHash) => rendezvous.trackers(infoHash).map(inWords),
       changed: (swarm, now) => (now ? this.#tell(swarm) : this.#changed.add(swarm)),
-      peer: ({ infoHash }, peer) => this.onpeer?.(infoHash, peer.state),
+      peer: ({ infoHash }, peer) => this.onpeer?.(infoHash, stateOf(peer, performance.now())),
       needs: ({ infoHash }) => {
         rendezvous.wake(infoHash)
         links.refresh()

@@ -1,6 +1,5 @@
 import { concat, type Bytes } from '../bytes.ts'
 import { highWater, type Channel } from '../link/channel.ts'
-import type { PeerState } from '../types.ts'
 import { Wire, type ExtendedHandshake, type Extension, type Handshake, type WireHandler } from '../wire/wire.ts'
 import { Bitfield, fits } from '../wire/bitfield.ts'
 import type { Chokable } from './choker.ts'
@@ -35,6 +34,8 @@ export class Peer implements WireHandler, Source, Chokable {
   readonly wire: Wire
   /** 40 hex digits; '' until the handshake. */
   id = ''
+  /** As it calls itself, if it does. */
+  client: Bytes | undefined
   have = new Bitfield(0)
   readonly asks = new Map<number, Ask>()
   useful = 0
@@ -45,7 +46,6 @@ export class Peer implements WireHandler, Source, Chokable {
   readonly uploaded = new Speed()
   readonly #find: (infoHash: string) => PeerHost | undefined
   #host: PeerHost | undefined
-  #client: string | undefined
   #closed = false
   readonly #node: PeerNode
   #born: number | undefined
@@ -53,6 +53,7 @@ export class Peer implements WireHandler, Source, Chokable {
   #sent = 0
 
   #extended = false
+  #greeted = false
   #choked = true
   #wanting = false
   readonly #allowed = new Set<number>()
@@ -129,18 +130,6 @@ export class Peer implements WireHandler, Source, Chokable {
   /** Its handshake came and was welcome. */
   get ready(): boolean {
     return !!this.id
-  }
-
-  get state(): PeerState {
-    const now = this.#node.now()
-    return {
-      id: this.id,
-      client: this.#client ?? '',
-      kind: this.channel.link.kind,
-      downloadSpeed: this.downloaded.at(now),
-      uploadSpeed: this.uploaded.at(now),
-      progress: this.have.size ? this.have.count / this.have.size : 0,
-    }
   }
 
   can(index: number): boolean {
@@ -315,8 +304,9 @@ export class Peer implements WireHandler, Source, Chokable {
 
   onextendedhandshake({ client, metadataSize, block, reqq }: ExtendedHandshake): void {
     const host = this.#host!
-    const first = this.#client === undefined
-    this.#client = client
+    const first = !this.#greeted
+    this.#greeted = true
+    this.client = client
     this.#block = block
     this.#reqq = reqq
     host.metadata.add(this.wire, metadataSize)

@@ -8,6 +8,7 @@ import { encode } from '../torrent/bencode.ts'
 import { makeInfo, makeTorrent } from '../torrent/making.ts'
 import { infoHashOf, parseInfo } from '../torrent/metainfo.ts'
 import { Bitfield } from '../wire/bitfield.ts'
+import { extension } from '../wire/messages.ts'
 import { hashPieces } from './hash.ts'
 import { channels, destroyAll, join, MemoryLink, noise, Stranger, testNode, type TestNode } from './testing.ts'
 
@@ -369,6 +370,15 @@ test('a link brings a torrent one peer, however many channels it has', async () 
   await again.closed.promise
   expect(first.channel.open).toBe(true)
   expect((await node.node.states())[0]!.peers).toHaveLength(1)
+})
+
+test('what a peer calls itself is told as one clean line', async () => {
+  const node = await leecher()
+  const told = new Deferred<string>()
+  node.node.onpeer = (_, { client }) => told.resolve(client)
+  const peer = stranger(node)
+  peer.shake = () => peer.channel.send(extension(0, encode({ v: `a\u202e\u0000<b>\n${'x'.repeat(1000)}` })))
+  expect(await told.promise).toBe(`a<b>${'x'.repeat(60)}`)
 })
 
 test('four links of silent channels leave room for others', async () => {

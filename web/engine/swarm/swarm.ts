@@ -30,6 +30,7 @@ import { Invitation } from './invitation.ts'
 import { extend, Keeping, resumed, wrongKey } from './keeping.ts'
 import { Later, more } from './lazy.ts'
 import type { Peer } from './peer.ts'
+import { stateOf } from './peer-state.ts'
 import { Picker, type Piece } from './picker.ts'
 import { Reading } from './reading.ts'
 import { Traffic } from './traffic.ts'
@@ -249,7 +250,7 @@ export class Swarm implements PeerHost, Announcing {
       downloaded: this.#have,
       uploaded: this.uploaded,
       ...this.traffic.speeds(this.node.now()),
-      peers: [...this.#peers, ...(this.#webs.it?.alive ?? [])].map((source) => source.state),
+      peers: [...[...this.#peers].map((peer) => stateOf(peer, this.node.now())), ...(this.#webs.it?.alive ?? []).map((web) => web.state)],
       trackers: this.node.trackerStates(infoHash),
       linksTried: tried,
       linksFailed: failed,

@@ -58,20 +58,34 @@ export function encode(value: Encodable): Bytes {
   return concat(parts)
 }
 
-/** One value and nothing after it. Throws 'bad-torrent'. */
+type OnTop = (key: string, start: number, end: number) => void
+
+/** As parse. Throws 'bad-torrent'. */
 export function decode(bytes: Bytes): Value {
-  const [value, length] = decodePrefix(bytes)
-  if (length < bytes.length) throw damaged()
+  const value = parse(bytes)
+  if (value === undefined) throw damaged()
   return value
 }
 
+/** As parsePrefix. Throws 'bad-torrent'. */
+export function decodePrefix(bytes: Bytes, ontop?: OnTop): [Value, length: number] {
+  const parsed = parsePrefix(bytes, ontop)
+  if (!parsed) throw damaged()
+  return parsed
+}
+
+/** One value and nothing after it, or undefined. */
+export function parse(bytes: Bytes): Value | undefined {
+  const [value, length] = parsePrefix(bytes) ?? []
+  return length === bytes.length ? value : undefined
+}
+
 /**
- * The value that bytes begin with, and its length. ontop is told where each value of the outermost dictionary lies.
- * Throws 'bad-torrent'.
+ * The value that bytes begin with, and its length; undefined where there is none. ontop is told where each value of the
+ * outermost dictionary lies.
  */
-export function decodePrefix(
-  bytes: Bytes, ontop?: (key: string, start: number, end: number) => void,
-): [Value, length: number] {
+export function parsePrefix(bytes: Bytes, ontop?: OnTop): [Value, length: number] | undefined {
+  const wrong = (): RangeError => new RangeError()
   let at = 0
   let values = 0
 
@@ -80,22 +94,22 @@ export function decodePrefix(
     const from = at
     const limit = at + 20
     while (bytes[at] !== end) {
-      if (at >= bytes.length || at > limit) throw damaged()
+      if (at >= bytes.length || at > limit) throw wrong()
       at++
     }
     const text = toBinary(bytes.subarray(from, at++))
-    if (!form.test(text)) throw damaged()
+    if (!form.test(text)) throw wrong()
     return Number(text)
   }
 
   const string = (): Bytes => {
     const length = number(0x3a, /^(0|[1-9]\d*)$/)
-    if (length > bytes.length - at) throw damaged()
+    if (length > bytes.length - at) throw wrong()
     return bytes.subarray(at, (at += length))
   }
 
   const value = (depth: number): Value => {
-    if (depth > maxDepth || ++values > maxValues) throw damaged()
+    if (depth > maxDepth || ++values > maxValues) throw wrong()
     const kind = bytes[at]
     if (kind === 0x69) {
       at++
@@ -112,7 +126,7 @@ export function decodePrefix(
       for (at++; bytes[at] !== 0x65; ) {
         const raw = string()
         const key = raw.length > maxKey ? '' : toBinary(raw)
-        if (key.length !== raw.length || dict.has(key)) throw damaged()
+        if (key.length !== raw.length || dict.has(key)) throw wrong()
         const start = at
         dict.set(key, value(depth + 1))
         if (!depth) ontop?.(key, start, at)
@@ -123,7 +137,11 @@ export function decodePrefix(
     return string()
   }
 
-  return [value(0), at]
+  try {
+    return [value(0), at]
+  } catch {
+    return undefined
+  }
 }
 
 /* Typed views of untrusted values; undefined (or nothing) where the value is something else. */

@@ -9,7 +9,7 @@
  * sent something wrong is known for certain.
  */
 import { concat, type Bytes } from '../bytes.ts'
-import { decodePrefix, dictOf, encode, sizeOf, type Dict } from '../torrent/bencode.ts'
+import { dictOf, encode, parsePrefix, sizeOf } from '../torrent/bencode.ts'
 import { infoHashOf } from '../torrent/metainfo.ts'
 import type { Wire } from './wire.ts'
 
@@ -104,15 +104,8 @@ export class MetadataExchange {
   receive(wire: Wire, payload: Bytes): void {
     const peer = this.#peers.get(wire)
     if (!peer) return
-    let dict: Dict | undefined
-    let length = 0
-    try {
-      const [value, end] = decodePrefix(payload)
-      dict = dictOf(value)
-      length = end
-    } catch {
-      // As if it were no dictionary.
-    }
+    const [value, length] = parsePrefix(payload) ?? []
+    const dict = dictOf(value)
     const type = sizeOf(dict?.get('msg_type'))
     const part = sizeOf(dict?.get('piece'))
     if (type === undefined || part === undefined) return this.#liar(peer, 'bad metadata message')

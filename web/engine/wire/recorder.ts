@@ -5,7 +5,7 @@ export type Call = [name: string, ...values: unknown[]]
 
 const names = [
   'onhandshake', 'onchoke', 'onunchoke', 'oninterested', 'onnotinterested', 'onhave', 'onbitfield', 'onhaveall',
-  'onhavenone', 'onrequest', 'onpiece', 'oncancel', 'onreject', 'onallowedfast', 'onsuggest', 'onextendedhandshake',
+  'onhavenone', 'onrequest', 'onpiece', 'oncancel', 'onreject', 'onallowedfast', 'onextendedhandshake',
   'onextended', 'onviolation',
 ] satisfies (keyof WireHandler)[]
 

@@ -20,9 +20,8 @@
  * A peer that breaks a rule is reported once, by onviolation, and nothing more of it is read.
  */
 import { equal, toHex, toUint32, type Bytes } from '../bytes.ts'
-import { decode, dictOf, encode, sizeOf, textOf, type Dict } from '../torrent/bencode.ts'
+import { bytesOf, dictOf, encode, parse, sizeOf } from '../torrent/bencode.ts'
 import { blockSize, maxInfo, type Info } from '../torrent/metainfo.ts'
-import { cleanText } from '../torrent/names.ts'
 import { fits } from './bitfield.ts'
 import * as msg from './messages.ts'
 
@@ -52,8 +51,8 @@ export interface Handshake {
 }
 
 export interface ExtendedHandshake {
-  /** What the peer calls itself: one clean line, or ''. */
-  client: string
+  /** What the peer calls itself, as it came, at most 256 bytes. */
+  client: Bytes | undefined
   /** Bytes; 0 where the peer has no metadata, or more than anybody may. */
   metadataSize: number
   /** How many requests the peer takes at once. */
@@ -81,7 +80,6 @@ export interface WireHandler {
   oncancel(index: number, begin: number, length: number): void
   onreject(index: number, begin: number, length: number): void
   onallowedfast?(index: number): void
-  onsuggest?(index: number): void
   /** May come again: then it tells what changed. */
   onextendedhandshake(handshake: ExtendedHandshake): void
   onextended(name: Extension, payload: Bytes): void
@@ -215,7 +213,6 @@ export class Wire {
       case msg.piece:
         return handler.onpiece(index, number(4), body.subarray(8))
       case msg.cancel: return handler.oncancel(index, number(4), number(8))
-      case msg.suggest: return handler.onsuggest?.(index)
       case msg.haveAll: return handler.onhaveall()
       case msg.haveNone: return handler.onhavenone()
       case msg.reject: return handler.onreject(index, number(4), number(8))
@@ -229,12 +226,7 @@ export class Wire {
       const name = names.find((name) => extensions[name] === id)
       return name && this.handler.onextended(name, payload)
     }
-    let dict: Dict | undefined
-    try {
-      dict = dictOf(decode(payload))
-    } catch {
-      // As if it were no dictionary.
-    }
+    const dict = dictOf(parse(payload))
     if (!dict) return this.#violation('bad extended handshake')
     const ids = dictOf(dict.get('m'))
     for (const name of names) {
@@ -245,7 +237,7 @@ export class Wire {
     const size = sizeOf(dict.get('metadata_size')) ?? 0
     const block = sizeOf(dict.get('sl_block')) ?? 0
     this.handler.onextendedhandshake({
-      client: cleanText(textOf(dict.get('v')) ?? '', 64),
+      client: bytesOf(dict.get('v'))?.slice(0, 256),
       metadataSize: size <= maxInfo ? size : 0,
       reqq: Math.min(Math.max(sizeOf(dict.get('reqq')) ?? 250, 1), 2000),
       block: block % blockSize || !block ? blockSize : Math.min(block, maxBlock),
