@@ -1,4 +1,5 @@
 import { concat, type Bytes } from '../bytes.ts'
+import { Bucket } from '../link/bucket.ts'
 import { highWater, type Channel } from '../link/channel.ts'
 import { Wire, type ExtendedHandshake, type Extension, type Handshake, type WireHandler } from '../wire/wire.ts'
 import { Bitfield, fits } from '../wire/bitfield.ts'
@@ -24,6 +25,9 @@ const leastAsks = 4
 /** Bytes nobody asked for before a peer is closed. */
 const patience = 1 << 20
 const maxHaves = 1 << 16
+/** How often a peer may change its mind on choking and interest, at once and per second: 5 bytes of it make much work. */
+const moods = 2_000
+const moodsRefill = 200
 
 /**
  * One peer of one torrent: what it has, wants and owes, over one wire on one channel. A channel that the other side
@@ -64,6 +68,7 @@ export class Peer implements WireHandler, Source, Chokable {
   #fed = 0
   #snubbed = false
   #unasked = 0
+  readonly #moods = new Bucket(moods, moodsRefill)
   #queue: Wanted[] = []
   /** What this turn has to say goes as one message, or few long ones, as each costs the browser much. */
   #unsent: Bytes[] = []
@@ -323,6 +328,7 @@ export class Peer implements WireHandler, Source, Chokable {
   }
 
   onchoke(): void {
+    if (this.#moody()) return
     this.#choked = true
     // With BEP 6 each request is answered; without, they are forgotten.
     if (this.wire.fast) return
@@ -332,17 +338,20 @@ export class Peer implements WireHandler, Source, Chokable {
   }
 
   onunchoke(): void {
+    if (this.#moody()) return
     this.#choked = false
     this.dry = -1
     this.request()
   }
 
   oninterested(): void {
+    if (this.#moody()) return
     this.interested = true
     this.#host!.choke()
   }
 
   onnotinterested(): void {
+    if (this.#moody()) return
     this.interested = false
     this.#host!.choke()
   }
@@ -351,7 +360,7 @@ export class Peer implements WireHandler, Source, Chokable {
     const { picker } = this.#host!
     if (picker) {
       const { full } = this.have
-      picker.gained(this, index)
+      if (!picker.gained(this, index)) return
       if (this.have.full && !full) this.#host!.met(this)
       if (this.useful) this.update()
     } else if (this.#haves.length < maxHaves) this.#haves.push(index)
@@ -411,7 +420,7 @@ export class Peer implements WireHandler, Source, Chokable {
   }
 
   onallowedfast(index: number): void {
-    if (this.#allowed.size >= 64) return
+    if (this.#allowed.size >= 64 || this.#allowed.has(index)) return
     this.#allowed.add(index)
     this.dry = -1
     this.request()
@@ -419,6 +428,13 @@ export class Peer implements WireHandler, Source, Chokable {
 
   onviolation(): void {
     this.ban()
+  }
+
+  /** Whether it is banned now, for changing its mind too often. */
+  #moody(): boolean {
+    if (this.#moods.take(1)) return false
+    this.ban()
+    return true
   }
 
   #tell(): void {

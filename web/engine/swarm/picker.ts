@@ -126,9 +126,11 @@ export class Picker<A extends Asked> {
     for (let i = 0; i < this.had.size; i++) if (asked.have.has(i)) this.#seen(asked, i)
   }
 
-  /** asked told that it has one more piece. */
-  gained(asked: A, index: number): void {
-    if (asked.have.set(index)) this.#seen(asked, index)
+  /** asked told that it has one more piece. False where it had told so before. */
+  gained(asked: A, index: number): boolean {
+    const news = asked.have.set(index)
+    if (news) this.#seen(asked, index)
+    return news
   }
 
   leave(asked: A): void {

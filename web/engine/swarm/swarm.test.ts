@@ -8,8 +8,9 @@ import { encode } from '../torrent/bencode.ts'
 import { makeInfo, makeTorrent } from '../torrent/making.ts'
 import { infoHashOf, parseInfo } from '../torrent/metainfo.ts'
 import { Bitfield } from '../wire/bitfield.ts'
-import { extension } from '../wire/messages.ts'
+import { allowedFast, extension, message } from '../wire/messages.ts'
 import { hashPieces } from './hash.ts'
+import { Picker } from './picker.ts'
 import { channels, destroyAll, join, MemoryLink, noise, Stranger, testNode, type TestNode } from './testing.ts'
 
 const pieceLength = 64 << 10
@@ -370,6 +371,28 @@ test('a link brings a torrent one peer, however many channels it has', async () 
   await again.closed.promise
   expect(first.channel.open).toBe(true)
   expect((await node.node.states())[0]!.peers).toHaveLength(1)
+})
+
+test.each<[string, (peer: Stranger) => void]>([
+  ['it has a piece', (peer) => peer.wire.have(3)],
+  ['it will send', (peer) => peer.wire.unchoke()],
+  ['it will send a piece', (peer) => peer.channel.send(message(allowedFast, [3]))],
+  ['it will not send, and that it will', (peer) => (peer.wire.choke(), peer.wire.unchoke())],
+])('what is asked of whom is not decided again as often as a peer says that %s', async (_, say) => {
+  const node = await leecher()
+  const peer = stranger(node)
+  await peer.met.promise
+  peer.wire.extendedHandshake({ version: 'test', reqq: 500 })
+  peer.wire.have(3)
+  peer.wire.unchoke()
+  await peer.hears(/^request 3/)
+  const pick = vi.spyOn(Picker.prototype, 'pick')
+  for (let i = 0; i < 20_000; i++) say(peer)
+  peer.wire.interested()
+  await Promise.race([peer.hears(/^unchoke/), peer.closed.promise])
+  const picks = pick.mock.calls.length
+  pick.mockRestore()
+  expect(picks).toBeLessThan(5_000)
 })
 
 test('what a peer calls itself is told as one clean line', async () => {
