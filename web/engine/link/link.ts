@@ -37,8 +37,9 @@ const extendedWithin = 10_000
 const helloWithin = 10_000
 const recoversWithin = 10_000
 const idleFor = 60_000
-/** A link over which nothing goes may make room for another one after this time. */
+/** A link over which nothing goes, or that has not come about, may make room for another one after this time. */
 const spareAfter = 10_000
+const lostAfter = 5_000
 /**
  * A torrent whose channel closed is tried again on this link after this time, then twice this time, and so on. Only
  * where nothing came over the channel, the first try is soon: browsers lose one now and then. At once it would meet
@@ -115,9 +116,9 @@ export class Link implements LinkInfo {
     if (first) this.#adopt(first, true, infoHash)
   }
 
-  /** It carries nothing, and may go where another one is needed. */
+  /** It carries nothing, or most likely never will, and may go where another one is needed. */
   get spare(): boolean {
-    return Date.now() - this.#idleSince >= spareAfter
+    return Date.now() >= (this.open ? this.#idleSince + spareAfter : this.since + lostAfter)
   }
 
   /** Under way, or open and not in doubt. */

@@ -579,6 +579,18 @@ describe('offers', () => {
     expect(b.links.stats().links).toBe(1)
   })
 
+  it('that come to nothing do not hold their places against others for long', async () => {
+    const a = new Node('1', { maxLinks: 2 }).seed(hash(1))
+    const lost = ['2', '3'].map((digit) => new Node(digit, { reachable: false }).want(hash(1)))
+    for (const node of lost) expect(await introduce(node, a, hash(1))).toBe(1)
+    const late = new Node('4').want(hash(1))
+    expect(await introduce(late, a, hash(1))).toBe(0)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(await introduce(late, a, hash(1))).toBe(1)
+    await ready(late, a)
+    expect(a.failures).toEqual([hash(1)])
+  })
+
   it('and answers that make no sense reach no RTCPeerConnection', async () => {
     const a = new Node('1').want(hash(1))
     const media = 'v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n'
