@@ -4,7 +4,8 @@
  *   parcels  rows, small
  *   copies   the files themselves, by the parcel's id: all in one blob, as thousands of them would take minutes
  */
-import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
+import type { DBSchema } from 'idb'
+import { Database } from '../ui/database.ts'
 import type { Parcel } from './parcel.ts'
 
 interface Copy {
@@ -19,65 +20,64 @@ interface Schema extends DBSchema {
 }
 
 export class FilesDb {
-  readonly #db: Promise<IDBPDatabase<Schema>>
+  readonly #db: Database<Schema>
 
-  /** Every call rejects where the browser gives the page no storage. */
   constructor(name = 'files') {
-    this.#db = openDB<Schema>(name, 1, {
-      upgrade(db) {
-        db.createObjectStore('parcels', { keyPath: 'id' })
-        db.createObjectStore('copies')
-      },
-      // A newer version of the app in another tab must not wait for this one.
-      blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
+    this.#db = new Database<Schema>(name, (db) => {
+      db.createObjectStore('parcels', { keyPath: 'id' })
+      db.createObjectStore('copies')
     })
-    this.#db.catch(() => {})
   }
 
-  async parcels(): Promise<Parcel[]> {
-    return (await this.#db).getAll('parcels')
+  parcels(): Promise<Parcel[]> {
+    return this.#db.read((db) => db.getAll('parcels'))
   }
 
-  async add(parcel: Parcel): Promise<void> {
-    await (await this.#db).put('parcels', parcel)
+  add(parcel: Parcel): Promise<void> {
+    return this.#db.write(['parcels'], (tx) => void tx.objectStore('parcels').put(parcel).catch(ignore))
   }
 
   /** What change makes of the row as it is now; undefined when there is none. */
-  async update(id: string, change: (parcel: Parcel) => Partial<Parcel>): Promise<Parcel | undefined> {
-    const tx = (await this.#db).transaction('parcels', 'readwrite')
-    const parcel = await tx.store.get(id)
-    const changed = parcel && { ...parcel, ...change(parcel), id }
-    if (changed) void tx.store.put(changed).catch(() => {})
-    await tx.done
-    return changed
+  update(id: string, change: (parcel: Parcel) => Partial<Parcel>): Promise<Parcel | undefined> {
+    return this.#db.write(['parcels'], async (tx) => {
+      const store = tx.objectStore('parcels')
+      const parcel = await store.get(id)
+      const changed = parcel && { ...parcel, ...change(parcel), id }
+      if (changed) void store.put(changed).catch(ignore)
+      return changed
+    })
   }
 
-  async delete(id: string): Promise<void> {
-    const tx = (await this.#db).transaction(['parcels', 'copies'], 'readwrite')
-    await Promise.all([tx.objectStore('parcels').delete(id), tx.objectStore('copies').delete(id), tx.done])
+  delete(id: string): Promise<void> {
+    return this.#db.write(['parcels', 'copies'], (tx) => {
+      void tx.objectStore('parcels').delete(id).catch(ignore)
+      void tx.objectStore('copies').delete(id).catch(ignore)
+    })
   }
 
   /** Each is named by its path. */
   async copy(id: string): Promise<File[] | undefined> {
-    const copy = await (await this.#db).get('copies', id)
+    const copy = await this.#db.read((db) => db.get('copies', id))
     let at = 0
     return copy?.files.map(({ path, size, ...facts }) => new File([copy.whole.slice(at, (at += size))], path, facts))
   }
 
   /** Copies them, and says so in the row: both or neither. Nothing where the row is gone. */
-  async keep(id: string, files: readonly File[]): Promise<void> {
-    const tx = (await this.#db).transaction(['parcels', 'copies'], 'readwrite')
-    const parcel = await tx.objectStore('parcels').get(id)
-    if (parcel?.sent) {
+  keep(id: string, files: readonly File[]): Promise<void> {
+    return this.#db.write(['parcels', 'copies'], async (tx) => {
+      const parcel = await tx.objectStore('parcels').get(id)
+      if (!parcel?.sent) return
       const kept = { ...parcel, sent: { ...parcel.sent, kept: true } }
       const facts = files.map(({ name: path, size, type, lastModified }) => ({ path, size, type, lastModified }))
-      void tx.objectStore('copies').put({ whole: new Blob([...files]), files: facts }, id).catch(() => {})
-      void tx.objectStore('parcels').put(kept).catch(() => {})
-    }
-    await tx.done
+      void tx.objectStore('copies').put({ whole: new Blob([...files]), files: facts }, id).catch(ignore)
+      void tx.objectStore('parcels').put(kept).catch(ignore)
+    })
   }
 
-  async close(): Promise<void> {
-    ;(await this.#db).close()
+  close(): Promise<void> {
+    return this.#db.close()
   }
 }
+
+/** A failed request fails its transaction, and that is where it is reported. */
+const ignore = (): void => {}

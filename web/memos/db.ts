@@ -7,7 +7,8 @@
  *   chunks   what a take has so far, in order
  *   bundles  links to several memos that were given out
  */
-import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
+import type { DBSchema } from 'idb'
+import { Database } from '../ui/database.ts'
 import type { Memo } from './memo.ts'
 
 export interface Take {
@@ -40,113 +41,104 @@ interface Schema extends DBSchema {
   bundles: { key: string; value: Bundle }
 }
 
-type Tables = ('memos' | 'audio' | 'takes' | 'chunks' | 'bundles')[]
-
 export class MemoDb {
-  readonly #db: Promise<IDBPDatabase<Schema>>
+  readonly #db: Database<Schema>
 
-  /** Every call rejects where the browser gives the page no storage. */
   constructor(name = 'memos') {
-    this.#db = openDB<Schema>(name, 1, {
-      upgrade(db) {
-        db.createObjectStore('memos', { keyPath: 'id' })
-        db.createObjectStore('audio')
-        db.createObjectStore('takes', { keyPath: 'id' })
-        db.createObjectStore('chunks')
-        db.createObjectStore('bundles', { keyPath: 'infoHash' })
-      },
-      // A newer version of the app in another tab must not wait for this one.
-      blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
+    this.#db = new Database<Schema>(name, (db) => {
+      db.createObjectStore('memos', { keyPath: 'id' })
+      db.createObjectStore('audio')
+      db.createObjectStore('takes', { keyPath: 'id' })
+      db.createObjectStore('chunks')
+      db.createObjectStore('bundles', { keyPath: 'infoHash' })
     })
-    this.#db.catch(() => {})
   }
 
-  async close(): Promise<void> {
-    ;(await this.#db).close()
+  close(): Promise<void> {
+    return this.#db.close()
   }
 
-  async memos(): Promise<Memo[]> {
-    return (await this.#db).getAll('memos')
+  /** Something is under way that a newer version of the app must not end; the returned function says it is over. */
+  hold(): () => void {
+    return this.#db.hold()
   }
 
-  async memo(id: string): Promise<Memo | undefined> {
-    return (await this.#db).get('memos', id)
+  memos(): Promise<Memo[]> {
+    return this.#db.read((db) => db.getAll('memos'))
   }
 
-  async audio(id: string): Promise<Blob | undefined> {
-    return (await this.#db).get('audio', id)
+  memo(id: string): Promise<Memo | undefined> {
+    return this.#db.read((db) => db.get('memos', id))
   }
 
-  async add(memo: Memo, audio?: Blob): Promise<void> {
-    const tx = await this.#write(['memos', 'audio'])
-    if (audio) void tx.objectStore('audio').put(audio, memo.id).catch(ignore)
-    void tx.objectStore('memos').put(memo).catch(ignore)
-    await tx.done
+  audio(id: string): Promise<Blob | undefined> {
+    return this.#db.read((db) => db.get('audio', id))
+  }
+
+  add(memo: Memo, audio?: Blob): Promise<void> {
+    return this.#db.write(['memos', 'audio'], (tx) => {
+      if (audio) void tx.objectStore('audio').put(audio, memo.id).catch(ignore)
+      void tx.objectStore('memos').put(memo).catch(ignore)
+    })
   }
 
   /** What change makes of the row as it is now; undefined when there is none. */
-  async update(id: string, change: (memo: Memo) => Partial<Memo>): Promise<Memo | undefined> {
-    const tx = await this.#write(['memos'])
-    const store = tx.objectStore('memos')
-    const memo = await store.get(id)
-    const changed = memo && { ...memo, ...change(memo), id }
-    if (changed) void store.put(changed).catch(ignore)
-    await tx.done
-    return changed
+  update(id: string, change: (memo: Memo) => Partial<Memo>): Promise<Memo | undefined> {
+    return this.#db.write(['memos'], async (tx) => {
+      const store = tx.objectStore('memos')
+      const memo = await store.get(id)
+      const changed = memo && { ...memo, ...change(memo), id }
+      if (changed) void store.put(changed).catch(ignore)
+      return changed
+    })
   }
 
-  async delete(id: string): Promise<void> {
-    const tx = await this.#write(['memos', 'audio'])
-    void tx.objectStore('audio').delete(id).catch(ignore)
-    void tx.objectStore('memos').delete(id).catch(ignore)
-    await tx.done
+  delete(id: string): Promise<void> {
+    return this.#db.write(['memos', 'audio'], (tx) => {
+      void tx.objectStore('audio').delete(id).catch(ignore)
+      void tx.objectStore('memos').delete(id).catch(ignore)
+    })
   }
 
-  async takes(): Promise<Take[]> {
-    return (await this.#db).getAll('takes')
+  takes(): Promise<Take[]> {
+    return this.#db.read((db) => db.getAll('takes'))
   }
 
-  async beginTake(take: Take): Promise<void> {
-    const tx = await this.#write(['takes'])
-    void tx.objectStore('takes').put(take).catch(ignore)
-    await tx.done
+  beginTake(take: Take): Promise<void> {
+    return this.#db.write(['takes'], (tx) => void tx.objectStore('takes').put(take).catch(ignore))
   }
 
-  async addChunk(take: string, index: number, chunk: Chunk): Promise<void> {
-    const tx = await this.#write(['chunks'])
-    void tx.objectStore('chunks').put(chunk, [take, index]).catch(ignore)
-    await tx.done
+  /** Rejects where the take is gone: what follows could not be played without what came before. */
+  addChunk(take: string, index: number, chunk: Chunk): Promise<void> {
+    return this.#db.write(['takes', 'chunks'], async (tx) => {
+      if (!(await tx.objectStore('takes').getKey(take))) throw new Error('The recording is gone from this browser’s storage.')
+      void tx.objectStore('chunks').put(chunk, [take, index]).catch(ignore)
+    })
   }
 
   /** From the chunk with that index on, at most count. */
-  async chunks(take: string, from: number, count: number): Promise<Chunk[]> {
-    return (await this.#db).getAll('chunks', chunksOf(take, from), count)
+  chunks(take: string, from: number, count: number): Promise<Chunk[]> {
+    return this.#db.read((db) => db.getAll('chunks', chunksOf(take, from), count))
   }
 
   /** The take becomes a memo, or nothing where none is given: both or neither, in one transaction. */
-  async endTake(take: string, memo?: Memo, audio?: Blob): Promise<void> {
-    const tx = await this.#write(['memos', 'audio', 'takes', 'chunks'])
-    if (memo && audio) {
-      void tx.objectStore('audio').put(audio, memo.id).catch(ignore)
-      void tx.objectStore('memos').put(memo).catch(ignore)
-    }
-    void tx.objectStore('chunks').delete(chunksOf(take)).catch(ignore)
-    void tx.objectStore('takes').delete(take).catch(ignore)
-    await tx.done
+  endTake(take: string, memo?: Memo, audio?: Blob): Promise<void> {
+    return this.#db.write(['memos', 'audio', 'takes', 'chunks'], (tx) => {
+      if (memo && audio) {
+        void tx.objectStore('audio').put(audio, memo.id).catch(ignore)
+        void tx.objectStore('memos').put(memo).catch(ignore)
+      }
+      void tx.objectStore('chunks').delete(chunksOf(take)).catch(ignore)
+      void tx.objectStore('takes').delete(take).catch(ignore)
+    })
   }
 
-  async bundles(): Promise<Bundle[]> {
-    return (await this.#db).getAll('bundles')
+  bundles(): Promise<Bundle[]> {
+    return this.#db.read((db) => db.getAll('bundles'))
   }
 
-  async addBundle(bundle: Bundle): Promise<void> {
-    const tx = await this.#write(['bundles'])
-    void tx.objectStore('bundles').put(bundle).catch(ignore)
-    await tx.done
-  }
-
-  async #write<T extends Tables>(tables: T) {
-    return (await this.#db).transaction(tables, 'readwrite', { durability: 'strict' })
+  addBundle(bundle: Bundle): Promise<void> {
+    return this.#db.write(['bundles'], (tx) => void tx.objectStore('bundles').put(bundle).catch(ignore))
   }
 }
 

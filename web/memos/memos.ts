@@ -105,7 +105,8 @@ export class Memos {
   }
 
   async #ended({ reason, memo, error }: Outcome): Promise<void> {
-    await this.library.changed()
+    // Whatever ended it may keep the list from being read too.
+    await this.library.changed().catch(reportError)
     const words: Record<string, string> = {
       unplugged: 'The microphone was unplugged.',
       full: 'This device is full.',

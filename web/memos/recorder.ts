@@ -166,6 +166,7 @@ export class Recorder extends Emitter<RecorderEvents> {
     const mimeType = recordingType((type) => MediaRecorder.isTypeSupported(type))
     const recorder = new MediaRecorder(stream, { audioBitsPerSecond: 96_000, ...(mimeType ? { mimeType } : {}) })
     void this.#browser.locks?.request(takeLock(session.id), () => session.finished)
+    void session.finished.then(this.#db.hold())
     await this.#db.beginTake({
       id: session.id,
       started: session.started,
