@@ -4,7 +4,8 @@
  *   the app offline                       precache.ts: what web/build.mjs listed, under one version
  *   files of torrents for <audio>, …      files.ts: GET /~/<infohash>/<file>/<name> ─► tabs.ts ─► a tab (engine/stream)
  *
- * A new version waits until a page says 'starling:update' (the user agreed), then takes over and tells all pages.
+ * A new version waits until a page says 'starling:update' (the user agreed), then takes over and tells all pages. Those
+ * of the version before go on with it: its files stay until a page is opened while no other is.
  * It keeps no state: browsers end it whenever they like.
  */
 import type { Ready, Word } from '../engine/stream/protocol.ts'
@@ -16,6 +17,8 @@ declare const __PRECACHE__: [path: string, revision: string][]
 declare const __VERSION__: string
 
 const precache = new Precache(__VERSION__, __PRECACHE__)
+/** Earlier versions kept for pages that are open; one may be what is left of an installation that broke off. */
+const keep = 2
 /** Paths of the one page. */
 const pages = /^\/((memos|files)(\/[\w-]+)?|about|m|f|share)?$/
 
@@ -24,11 +27,16 @@ scope.addEventListener('install', (event) => event.waitUntil(precache.install())
 scope.addEventListener('activate', (event) => event.waitUntil(activate()))
 
 async function activate(): Promise<void> {
-  const updated = await precache.activate()
+  const open = await scope.clients.matchAll({ type: 'window', includeUncontrolled: true })
+  const updated = await precache.tidy(open.length ? keep : 0)
   await scope.clients.claim()
   for (const client of await scope.clients.matchAll({ type: 'window' })) {
     client.postMessage({ type: 'starling:ready', updated } satisfies Ready)
   }
+}
+
+async function tidy(): Promise<void> {
+  if (!(await scope.clients.matchAll({ type: 'window', includeUncontrolled: true })).length) await precache.tidy(0)
 }
 
 scope.addEventListener('message', (event) => {
@@ -43,6 +51,9 @@ scope.addEventListener('fetch', (event) => {
   if (origin !== scope.location.origin) return
   if (pathname.startsWith('/~/')) return event.respondWith(answerFile(scope.clients, event))
   if (request.method !== 'GET') return
-  const path = request.mode === 'navigate' && pages.test(pathname) ? '/' : pathname
+  const page = request.mode === 'navigate' && pages.test(pathname)
+  const path = page ? '/' : pathname
+  if (page) event.waitUntil(tidy())
   if (precache.has(path)) event.respondWith(precache.answer(path, request))
+  else if (path.startsWith('/assets/')) event.respondWith(precache.answerOld(path, request))
 })

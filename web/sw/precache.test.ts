@@ -27,15 +27,16 @@ beforeEach(() => {
     },
     keys: async () => [...stored.keys()],
     delete: async (name: string) => stored.delete(name),
+    match: async (path: string) => [...stored.values()].find((files) => files.has(path))?.get(path)?.clone(),
   })
 })
 afterEach(() => vi.unstubAllGlobals())
 
-test('keeps the files of its version, and nothing of an older one', async () => {
+test('keeps the files of its version, and those of an older one for as long as they are needed', async () => {
   server.set('/', 'one').set('/assets/x-1.js', 'x')
   const one = new Precache('1', [['/', revision('one')], ['/assets/x-1.js', '']])
   await one.install()
-  expect(await one.activate()).toBe(false)
+  expect(await one.tidy(0)).toBe(false)
   expect(fetched).toEqual([['/', 'reload'], ['/assets/x-1.js', 'default']])
   server.set('/', 'two')
   expect(await (await one.answer('/', new Request('http://starling.test/memos'))).text()).toBe('one')
@@ -43,7 +44,9 @@ test('keeps the files of its version, and nothing of an older one', async () => 
   stored.set('of the app', new Map())
   const two = new Precache('2', [['/', revision('two')]])
   await two.install()
-  expect(await two.activate()).toBe(true)
+  expect(await two.tidy(1)).toBe(true)
+  expect(await (await two.answerOld('/assets/x-1.js', new Request('http://starling.test/assets/x-1.js'))).text()).toBe('x')
+  expect(await two.tidy(0)).toBe(true)
   expect([...stored.keys()]).toEqual(['of the app', 'starling-2'])
   expect(two.has('/')).toBe(true)
   expect(two.has('/announce')).toBe(false)

@@ -20,18 +20,18 @@ export class Precache {
   async install(): Promise<void> {
     const cache = await caches.open(this.#name)
     try {
-      const responses = await Promise.all([...this.#files].map(([path, revision]) => load(path, revision)))
-      await Promise.all([...this.#files.keys()].map((path, i) => cache.put(path, responses[i]!)))
+      // Each is read as it comes: some that nobody reads yet keep the others from being fetched.
+      await Promise.all([...this.#files].map(async ([path, revision]) => cache.put(path, await load(path, revision))))
     } catch (error) {
       await caches.delete(this.#name)
       throw error
     }
   }
 
-  /** Deletes what earlier versions kept; whether there was any. */
-  async activate(): Promise<boolean> {
+  /** Deletes what earlier versions kept, but for the last so many; whether there was any. */
+  async tidy(keep: number): Promise<boolean> {
     const old = (await caches.keys()).filter((name) => name.startsWith(prefix) && name !== this.#name)
-    await Promise.all(old.map((name) => caches.delete(name)))
+    await Promise.all(old.slice(0, Math.max(0, old.length - keep)).map((name) => caches.delete(name)))
     return old.length > 0
   }
 
@@ -39,6 +39,11 @@ export class Precache {
   async answer(path: string, request: Request): Promise<Response> {
     const cache = await caches.open(this.#name)
     return (await cache.match(path, { ignoreVary: true })) ?? fetch(request)
+  }
+
+  /** A part of another version that a page of it asks for now; the server no longer has it. */
+  async answerOld(path: string, request: Request): Promise<Response> {
+    return (await caches.match(path, { ignoreVary: true })) ?? fetch(request)
   }
 }
 

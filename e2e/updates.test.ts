@@ -1,0 +1,116 @@
+/** What happens under an open page: a newer version of the app comes, or the browser takes away what it kept. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Page } from 'puppeteer-core'
+import { harness, until, type Kind, type Person } from './harness/index.ts'
+import { makeMemo, onTheClock, press, reads, recordFor, shareLink, titles } from './memos.kit.ts'
+import { Versions } from './versions.kit.ts'
+
+const kit = harness()
+let site: Versions
+
+beforeEach(async () => {
+  site = await Versions.start()
+  kit.defer(() => site.close())
+})
+
+const script = (page: Page): Promise<string> => page.$eval('script[type=module]', (script) => (script as HTMLScriptElement).src)
+
+/** Somebody with the app, kept for offline use. */
+async function visitor(kind: Kind): Promise<Person> {
+  // There is no tracker here.
+  const ann = await kit.person(kind, { own: true, allow: [/announce/] })
+  await ann.allowMicrophone(site.origin)
+  await ann.page.goto(site.origin)
+  await reads(ann.page, 'App ready for offline use')
+  return ann
+}
+
+/** One more tab, which takes the next version for all of them. */
+async function updated(ann: Person): Promise<Page> {
+  const tab = await ann.tab()
+  await tab.goto(site.origin)
+  const before = await script(tab)
+  site.release()
+  await tab.goto(`${site.origin}/about`)
+  await reads(tab, 'App updated')
+  expect(await script(tab)).toBe(before)
+  await press(tab, 'Reload')
+  await until('the next version', async () => (await script(tab).catch(() => before)) !== before)
+  return tab
+}
+
+describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
+  test('a newer version: the tab of before goes on recording, and still has all of its parts', async () => {
+    const ann = await visitor(kind)
+    const { page } = ann
+    await recordFor(page, 1)
+    await updated(ann)
+    await page.bringToFront()
+    await onTheClock(page, 3)
+    await press(page, 'Stop')
+    await page.waitForSelector('aria/Play[role="button"]')
+    await press(page, 'Files', 'link')
+    await reads(page, 'Send files')
+  })
+
+  test('a newer version that changes the database waits for a recording to be kept', async () => {
+    const ann = await visitor(kind)
+    const { page } = ann
+    ann.allow(/version/)
+    await recordFor(page, 1)
+    const tab = await ann.tab()
+    await tab.goto(`${site.origin}/about`)
+    const kept = tab.evaluate(
+      () =>
+        new Promise<number>((resolve, reject) => {
+          const request = indexedDB.open('memos', 2)
+          request.onerror = () => reject(request.error!)
+          request.onsuccess = () => {
+            const memos = request.result.transaction('memos').objectStore('memos').count()
+            memos.onsuccess = () => resolve(memos.result)
+          }
+        }),
+    )
+    await page.bringToFront()
+    await onTheClock(page, 3)
+    await press(page, 'Stop')
+    expect(await kept).toBe(1)
+  })
+
+  test('a newer version: tabs of both work together, whichever runs the engine', async () => {
+    const ann = await visitor(kind)
+    const path = await makeMemo(ann.page, 'Shared')
+    const link = await shareLink(ann.page)
+    const tab = await updated(ann)
+    await tab.goto(site.origin + path)
+    expect(await shareLink(tab)).toBe(link)
+    const old = await ann.page.evaluate(() => caches.keys())
+    expect(old).toHaveLength(2)
+    await ann.page.close()
+    await tab.reload()
+    await tab.bringToFront()
+    expect(await shareLink(tab)).toBe(link)
+    await tab.close()
+    const last = await ann.tab()
+    await last.goto(site.origin)
+    await until('the memo', async () => (await titles(last)).join() === 'Shared')
+    await until('the version before to be gone', async () => (await last.evaluate(() => caches.keys())).length === 1)
+  })
+
+  test('the site’s data is cleared: recordings go on to be made, and one under way says that it broke off', async () => {
+    const ann = await visitor(kind)
+    const { page } = ann
+    ann.allow(/recording is gone/)
+    const clear = () => page.evaluate(async () => void (await fetch('/clear')))
+    await makeMemo(page, 'Before')
+    await press(page, 'Memos', 'link')
+    await clear()
+    await recordFor(page, 1)
+    await clear()
+    await reads(page, 'The recording broke off.')
+    await page.waitForSelector('aria/Record[role="button"]')
+    await makeMemo(page, 'After')
+    await press(page, 'Memos', 'link')
+    expect(await titles(page)).toEqual(['After'])
+  })
+})
