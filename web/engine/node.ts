@@ -160,7 +160,7 @@ export class Node implements Engine, LinkHost {
     if (swarm && key && !equal(key, swarm.entry.key ?? new Uint8Array())) {
       if (swarm.opened) throw wrongKey()
       await this.#leave(swarm)
-    }
+    } else if (swarm?.lost) await this.#leave(swarm)
     await this.#closing.get(infoHash)
     swarm = this.#swarms.get(infoHash)
     if (swarm) await swarm.merge(parsed, onDemand)

@@ -29,6 +29,11 @@ export interface Stores {
   open(infoHash: string, length: number): Promise<Store>
   /** Deletes a torrent's bytes; a torrent that is not there is no error. */
   destroy(infoHash: string): Promise<void>
+  /**
+   * Deletes what no torrent has: its page was killed before the first save or in the middle of deleting, or another tab
+   * wrote on meanwhile. Only what nobody has written to for a day, and nothing at all where the registry may be lost.
+   */
+  tidy?(): Promise<void>
   readonly registry: Registry
   /** frozen: see Engine.destroy. */
   close(frozen?: boolean): Promise<void>
@@ -49,6 +54,8 @@ export interface Entry {
   info?: Bytes
   /** BEP 3 bitfield of the pieces that are in the store and verified. */
   pieces?: Bytes
+  /** Some of them could not be read: all that is in the store is looked through before any is promised again. */
+  doubted?: boolean
   /** Whether the data was seeded from a Blob, and so lies outside the store. */
   seeded: boolean
   trackers: string[]

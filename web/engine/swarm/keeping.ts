@@ -3,6 +3,7 @@ import { StarlingError } from '../errors.ts'
 import type { Entry } from '../store/store.ts'
 import type { Info } from '../torrent/metainfo.ts'
 import { Bitfield, fits } from '../wire/bitfield.ts'
+import { more } from './lazy.ts'
 import type { Bearer, SwarmHost, SwarmOptions } from './host.ts'
 
 /** What keeping asks of its torrent. */
@@ -31,6 +32,8 @@ export class Keeping {
   #store: Promise<Bearer> | undefined
   /** What was known is taken over, and nobody else looks after it: it may be saved. */
   #whole = false
+  /** What is there could not be read. */
+  #lost = false
   #frozen = false
   #saving: Promise<void> = Promise.resolve()
   #savedAt = 0
@@ -43,14 +46,29 @@ export class Keeping {
   }
 
   /** Its store, once the metadata is known: neither names nor the first bytes wait for that. */
-  store(): Promise<Bearer> {
+  store(info = this.#torrent.info!): Promise<Bearer> {
     if (!this.#store) {
-      const { infoHash, info, node } = this.#torrent
-      const open = async (): Promise<Bearer> => (await node.stores()).open(infoHash, info!.length)
+      const { infoHash, node } = this.#torrent
+      const open = async (): Promise<Bearer> => (await node.stores()).open(infoHash, info.length)
       this.#store = this.#source ? Promise.resolve(this.#source) : open()
       this.#store.then(() => (this.writable = true), (error) => this.#torrent.failed(error))
     }
     return this.#store
+  }
+
+  /** What could not be read the last time: what of it is right is promised again. Rejects where that cannot be told now. */
+  async prove(info: Info, going: () => boolean): Promise<void> {
+    const { entry } = this.#torrent
+    if (!entry.doubted || this.#source) return
+    const [{ proven }, store] = await Promise.all([more(), this.store(info)])
+    entry.pieces = (await proven(info, (start, end) => store.read(start, end), going)).bytes
+  }
+
+  /** What is there cannot be read: whoever adds the torrent again finds out what can. */
+  async doubt(): Promise<void> {
+    if (this.#source) return
+    this.#lost = this.#torrent.entry.doubted = true
+    await this.save().catch(() => {})
   }
 
   /** Puts what must survive a reload where it does. */
@@ -65,9 +83,12 @@ export class Keeping {
       const store = await this.#store?.catch(() => undefined)
       const { info, had } = this.#torrent
       const pieces = info && !entry.seeded ? had.bytes.slice() : entry.pieces
-      await store?.flush?.()
+      await store?.flush?.().catch((error: unknown) => {
+        if (!entry.doubted) throw error
+      })
       if (this.#frozen) return
       if (pieces) entry.pieces = pieces
+      if (info && had.full && !this.#lost) delete entry.doubted
       await registry.put(entry)
     })
     return this.#saving

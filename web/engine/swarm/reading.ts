@@ -78,7 +78,7 @@ export class Reading {
       this.release(reader)
     }
     // In Chromium a Blob of a file that is written to later cannot be read any more.
-    const whole = this.#options.had.full ? await this.content!.blob?.() : undefined
+    const whole = this.#options.had.full ? await this.content!.blob?.().catch(() => undefined) : undefined
     if (whole) return whole.slice(offset, offset + size, type)
     const parts: Blob[] = []
     for (let at = offset; at < offset + size; at += longest) {

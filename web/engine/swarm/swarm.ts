@@ -223,6 +223,10 @@ export class Swarm implements PeerHost, Announcing {
   get urgent(): boolean {
     return !!this.#reading?.any
   }
+  /** It ended, as what is here cannot be read; added again, it may begin anew. */
+  get lost(): boolean {
+    return this.#lost && !this.#options.source
+  }
   /** Its files are known; only its key, where it has one, opens them. */
   get opened(): boolean {
     return !!this.content
@@ -279,7 +283,7 @@ export class Swarm implements PeerHost, Announcing {
   /** The info dictionary, verified. */
   learn(infoBytes: Bytes): Promise<void> {
     this.metadata.info ??= infoBytes
-    this.#learned ??= this.#keeping.resumed.then(() => this.#learn(infoBytes)).catch((error) => this.failed(error))
+    this.#learned ??= this.#prove(infoBytes).then(() => this.#learn(infoBytes)).catch((error) => this.failed(error))
     return this.#learned
   }
 
@@ -366,8 +370,14 @@ export class Swarm implements PeerHost, Announcing {
     this.node.changed(this, true)
   }
 
+  #unopened(error: unknown): void {
+    if ((error as StarlingError).code === 'storage') this.#unreadable(error)
+    else this.failed(error)
+  }
+
   /** What is here cannot be read any more, and so is promised no longer. */
   #unreadable(error: unknown): void {
+    if (!this.#lost) void this.#keeping.doubt()
     this.#lost = true
     this.failed(error)
     for (const peer of [...this.#peers]) peer.close()
@@ -379,6 +389,16 @@ export class Swarm implements PeerHost, Announcing {
     this.#reading?.fail(error)
     this.#webs.it?.close()
     this.picker?.close()
+  }
+
+  async #prove(infoBytes: Bytes): Promise<void> {
+    await this.#keeping.resumed
+    try {
+      await this.#keeping.prove(parseInfo(infoBytes), () => !this.#closed)
+    } catch (error) {
+      this.#lost = true
+      throw error
+    }
   }
 
   #learn(infoBytes: Bytes): void {
@@ -408,7 +428,7 @@ export class Swarm implements PeerHost, Announcing {
       for (let i = 0; i < info.pieces; i++) if (had.has(i)) peer.gained(i)
     }
     if (content) this.#begin(content)
-    else if (key) void reading.open(key).then((opened) => this.#begin(opened)).catch((error) => this.failed(error))
+    else if (key) void reading.open(key).then((opened) => this.#begin(opened)).catch((error) => this.#unopened(error))
     else this.#begin(plain(info, { read: (start, end) => reading.bytes(start, end), blob: async () => (await store()).blob?.() }))
     this.#join()
     node.needs(this)
