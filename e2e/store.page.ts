@@ -38,6 +38,42 @@ export async function fill(how: 'opfs' | 'indexeddb', most: number) {
   return { kept, why, intact }
 }
 
+const folder = async () => (await navigator.storage.getDirectory()).getDirectoryHandle('starling')
+
+/** What is left when the store was tidied, twice, the second time on the next day; and when a file of it was written. */
+export async function tidied(): Promise<{ today: string[]; tomorrow: string[]; age: number }> {
+  const [mine, others] = [await opfsStores(), await opfsStores()]
+  const write = async (stores: typeof mine, name: string) => {
+    const store = await stores.open(name.repeat(40), 4)
+    await store.write(0, new Uint8Array(4))
+    return store
+  }
+  for (const name of ['a', 'b']) await (await write(others, name)).close()
+  await write(others, 'c')
+  await write(mine, 'd')
+  await mine.registry.put({ infoHash: 'b'.repeat(40), seeded: false, trackers: [], webSeeds: [], added: 0 })
+  const names = async () => {
+    const all: string[] = []
+    for await (const name of (await folder() as unknown as { keys(): AsyncIterable<string> }).keys()) all.push(name[0]!)
+    return all.sort()
+  }
+  const file = await (await (await folder()).getFileHandle('a'.repeat(40))).getFile()
+  const age = Date.now() - file.lastModified
+  await mine.tidy!()
+  const today = await names()
+  const now = Date.now
+  Date.now = () => now() + 2 * 86_400_000
+  await mine.tidy!()
+  Date.now = now
+  const tomorrow = await names()
+  for (const name of ['b', 'c', 'd']) await others.destroy(name.repeat(40)).catch(() => {})
+  await others.close()
+  for (const name of ['b', 'c', 'd']) await mine.destroy(name.repeat(40))
+  await mine.registry.delete('b'.repeat(40))
+  await mine.close()
+  return { today, tomorrow, age }
+}
+
 let source: BlobSource
 
 /** A file input for the test to put a file into; what is there when it changes is seeded. */

@@ -20,6 +20,16 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
     expect(await page.evaluate(() => lab.kind())).toBe('opfs')
   })
 
+  test('files that no torrent has go after a day, others and what another tab has open stay', async () => {
+    const place = await kit.lab(entry)
+    const { page } = await kit.person(kind, { own: true })
+    await enter(page, place)
+    const { today, tomorrow, age } = await page.evaluate(() => lab.tidied())
+    expect(today).toEqual(['a', 'b', 'c', 'd'])
+    expect(tomorrow).toEqual(['b', 'c', 'd'])
+    expect(Math.abs(age)).toBeLessThan(3_600_000)
+  })
+
   test('IndexedDB where the worker may not run', async () => {
     const place = await kit.lab(entry, { headers: { 'Content-Security-Policy': "worker-src 'none'" } })
     const { page } = await kit.person(kind, { allow: [/Content.Security.Policy/i] })

@@ -6,6 +6,8 @@ import { Disk, type Directory, type SyncFile } from './disk.ts'
 class Fake implements Directory {
   readonly files = new Map<string, number[]>()
   readonly locked = new Set<string>()
+  /** When each was written last; those that are not named, now. */
+  readonly written = new Map<string, number>()
   open = 0
   mostOpen = 0
   flushes = 0
@@ -22,7 +24,7 @@ class Fake implements Directory {
     const bytes = this.files.get(name) ?? []
     this.files.set(name, bytes)
     return {
-      getFile: async () => new File([Uint8Array.from(bytes)], name),
+      getFile: async () => new File([Uint8Array.from(bytes)], name, { lastModified: this.written.get(name) }),
       createSyncAccessHandle: async () => {
         if (this.refuses) throw this.refuses
         if (this.locked.has(name)) throw new DOMException('in use', 'NoModificationAllowedError')
@@ -52,6 +54,10 @@ class Fake implements Directory {
         }
       },
     }
+  }
+
+  async *keys(): AsyncIterableIterator<string> {
+    yield* [...this.files.keys()]
   }
 
   async removeEntry(name: string): Promise<void> {
@@ -206,4 +212,20 @@ test('the probe fails where what was written is not there', async () => {
   fake.forgets = true
   await expect(new Disk(fake).do({ op: 'probe' })).rejects.toThrow('not there')
   expect(fake.files.size).toBe(0)
+})
+
+test('files that no torrent has go once nobody has written to them for long; all others stay', async () => {
+  const fake = new Fake()
+  const disk = new Disk(fake)
+  const [orphan, recent, kept, open, elsewhere] = Array.from({ length: 5 }, (_, i) => String(i).repeat(40)) as [string, string, string, string, string]
+  for (const file of [orphan, recent, kept, open, elsewhere, 'probe-1', 'of a later version']) {
+    await disk.do({ op: 'write', file, start: 0, data })
+    fake.written.set(file, 1000)
+  }
+  await disk.do({ op: 'close' })
+  await disk.do({ op: 'read', file: open, start: 0, end: 4 })
+  fake.locked.add(elsewhere)
+  fake.written.set(recent, 2000)
+  await disk.do({ op: 'tidy', keep: [kept], before: 2000 })
+  expect([...fake.files.keys()]).toEqual([recent, kept, open, elsewhere, 'of a later version'])
 })

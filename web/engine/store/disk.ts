@@ -18,8 +18,11 @@ export interface SyncFile {
 export interface Directory {
   getFileHandle(name: string, options?: { create: boolean }): Promise<SyncFile>
   removeEntry(name: string): Promise<void>
+  keys(): AsyncIterable<string>
 }
 
+/** What files are called here; others may be of a later version. */
+const ours = /^([0-9a-f]{40}$|probe-)/
 /** Handles open at once: a node may have a thousand torrents, a browser fewer file descriptors. */
 const maxHandles = 64
 
@@ -61,6 +64,8 @@ export class Disk {
         return
       case 'delete':
         return this.#delete(request.file)
+      case 'tidy':
+        return this.#tidy(new Set(request.keep), request.before)
       case 'probe':
         return this.#probe()
     }
@@ -101,6 +106,18 @@ export class Disk {
     await this.#directory.removeEntry(file).catch((error: unknown) => {
       if (!named(error, 'NotFoundError')) throw error
     })
+  }
+
+  async #tidy(keep: Set<string>, before: number): Promise<undefined> {
+    for await (const name of this.#directory.keys()) {
+      if (!ours.test(name) || keep.has(name) || this.#handles.has(name)) continue
+      try {
+        const { lastModified } = await (await this.#directory.getFileHandle(name)).getFile()
+        if (lastModified < before) await this.#directory.removeEntry(name)
+      } catch {
+        // Another tab has it open.
+      }
+    }
   }
 
   async #probe(): Promise<undefined> {

@@ -27,5 +27,7 @@ export type Request =
   /** Lets go of the file's handle, or of all. */
   | { op: 'close'; file?: string }
   | { op: 'delete'; file: string }
+  /** Deletes files of torrents that are not to be kept, not in use anywhere, and last written before then (ms since 1970). */
+  | { op: 'tidy'; keep: string[]; before: number }
 
 export type Answer = { id: number; value?: Bytes | File; error?: { name: string; message: string } }

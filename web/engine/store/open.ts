@@ -23,14 +23,20 @@ export interface Opening {
   close(frozen?: boolean): Promise<void>
 }
 
+/** Milliseconds after which a page has time for what nobody waits for. */
+const leisure = 60_000
+
 export function openStores(mode: 'auto' | 'memory'): Opening {
   const database = openDatabase()
   const auto = mode === 'auto'
   let opened: Promise<Stores> | undefined
+  let idle: ReturnType<typeof setTimeout> | undefined
   const open = async (): Promise<Stores> => {
     if (auto) {
       try {
-        return await opfsStores(database)
+        const stores = await opfsStores(database)
+        idle = setTimeout(() => void stores.tidy?.().catch(() => {}), leisure)
+        return stores
       } catch {
         // Then the next.
       }
@@ -41,6 +47,11 @@ export function openStores(mode: 'auto' | 'memory'): Opening {
   return {
     stores: () => (opened ??= open()),
     unknown: async (infoHash) => auto && !opened && !(await has(database, infoHash).catch(() => true)),
-    close: async (frozen) => (opened ? (await opened).close(frozen) : database.close()),
+    async close(frozen) {
+      if (!opened) return database.close()
+      const stores = await opened
+      clearTimeout(idle)
+      await stores.close(frozen)
+    },
   }
 }

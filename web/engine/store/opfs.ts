@@ -4,6 +4,8 @@ import { DatabaseRegistry, openDatabase } from './registry.ts'
 import type { Answer, Request } from './messages.ts'
 import type { Store, Stores } from './store.ts'
 
+/** Milliseconds for which a file that no torrent has is left alone. */
+const respite = 86_400_000
 /** Milliseconds in which the worker must have started and proved that it works. */
 const patience = 10_000
 
@@ -11,6 +13,8 @@ const patience = 10_000
 export async function opfsStores(database = openDatabase()): Promise<Stores> {
   const registry = new DatabaseRegistry(database.table('torrents'), 'opfs')
   const desk = new Desk()
+  /** Opened here; a torrent may not be saved yet. */
+  const used = new Set<string>()
   const close = async () => {
     desk.close()
     await database.close()
@@ -24,8 +28,15 @@ export async function opfsStores(database = openDatabase()): Promise<Stores> {
   return {
     kind: 'opfs',
     registry,
-    open: async (infoHash, length) => new FileStore(desk, infoHash, length),
+    async open(infoHash, length) {
+      used.add(infoHash)
+      return new FileStore(desk, infoHash, length)
+    },
     destroy: (infoHash) => desk.ask({ op: 'delete', file: infoHash }),
+    async tidy() {
+      const known = await registry.hashes()
+      if (known.length) await desk.ask({ op: 'tidy', keep: [...known, ...used], before: Date.now() - respite })
+    },
     async close(frozen) {
       // Where only one may hold a file, the next engine waits for the worker's end.
       if (!frozen) await desk.ask({ op: 'close' }).catch(() => undefined)

@@ -47,6 +47,11 @@ export class DatabaseRegistry implements Registry {
     return (await this.#table.read<Record[]>((table) => table.getAll())).map((record) => this.#entry(record)!)
   }
 
+  /** The torrents it knows, by infohash. */
+  hashes(): Promise<string[]> {
+    return this.#table.read((table) => table.getAllKeys() as IDBRequest<string[]>)
+  }
+
   #entry(record: Record | undefined): Entry | undefined {
     if (!record) return undefined
     const { kind, ...entry } = record
