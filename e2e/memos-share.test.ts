@@ -210,6 +210,35 @@ test('several memos go into one link', async () => {
   await reads(carol.page, 'They are kept on this device.')
 })
 
+test.each(['chromium', 'firefox'] as const)('what %s has lost of a memo is fetched anew', async (kind) => {
+  const [ann, bob] = [await visitor(), await visitor(kind)]
+  await makeMemo(ann.page, 'Lost')
+  const link = await shareLink(ann.page)
+  await bob.page.goto(link)
+  await reads(bob.page, 'Saved')
+  // A page without the engine.
+  await bob.page.goto(`${server.origin}/about`)
+  const kept = () =>
+    bob.page.evaluate(async () => {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('starling')
+      const names: string[] = []
+      for await (const name of (folder as unknown as { keys(): AsyncIterable<string> }).keys()) names.push(name)
+      return names
+    })
+  const [name] = await kept()
+  await bob.page.evaluate(async (name) => {
+    await (await (await navigator.storage.getDirectory()).getDirectoryHandle('starling')).removeEntry(name)
+  }, name!)
+  expect(await kept()).toEqual([])
+  await bob.page.goto(`${server.origin}/memos`)
+  await press(bob.page, 'Lost', 'link')
+  await until('it again', async () => {
+    await press(bob.page, 'Download')
+    return (await kept()).includes(name!)
+  })
+  expect(await text(bob.page, 'starling-app')).not.toContain('could not be saved')
+})
+
 test('what was deleted and is opened by its link again is there again, once', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await makeMemo(ann.page, 'Regret')
