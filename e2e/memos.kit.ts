@@ -72,6 +72,25 @@ export async function makeMemo(page: Page, title: string, seconds = 1): Promise<
 export const titles = (page: Page): Promise<string[]> =>
   page.$$eval('.rows .row-title', (rows) => rows.map((row) => row.textContent!.trim()))
 
+/** Puts memos into the page's database as they are said to be, and opens the list. sound: what their file holds, if any. */
+export async function haveMemos(page: Page, memos: { title: string; type?: string; sound?: string }[]): Promise<void> {
+  await page.evaluate(async (memos) => {
+    const db = await new Promise<IDBDatabase>((resolve) => {
+      const opening = indexedDB.open('memos')
+      opening.onsuccess = () => resolve(opening.result)
+    })
+    const writing = db.transaction(['memos', 'audio'], 'readwrite')
+    for (const [i, { title, type = 'audio/webm', sound }] of memos.entries()) {
+      const facts = { description: '', created: Date.now() - i, duration: 3, size: 9, peaks: new Uint8Array(9) }
+      writing.objectStore('memos').put({ id: `memo-${i}`, title, type, ...facts })
+      if (sound !== undefined) writing.objectStore('audio').put(new Blob([sound], { type }), `memo-${i}`)
+    }
+    await new Promise((resolve) => (writing.oncomplete = resolve))
+    db.close()
+  }, memos)
+  await page.goto(`${new URL(page.url()).origin}/memos`)
+}
+
 /** Opens the share sheet and waits for the link. */
 export async function shareLink(page: Page): Promise<string> {
   await press(page, 'Share')

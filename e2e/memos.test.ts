@@ -5,6 +5,7 @@ import { harness, until, type Person, type Server } from './harness/index.ts'
 import {
   accessible,
   fillStorage,
+  haveMemos,
   holdPrompt,
   inked,
   makeMemo,
@@ -380,6 +381,28 @@ describe('what goes wrong', () => {
     await reads(other, 'Record something')
   })
 
+  test('a memo that is not heard: the page says why, and offers the file where another program may play it', async () => {
+    const { page } = await visitor()
+    await reads(page, 'Record something')
+    await haveMemos(page, [
+      { title: 'Strange', type: 'audio/amr', sound: '#!AMR' },
+      { title: 'Damaged', type: 'audio/webm;codecs=opus', sound: 'no sound' },
+      { title: 'Gone' },
+    ])
+    const play = async (title: string, reason: string): Promise<void> => {
+      await page.locator(`.row:has(a[href$="${title}"]) .play`).click()
+      await reads(page, reason)
+    }
+    await play('memo-0', 'This browser does not play recordings of this kind.')
+    expect(await sees(page, 'Download')).toBe(true)
+    await press(page, 'Close this message')
+    await play('memo-1', 'This recording is damaged, or made in a way that this browser does not play.')
+    expect(await sees(page, 'Download')).toBe(true)
+    await press(page, 'Close this message')
+    await play('memo-2', 'The sound of this memo is missing')
+    expect(await sees(page, 'Download')).toBe(false)
+  })
+
   test('offline: what was recorded is there, and more can be recorded', async () => {
     const { page } = await visitor()
     await reads(page, 'App ready for offline use')
@@ -548,7 +571,7 @@ describe('everybody can use it', () => {
     expect(await inked(page, '.tick')).toBeGreaterThan(before + 0.1)
   })
 
-  test('on a phone held sideways, Stop and Record are in sight', async () => {
+  test('on a phone held sideways, Stop, Record and Play are in sight, also when it was turned meanwhile', async () => {
     const { page } = await visitor()
     await page.setViewport({ width: 640, height: 320 })
     const inSight = async (name: string) => {
@@ -563,6 +586,32 @@ describe('everybody can use it', () => {
     await reads(page, 'Recording discarded')
     await page.goto(`${server.origin}/memos/new`)
     await inSight('Record')
+
+    await page.setViewport({ width: 320, height: 740 })
+    await recordFor(page, 1)
+    await page.setViewport({ width: 320, height: 568 })
+    const edge = (selector: string, side: 'top' | 'bottom') =>
+      page.$eval(selector, (element, side) => element.getBoundingClientRect()[side], side)
+    await until('the level above the buttons', async () => (await edge('.level', 'bottom')) < (await edge('.controls', 'top')))
+    await press(page, 'Stop')
+    await page.waitForSelector('aria/Play[role="button"]')
+    await page.setViewport({ width: 640, height: 320 })
+    await inSight('Play')
+  })
+
+  test('on the narrowest phone, what is done with selected memos stands in one line', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 320, height: 568 })
+    await reads(page, 'Record something')
+    await haveMemos(page, [{ title: 'One' }, { title: 'Two' }])
+    await press(page, 'Select')
+    const middle = async (name: string) => {
+      const { y, height } = (await (await page.waitForSelector(`aria/${name}[role="button"]`))!.boundingBox())!
+      return y + height / 2
+    }
+    expect(await middle('Share')).toBeCloseTo(await middle('Delete'), 0)
+    const heading = (await (await page.$('h1'))!.boundingBox())!
+    expect(await middle('Done')).toBeCloseTo(heading.y + heading.height / 2, 0)
   })
 
   test('with letters twice as large nothing is cut off', async () => {

@@ -12,6 +12,7 @@ import { Receiving } from './receiving.ts'
 import { Recorder, thisBrowser, type Outcome } from './recorder.ts'
 import { Sharing } from './sharing.ts'
 import { fileName } from './titles.ts'
+import { unplayable } from './unplayable.ts'
 import { guard } from './vigil.ts'
 import { seekable } from './webm.ts'
 
@@ -52,7 +53,7 @@ export class Memos {
     this.library.on('change', () => {
       if (this.library.loaded && this.player.id && !this.library.get(this.player.id)) this.player.stop()
     })
-    this.player.on('failed', () => host.toast({ text: 'This memo cannot be played here.' }))
+    this.player.on('failed', ({ id, error }) => void this.#unheard(id, error))
     guard(this)
     void microphones() // so that they are known when the list is opened
     void this.#begin()
@@ -174,6 +175,19 @@ export class Memos {
   toggle(memo: Memo): void {
     if (this.player.id === memo.id && this.player.playing) this.player.pause()
     else void this.player.play(this.track(memo))
+  }
+
+  /** Says why it is not heard, and offers it as a file where another program may play it. */
+  async #unheard(id: string, error: unknown): Promise<void> {
+    const memo = this.library.get(id)
+    if (!memo) return
+    const { type, from } = memo
+    const bytes = from || this.sharing.audio(memo).then((audio) => audio.slice(0, 1).arrayBuffer())
+    const there = await Promise.resolve(bytes).then(() => true, () => false)
+    const { text, elsewhere } = unplayable(error, { type, there, known: new Audio().canPlayType(type) !== '' })
+    const action = { label: 'Download', run: () => void this.download(memo) }
+    const whole = !from || from.done
+    this.host.toast({ text, time: 10_000, ...(elsewhere && whole ? { action } : {}) })
   }
 
   /** As a file, with its title in it where the format has a place for that. */

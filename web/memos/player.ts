@@ -122,7 +122,13 @@ export class Player extends Emitter<PlayerEvents> {
   }
 
   async resume(): Promise<void> {
-    if (this.#sound) await this.#audio.play().catch((error: Error) => error.name === 'AbortError' || this.#fail(error))
+    if (!this.#sound) return
+    await this.#audio.play().catch((error: Error) => {
+      if (error.name === 'AbortError') return
+      // The press was too long ago: loading took its time. What is loaded stays for the next one.
+      if (error.name !== 'NotAllowedError') this.#fail(this.#audio.error ?? error)
+      else if (this.#track) this.emit('failed', { id: this.#track.id, error })
+    })
   }
 
   pause(): void {
