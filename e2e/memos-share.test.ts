@@ -118,6 +118,21 @@ describe.each(['chromium', 'firefox'] as const)('to %s', (kind) => {
   })
 })
 
+test('whoever opens a link is told of the memo, and not of the app', async () => {
+  const [ann, bob] = [await visitor(), await kit.person('chromium')]
+  await makeMemo(ann.page, 'First visit')
+  const link = await shareLink(ann.page)
+  await bob.page.evaluateOnNewDocument(() => {
+    navigator.serviceWorker?.addEventListener('message', ({ data }: MessageEvent<{ type?: string }>) => {
+      if (data.type === 'starling:ready') Object.assign(globalThis, { told: true })
+    })
+  })
+  await bob.page.goto(link)
+  await reads(bob.page, 'Saved')
+  await until('the page to be told', () => bob.page.evaluate(() => 'told' in globalThis))
+  expect(await text(bob.page, 'starling-app')).not.toContain('offline use')
+})
+
 test('a renamed memo keeps its link, and those who have it see the new name; a reload changes neither', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await makeMemo(ann.page, 'Before')

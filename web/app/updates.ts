@@ -9,8 +9,10 @@ export async function register(toast: (toast: Toast) => void): Promise<void> {
   const reload = { label: 'Reload', run: () => location.reload() }
   serviceWorker.addEventListener('message', ({ data }: MessageEvent<Ready | undefined>) => {
     if (data?.type !== 'starling:ready') return
-    if (!data.updated) toast({ text: 'App ready for offline use' })
-    else if (agreed) location.reload()
+    if (!data.updated) {
+      // Whoever opened a link came for what it leads to, and its buttons lie where this would.
+      if (!location.hash && !location.search) toast({ text: 'App ready for offline use' })
+    } else if (agreed) location.reload()
     else toast({ text: 'App updated', time: Infinity, action: reload })
   })
 
