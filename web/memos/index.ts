@@ -1,12 +1,15 @@
 /** The section as the shell sees it. */
 import { html } from 'lit'
 import { icons } from '../ui/icons.ts'
-import type { Section } from '../ui/section.ts'
+import type { Host, Section } from '../ui/section.ts'
 import { Memos, paths } from './memos.ts'
 import './pages/screens.ts'
 import type { Route } from './pages/screens.ts'
 
-let memos: Memos
+let memos: Memos | undefined
+
+/** Goes on with what was under way. */
+const begin = (host: Host): Memos => (memos ??= new Memos(host))
 
 function routeOf({ pathname, hash, search, href }: URL): Route {
   if (pathname === paths.list) return { page: 'list' }
@@ -24,13 +27,13 @@ export const section: Section = {
   path: paths.list,
   owns: ({ pathname }) =>
     pathname === paths.list || pathname === '/m' || pathname === '/share' || /^\/memos\/[\w-]+$/.test(pathname),
-  start: (host) => {
-    memos = new Memos(host)
-  },
+  start: (host) => void begin(host),
+  // Whatever page is open shares what was shared.
+  wake: (host) => void begin(host),
   view: (url) => {
     const route = routeOf(url)
-    if (route.page !== 'record') memos.leaveRecording()
+    if (route.page !== 'record') memos?.leaveRecording()
     return html`<memos-screens .memos=${memos} .route=${route}></memos-screens>`
   },
-  leave: () => memos.leaveRecording(),
+  leave: () => memos?.leaveRecording(),
 }

@@ -54,6 +54,10 @@ export class Player extends Emitter<PlayerEvents> {
       audio.addEventListener(event, () => this.#changed())
     }
     audio.addEventListener('error', () => this.#fail(audio.error))
+  }
+
+  /** The keys of headsets and keyboards: ours while something is loaded, and else of whatever plays in the page. */
+  #keys(ours: boolean): void {
     const actions: [MediaSessionAction, MediaSessionActionHandler][] = [
       ['play', () => void this.resume()],
       ['pause', () => this.pause()],
@@ -62,7 +66,7 @@ export class Player extends Emitter<PlayerEvents> {
       ['seekto', ({ seekTime }) => this.seek(seekTime ?? this.time)],
       ['stop', () => this.stop()],
     ]
-    for (const [action, handler] of actions) session?.setActionHandler(action, handler)
+    for (const [action, handler] of actions) this.#session?.setActionHandler(action, ours ? handler : null)
   }
 
   /** The id of what is loaded. */
@@ -104,6 +108,7 @@ export class Player extends Emitter<PlayerEvents> {
       this.stop()
       const opening = ++this.#opening
       this.#track = track
+      this.#keys(true)
       this.#changed()
       try {
         const sound = await track.open()
@@ -144,6 +149,7 @@ export class Player extends Emitter<PlayerEvents> {
   /** Lets go of what is loaded. */
   stop(): void {
     this.#opening++
+    if (this.#track) this.#keys(false)
     this.#track = undefined
     this.#audio.pause()
     if (this.#sound) {
