@@ -168,6 +168,7 @@ test('plays while it arrives; says so when the sender leaves; goes on when she i
   await until('it to play', async () => (await position(bob.page))[0] >= 1)
   const at = await percent()
   expect(at).toBeLessThan(100)
+  expect(await text(bob.page, '.standing [role=status]')).not.toMatch(/ to go|per second/)
   const there = await ann.tab()
   await ann.page.close()
   await details(bob.page, 'None yet')
@@ -270,6 +271,16 @@ test('what was deleted and is opened by its link again is there again, once', as
   await reads(bob.page, /Saved|Received/)
   await bob.page.goto(`${server.origin}/memos`)
   await until('it again, once', async () => (await titles(bob.page)).join() === 'Regret')
+})
+
+test('what was shared is shared from every page of the app', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await makeMemo(ann.page, 'From elsewhere')
+  const link = await shareLink(ann.page)
+  await ann.page.goto(`${server.origin}/about`)
+  await reads(ann.page, 'While you record')
+  await bob.page.goto(link)
+  await reads(bob.page, 'Saved')
 })
 
 describe('a link that leads nowhere', () => {

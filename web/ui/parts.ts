@@ -113,9 +113,14 @@ export const whoCan = (kind: Kind, what: string): TemplateResult => html`
   </p>
 `
 
+/** For those who listen, beside what is seen to change several times a second. */
+export const said = (words: string): TemplateResult => html`
+  <span class="visually-hidden" role="status">${words}</span>
+`
+
 /** What has become of something shared. */
-export const delivery = ({ text, safe }: Sending): TemplateResult => html`
-  <p class="delivery ${safe ? 'safe' : ''}" role="status">
+export const delivery = ({ text, safe, spoken = text }: Sending): TemplateResult => html`
+  <p class="delivery ${safe ? 'safe' : ''}">
     ${
       safe
         ? icons.check
@@ -125,6 +130,7 @@ export const delivery = ({ text, safe }: Sending): TemplateResult => html`
     }
     <span>${text}</span>
   </p>
+  ${said(spoken)}
 `
 
 /** For those who want to know. */

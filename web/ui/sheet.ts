@@ -53,12 +53,12 @@ export abstract class Sheet extends PageElement {
     return html`
       <dialog class="sheet" aria-labelledby="sheet-heading" @close=${this.#closed} @click=${this.#click}>
         <div class="sheet-body">
-          <header class="sheet-head">
+          <div class="sheet-head">
             <h2 id="sheet-heading" tabindex="-1" autofocus>${this.heading()}</h2>
             <button class="button icon-only quiet" aria-label="Close" @click=${() => this.close()}>
               ${icons.close}
             </button>
-          </header>
+          </div>
           ${this.content()}
         </div>
       </dialog>

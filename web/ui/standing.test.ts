@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { PeerState, TorrentState, TrackerState } from '../engine/types.ts'
 import type { Reach } from './reach.ts'
-import { failure, patience, receiving, sending } from './standing.ts'
+import { failure, patience, receiving, sending, spoken } from './standing.ts'
 
 const peer = (more: Partial<PeerState> = {}): PeerState => ({
   id: 'p',
@@ -85,6 +85,28 @@ describe('the receiver', () => {
     expect(told.map(({ again }) => again)).toEqual([false, false, true, false, true, false, true])
     expect(failure('x').text).not.toBe('')
     expect([failure('x'), failure('x', 'share')].map(({ title }) => title)).toEqual(['This could not be received', 'This could not be shared'])
+  })
+})
+
+describe('who listens', () => {
+  it('is told of a transfer at every quarter, and not of its speed', () => {
+    const told = Array.from({ length: 100 }, (_, i) =>
+      spoken(
+        receiving(
+          state({ status: 'downloading', ready: true, length: 1e6, downloaded: i * 1e4, progress: i / 100, downloadSpeed: i * 1e3, peers: [peer()] }),
+          0,
+          'open',
+        ),
+      ),
+    )
+    expect([...new Set(told)]).toEqual(['It is coming.', '25 % is here.', '50 % is here.', '75 % is here.'])
+    expect(spoken(receiving(state({ done: true }), 0, 'open'))).toBe('Saved. It is kept on this device.')
+    expect(spoken(receiving(state(), 0, 'open'))).toBe('Finding. Looking for whoever has it.')
+  })
+
+  it('and of somebody who fetches when they come and when they have it', () => {
+    const told = [0, 0.1, 0.9].map((progress) => sending(state({ done: true, peers: [peer({ progress })], uploadSpeed: progress * 1e6 }), 0, 'open').spoken)
+    expect(new Set(told)).toEqual(new Set(['1 other is fetching it. Keep this page open.']))
   })
 })
 

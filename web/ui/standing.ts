@@ -56,6 +56,16 @@ export function receiving(state: TorrentState | undefined, idle: number, reach: 
   return { phase: 'Finding', text: 'Looking for whoever has it.', share: undefined, cause }
 }
 
+/** How it is read aloud: what never stands still is told at every quarter. */
+export const spoken = ({ phase, text, share = 1 }: Pick<Standing, 'phase' | 'text' | 'share'>): string =>
+  share < 1 ? quarters(share) || 'It is coming.' : `${phase}. ${text}`
+
+/** '' for the first of them. share: 0 to 1. */
+export const quarters = (share: number): string => {
+  const percent = Math.floor(share * 4) * 25
+  return percent ? `${percent} % is here.` : ''
+}
+
 function causeOf(state: TorrentState | undefined, reach: Reach): { title: string; text: string } {
   if (reach === 'offline') return { title: 'You are offline', text: 'It goes on by itself once you are connected again.' }
   if (reach === 'barred') {
@@ -136,6 +146,8 @@ export interface Sending {
   text: string
   /** Others have all of it. */
   safe: boolean
+  /** How it is read aloud, where the text never stands still. */
+  spoken?: string
 }
 
 /** What the one who shares sees: who has it, who is fetching. had: others that were seen to have all of it. */
@@ -149,10 +161,10 @@ export function sending(state: TorrentState, had: number, reach: Reach): Sending
   if (fetching.length) {
     const far = Math.floor(Math.max(...fetching.map((peer) => peer.progress)) * 100)
     const speed = state.uploadSpeed > 0 ? `, ${bytes(state.uploadSpeed)} per second` : ''
-    const now = `${people(fetching.length, 'is', 'are')} fetching it: ${far} %${speed}.`
-    return have > 0
-      ? { text: `${people(have, 'has', 'have')} it. ${now}`, safe: true }
-      : { text: `${now} Keep this page open.`, safe: false }
+    const who = `${people(fetching.length, 'is', 'are')} fetching it`
+    const words = (now: string) =>
+      have > 0 ? `${people(have, 'has', 'have')} it. ${now}.` : `${now}. Keep this page open.`
+    return { text: words(`${who}: ${far} %${speed}`), spoken: words(who), safe: have > 0 }
   }
   if (have > 0) return { text: `${people(have, 'has', 'have')} all of it. You may close this page.`, safe: true }
   if (reach === 'barred') {

@@ -3,9 +3,9 @@ import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { infoHashOf } from '../../ui/fetching.ts'
 import { icons } from '../../ui/icons.ts'
-import { bar, failedLink, numbers } from '../../ui/parts.ts'
+import { bar, failedLink, numbers, said } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
-import { failure } from '../../ui/standing.ts'
+import { failure, spoken } from '../../ui/standing.ts'
 import { bytes } from '../../ui/words.ts'
 import type { Arrival } from '../arriving.ts'
 import type { Files } from '../files.ts'
@@ -181,12 +181,12 @@ class Receive extends PageElement {
     const from = state && !state.done ? comesFrom(state) : ''
     return html`
       <div class="standing parcel-standing">
-        <p class="standing-phase" role="status">
+        <p class="standing-phase">
           ${state?.done ? icons.check : nothing}
           <strong>${phase}</strong>
           <span>${text}</span>
         </p>
-        ${state?.done ? nothing : bar('Received', share)}
+        ${said(arrival.asking ? text : spoken({ phase, text, share }))} ${state?.done ? nothing : bar('Received', share)}
         ${
           from
             ? html`

@@ -2,9 +2,9 @@ import { html, nothing } from 'lit'
 import { guard } from 'lit/directives/guard.js'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
-import { bar, failedLink, numbers } from '../../ui/parts.ts'
+import { bar, failedLink, numbers, said } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
-import { failure, receiving, type Standing } from '../../ui/standing.ts'
+import { failure, quarters, receiving, spoken, type Standing } from '../../ui/standing.ts'
 import { partOf } from '../bundle.ts'
 import { readCard, type MemoCard } from '../card.ts'
 import type { Memo } from '../memo.ts'
@@ -45,7 +45,7 @@ class Receive extends PageElement {
   protected override updated(): void {
     const [only] = this.#arrivals
     const title = this.#arrivals.length === 1 && only ? this.#title(only) : undefined
-    this.memos.host.title(title ?? 'A memo for you')
+    this.memos.host.title((only?.error ? failure(only.error).title : title) ?? 'A memo for you')
   }
 
   #unwatch(): void {
@@ -127,7 +127,7 @@ class Receive extends PageElement {
     return html`
       <article class="receive">
         <p class="receive-for">A memo for you</p>
-        <h1 dir="auto" tabindex="-1" data-focus>${this.#title(arrival) ?? 'On its way'}</h1>
+        <h1 dir="auto" tabindex="-1" data-focus>${this.#title(arrival) ?? (standing.cause ? 'Not here yet' : 'On its way')}</h1>
         ${
           memo?.description
             ? html`
@@ -163,12 +163,12 @@ class Receive extends PageElement {
     const saved = arrival.saved
     return html`
       <div class="standing ${saved ? 'is-saved' : ''}">
-        <p class="standing-phase" role="status">
+        <p class="standing-phase">
           ${saved ? icons.check : nothing}
           <strong>${standing.phase}</strong>
           <span>${standing.text}</span>
         </p>
-        ${saved ? nothing : bar('Received', standing.share)}
+        ${said(spoken(standing))} ${saved ? nothing : bar('Received', standing.share)}
         ${
           saved && memo
             ? html`
@@ -198,7 +198,8 @@ class Receive extends PageElement {
       <section class="receive">
         <p class="receive-for">For you</p>
         <h1 tabindex="-1" data-focus>${arrivals.length} memos</h1>
-        <p class="standing-phase" role="status">
+        ${said(saved === arrivals.length ? 'All of them are saved.' : quarters(saved / arrivals.length))}
+        <p class="standing-phase">
           ${
             saved === arrivals.length
               ? html`
