@@ -16,6 +16,7 @@ import {
   reads,
   recordFor,
   sees,
+  shareLink,
   text,
   titles,
 } from './memos.kit.ts'
@@ -629,6 +630,25 @@ describe('everybody can use it', () => {
         expect(wide, `${path} at ${width}`).toBeLessThanOrEqual(0)
       }
     }
+
+    // Within the sheet and while several are selected, on the narrowest phone.
+    await page.setViewport({ width: 320, height: 740 })
+    const cut = () =>
+      page.$$eval('button, select, .sheet input', (controls) =>
+        controls
+          .filter((control) => control.clientWidth)
+          .filter((control) => control.getBoundingClientRect().right > innerWidth || control.clientWidth < 44)
+          .map((control) => control.textContent?.trim() || control.ariaLabel),
+      )
+    await page.goto(server.origin)
+    await haveMemos(page, [{ title: 'Another' }])
+    await page.waitForSelector('.row')
+    expect(await cut()).toEqual([])
+    await press(page, 'Select')
+    expect(await cut()).toEqual([])
+    await page.goto(server.origin + memo)
+    await shareLink(page)
+    expect(await cut()).toEqual([])
   })
 
   test('at 200 % zoom nothing is cut off', async () => {
