@@ -509,6 +509,7 @@ describe('everybody can use it', () => {
     await focus('Undo')
     await page.keyboard.press('Enter')
     await until('the memo', async () => (await titles(page)).join() === 'By hand')
+    await until('the focus to be where it was', () => page.evaluate(() => document.activeElement!.closest('main') !== null))
     await focus('By hand')
     await page.keyboard.press('Enter')
     await until('its page', async () => (await page.title()).startsWith('By hand'))

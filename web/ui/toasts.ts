@@ -22,6 +22,8 @@ interface Shown extends Toast {
 export class Toasts extends PageElement {
   #shown: Shown[] = []
   #key = 0
+  /** What had the focus before a message got it. */
+  #before: EventTarget | null = null
 
   show(toast: Toast): void {
     const shown: Shown = { ...toast, key: this.#key++, left: toast.time ?? 5000 }
@@ -35,6 +37,9 @@ export class Toasts extends PageElement {
     super.connectedCallback()
     this.addEventListener('pointerenter', this.#hold)
     this.addEventListener('focusin', this.#hold)
+    this.addEventListener('focusin', ({ relatedTarget }) => {
+      if (!this.contains(relatedTarget as Node | null)) this.#before = relatedTarget
+    })
     this.addEventListener('pointerleave', this.#release)
     this.addEventListener('focusout', this.#release)
   }
@@ -60,11 +65,20 @@ export class Toasts extends PageElement {
 
   #close(toast: Shown, taken = false): void {
     if (!this.#shown.includes(toast)) return
+    const focused = this.contains(document.activeElement) ? document.activeElement : null
     clearTimeout(toast.timer)
     this.#shown = this.#shown.filter((other) => other !== toast)
     if (taken) toast.action?.run()
     else toast.closed?.()
     this.requestUpdate()
+    void this.updateComplete.then(() => this.#leave(focused))
+  }
+
+  /** A focus that goes away with its message would begin at the top of the page again. */
+  #leave(focused: Element | null): void {
+    if (!focused || focused.isConnected || document.activeElement !== document.body) return
+    const back = this.#before instanceof HTMLElement && this.#before.isConnected ? this.#before : document.querySelector('main')
+    back?.focus({ preventScroll: true })
   }
 
   protected override render() {
