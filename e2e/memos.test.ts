@@ -404,6 +404,20 @@ describe('what goes wrong', () => {
     expect(await sees(page, 'Download')).toBe(false)
   })
 
+  test('a browser that keeps nothing for the page: every page says so, and none is empty', async () => {
+    const ann = await kit.person('firefox', { prefs: { 'network.cookie.cookieBehavior': 2 }, allow: [/ServiceWorker|insecure/] })
+    const { page } = ann
+    await page.goto(server.origin)
+    await reads(page, 'This browser keeps nothing for this page')
+    await page.goto(`${server.origin}/memos/new`)
+    await press(page, 'Record')
+    await reads(page, 'Open the page in an ordinary window')
+    await page.goto(`${server.origin}/files`)
+    await reads(page, 'This browser gives the page no storage')
+    await page.goto(`${server.origin}/m#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
+    await reads(page, 'Open the link in an ordinary window')
+  })
+
   test('offline: what was recorded is there, and more can be recorded', async () => {
     const { page } = await visitor()
     await reads(page, 'App ready for offline use')

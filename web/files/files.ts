@@ -1,5 +1,6 @@
 /** The section at work: what its screens share, and what happens whichever of them is shown. */
 import type { Torrent, TorrentFile } from 'starling'
+import { others } from '../ui/others.ts'
 import type { Host } from '../ui/section.ts'
 import { offerUndo } from '../ui/undo.ts'
 import { guard } from '../ui/vigil.ts'
@@ -14,7 +15,7 @@ import { countOf } from './words.ts'
 
 export class Files {
   readonly host: Host
-  readonly parcels = new Parcels(new FilesDb(), new BroadcastChannel('files'))
+  readonly parcels = new Parcels(new FilesDb(), others('files'))
   readonly arriving: Arriving
   readonly sending: Sending
   readonly savings = new Savings()

@@ -1,5 +1,6 @@
 /** The section at work: what its screens share, and what happens whichever of them is shown. */
 import { isFull } from '../ui/full.ts'
+import { others } from '../ui/others.ts'
 import type { Host } from '../ui/section.ts'
 import { offerUndo } from '../ui/undo.ts'
 import { partOf } from './bundle.ts'
@@ -27,7 +28,7 @@ export const paths = {
 
 export class Memos {
   readonly host: Host
-  readonly library = new Library(new MemoDb(), new BroadcastChannel('memos'))
+  readonly library = new Library(new MemoDb(), others('memos'))
   readonly recorder = new Recorder(this.library.db, thisBrowser())
   readonly player = new Player(new Audio(), navigator.mediaSession)
   readonly receiving: Receiving
@@ -80,6 +81,16 @@ export class Memos {
   async record(): Promise<void> {
     this.trouble = undefined
     this.player.stop()
+    if (this.homeless) {
+      this.trouble = {
+        title: 'This browser keeps nothing for this page',
+        steps: [
+          'A memo needs its storage. Private windows and some privacy settings switch it off.',
+          'Open the page in an ordinary window, or let it keep data (cookies) in the settings.',
+        ],
+      }
+      return this.recorder.emit('change', undefined)
+    }
     try {
       await this.recorder.start(chosenMicrophone())
     } catch (error) {

@@ -112,6 +112,18 @@ export async function microphones(): Promise<Microphone[]> {
 const key = 'microphone'
 
 /** The user's choice; '' leaves it to the browser. */
-export const chosenMicrophone = (): string => localStorage.getItem(key) ?? ''
+export function chosenMicrophone(): string {
+  try {
+    return localStorage.getItem(key) ?? ''
+  } catch {
+    return ''
+  }
+}
 
-export const chooseMicrophone = (id: string): void => localStorage.setItem(key, id)
+export function chooseMicrophone(id: string): void {
+  try {
+    localStorage.setItem(key, id)
+  } catch {
+    // A browser that keeps nothing for the page leaves the choice to itself.
+  }
+}

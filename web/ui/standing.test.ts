@@ -84,6 +84,7 @@ describe('the receiver', () => {
     expect(new Set(told.map(({ title }) => title)).size).toBe(codes.length)
     expect(told.map(({ again }) => again)).toEqual([false, false, true, false, true, false, true])
     expect(failure('x').text).not.toBe('')
+    expect(failure(new DOMException('The operation is insecure.', 'SecurityError')).title).toContain('keeps nothing')
     expect([failure('x'), failure('x', 'share')].map(({ title }) => title)).toEqual(['This could not be received', 'This could not be shared'])
   })
 })

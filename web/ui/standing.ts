@@ -103,7 +103,14 @@ function causeOf(state: TorrentState | undefined, reach: Reach): { title: string
 export function failure(error: unknown, wish: 'receive' | 'share' = 'receive'): Failure {
   const code = (error as { code?: unknown } | undefined)?.code
   // Only the engine's own messages are words for people.
-  const message = code && error instanceof Error ? error.message : ''
+  const message = typeof code === 'string' && error instanceof Error ? error.message : ''
+  if (error instanceof DOMException && error.name === 'SecurityError') {
+    return {
+      title: 'This browser keeps nothing for this page',
+      text: 'Private windows and some privacy settings switch its storage off. Open the link in an ordinary window.',
+      again: false,
+    }
+  }
   switch (code) {
     case 'bad-link':
       return {
