@@ -100,7 +100,10 @@ class Receive extends PageElement {
     const [arrival] = this.#arrivals
     if (!arrival)
       return html`
-        <section class="receive"><h1 tabindex="-1" data-focus>A memo for you</h1></section>
+        <section class="receive">
+          <p class="receive-for">A memo for you</p>
+          <h1 tabindex="-1" data-focus>On its way</h1>
+        </section>
       `
     const many = this.#arrivals.length > 1 ? this.#arrivals : arrival.bundle
     return many ? this.#many(many) : this.#one(arrival)

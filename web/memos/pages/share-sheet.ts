@@ -82,7 +82,7 @@ export class ShareSheet extends Sheet {
             : html`
                 <div class="sheet-wait">
                   <p role="status">Making the link…</p>
-                  ${this.ready ? html`<p>${this.ready} of ${this.#what.length} memos</p>` : nothing}
+                  ${this.#what.length > 1 ? html`<p>${this.ready} of ${this.#what.length} memos</p>` : nothing}
                 </div>
               `
       }
