@@ -19,6 +19,7 @@ import { edgeCrowd } from './rows/edge-crowd.ts'
 import { edgeFilm } from './rows/edge-film.ts'
 import { edgeFold } from './rows/edge-fold.ts'
 import { edgeRush } from './rows/edge-rush.ts'
+import { far } from './rows/far.ts'
 import { fleet } from './rows/fleet.ts'
 import { firstbyte, gopeer } from './rows/gopeer.ts'
 import { golink } from './rows/golink.ts'
@@ -34,7 +35,7 @@ import { size } from './rows/size.ts'
 import { tracker } from './rows/tracker.ts'
 import { transfer } from './rows/transfer.ts'
 
-const rows: Record<string, Row> = { transfer, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, cluster, gopeer, firstbyte, golink, gotcp, fleet, many, edge, edgecrowd: edgeCrowd, edgefold: edgeFold, edgerush: edgeRush, edgefilm: edgeFilm, relay }
+const rows: Record<string, Row> = { transfer, far, metadata, memos, heap, size, idle, lighthouse: lighthouseRow, tracker, cluster, gopeer, firstbyte, golink, gotcp, fleet, many, edge, edgecrowd: edgeCrowd, edgefold: edgeFold, edgerush: edgeRush, edgefilm: edgeFilm, relay }
 
 export async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({

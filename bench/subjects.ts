@@ -12,6 +12,11 @@ export const pages = {
 /** Without these headers no page may measure its memory. */
 const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
 
+export interface PairOptions extends PersonOptions {
+  /** What is done to them before they see the page. */
+  before?: (giver: Person, taker: Person) => Promise<void>
+}
+
 /**
  * Runs with a giver and a taker on that page, and puts all away afterwards. Each has a browser of their own, as on two
  * machines; what the pages of others report is not our business.
@@ -20,13 +25,14 @@ export async function pair<T>(
   kit: Kit,
   page: URL,
   run: (giver: Person, taker: Person, lab: Lab) => Promise<T>,
-  options: PersonOptions = {},
+  { before, ...options }: PairOptions = {},
 ): Promise<T> {
   const mark = kit.mark
   const someone: PersonOptions = { own: true, allow: page === pages.starling ? [] : [/./], ...options }
   try {
     const lab = await kit.lab(page, { headers: isolation, built: true })
     const [giver, taker] = [await kit.person('chromium', someone), await kit.person('chromium', someone)]
+    await before?.(giver, taker)
     await enter(giver.page, lab)
     await enter(taker.page, lab)
     return await run(giver, taker, lab)

@@ -92,6 +92,7 @@ export class Node implements Engine, LinkHost {
   readonly #changed = new Set<Swarm>()
   readonly #strangers = new Set<Peer>()
   readonly #thirsty = new Set<Peer>()
+  readonly #lanes = { open: 0, made: 0 }
   readonly #timer: ReturnType<typeof setInterval>
   /** A page that is left answers nobody, so no tracker should name it. It may come back as it was. */
   readonly #away = () => {
@@ -121,6 +122,8 @@ export class Node implements Engine, LinkHost {
       thirsty: this.#thirsty,
       linkBase,
       now: () => performance.now(),
+      lanes: this.#lanes,
+      iceServers: options.iceServers,
       trackerStates: (infoHash) => rendezvous.trackers(infoHash).map(inWords),
       changed: (swarm, now) => (now ? this.#tell(swarm) : this.#changed.add(swarm)),
       peer: ({ infoHash }, peer) => this.onpeer?.(infoHash, stateOf(peer, performance.now())),
@@ -223,8 +226,10 @@ export class Node implements Engine, LinkHost {
       stats.downloadSpeed += downloadSpeed
       stats.uploadSpeed += uploadSpeed
     }
+    const { open: lanes, made } = this.#lanes
+    const links = this.#network.links.stats()
     return {
-      leader: true, torrents: this.#swarms.size, ...this.#network.links.stats(), ...stats,
+      leader: true, torrents: this.#swarms.size, ...links, lanes, connectionsMade: links.connectionsMade + made, ...stats,
       store: (await this.#store.stores()).kind,
     }
   }

@@ -140,6 +140,8 @@ export interface NodeStats {
   /** Open now. */
   links: number
   channels: number
+  /** Further connections to peers whose link is slow (docs/protocol.md, "Lanes"). */
+  lanes: number
   /** RTCPeerConnections made since the engine started, pending offers included. */
   connectionsMade: number
   /** Peers that sent what is wrong, or broke a protocol: they are kept out for a while (docs/protocol.md). */

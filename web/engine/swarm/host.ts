@@ -37,6 +37,23 @@ export interface PeerNode {
   now(): number
 }
 
+/** More ways to a peer than its channel: lanes.ts. */
+export interface Ways {
+  /** Another block may be sent. */
+  readonly room: boolean
+  /** False: the channel itself is best. */
+  send(piece: number, begin: number, data: Bytes): boolean
+  close(): void
+}
+
+/** What lanes ask of the node. */
+export interface LaneHost {
+  /** How many are open, and were made, in all. */
+  readonly lanes: { open: number; made: number }
+  iceServers(): Promise<RTCIceServer[]>
+  now(): number
+}
+
 /** What a peer asks of the torrent it belongs to. */
 export interface PeerHost {
   readonly infoHash: string
@@ -61,12 +78,14 @@ export interface PeerHost {
   /** Verified bytes to send; undefined while they are read, then resume() is called. */
   block(peer: Peer, ask: Wanted): Bytes | undefined
   card(peer: Peer, packed: Bytes): void
+  /** It has to say something of lanes. */
+  lane?(peer: Peer, payload: Bytes): void
   received(bytes: number): void
   sent(bytes: number): void
 }
 
 /** What a torrent asks of its node. */
-export interface SwarmHost extends PeerNode {
+export interface SwarmHost extends PeerNode, LaneHost {
   stores(): Promise<Stores>
   readonly memory: Budget
   readonly shelf: Shelf

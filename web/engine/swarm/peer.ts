@@ -4,7 +4,7 @@ import { highWater, type Channel } from '../link/channel.ts'
 import { Wire, type ExtendedHandshake, type Extension, type Handshake, type WireHandler } from '../wire/wire.ts'
 import { Bitfield, fits } from '../wire/bitfield.ts'
 import type { Chokable } from './choker.ts'
-import type { PeerHost, PeerNode, Source, Wanted } from './host.ts'
+import type { PeerHost, PeerNode, Source, Wanted, Ways } from './host.ts'
 import { unit, type Ask } from './picker.ts'
 import { Speed } from './speed.ts'
 
@@ -46,6 +46,8 @@ export class Peer implements WireHandler, Source, Chokable {
   dry = -1
   interested = false
   choking = true
+  /** Where it has any. */
+  ways: Ways | undefined
   readonly downloaded = new Speed()
   readonly uploaded = new Speed()
   readonly #find: (infoHash: string) => PeerHost | undefined
@@ -137,6 +139,11 @@ export class Peer implements WireHandler, Source, Chokable {
     return !!this.id
   }
 
+  /** Bytes that wait to be sent. */
+  get backlog(): number {
+    return this.channel.bufferedAmount + this.#unsentBytes
+  }
+
   can(index: number): boolean {
     return this.have.has(index) && (!this.#choked || this.#allowed.has(index))
   }
@@ -160,6 +167,7 @@ export class Peer implements WireHandler, Source, Chokable {
     this.#closed = true
     this.#flush()
     this.wire.close()
+    this.ways?.close()
     const { channel } = this
     channel.onopen = channel.onmessage = channel.ondrain = channel.onclose = undefined
     channel.close()
@@ -243,7 +251,7 @@ export class Peer implements WireHandler, Source, Chokable {
     const host = this.#host
     let sent = false
     if (!host) return sent
-    while (blocks-- > 0 && this.#queue.length && this.channel.bufferedAmount < highWater && !this.#closed) {
+    while (blocks-- > 0 && this.#queue.length && (this.ways?.room ?? this.channel.bufferedAmount < highWater) && !this.#closed) {
       const next = this.#queue[0]!
       // What comes about a mebibyte later is read meanwhile.
       const later = Math.min(this.#queue.length - 1, Math.ceil((1 << 20) / next.length))
@@ -256,7 +264,7 @@ export class Peer implements WireHandler, Source, Chokable {
         return sent
       }
       this.#queue.shift()
-      this.wire.piece(next.piece, next.begin, data)
+      if (!this.ways?.send(next.piece, next.begin, data)) this.wire.piece(next.piece, next.begin, data)
       this.uploaded.add(data.length, now)
       host.sent(data.length)
       sent = true
@@ -325,6 +333,7 @@ export class Peer implements WireHandler, Source, Chokable {
   onextended(name: Extension, payload: Bytes): void {
     if (name === 'ut_metadata') this.#host!.metadata.receive(this.wire, payload)
     else if (name === 'sl_card') this.#host!.card(this, payload)
+    else if (name === 'sl_lane') this.#host!.lane?.(this, payload)
   }
 
   onchoke(): void {

@@ -4,6 +4,8 @@ const least = 250
 
 /** Bytes per second over the last few seconds, without a timer: what was counted fades as time goes by. Times in ms. */
 export class Speed {
+  /** Bytes, since ever. */
+  total = 0
   #bytes = 0
   #since = 0
   #at = 0
@@ -12,6 +14,7 @@ export class Speed {
     this.#fade(now)
     if (this.#bytes < 1) this.#since = now
     this.#bytes += bytes
+    this.total += bytes
   }
 
   at(now: number): number {

@@ -28,6 +28,7 @@ import { Finding } from './finding.ts'
 import type { PeerHost, Source, SwarmHost, SwarmOptions, Wanted } from './host.ts'
 import { Invitation } from './invitation.ts'
 import { extend, Keeping, resumed, wrongKey } from './keeping.ts'
+import type { Lanes } from './lanes.ts'
 import { Later, more } from './lazy.ts'
 import type { Peer } from './peer.ts'
 import { stateOf } from './peer-state.ts'
@@ -39,6 +40,8 @@ import { Verifier } from './verifier.ts'
 const maxPeers = 60
 const chokeEvery = 10_000
 const rotateEvery = 5_000
+/** Bytes lacking from which on more ways to a peer may be worth their while. */
+const widenFrom = 2 << 20
 
 export class Swarm implements PeerHost, Announcing {
   readonly infoHash: string
@@ -65,6 +68,7 @@ export class Swarm implements PeerHost, Announcing {
       failed: (error) => this.#unreadable(error),
     })
   })
+  readonly #lanes = new Later(({ Lanes }) => (peer: Peer) => new Lanes(peer, this.node))
   readonly #webs = new Later(({ WebSources }) => new WebSources(this))
   readonly #ready = new Deferred()
   #learned: Promise<void> | undefined
@@ -150,6 +154,10 @@ export class Swarm implements PeerHost, Announcing {
 
   card(peer: Peer, packed: Bytes): void {
     this.#cards.receive(peer, packed)
+  }
+
+  lane(peer: Peer, payload: Bytes): void {
+    void this.#lanes.get().then((make) => this.#widened(peer, make)?.receive(payload), () => {})
   }
 
   // What the metadata exchange asks
@@ -302,7 +310,10 @@ export class Swarm implements PeerHost, Announcing {
   }
 
   tick(now: number): void {
-    for (const peer of this.#peers) peer.tick(now)
+    for (const peer of this.#peers) {
+      peer.tick(now)
+      if (peer.ways || peer.asks.size) this.#widen(peer, now)
+    }
     this.#webs.it?.tick(now)
     if (this.node.memory.full) this.picker?.prune(now)
     if (!this.info && now - this.#rotatedAt > rotateEvery) {
@@ -311,7 +322,7 @@ export class Swarm implements PeerHost, Announcing {
     }
     if (this.#peers.size && now - this.#chokedAt > chokeEvery) {
       this.#chokedAt = now
-      for (const part of [this.#choker, this.#outgoing]) part.retry()
+      for (const part of [this.#choker, this.#outgoing, this.#lanes]) part.retry()
       this.choke()
       this.#choker.it?.round(this.#peers, now)
     }
@@ -440,6 +451,24 @@ export class Swarm implements PeerHost, Announcing {
     if (key || !this.info || !webSeeds.length) return
     this.#webs.retry()
     void this.#webs.get().then((webs) => webs.join(webSeeds), () => {})
+  }
+
+  /** More ways to a peer that is slow. */
+  #widen(peer: Peer, now: number): void {
+    const left = this.left ?? 0
+    if (!this.fetching || left < widenFrom || !peer.wire.supports('sl_lane') || peer.channel.link.kind === 'relayed') return
+    if (!this.#lanes.it) return void this.#lanes.get().catch(() => {})
+    this.#widened(peer, this.#lanes.it)?.tick(now, left, (ask) => {
+      peer.cancel(ask)
+      this.picker!.drop(peer, ask)
+    })
+  }
+
+  #widened(peer: Peer, make: (peer: Peer) => Lanes): Lanes | undefined {
+    if (!this.#peers.has(peer)) return undefined
+    const lanes = (peer.ways as Lanes | undefined) ?? make(peer)
+    peer.ways = lanes
+    return lanes
   }
 
   /** Name and files are known. */

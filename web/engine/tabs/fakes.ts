@@ -197,7 +197,7 @@ export class FakeEngine implements Engine {
 
   async stats(): Promise<NodeStats> {
     const torrents = this.#torrents.size
-    const none = { links: 0, channels: 0, connectionsMade: 0, banned: 0, downloadSpeed: 0, uploadSpeed: 0 }
+    const none = { links: 0, channels: 0, lanes: 0, connectionsMade: 0, banned: 0, downloadSpeed: 0, uploadSpeed: 0 }
     return { leader: true, torrents, ...none, store: 'memory' }
   }
 

@@ -311,7 +311,7 @@ test("webtorrent's wire at the other end", async () => {
   expect(await got).toBe('07'.repeat(16_384))
   expect(their.bitfield).toHaveBeenCalledWith(true, false)
   expect(their.extended).toHaveBeenCalledWith(expect.objectContaining({
-    metadata_size: 99, sl_block: 65_536, m: { sl_card: 3, sl_link: 2, ut_metadata: 1 },
+    metadata_size: 99, sl_block: 65_536, m: { sl_card: 3, sl_lane: 4, sl_link: 2, ut_metadata: 1 },
   }))
   const order = ['onhaveall', 'oninterested', 'onextendedhandshake', 'onpiece']
   await vi.waitFor(() => expect(calls.map(([name]) => name)).toEqual(order))
@@ -325,4 +325,33 @@ test('a fast sender in tiny portions costs no more than its bytes', () => {
   const message = concat([fromHex('00010009' + '07' + '0000000000000000')!, random(65_536)])
   for (let i = 0; i < message.length; i++) wire.receive(message.subarray(i, i + 1))
   expect(calls.map(([name]) => name)).toEqual(['onpiece'])
+})
+
+describe('a lane', () => {
+  const piece = '0000000c070000000200008000010203'
+
+  test('brings pieces while a message comes by the channel', () => {
+    const { wire, calls, feed } = opened()
+    wire.request(2, 0x8000, 3)
+    feed('0000000504')
+    wire.lane(fromHex(piece)!)
+    feed('0000000a')
+    wire.lane(fromHex(piece)!)
+    const came: Call = ['onpiece', 2, 0x8000, '010203']
+    expect(calls).toEqual([came, ['onhave', 10], came])
+    wire.close()
+    wire.lane(fromHex(piece)!)
+    expect(calls.length).toBe(3)
+  })
+
+  test.each([
+    ['', 'nothing'], ['00000000', 'a keep-alive'], ['0000000100', 'another message'], [piece + '00', 'more than a piece'],
+    [piece.slice(0, -2), 'a part of one'], ['0000000d0700000002000080000102030405', 'two lengths'],
+    ['0000000d07000000020000800001020304', 'more than was asked for'],
+  ])('that brings %s (%s) is an error', (hex) => {
+    const { wire, calls } = opened()
+    wire.request(2, 0x8000, 3)
+    wire.lane(fromHex(hex)!)
+    expect(calls.map(([name]) => name)).toEqual(['onviolation'])
+  })
 })

@@ -31,7 +31,7 @@ export const maxBlock = 64 << 10
 const maxMessage = 128 << 10
 
 /** Our ids for the extensions that we speak. */
-const extensions = { ut_metadata: 1, sl_link: 2, sl_card: 3 }
+const extensions = { ut_metadata: 1, sl_link: 2, sl_card: 3, sl_lane: 4 }
 export type Extension = keyof typeof extensions
 const names = Object.keys(extensions) as Extension[]
 
@@ -153,6 +153,15 @@ export class Wire {
       }
       this.#read(whole)
     }
+  }
+
+  /** A message that came by a lane, whole. Only pieces do. */
+  lane(message: Bytes): void {
+    if (this.#closed) return
+    if (message[4] !== msg.piece || toUint32(message, 0) !== message.length - 4) return this.#violation('bad lane')
+    const [need, read] = [this.#need, this.#read]
+    this.#message(message.subarray(4))
+    this.#expect(need, read)
   }
 
   #expect(need: number, read: (bytes: Bytes) => void): void {
