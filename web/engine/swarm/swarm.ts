@@ -456,7 +456,8 @@ export class Swarm implements PeerHost, Announcing {
   /** More ways to a peer that is slow. */
   #widen(peer: Peer, now: number): void {
     const left = this.left ?? 0
-    if (!this.fetching || left < widenFrom || !peer.wire.supports('sl_lane') || peer.channel.link.kind === 'relayed') return
+    if (!this.fetching || !peer.wire.supports('sl_lane')) return
+    if (!peer.ways && (left < widenFrom || peer.channel.link.kind === 'relayed')) return
     if (!this.#lanes.it) return void this.#lanes.get().catch(() => {})
     this.#widened(peer, this.#lanes.it)?.tick(now, left, (ask) => {
       peer.cancel(ask)
