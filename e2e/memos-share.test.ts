@@ -327,6 +327,18 @@ describe('a link that leads nowhere', () => {
   })
 })
 
+test('without WebRTC both sides say so at once', async () => {
+  const { page } = await visitor()
+  await page.evaluateOnNewDocument(() => Reflect.deleteProperty(window, 'RTCPeerConnection'))
+  await page.reload()
+  await page.goto(`${server.origin}/m#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
+  await reads(page, 'This browser makes no direct connections')
+  await page.goto(`${server.origin}/memos`)
+  await makeMemo(page, 'Alone')
+  await shareLink(page)
+  await reads(page, 'Nobody can fetch it: this browser makes no direct connections')
+})
+
 test('the tracker is down when a link is opened: the page says so, and goes on when it is back', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await makeMemo(ann.page, 'Patience')

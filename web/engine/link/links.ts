@@ -200,7 +200,11 @@ export class Links implements OfferDesk {
   /** Who lacks something makes offers, and needs no other. */
   #prepare(): void {
     const [lacks] = this.#options.host.lacking()
-    if (!this.#made && !lacks) this.#spare = this.#connect([])
+    try {
+      if (!this.#made && !lacks) this.#spare = this.#connect([])
+    } catch {
+      // WebRTC is switched off. What is here can be used, and web seeds.
+    }
   }
 
   #connect(iceServers: RTCIceServer[]): RTCPeerConnection {
