@@ -186,13 +186,13 @@ func TestBook(t *testing.T) {
 		t.Error("a third at one address, as one has left")
 	}
 	b.leave(a, four)
-	if b.relays(four) || !b.knows(c) {
+	if b.relays(four) || b.of(c) == nil {
 		t.Error("the one that left is relayed, or its client's next one is not known")
 	}
 	called := false
 	b.change(net.UDPAddrFromAddrPort(four), func(*allocation) { called = true })
 	b.leave(again, next)
-	if called || b.knows(c) || len(b.clients)+len(b.relayed)+len(b.addresses)+b.size() != 0 {
+	if called || b.of(c) != nil || len(b.clients)+len(b.relayed)+len(b.addresses)+b.size() != 0 {
 		t.Errorf("left behind: %v %v %v, %d", b.clients, b.relayed, b.addresses, b.size())
 	}
 	b.wait()
