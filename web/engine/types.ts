@@ -14,7 +14,7 @@ export interface StarlingOptions {
   uploadLimit?: number
   /** Bytes per second, payload only. Default: no limit. */
   downloadLimit?: number
-  /** Most links (RTCPeerConnections) open at once. Default 55. */
+  /** Most links (RTCPeerConnections, lanes not counted) open at once. Default 55. */
   maxLinks?: number
   /** What links begin with. Default: /m of the server that starling.js came from. */
   linkBase?: string
