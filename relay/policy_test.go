@@ -213,11 +213,18 @@ func TestChannels(t *testing.T) {
 	}
 
 	// Each of a peer's ports is a channel: they have a bound of their own.
-	for number := uint16(0); b.permits(a.client, first.Addr()); number++ {
-		if number == 2*maxChannels {
+	may := func(number uint16) bool {
+		a.asked.Store(uint32(number))
+		return b.permits(a.client, first.Addr())
+	}
+	for number := uint16(0x4002); may(number); number++ {
+		if number == 0x4002+2*maxChannels {
 			t.Fatal("channels have no bound")
 		}
-		a.bind(0x4002+number, netip.AddrPortFrom(first.Addr(), number))
+		a.bind(number, netip.AddrPortFrom(first.Addr(), number))
+	}
+	if !may(0x4002) {
+		t.Error("one that is there may not be refreshed")
 	}
 	if n := len(a.bound.Load().peers); n != maxChannels {
 		t.Errorf("%d channels", n)
