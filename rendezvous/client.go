@@ -1,7 +1,7 @@
 // Package rendezvous is how peers find one another by WebTorrent trackers.
 //
 //	Torrent ──Add, Lacking, Completed──▶ Client ──one per URL──▶ tracker ◀──WebSocket──▶ tracker
-//	                                                               │ messages.go: JSON in and out
+//	                                                               │ announce.go out, replies.go in: JSON, messages.go
 //	               Links (package link) ◀──Offer, Accept, Answer───┘
 //
 // Who lacks data announces with offers; the tracker hands each to another peer, and the answer comes back. Who has all
