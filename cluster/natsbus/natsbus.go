@@ -24,6 +24,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"github.com/starling-p2p/starling/internal/loopback"
 )
 
 const (
@@ -56,7 +58,7 @@ type Bus struct {
 	log    *serverLog
 }
 
-// ErrNoSecret says what to do.
+// ErrNoSecret is of Embed, where NeedsSecret says so and there is none.
 var ErrNoSecret = errors.New("a cluster that other machines can reach needs a secret")
 
 // Embed starts a server, and is connected to it.
@@ -117,9 +119,7 @@ func Embed(e Embedded, log *slog.Logger) (*Bus, error) {
 
 // NeedsSecret says whether other machines reach what listens there, HOST:PORT.
 func NeedsSecret(listen string) bool {
-	host, _, _ := net.SplitHostPort(listen)
-	ip := net.ParseIP(host)
-	return host != "localhost" && (ip == nil || !ip.IsLoopback())
+	return !loopback.Host(listen)
 }
 
 func split(hostPort string) (host string, port int, err error) {
