@@ -1,6 +1,6 @@
 import { Line, type LineOptions } from '../../e2e/harness/line.ts'
 import { alternate, ratios, sample, span } from '../measure.ts'
-import type { Line as Row, Row as Rows } from '../row.ts'
+import type { Line as Printed, Row } from '../row.ts'
 import { pages, pair } from '../subjects.ts'
 
 declare const lab: typeof import('../pages/raw.page.ts') & typeof import('../pages/starling.page.ts')
@@ -12,9 +12,9 @@ const lines: Record<string, LineOptions> = {
 }
 
 /** 20 MB from one Chromium to another that is far away: as transfer.ts, over a line that is long, or loses something. */
-export const far: Rows = async ({ kit, serve, rounds }) => {
+export const far: Row = async ({ kit, serve, rounds }) => {
   const { tracker } = await serve()
-  const rows: Row[] = []
+  const rows: Printed[] = []
   for (const [name, options] of Object.entries(lines)) {
     const rates = await alternate(rounds, {
       raw: () =>

@@ -48,7 +48,7 @@ export interface Ways {
 
 /** What lanes ask of the node. */
 export interface LaneHost {
-  /** How many are open, and were made, in all. */
+  /** How many are open or under way, and were made, in all. */
   readonly lanes: { open: number; made: number }
   iceServers(): Promise<RTCIceServer[]>
   now(): number

@@ -44,7 +44,7 @@ const full = lowWater + maxBlock
 
 interface Lane {
   readonly pc: RTCPeerConnection
-  /** Open. */
+  /** What blocks go by. */
   dc?: RTCDataChannel
   timer?: ReturnType<typeof setTimeout>
 }
@@ -119,7 +119,6 @@ export class Lanes implements Ways {
       dc.binaryType = 'arraybuffer'
       dc.onopen = () => {
         clearTimeout(lane.timer)
-        lane.dc = dc
         this.#from = this.#host.now() + settle
       }
       dc.onmessage = ({ data }) => peer.wire.lane(data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array())
