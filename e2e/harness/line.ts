@@ -23,6 +23,10 @@ declare global {
 
 type Describe = (this: RTCPeerConnection, description: RTCSessionDescriptionInit) => Promise<void>
 
+/** Bytes of a socket's queue, as far as the machine allows, and datagrams in a row when this program was kept waiting: browsers' queues are short. */
+const buffer = 4 << 20
+const atOnce = 16
+
 /** A long line between two browsers of this machine, and all their connections. */
 export class Line {
   /** One end of each connection, by the port that it leads to. */
@@ -110,6 +114,8 @@ export class Line {
     const socket = createSocket('udp4')
     // Whoever it was for is gone.
     socket.on('error', () => {})
+    // What it loses is for the line to say, not for the machine.
+    socket.once('listening', () => socket.setRecvBufferSize(buffer))
     this.#sockets.add(socket)
     return socket
   }
@@ -150,7 +156,7 @@ class Way {
       this.#waiting = false
       const now = performance.now()
       const later = this.#coming.findIndex(({ at }) => at > now)
-      for (const { deliver } of this.#coming.splice(0, later < 0 ? Infinity : later)) deliver()
+      for (const { deliver } of this.#coming.splice(0, Math.min(later < 0 ? Infinity : later, atOnce))) deliver()
       this.#wait()
     }, this.#coming[0]!.at - performance.now())
   }

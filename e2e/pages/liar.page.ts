@@ -123,8 +123,8 @@ function mislead(kind: Lie, channel: RTCDataChannel, infoBytes: Bytes, hash: Arr
     oncancel() {},
     onreject() {},
     onextendedhandshake() {},
-    onviolation(reason) {
-      console.error(reason)
+    onviolation() {
+      console.error('what came is no peer wire')
     },
   }
   const wire = new Wire({ send }, handler)

@@ -45,7 +45,7 @@ export class Torrent implements PeerHost, Announcing {
   readonly picker: Picks
   readonly entry = {}
   /** The site gave it; nobody is asked, and who asks gets none. */
-  readonly metadata = { info: undefined, add() {}, receive() {} }
+  readonly metadata = { info: undefined, add() {} }
   uploaded = 0
   downloaded = 0
   readonly #carrier: Carrier
@@ -266,10 +266,6 @@ export class Torrent implements PeerHost, Announcing {
     const padded = new Uint8Array(length)
     padded.set(data.subarray(begin))
     return padded
-  }
-
-  card(): void {
-    // Assets have none.
   }
 
   received(bytes: number): void {

@@ -1,4 +1,5 @@
 import type { Bytes } from '../bytes.ts'
+import type { Pace } from './pace.ts'
 
 /**
  * One torrent's peer wire on a link: ordered, reliable bytes. Message boundaries mean nothing to the receiver,
@@ -40,6 +41,8 @@ export interface LinkInfo {
   readonly initiator: boolean
   /** Whether the way goes through a TURN server; 'unknown' until the browser says. */
   readonly kind: 'direct' | 'relayed' | 'unknown'
+  /** How much is asked for over it. */
+  readonly pace: Pace
   /** Closes the link with all its channels; ban keeps its peer_id out for a while, see Links. */
   close(options?: { ban?: boolean }): void
   /**

@@ -3,6 +3,7 @@ import { Bucket } from './bucket.ts'
 import type { LinkInfo } from './channel.ts'
 import { Exchange } from './exchange.ts'
 import type { LinkHost } from './host.ts'
+import { Pace } from './pace.ts'
 import { Timers } from './timers.ts'
 import { WireChannel } from './wire-channel.ts'
 
@@ -65,6 +66,7 @@ export class Link implements LinkInfo {
   readonly infoHash: string
   readonly since = Date.now()
   kind: LinkInfo['kind'] = 'unknown'
+  readonly pace = new Pace()
   open = false
   ended = false
   dismissed = false

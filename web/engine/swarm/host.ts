@@ -5,6 +5,7 @@ import type { Info } from '../torrent/metainfo.ts'
 import type { TrackerState } from '../types.ts'
 import type { MetadataExchange } from '../wire/metadata.ts'
 import type { Bitfield } from '../wire/bitfield.ts'
+import type { Extension } from '../wire/wire.ts'
 import type { Content } from './content.ts'
 import type { Budget, Limit } from './limit.ts'
 import type { Peer } from './peer.ts'
@@ -61,7 +62,7 @@ export interface PeerHost {
   readonly info: Info | undefined
   readonly had: Bitfield
   readonly picker: Picker<Source> | undefined
-  readonly metadata: Pick<MetadataExchange, 'info' | 'add' | 'receive'>
+  readonly metadata: Pick<MetadataExchange, 'info' | 'add'>
   /** All data is here. */
   readonly done: boolean
   /** Its handshake came. False where it is not welcome. */
@@ -77,9 +78,8 @@ export interface PeerHost {
   refill(): void
   /** Verified bytes to send; undefined while they are read, then resume() is called. */
   block(peer: Peer, ask: Wanted): Bytes | undefined
-  card(peer: Peer, packed: Bytes): void
-  /** It has to say something of lanes. */
-  lane?(peer: Peer, payload: Bytes): void
+  /** It says something in an extension. */
+  extended?(peer: Peer, name: Extension, payload: Bytes): void
   received(bytes: number): void
   sent(bytes: number): void
 }

@@ -29,7 +29,8 @@ afterEach(() => {
 /** One side: what its lanes ask of a peer and of the node, and what becomes of it. */
 class Side {
   now = 0
-  readonly asks = new Map<number, Ask>([[0, { piece: 0, begin: 0, length: 65_536, lost: false }]])
+  readonly asks = new Map<number, Ask>([[0, { piece: 0, begin: 0, length: 65_536, at: 0, lost: false }]])
+  readonly pace = { ways: 1 }
   readonly came: Bytes[] = []
   readonly lanes: Lanes
   readonly load = { open: 0, made: 0 }
@@ -44,6 +45,7 @@ class Side {
   constructor() {
     const peer = {
       asks: this.asks,
+      pace: this.pace,
       downloaded: this.#downloaded,
       resume: () => this.resumed++,
       wire: {
@@ -93,9 +95,9 @@ it('there are more while each brings something, up to three', async () => {
 it('one that brings nothing is not followed by another for a while', async () => {
   const [taker] = pair()
   await taker.live(30)
-  expect(taker.load.made).toBe(1)
+  expect([taker.load.made, taker.pace.ways]).toEqual([1, 2])
   await taker.live(30)
-  expect(taker.load.made).toBe(3)
+  expect([taker.load.made, taker.pace.ways]).toEqual([3, 4])
 })
 
 it.each<[string, (taker: Side) => Promise<void>]>([
@@ -140,7 +142,7 @@ it('what is overtaken, or owed while nothing comes, is asked for again once ther
 
   const [slow] = pair()
   await slow.live(5)
-  slow.asks.set(1, { piece: 1, begin: 0, length: 1 << 20, lost: false })
+  slow.asks.set(1, { piece: 1, begin: 0, length: 1 << 20, at: 0, lost: false })
   slow.speed = 10_000
   await slow.live(12)
   slow.lost = []
@@ -166,6 +168,7 @@ it('one that does not come about, or is lost, is the last', async () => {
   made.at(-2)!.lost('failed')
   await other.live(60)
   expect(other.load).toEqual({ open: 0, made: 1 })
+  expect(other.pace.ways).toBe(1)
 })
 
 it('strangers get no more than three, whatever they say', async () => {

@@ -200,6 +200,7 @@ export class Lanes implements Ways {
       const drop = () => this.#drop(lanes, number)
       const lane: Lane = { pc, timer: setTimeout(drop, openWithin) }
       lanes.set(number, lane)
+      if (lanes === this.#in) this.#peer.pace.ways++
       this.#host.lanes.open++
       this.#host.lanes.made++
       pc.onconnectionstatechange = () => /failed|closed/.test(pc.connectionState) && drop()
@@ -216,7 +217,9 @@ export class Lanes implements Ways {
     this.#host.lanes.open--
     clearTimeout(lane.timer)
     lane.pc.close()
-    this.#enough ||= lanes === this.#in
+    if (lanes !== this.#in) return
+    this.#peer.pace.ways--
+    this.#enough = true
   }
 
   #say(type: number, number: number, { localDescription }: RTCPeerConnection): void {

@@ -16,7 +16,7 @@ import { Outgoing, type OutgoingOptions } from './outgoing.ts'
 import { unit, type Piece } from './picker.ts'
 import { Readers } from './readers.ts'
 import { Shelf } from './shelf.ts'
-import { Speed } from './speed.ts'
+import { Speed } from '../speed.ts'
 import { noise } from './testing.ts'
 
 describe('bitfield', () => {

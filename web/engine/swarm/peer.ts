@@ -1,12 +1,13 @@
 import { concat, type Bytes } from '../bytes.ts'
 import { Bucket } from '../link/bucket.ts'
 import { highWater, type Channel } from '../link/channel.ts'
+import type { Asker, Pace } from '../link/pace.ts'
 import { Wire, type ExtendedHandshake, type Extension, type Handshake, type WireHandler } from '../wire/wire.ts'
 import { Bitfield, fits } from '../wire/bitfield.ts'
 import type { Chokable } from './choker.ts'
 import type { PeerHost, PeerNode, Source, Wanted, Ways } from './host.ts'
 import { unit, type Ask } from './picker.ts'
-import { Speed } from './speed.ts'
+import { Speed } from '../speed.ts'
 
 export const version = '0.1'
 
@@ -18,10 +19,6 @@ const newsWait = 5_000
 const snubAfter = 20_000
 /** Requests a peer may have with us. */
 const reqq = 512
-/** Most bytes asked of one peer at once, and how many seconds' worth. */
-const maxAhead = 8 << 20
-const ahead = 1.25
-const leastAsks = 4
 /** Bytes nobody asked for before a peer is closed. */
 const patience = 1 << 20
 const maxHaves = 1 << 16
@@ -33,9 +30,10 @@ const moodsRefill = 200
  * One peer of one torrent: what it has, wants and owes, over one wire on one channel. A channel that the other side
  * opened learns from the handshake for which torrent it is.
  */
-export class Peer implements WireHandler, Source, Chokable {
+export class Peer implements WireHandler, Source, Chokable, Asker {
   readonly channel: Channel
   readonly wire: Wire
+  readonly pace: Pace
   /** 40 hex digits; '' until the handshake. */
   id = ''
   /** As it calls itself, if it does. */
@@ -65,8 +63,6 @@ export class Peer implements WireHandler, Source, Chokable {
   readonly #allowed = new Set<number>()
   #block = unit
   #reqq = 250
-  #asksLeft = leastAsks
-  #starting = true
   #fed = 0
   #snubbed = false
   #unasked = 0
@@ -89,6 +85,7 @@ export class Peer implements WireHandler, Source, Chokable {
   constructor(channel: Channel, node: PeerNode, find: (infoHash: string) => PeerHost | undefined, infoHash?: string) {
     const now = (): number => node.now()
     this.channel = channel
+    this.pace = channel.link.pace
     this.#node = node
     this.#find = find
     node.strangers.add(this)
@@ -165,6 +162,7 @@ export class Peer implements WireHandler, Source, Chokable {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#wanting = false
     this.#flush()
     this.wire.close()
     this.ways?.close()
@@ -223,24 +221,25 @@ export class Peer implements WireHandler, Source, Chokable {
     this.request()
   }
 
-  /** Asks for as much as keeps it busy. */
+  /** Asks for as much as keeps it busy, in its turn. */
   request(): void {
-    const host = this.#host
-    const { picker } = host ?? {}
-    if (!host || !picker || !this.#wanting || this.#closed || (this.#choked && !this.#allowed.size)) return
-    const now = this.#node.now()
-    const most = this.#snubbed ? 1 : this.#most(now)
-    // Several at once, as they travel as one message.
-    if (this.asks.size > 0.75 * most) return
-    this.#tell()
-    while (this.asks.size < most) {
-      if (!this.#node.down.take(this.#block, now)) return
+    const { picker } = this.#host ?? {}
+    if (picker) this.pace.request(this, picker.windows.length > 0, this.#node.now())
+  }
+
+  ask(room: number, now: number): boolean {
+    const picker = this.#host!.picker!
+    while (room > 0) {
+      if (!this.#wanting || this.asks.size >= (this.#snubbed ? 1 : this.#reqq) || !this.#node.down.take(this.#block, now)) return false
       const ask = picker.pick(this, this.#block, now)
       this.#node.down.give(this.#block - (ask?.length ?? 0))
-      if (!ask) return
+      if (!ask) return false
       if (this.asks.size === 1) this.#fed = now
+      this.#tell()
       this.wire.request(ask.piece, ask.begin, ask.length)
+      room -= ask.length
     }
+    return true
   }
 
   /** What it asked for was read. */
@@ -331,9 +330,7 @@ export class Peer implements WireHandler, Source, Chokable {
   }
 
   onextended(name: Extension, payload: Bytes): void {
-    if (name === 'ut_metadata') this.#host!.metadata.receive(this.wire, payload)
-    else if (name === 'sl_card') this.#host!.card(this, payload)
-    else if (name === 'sl_lane') this.#host!.lane?.(this, payload)
+    this.#host!.extended?.(this, name, payload)
   }
 
   onchoke(): void {
@@ -407,14 +404,15 @@ export class Peer implements WireHandler, Source, Chokable {
   onpiece(piece: number, begin: number, data: Bytes): void {
     const host = this.#host!
     const now = this.#node.now()
-    if (!host.picker?.receive(this, piece, begin, data, now)) {
+    const ask = host.picker?.receive(this, piece, begin, data, now)
+    if (!ask) {
       if ((this.#unasked += data.length) > patience) this.ban()
       return
     }
     this.#fed = now
-    if (this.#snubbed) host.picker.find(this, now)
+    if (this.#snubbed) host.picker!.find(this, now)
     this.#snubbed = false
-    this.#asksLeft++
+    this.pace.came(ask, now)
     this.downloaded.add(data.length, now)
     host.received(data.length)
     this.request()
@@ -457,13 +455,5 @@ export class Peer implements WireHandler, Source, Chokable {
     if (!picker) return
     picker.leave(this)
     this.learn()
-  }
-
-  /** How many blocks may be asked for: doubles with each round trip until more brings nothing. */
-  #most(now: number): number {
-    const most = Math.min(this.#reqq, maxAhead / this.#block)
-    const enough = Math.ceil((this.downloaded.at(now) * ahead) / this.#block) + leastAsks
-    if (this.#starting && this.#asksLeft > 4 * leastAsks && this.#asksLeft > 2 * enough) this.#starting = false
-    return Math.min(most, this.#starting ? this.#asksLeft : enough)
   }
 }

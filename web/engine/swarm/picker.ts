@@ -22,6 +22,8 @@ export interface Ask {
   readonly piece: number
   readonly begin: number
   readonly length: number
+  /** When that was, ms. */
+  at: number
   /** Its sender went quiet: others may be asked, yet it is welcome when it comes. */
   lost: boolean
 }
@@ -31,6 +33,8 @@ export interface Asked {
   readonly have: Bitfield
   /** By number of the first unit. */
   readonly asks: Map<number, Ask>
+  /** Bytes asked for by the same way that have not come, without what is lost. Kept by the picker. */
+  readonly pace: { owed: number }
   /** How many pieces it has that are lacking here. Kept by the picker. */
   useful: number
   /** The picker's, to save a vain search. */
@@ -166,13 +170,13 @@ export class Picker<A extends Asked> {
     return to > from ? { from, to } : undefined
   }
 
-  /** A block came. False where it was not asked of this peer, or is of another length. */
-  receive(asked: A, index: number, begin: number, block: Uint8Array, now: number): boolean {
+  /** A block came. Answers what it was asked for with: nothing where it was not, or is of another length. */
+  receive(asked: A, index: number, begin: number, block: Uint8Array, now: number): Ask | undefined {
     const ask = asked.asks.get(this.#unit(index, begin))
-    if (!ask || ask.begin !== begin || ask.length !== block.length) return false
+    if (!ask || ask.begin !== begin || ask.length !== block.length) return undefined
     this.#forget(asked, ask)
     const piece = this.#revive(index, now)
-    if (!piece?.missing) return true
+    if (!piece?.missing) return ask
     piece.data ??= (piece.length === this.#pieceLength && this.#spare.pop()) || new Uint8Array(piece.length)
     piece.data.set(block, begin)
     piece.touched = now
@@ -187,7 +191,7 @@ export class Picker<A extends Asked> {
     if (!piece.free) this.#open.delete(piece)
     if (others) this.#cancel(piece)
     if (!piece.missing) this.#complete(piece)
-    return true
+    return ask
   }
 
   /** asked will not send this block: others may. */
@@ -206,16 +210,16 @@ export class Picker<A extends Asked> {
   lose(asked: A): void {
     for (const ask of asked.asks.values()) {
       const piece = this.#going.get(ask.piece)
-      this.#untake(ask)
+      this.#untake(asked, ask)
       if (piece) this.#idle(piece, asked)
     }
   }
 
   /** asked sends again: what it owes counts as asked of it, so that it is not asked for the same twice. */
   find(asked: A, now: number): void {
-    for (const { piece: index, begin, length, lost } of asked.asks.values()) {
+    for (const { piece: index, begin, length, at, lost } of asked.asks.values()) {
       const piece = lost && this.#revive(index, now)
-      if (piece) this.#ask(piece, asked, begin / unit, length + unit - 1, now, () => true)
+      if (piece) this.#ask(piece, asked, begin / unit, length + unit - 1, now, () => true).at = at
     }
   }
 
@@ -357,8 +361,9 @@ export class Picker<A extends Asked> {
     } while (u < piece.from.length && (u + 1) * unit - begin <= max && fits(u))
     if (!piece.free) this.#open.delete(piece)
     piece.touched = now
-    const ask = { piece: piece.index, begin, length: Math.min(u * unit, piece.length) - begin, lost: false }
+    const ask = { piece: piece.index, begin, length: Math.min(u * unit, piece.length) - begin, at: now, lost: false }
     asked.asks.set(this.#unit(piece.index, begin), ask)
+    asked.pace.owed += ask.length
     return ask
   }
 
@@ -377,12 +382,15 @@ export class Picker<A extends Asked> {
 
   #forget(asked: A, ask: Ask): void {
     asked.asks.delete(this.#unit(ask.piece, ask.begin))
-    this.#untake(ask)
+    this.#untake(asked, ask)
   }
 
-  #untake(ask: Ask): void {
+  #untake(asked: A, ask: Ask): void {
+    if (ask.lost) return
+    ask.lost = true
+    asked.pace.owed -= ask.length
     const piece = this.#going.get(ask.piece)
-    if (!ask.lost && piece) {
+    if (piece) {
       for (let u = ask.begin / unit; u * unit < ask.begin + ask.length; u++) {
         if (!--piece.asked[u]! && !piece.from[u]) {
           piece.free++
@@ -390,7 +398,6 @@ export class Picker<A extends Asked> {
         }
       }
     }
-    ask.lost = true
   }
 
   /** Nothing is asked of its only sender any more; a piece without anything becomes free. */

@@ -19,7 +19,7 @@ import type { TorrentId } from '../torrent/link.ts'
 import { parseInfo, type Info } from '../torrent/metainfo.ts'
 import type { Card, TorrentState, TorrentStatus } from '../types.ts'
 import { MetadataExchange } from '../wire/metadata.ts'
-import type { Wire } from '../wire/wire.ts'
+import type { Extension, Wire } from '../wire/wire.ts'
 import { Bitfield } from '../wire/bitfield.ts'
 import { Cards } from './cards.ts'
 import { plain, type Content } from './content.ts'
@@ -152,12 +152,10 @@ export class Swarm implements PeerHost, Announcing {
     return it?.block(ask, peer.resume)
   }
 
-  card(peer: Peer, packed: Bytes): void {
-    this.#cards.receive(peer, packed)
-  }
-
-  lane(peer: Peer, payload: Bytes): void {
-    void this.#lanes.get().then((make) => this.#widened(peer, make)?.receive(payload), () => {})
+  extended(peer: Peer, name: Extension, payload: Bytes): void {
+    if (name === 'ut_metadata') this.metadata.receive(peer.wire, payload)
+    else if (name === 'sl_card') this.#cards.receive(peer, payload)
+    else if (name === 'sl_lane') void this.#lanes.get().then((make) => this.#widened(peer, make)?.receive(payload), () => {})
   }
 
   // What the metadata exchange asks

@@ -2,6 +2,7 @@
 import { Deferred } from '../deferred.ts'
 import { random, toHex, type Bytes } from '../bytes.ts'
 import { lowWater, type Channel, type LinkInfo } from '../link/channel.ts'
+import { Pace } from '../link/pace.ts'
 import { Node, type NodeOptions } from '../node.ts'
 import type { Announcing } from '../rendezvous/types.ts'
 import { memoryStores } from '../store/memory.ts'
@@ -13,6 +14,7 @@ export class MemoryLink implements LinkInfo {
   readonly peerId: string
   readonly initiator: boolean
   readonly kind = 'direct'
+  readonly pace = new Pace()
   readonly channels = new Set<MemoryChannel>()
   banned = false
   named = false
@@ -284,7 +286,7 @@ export class Stranger implements WireHandler {
     this.#hear(`extended ${name}`)
     this.extension(name, payload)
   }
-  onviolation(reason: string): void {
-    this.#hear(`violation: ${reason}`)
+  onviolation(): void {
+    this.#hear('violation')
   }
 }

@@ -1,4 +1,4 @@
-import { Speed } from './speed.ts'
+import { Speed } from '../speed.ts'
 
 /** What a torrent has sent and got, payload only, and how fast. Times in ms. */
 export class Traffic {

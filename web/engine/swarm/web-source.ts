@@ -3,7 +3,7 @@ import type { PeerState } from '../types.ts'
 import { Bitfield } from '../wire/bitfield.ts'
 import type { PeerNode, Source } from './host.ts'
 import type { Ask, Picker } from './picker.ts'
-import { Speed } from './speed.ts'
+import { Speed } from '../speed.ts'
 import { WebSeed } from './webseed.ts'
 
 /** What a web seed asks of its torrent. */
@@ -23,6 +23,7 @@ const runBytes = 4 << 20
 class WebSource implements Source {
   readonly have: Bitfield
   readonly asks = new Map<number, Ask>()
+  readonly pace = { owed: 0 }
   useful = 0
   dry = -1
   readonly #host: WebHost

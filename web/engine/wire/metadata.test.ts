@@ -231,7 +231,7 @@ test.each([['to', true], ['from', false]])("%s webtorrent's ut_metadata", async 
       },
       onextendedhandshake: ({ metadataSize }) => exchange.add(ours, metadataSize),
       onextended: (_name, payload) => exchange.receive(ours, payload),
-      onviolation: (reason) => expect.unreachable(reason),
+      onviolation: () => expect.unreachable(),
     })
     theirs.on('data', (data: Uint8Array) => ours.receive(new Uint8Array(data)))
     if (!serving) return

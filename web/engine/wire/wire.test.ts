@@ -159,7 +159,7 @@ describe('a peer in error is reported once, and nothing more of it is read', () 
     const { wire, calls, feed } = opened()
     feed(hex + '0000000101')
     feed('0000000101')
-    expect(calls).toEqual([['onviolation', expect.any(String)]])
+    expect(calls).toEqual([['onviolation']])
     const before = calls.length
     wire.choke()
     expect(calls).toHaveLength(before)
@@ -287,7 +287,7 @@ test("webtorrent's wire at the other end", async () => {
     oninterested: () => calls.push(['oninterested']),
     onrequest: (index, begin, length) => ours.piece(index, begin, new Uint8Array(length).fill(7)),
     onpiece: (index, begin, data) => calls.push(['onpiece', index, begin, toHex(data)]),
-    onviolation: (reason) => expect.unreachable(reason),
+    onviolation: () => expect.unreachable(),
   })
   ours.info = info
   theirs.on('data', (data: Uint8Array) => ours.receive(new Uint8Array(data)))

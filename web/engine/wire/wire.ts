@@ -84,7 +84,7 @@ export interface WireHandler {
   onextendedhandshake(handshake: ExtendedHandshake): void
   onextended(name: Extension, payload: Bytes): void
   /** The peer is in error: close the link. */
-  onviolation(reason: string): void
+  onviolation(): void
 }
 
 export class Wire {
@@ -158,7 +158,7 @@ export class Wire {
   /** A message that came by a lane, whole. Only pieces do. */
   lane(message: Bytes): void {
     if (this.#closed) return
-    if (message[4] !== msg.piece || toUint32(message, 0) !== message.length - 4) return this.#violation('bad lane')
+    if (message[4] !== msg.piece || toUint32(message, 0) !== message.length - 4) return this.#violation()
     const [need, read] = [this.#need, this.#read]
     this.#message(message.subarray(4))
     this.#expect(need, read)
@@ -170,7 +170,7 @@ export class Wire {
   }
 
   #protocol(bytes: Bytes): void {
-    if (!equal(bytes, msg.protocol)) return this.#violation('no BitTorrent')
+    if (!equal(bytes, msg.protocol)) return this.#violation()
     this.#expect(48, this.#handshake)
   }
 
@@ -185,7 +185,7 @@ export class Wire {
 
   #length(bytes: Bytes): void {
     const length = toUint32(bytes, 0)
-    if (length > maxMessage) this.#violation('message too long')
+    if (length > maxMessage) this.#violation()
     else if (length) this.#expect(length, this.#message)
   }
 
@@ -194,7 +194,7 @@ export class Wire {
     const { handler, info } = this
     const id = bytes[0]!
     const body = bytes.subarray(1)
-    const wrong = (): void => this.#violation(`bad message ${id}`)
+    const wrong = (): void => this.#violation()
 
     // Payload lengths by id; undefined is any.
     const size = [0, 0, 0, 0, 4, , 12, , 12, , , , , 4, 0, 0, 12, 4][id]
@@ -236,7 +236,7 @@ export class Wire {
       return name && this.handler.onextended(name, payload)
     }
     const dict = dictOf(parse(payload))
-    if (!dict) return this.#violation('bad extended handshake')
+    if (!dict) return this.#violation()
     const ids = dictOf(dict.get('m'))
     for (const name of names) {
       const theirs = sizeOf(ids?.get(name))
@@ -253,9 +253,9 @@ export class Wire {
     })
   }
 
-  #violation(reason: string): void {
+  #violation(): void {
     this.close()
-    this.handler.onviolation(reason)
+    this.handler.onviolation()
   }
 
   #send(bytes: Bytes): void {

@@ -1,0 +1,68 @@
+import { Speed } from '../speed.ts'
+
+/** Bytes asked for by each connection of a link, beyond what is on the way; and at first. */
+const slack = 256 << 10
+/** How long a block takes at least, as browsers dawdle, and how much longer than the quickest one the next may, ms. */
+const dawdling = 60
+const queueing = 25
+
+export interface Asked {
+  /** When it was, ms. */
+  readonly at: number
+  /** Bytes. */
+  readonly length: number
+}
+
+/** One torrent's peer on the link. */
+export interface Asker {
+  /** Asks for about so many bytes. Whether it would ask for more. */
+  ask(room: number, now: number): boolean
+}
+
+/**
+ * How much is asked for over one link, by all its torrents together: what is on the way, and little more. The rest would
+ * only wait before the line, and what overflows there SCTP sends again one packet per round trip (docs/protocol.md, "How
+ * much is asked for").
+ */
+export class Pace {
+  /** Connections that blocks come by. */
+  ways = 1
+  /** Bytes that were asked for and have not come. */
+  owed = 0
+  readonly #speed = new Speed()
+  /** Bytes that may be owed while it is found out how many; then 0. */
+  #window = slack
+  /** Of all blocks, from request to arrival, ms. */
+  #quickest = Infinity
+  /** Who waits for a turn, longest first. */
+  readonly #waiting = new Set<Asker>()
+  /** Whose turn comes before. */
+  #first: Asker | undefined
+
+  /** It asks for more, in its turn. urgent: before all others, until it says otherwise; one at a time is. */
+  request(asker: Asker, urgent: boolean, now: number): void {
+    this.#waiting.add(asker)
+    if (urgent || this.#first === asker) this.#first = urgent ? asker : undefined
+    const most = this.#most(now)
+    // Several at once, as they travel as one message.
+    if (this.owed > 0.75 * most) return
+    for (const one of [this.#first!, ...this.#waiting]) {
+      if (this.owed >= most) return
+      if (this.#waiting.delete(one) && one.ask(most - this.owed, now)) this.#waiting.add(one)
+    }
+  }
+
+  /** What was asked for came. At first more is asked for with each block, until they take longer for it. */
+  came({ at, length }: Asked, now: number): void {
+    const took = now - at
+    this.#speed.add(length, now)
+    this.#quickest = Math.min(this.#quickest, took)
+    const enough = this.#window > 1.5 * slack && took > 1.25 * this.#quickest + 10
+    this.#window &&= enough ? 0 : this.#window + length / 2
+  }
+
+  #most(now: number): number {
+    const onTheWay = (this.#speed.at(now) * Math.max(this.#quickest + queueing, dawdling)) / 1000
+    return this.#window || onTheWay + slack * this.ways
+  }
+}
