@@ -108,6 +108,24 @@ describe('seed', () => {
   test('of nothing is refused', async () => {
     expect(await code(page().node.seed([]))).toBe('unreadable')
   })
+
+  test('what is of no use to it is refused in plain words', async () => {
+    const { node } = page()
+    for (const what of [undefined, null, 3, {}, Promise.resolve(memo())]) {
+      await expect(node.seed(what as never)).rejects.toMatchObject({ code: 'unreadable', message: /cannot be shared/ })
+      await expect(node.add(what as never)).rejects.toMatchObject({ code: 'bad-link', message: /not a link/ })
+    }
+    const trackers = 'wss://tracker.example/announce' as unknown as string[]
+    expect(() => new Starling({ trackers })).toThrow(StarlingError)
+    expect(await code(node.seed(memo(), { trackers }))).toBe('unsupported')
+    expect(await code(node.add(hash('a'), { trackers }))).toBe('unsupported')
+  })
+
+  test('a base of links is meant from where the page lies', async () => {
+    vi.stubGlobal('location', { href: 'https://site.example/films/' })
+    await page({ linkBase: 'watch.html' }).node.ready
+    expect(world.options.at(-1)).toMatchObject({ linkBase: 'https://site.example/films/watch.html' })
+  })
 })
 
 describe('add', () => {

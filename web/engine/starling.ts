@@ -28,7 +28,7 @@ export interface StarlingEvents {
   /** It was removed: by this page, or in another tab. */
   remove: Torrent
   /** The engine cannot run here; every call fails with the same error. */
-  error: Error
+  error: StarlingError
 }
 
 /**
@@ -64,7 +64,10 @@ export class Starling extends Emitter<StarlingEvents> {
 
   constructor(options: StarlingOptions = {}) {
     super()
-    this.#options = options
+    array(options.trackers)
+    // As other links are, it is meant from where the page lies.
+    const linkBase = options.linkBase && new URL(options.linkBase, globalThis.location?.href).href
+    this.#options = { ...options, linkBase }
     this.ready = this.#call(async () => {})
     this.ready.catch(() => {})
     this.#leave = this.#enter()
@@ -86,7 +89,7 @@ export class Starling extends Emitter<StarlingEvents> {
     const files = blobs(what)
     if (!files.length) throw new StarlingError('unreadable', 'There is no file to share.')
     const card = options.card && plain(options.card)
-    const given = { ...options, card, trackers: options.trackers ?? this.#options.trackers }
+    const given = { ...options, card, trackers: array(options.trackers) ?? this.#options.trackers }
     return this.#take({
       seeded: true,
       make: (engine, before) => {
@@ -99,7 +102,7 @@ export class Starling extends Emitter<StarlingEvents> {
   /** Fetches, and shares what it has. Resolves at once; see Torrent.ready and Torrent.done. */
   async add(what: Addable, options: AddOptions = {}): Promise<Torrent> {
     const id = await identify(what)
-    const given = { ...options, trackers: [...(options.trackers ?? []), ...(this.#options.trackers ?? [])] }
+    const given = { ...options, trackers: [...(array(options.trackers) ?? []), ...(this.#options.trackers ?? [])] }
     return this.#take({ seeded: false, make: (engine) => engine.add(id, given) })
   }
 
@@ -234,19 +237,29 @@ export class Starling extends Emitter<StarlingEvents> {
   }
 }
 
+/** One text would be taken for as many trackers as it has letters, and nobody be found. */
+function array(trackers: string[] | undefined): string[] | undefined {
+  if (typeof trackers === 'string') throw new StarlingError('unsupported', "The trackers must be an array, such as ['wss://…'].")
+  return trackers
+}
+
 function blobs(what: Seedable | Iterable<Seedable>): Blob[] {
   // A tab's message keeps a File's name, but not where it lay in a folder.
   if (what instanceof File && what.webkitRelativePath) return [new File([what], what.webkitRelativePath, what)]
   if (what instanceof Blob) return [what]
   if (typeof what === 'string') return [new File([what], 'text.txt', { type: 'text/plain' })]
   if (what instanceof ArrayBuffer || ArrayBuffer.isView(what)) return [new Blob([what])]
-  return [...what].flatMap(blobs)
+  if (what?.[Symbol.iterator]) return [...what].flatMap(blobs)
+  throw new StarlingError('unreadable', 'This cannot be shared: it is no File, Blob, FileList, text, bytes, or array of these.')
 }
 
 async function identify(what: Addable): Promise<string | Bytes> {
   if (typeof what === 'string') return what.trim()
   if (what instanceof URL) return what.href
   if (ArrayBuffer.isView(what)) return new Uint8Array(what.buffer, what.byteOffset, what.byteLength).slice()
+  if (!(what instanceof Blob || what instanceof ArrayBuffer)) {
+    throw new StarlingError('bad-link', 'This is not a link, magnet link, infohash or torrent file.')
+  }
   if ((what instanceof Blob ? what.size : what.byteLength) > longestFile) {
     throw new StarlingError('too-large', 'This is too large for a torrent file.')
   }

@@ -5,6 +5,9 @@
  * itself (see tabs/) gets it by message from the tab that does.
  */
 
+import type { StarlingError } from './errors.ts'
+
+/** What a page may say of its node. */
 export interface StarlingOptions {
   /** WebTorrent trackers, ws: or wss:. Default: /announce of the server that starling.js came from. */
   trackers?: string[]
@@ -172,5 +175,5 @@ export interface TorrentEvents {
   peer: PeerState
   card: Card
   done: void
-  error: Error
+  error: StarlingError
 }
