@@ -1,5 +1,6 @@
 // Builds the web part into web/built, which the Go package web embeds:
 //   starling.js, starling-store.js   the engine and its store worker, under names that never change
+//   starling.d.ts                    the engine's types, for pages in TypeScript
 //   assets/starling-*                what starling.js loads: the node, and what is needed only at times
 //   index.html, assets/*             the app; names of assets carry a hash, so they may be cached for ever
 //   sw.js                            the service worker, with the list of what it precaches
@@ -15,6 +16,7 @@ import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import { minify } from 'terser'
 import { build } from 'vite'
+import { declarations } from './declarations.mjs'
 
 // Whoever runs this, tests for example: libraries are built as they are served.
 process.env.NODE_ENV = 'production'
@@ -128,6 +130,8 @@ await build({
   build: { outDir: out, emptyOutDir: false, target, assetsDir: 'assets', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
 })
 const precache = await precacheList()
+// No page loads it, so it is not in that list.
+await writeFile(join(out, 'starling.d.ts'), await declarations())
 const version = createHash('sha256').update(JSON.stringify(precache)).digest('hex').slice(0, 12)
 await module('sw/index.ts', 'sw.js', { __PRECACHE__: JSON.stringify(precache), __VERSION__: JSON.stringify(version) })
 await module('edge/edge.ts', 'edge/edge.js', {}, 'edge/[name]-[hash].js')

@@ -94,7 +94,7 @@ func (files static) other(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/assets/starling-") {
 			anyOrigin(w.Header())
 		}
-	case r.URL.Path == "/starling.js" || r.URL.Path == "/starling-store.js":
+	case r.URL.Path == "/starling.js" || r.URL.Path == "/starling-store.js" || r.URL.Path == "/starling.d.ts":
 		anyOrigin(w.Header())
 	case r.URL.Path == "/sw.js":
 		w.Header().Set("Service-Worker-Allowed", "/")

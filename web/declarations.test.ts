@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import ts from 'typescript'
+import { expect, test } from 'vitest'
+import { declarations } from './declarations.mjs'
+
+const root = join(import.meta.dirname, '..')
+const engine = 'https://starling.example/starling.js'
+
+/** What tsc --strict says about a page that uses the engine. */
+function complaints(types: string, page: string): string[] {
+  const sources = new Map([[`${root}/starling.d.ts`, types], [`${root}/page.ts`, page]])
+  const options: ts.CompilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    types: [],
+    paths: { [engine]: [`${root}/starling.d.ts`] },
+  }
+  const host = ts.createCompilerHost(options)
+  const { fileExists, getSourceFile } = host
+  host.fileExists = (name) => sources.has(name) || fileExists(name)
+  host.getSourceFile = (name, language, ...rest) => {
+    const text = sources.get(name)
+    return text === undefined ? getSourceFile(name, language, ...rest) : ts.createSourceFile(name, text, language)
+  }
+  const program = ts.createProgram([`${root}/page.ts`], options, host)
+  return ts.getPreEmitDiagnostics(program).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))
+}
+
+/** The script of a document's first page, as a block of its own. */
+async function example(document: string): Promise<string> {
+  const found = /<script type="module">\n +import \{ Starling.*?\n(.*?)<\/script>/s.exec(await readFile(join(root, document), 'utf8'))
+  return `{${found![1]}}`
+}
+
+test('the documents’ examples pass tsc --strict, and what is misspelt does not', async () => {
+  const page = `import { Starling, Torrent } from '${engine}'
+    declare const file: File, link: string, video: HTMLVideoElement
+    ${await example('README.md')}
+    ${await example('docs/engine.md')}
+    const node = new Starling()
+    await node.seed(document.querySelector('input')!.files!)
+    node.on('torrent', (torrent: Torrent) => torrent.on('progress', ({ status }) => status === 'seeding'))
+    node.on('error', ({ code }) => code === 'unsupported')
+    // @ts-expect-error no such option
+    new Starling({ tracker: [] })
+    // @ts-expect-error no such event
+    node.on('torrnt', () => {})
+    // @ts-expect-error nothing that can be shared
+    await node.seed(3)
+    // @ts-expect-error pages are given these, and do not make them
+    new Torrent()`
+  expect(complaints(await declarations(), page)).toEqual([])
+}, 120_000)
