@@ -25,6 +25,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -79,8 +80,14 @@ func Run(ctx context.Context, args []string, out, stderr io.Writer) (code int) {
 	if err != nil {
 		return fail(exitFailed, err)
 	}
-	if len(args) == 0 {
+	// What people try first.
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "help":
+		args = append(slices.Clone(args[1:]), "--help")
+	case args[0] == "--version":
+		args = []string{"version"}
 	}
 	k, err := parser.Parse(args)
 	if err != nil {

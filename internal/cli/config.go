@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"reflect"
@@ -52,13 +53,41 @@ func (s settings) Validate(app *kong.Application) error {
 		}
 		return next(nil)
 	})
-	for name := range s {
-		if !slices.Contains(known, name) {
-			slices.Sort(known)
-			return fmt.Errorf("the configuration file has %q, which is no setting; there are: %s", name, strings.Join(slices.Compact(known), ", "))
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		if slices.Contains(known, name) {
+			continue
 		}
+		if on, ok := strings.CutPrefix(name, "no-"); ok && slices.Contains(known, on) {
+			return fmt.Errorf("--config: %q is no setting, say %q: false", name, on)
+		}
+		near := slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
+		if distance(name, near) <= 2 {
+			return fmt.Errorf("--config: %q is no setting, did you mean %q?", name, near)
+		}
+		return fmt.Errorf("--config: %q is no setting: they are named as the flags are, without the dashes in front", name)
 	}
 	return nil
+}
+
+// distance is how many letters are to be put in, left out or changed to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0]++
+		for j := range len(b) {
+			change := before
+			if a[i] != b[j] {
+				change++
+			}
+			before = row[j+1]
+			row[j+1] = min(change, before+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // Resolve leaves to the environment what that says: kong has read it before, and would let the file win.

@@ -16,6 +16,8 @@ var kongs = []struct {
 	plain string
 }{
 	{regexp.MustCompile(`: expected (\S+ value|duration|int|uint|float) but got "EOL" \(<EOL>\)`), " needs a value"},
+	{regexp.MustCompile(`: expected \S+ value but got "(-[^"]*)" \(short flag\); perhaps try (--[\w-]+)=.*\?`), " $1 looks like a flag: write $2=$1"},
+	{regexp.MustCompile(`: expected \S+ value but got "-[^"]*" \(long flag\); perhaps try .*\?`), " needs a value"},
 	{regexp.MustCompile(`: expected duration but got ("[^"]*"): time: .*?"( \(from envar|$)`), " $1 is no time, such as 90s, 5m or 1h$2"},
 	{regexp.MustCompile(`: expected a valid \d+ bit u?int but got ("[^"]*")`), " $1 is no whole number, or too large"},
 	{regexp.MustCompile(`: expected a float but got ("[^"]*") \(string\)`), " $1 is no number"},
