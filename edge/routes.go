@@ -301,7 +301,7 @@ func compress(plain []byte) []byte {
 	return b.Bytes()
 }
 
-const notBuilt = "The scripts are not in this program, because it was built without them. Run `make build`, which builds both."
+const notBuilt = "The scripts are not in this program, because it was built without them. Run `make build` where Starling's sources lie, and then build this program again (docs/edge.md)."
 
 func (all files) serve(w http.ResponseWriter, r *http.Request, name string) {
 	f := all[name]
