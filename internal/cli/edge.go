@@ -97,7 +97,7 @@ func (c *edgeCmd) Run(ctx context.Context, s streams) error {
 	}
 	e, err := edge.New(options)
 	if err != nil {
-		return err
+		return failure{exitFailed, inFolder("--cache-dir", err)}
 	}
 	defer e.Close()
 	var handler http.Handler

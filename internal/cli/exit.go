@@ -58,6 +58,15 @@ func onMachine(err error) error {
 	return err
 }
 
+// inFolder says by which flag another folder is named, where it is the folder that is no good.
+func inFolder(flag string, err error) error {
+	var e *fs.PathError
+	if !errors.As(err, &e) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return err
+	}
+	return failure{exitMachine, fmt.Errorf("%w: name another folder with %s", err, flag)}
+}
+
 // onReading is onMachine for what is to be shared.
 func onReading(err error) error {
 	if errors.Is(err, fs.ErrPermission) {

@@ -116,7 +116,7 @@ func (n *network) start(t task) (p *peer.Peer, own string, err error) {
 	if errors.Is(err, peer.ErrListen) {
 		err = failure{exitMachine, fmt.Errorf("--listen %s cannot be had: choose another address or port, or leave it out: %w", n.Listen, err)}
 	}
-	return p, own, onMachine(err)
+	return p, own, onMachine(inFolder("--data-dir", err))
 }
 
 // iceOf asks one server after another.
