@@ -77,6 +77,50 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
     expect(await kept).toBe(1)
   })
 
+  test('a newer version that another tab took is offered once, and Reload gives it', async () => {
+    const ann = await visitor(kind)
+    const { page } = ann
+    const before = await script(page)
+    const told = page.evaluate(
+      () =>
+        new Promise<void>((resolve) => {
+          navigator.serviceWorker.addEventListener('message', ({ data }: MessageEvent<{ type?: string } | undefined>) => {
+            if (data?.type === 'starling:ready') resolve()
+          })
+        }),
+    )
+    site.release()
+    const tab = await ann.tab()
+    await tab.goto(`${site.origin}/about`)
+    await reads(page, 'App updated')
+    await reads(tab, 'App updated')
+    await press(tab, 'Reload')
+    await told
+    await page.bringToFront()
+    expect(await page.$$('.toast-action')).toHaveLength(1)
+    await press(page, 'Reload')
+    await until('the next version', async () => (await script(page).catch(() => before)) !== before)
+  })
+
+  test('two newer versions, one after the other: Reload gives the last', async () => {
+    const { page } = await visitor(kind)
+    const before = await script(page)
+    const check = () => page.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()))
+    site.release()
+    await check()
+    await reads(page, 'App updated')
+    const replaced = page.evaluate(async () => {
+      const { waiting } = await navigator.serviceWorker.ready
+      await new Promise<void>((resolve) => waiting!.addEventListener('statechange', () => resolve()))
+    })
+    site.release()
+    await check()
+    await replaced
+    expect(await page.$$('.toast-action')).toHaveLength(1)
+    await press(page, 'Reload')
+    await until('the last version', async () => /y\.\w+$/.test(await script(page).catch(() => before)))
+  })
+
   test('a newer version: tabs of both work together, whichever runs the engine', async () => {
     const ann = await visitor(kind)
     const path = await makeMemo(ann.page, 'Shared')

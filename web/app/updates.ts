@@ -6,30 +6,37 @@ export async function register(toast: (toast: Toast) => void): Promise<void> {
   const { serviceWorker } = navigator
   if (!serviceWorker) return
   let agreed = false
-  const reload = { label: 'Reload', run: () => location.reload() }
+  let offered = false
+  /** What is best when it is pressed: another tab may have agreed since, or a still newer version come. */
+  const reload = async () => {
+    offered = false
+    const waiting = (await serviceWorker.getRegistration())?.waiting
+    if (!waiting) return location.reload()
+    agreed = true
+    waiting.postMessage({ type: 'starling:update' } satisfies Word)
+  }
+  /** It waits until the user agrees, so that no page loses its own version while it works. Told once. */
+  const offer = () => {
+    if (offered) return
+    offered = true
+    const action = { label: 'Reload', run: () => void reload() }
+    toast({ text: 'App updated', time: Infinity, action, closed: () => (offered = false) })
+  }
   serviceWorker.addEventListener('message', ({ data }: MessageEvent<Ready | undefined>) => {
     if (data?.type !== 'starling:ready') return
     if (!data.updated) {
       // Whoever opened a link came for what it leads to, and its buttons lie where this would.
       if (!location.hash && !location.search) toast({ text: 'App ready for offline use' })
     } else if (agreed) location.reload()
-    else toast({ text: 'App updated', time: Infinity, action: reload })
+    else offer()
   })
 
-  /** It waits until the user agrees, so that no page loses its own version while it works. */
-  const offer = (worker: ServiceWorker) => {
-    const run = () => {
-      agreed = true
-      worker.postMessage({ type: 'starling:update' } satisfies Word)
-    }
-    toast({ text: 'App updated', time: Infinity, action: { label: 'Reload', run } })
-  }
   const registration = await serviceWorker.register('/sw.js', { type: 'module' })
-  if (registration.waiting && serviceWorker.controller) offer(registration.waiting)
+  if (registration.waiting && serviceWorker.controller) offer()
   registration.addEventListener('updatefound', () => {
     const worker = registration.installing
     worker?.addEventListener('statechange', () => {
-      if (worker.state === 'installed' && serviceWorker.controller) offer(worker)
+      if (worker.state === 'installed' && serviceWorker.controller) offer()
     })
   })
   document.addEventListener('visibilitychange', () => {
