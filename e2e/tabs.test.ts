@@ -115,4 +115,23 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     if (kept) expect(await leads(ann.page)).toBe(false)
     expect(await leads(other)).toBe(true)
   })
+
+  test.runIf(kind === 'chromium')('a tab that the browser freezes holds nobody up, and follows when it is thawed', async () => {
+    const server = await kit.serve({ pages: false })
+    const place = await kit.lab(entry)
+    // The browser takes the frozen page's connection away.
+    const ann = await kit.person(kind, { allow: [/announce/] })
+    await start(ann.page, place, server.tracker)
+    const other = await ann.tab()
+    expect(await start(other, place, server.tracker)).toBe(false)
+    await other.evaluate(() => lab.seed(1000))
+    const session = await ann.page.createCDPSession()
+    const set = (state: 'frozen' | 'active') => session.send('Page.setWebLifecycleState', { state })
+    await set('frozen')
+    await until('the other tab to lead', () => leads(other))
+    await until('its torrent to be shared again', async () => (await other.evaluate(() => lab.torrents())) === 1)
+    await set('active')
+    await until('the first tab to follow', async () => !(await leads(ann.page)))
+    expect(await leads(other)).toBe(true)
+  })
 })

@@ -140,8 +140,9 @@ export function shareTabs(
   }
   const go = () => void leave?.(true)
   const listen = (method: 'addEventListener' | 'removeEventListener') => {
-    for (const name of ['pagehide', 'freeze']) events[method](name, go)
-    for (const name of ['pageshow', 'resume']) events[method](name, come)
+    // freeze and resume are the document's and do not bubble: the window hears them only on their way down.
+    for (const name of ['pagehide', 'freeze']) events[method](name, go, true)
+    for (const name of ['pageshow', 'resume']) events[method](name, come, true)
   }
   const close = async () => {
     listen('removeEventListener')
