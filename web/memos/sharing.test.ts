@@ -116,6 +116,17 @@ describe('a shared memo', () => {
     await expect(sharing.bundle(many)).rejects.toMatchObject({ code: 'too-large' })
   })
 
+  it('in the making is given up when nobody waits for it any more', async () => {
+    const given = new AbortController()
+    node.meanwhile = async () => given.abort()
+    await expect(sharing.bundle(library.memos, undefined, given.signal)).rejects.toMatchObject({ name: 'AbortError' })
+    expect(node.torrents.size).toBe(1)
+    expect(await library.db.bundles()).toEqual([])
+    node.meanwhile = async () => {}
+    expect((await sharing.bundle(library.memos)).link).toBeTruthy()
+    expect(node.seeds).toBe(3)
+  })
+
   it('that is gone cannot be shared', async () => {
     await library.db.delete('a')
     await expect(sharing.share(memo, 'private')).rejects.toThrow('deleted')

@@ -36,14 +36,16 @@ export class Sharing extends Emitter<{ change: void }> {
     return making
   }
 
-  /** One link to several memos. told: how many of them are ready. */
-  async bundle(memos: readonly Memo[], told?: (ready: number) => void): Promise<Torrent> {
+  /** One link to several memos. told: how many of them are ready. When signal aborts, no more are made. */
+  async bundle(memos: readonly Memo[], told?: (ready: number) => void, signal?: AbortSignal): Promise<Torrent> {
     if (memos.length > maxLinks) throw tooMany()
     const links: string[] = []
     for (const memo of memos) {
+      signal?.throwIfAborted()
       told?.(links.length)
       links.push(partOf((await this.share(memo, 'private')).link))
     }
+    signal?.throwIfAborted()
     const before = (await this.#library.db.bundles()).find((bundle) => bundle.links.join() === links.join())
     return this.#seedBundle(links, before?.infoHash)
   }

@@ -26,6 +26,7 @@ export class ShareSheet extends Sheet {
   /** Of several memos, those whose own links are made. */
   declare ready: number
   #what: readonly Memo[] = []
+  #closed = new AbortController()
 
   constructor() {
     super()
@@ -40,12 +41,20 @@ export class ShareSheet extends Sheet {
 
   async open(what: readonly Memo[]): Promise<void> {
     this.#what = what
+    this.#closed = new AbortController()
     await this.show()
     await this.#make('private')
   }
 
+  /** Nobody waits for the rest of many links any more. */
+  protected override closed(): void {
+    this.#what = []
+    this.#closed.abort()
+  }
+
   async #make(kind: Kind): Promise<void> {
     const what = this.#what
+    const { signal } = this.#closed
     this.kind = kind
     this.torrent = this.error = undefined
     this.ready = 0
@@ -54,7 +63,7 @@ export class ShareSheet extends Sheet {
     }
     try {
       const { sharing } = this.memos
-      const torrent = what.length === 1 ? await sharing.share(what[0]!, kind) : await sharing.bundle(what, told)
+      const torrent = what.length === 1 ? await sharing.share(what[0]!, kind) : await sharing.bundle(what, told, signal)
       if (this.kind === kind && this.#what === what) this.torrent = torrent
     } catch (error) {
       if (this.kind === kind && this.#what === what) this.error = error
