@@ -19,7 +19,10 @@ class Sounding extends EventTarget {
 
 const audio = new Sounding()
 const keys = new Map<string, unknown>()
-const session = { setActionHandler: (action: string, handler: unknown) => keys.set(action, handler) }
+const session = {
+  metadata: null as MediaMetadata | null,
+  setActionHandler: (action: string, handler: unknown) => keys.set(action, handler),
+}
 const track = { id: 'a', title: 'A', duration: 1, open: () => Promise.resolve({ url: 'blob:a' }) }
 const player = () => new Player(audio as unknown as HTMLAudioElement, session as unknown as MediaSession)
 
@@ -35,6 +38,14 @@ it('takes the keys that play and pause only while it has something: a film besid
   expect(keys.get('pause')).toBeTypeOf('function')
   one.stop()
   expect([...keys.values()].filter(Boolean)).toEqual([])
+})
+
+it('tells the device what plays, with a picture, and nothing any more once it is gone', async () => {
+  const one = player()
+  await one.play(track)
+  expect(session.metadata).toMatchObject({ title: 'A', artwork: [{ src: '/icon-512.png' }] })
+  one.stop()
+  expect(session.metadata).toBeNull()
 })
 
 it('keeps what is loaded where the browser wants one more press, and lets go of what it cannot play', async () => {

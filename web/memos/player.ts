@@ -24,6 +24,9 @@ export interface PlayerEvents {
   failed: { id: string; error: unknown }
 }
 
+/** Beside the title where a device shows what plays, on its lock screen for one. */
+const artwork: MediaImage[] = [{ src: '/icon-512.png', sizes: '512x512', type: 'image/png' }]
+
 export const rates = [0.8, 1, 1.25, 1.5, 1.75, 2]
 
 export class Player extends Emitter<PlayerEvents> {
@@ -122,7 +125,7 @@ export class Player extends Emitter<PlayerEvents> {
       this.#audio.defaultPlaybackRate = this.#audio.playbackRate = this.#rate
     }
     if (from !== undefined) this.#audio.currentTime = from
-    if (this.#session) this.#session.metadata = new MediaMetadata({ title: track.title, artist: 'Starling' })
+    if (this.#session) this.#session.metadata = new MediaMetadata({ title: track.title, artist: 'Starling', artwork })
     await this.resume()
   }
 
@@ -150,6 +153,7 @@ export class Player extends Emitter<PlayerEvents> {
   stop(): void {
     this.#opening++
     if (this.#track) this.#keys(false)
+    if (this.#session) this.#session.metadata = null
     this.#track = undefined
     this.#audio.pause()
     if (this.#sound) {
