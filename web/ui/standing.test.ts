@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { PeerState, TorrentState, TrackerState } from '../engine/types.ts'
 import type { Reach } from './reach.ts'
-import { failure, patience, receiving, sending, spoken } from './standing.ts'
+import { failure, patience, receiving, sending, spoken, titled } from './standing.ts'
 
 const peer = (more: Partial<PeerState> = {}): PeerState => ({
   id: 'p',
@@ -111,9 +111,20 @@ describe('who listens', () => {
   })
 })
 
+it('the window is called by how far it is only while it is on its way', () => {
+  expect(titled('Tune', 0.439)).toBe('43 % · Tune')
+  expect([titled('Tune', undefined), titled('Tune', 1)]).toEqual(['Tune', 'Tune'])
+})
+
 describe('the sender', () => {
   const text = (more: Partial<TorrentState>, had = 0, reach: Reach = 'open') =>
     sending(state({ status: 'seeding', done: true, ...more }), had, reach)
+
+  it('who is offline is told so, and not of a server that cannot be reached', () => {
+    const trackers = [tracker({ status: 'failed' })]
+    expect(text({ trackers }, 0, 'offline').text).toContain('You are offline')
+    expect(text({ trackers }, 1, 'offline').safe).toBe(true)
+  })
 
   it('keeps the page open until somebody else has all of it', () => {
     expect(text({})).toMatchObject({ safe: false })

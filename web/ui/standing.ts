@@ -60,6 +60,10 @@ export function receiving(state: TorrentState | undefined, idle: number, reach: 
 export const spoken = ({ phase, text, share = 1 }: Pick<Standing, 'phase' | 'text' | 'share'>): string =>
   share < 1 ? quarters(share) || 'It is coming.' : `${phase}. ${text}`
 
+/** For the window's title: how far it is can be read from another tab. share: 0 to 1, undefined while it is unknown. */
+export const titled = (name: string, share = 1): string =>
+  share < 1 ? `${Math.floor(share * 100)} % · ${name}` : name
+
 /** '' for the first of them. share: 0 to 1. */
 export const quarters = (share: number): string => {
   const percent = Math.floor(share * 4) * 25
@@ -174,6 +178,12 @@ export function sending(state: TorrentState, had: number, reach: Reach): Sending
     return { text: words(`${who}: ${far} %${speed}`), spoken: words(who), safe: have > 0 }
   }
   if (have > 0) return { text: `${people(have, 'has', 'have')} all of it. You may close this page.`, safe: true }
+  if (reach === 'offline') {
+    return {
+      text: 'You are offline, so nobody can fetch it yet. It goes on by itself once you are connected again.',
+      safe: false,
+    }
+  }
   if (reach === 'barred') {
     return {
       text: `Nobody can fetch it: this browser makes no direct connections. ${barred} Switch it on and load this page again.`,

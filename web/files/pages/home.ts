@@ -2,6 +2,7 @@ import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import { bar } from '../../ui/parts.ts'
+import { titled } from '../../ui/standing.ts'
 import { ago, bytes } from '../../ui/words.ts'
 import type { Files } from '../files.ts'
 import { paths, type Parcel } from '../parcel.ts'
@@ -25,7 +26,9 @@ class Home extends PageElement {
   }
 
   protected override updated(): void {
-    this.files.host.title('Send files')
+    const { making } = this.files.sending
+    const share = making?.size ? making.hashed / making.size : undefined
+    this.files.host.title(making ? titled(making.name, share) : 'Send files')
   }
 
   readonly #drag = (event: DragEvent): void => {

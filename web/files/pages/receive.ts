@@ -5,7 +5,7 @@ import { infoHashOf } from '../../ui/fetching.ts'
 import { icons } from '../../ui/icons.ts'
 import { bar, failedLink, numbers, said } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
-import { failure, spoken } from '../../ui/standing.ts'
+import { failure, spoken, titled } from '../../ui/standing.ts'
 import { bytes } from '../../ui/words.ts'
 import type { Arrival } from '../arriving.ts'
 import type { Files } from '../files.ts'
@@ -16,6 +16,8 @@ import './file-list.ts'
 import { savings } from './savings.ts'
 import { FilesShareSheet } from './share-sheet.ts'
 import './viewer.ts'
+
+const cutOff = 'This link is not complete'
 
 /** What a link leads to: where it stands at every moment, and its files while they still arrive. */
 class Receive extends PageElement {
@@ -47,7 +49,16 @@ class Receive extends PageElement {
   }
 
   protected override updated(): void {
-    this.files.host.title(this.#ready?.name || 'Files for you')
+    this.files.host.title(this.#windowTitle())
+  }
+
+  #windowTitle(): string {
+    const arrival = this.#arrival
+    if (!this.link) return cutOff
+    if (arrival?.error) return failure(arrival.error).title
+    const torrent = this.#ready
+    // Where it waits to be asked for, nothing is under way.
+    return titled(torrent?.name || 'Files for you', arrival?.asking ? undefined : torrent?.state.progress)
   }
 
   async #open(link: string): Promise<void> {
@@ -242,7 +253,7 @@ class Receive extends PageElement {
   #nothing() {
     return html`
       <section class="blank">
-        <h1 tabindex="-1" data-focus>This link is not complete</h1>
+        <h1 tabindex="-1" data-focus>${cutOff}</h1>
         <p>
           What comes after the # is missing, and that says which files they are. Ask for the link again, and copy all
           of it.

@@ -4,7 +4,7 @@ import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import { bar, failedLink, numbers, said } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
-import { failure, quarters, receiving, spoken, type Standing } from '../../ui/standing.ts'
+import { failure, quarters, receiving, spoken, titled, type Standing } from '../../ui/standing.ts'
 import { partOf } from '../bundle.ts'
 import { readCard, type MemoCard } from '../card.ts'
 import type { Memo } from '../memo.ts'
@@ -15,6 +15,8 @@ import type { Arrival } from '../receiving.ts'
 import { clock } from '../titles.ts'
 
 const none = new Uint8Array(0)
+const unnamed = 'A memo for you'
+const cutOff = 'This link is not complete'
 
 /** What others have shared: where it stands at every moment, and its sound while it still arrives. */
 class Receive extends PageElement {
@@ -43,9 +45,20 @@ class Receive extends PageElement {
   }
 
   protected override updated(): void {
+    this.memos.host.title(this.#windowTitle())
+  }
+
+  #windowTitle(): string {
+    if (!this.links.length) return cutOff
     const [only] = this.#arrivals
-    const title = this.#arrivals.length === 1 && only ? this.#title(only) : undefined
-    this.memos.host.title((only?.error ? failure(only.error).title : title) ?? 'A memo for you')
+    const many = this.#arrivals.length > 1 ? this.#arrivals : only?.bundle
+    if (many) {
+      const saved = many.filter((arrival) => arrival.saved).length
+      return saved < many.length ? `${saved} of ${many.length} memos` : `${saved} memos`
+    }
+    if (!only) return unnamed
+    if (only.error) return failure(only.error).title
+    return titled(this.#title(only) ?? unnamed, this.#standing(only).share)
   }
 
   #unwatch(): void {
@@ -101,7 +114,7 @@ class Receive extends PageElement {
     if (!arrival)
       return html`
         <section class="receive">
-          <p class="receive-for">A memo for you</p>
+          <p class="receive-for">${unnamed}</p>
           <h1 tabindex="-1" data-focus>On its way</h1>
         </section>
       `
@@ -112,7 +125,7 @@ class Receive extends PageElement {
   #nothing() {
     return html`
       <section class="blank">
-        <h1 tabindex="-1" data-focus>This link is not complete</h1>
+        <h1 tabindex="-1" data-focus>${cutOff}</h1>
         <p>
           What comes after the # is missing, and that is the memo’s address. Ask for the link again, and copy all of
           it.
@@ -129,7 +142,7 @@ class Receive extends PageElement {
     const card = readCard(arrival.torrent?.card)
     return html`
       <article class="receive">
-        <p class="receive-for">A memo for you</p>
+        <p class="receive-for">${unnamed}</p>
         <h1 dir="auto" tabindex="-1" data-focus>${this.#title(arrival) ?? (standing.cause ? 'Not here yet' : 'On its way')}</h1>
         ${
           memo?.description
