@@ -4,7 +4,8 @@ import { birds, colour, columns, draw, fit, onScheme, pitch, shades } from './fl
 
 /**
  * The drawing of a sound, and where in it the player is: a slider, with arrows of five seconds. Tells of a change by
- * the user with a CustomEvent 'seek' whose detail is in seconds.
+ * the user with a CustomEvent 'seek' whose detail is in seconds; while it is dragged, with 'scrub', which says where it
+ * would go, and undefined once it is let go of.
  */
 export class Wave extends PageElement {
   static override properties = {
@@ -86,19 +87,21 @@ export class Wave extends PageElement {
 
   readonly #up = (): void => {
     const to = this.#dragging
-    this.#dragging = undefined
+    this.#hold(undefined)
     if (to !== undefined) this.#seek(to)
   }
 
-  readonly #cancel = (): void => {
-    this.#dragging = undefined
+  readonly #cancel = (): void => this.#hold(undefined)
+
+  #hold(seconds: number | undefined): void {
+    this.#dragging = seconds
     this.requestUpdate()
+    this.dispatchEvent(new CustomEvent('scrub', { detail: seconds }))
   }
 
   #drag(event: PointerEvent): void {
     const { left, width } = this.getBoundingClientRect()
-    this.#dragging = (Math.min(1, Math.max(0, (event.clientX - left) / width)) || 0) * this.duration
-    this.requestUpdate()
+    this.#hold((Math.min(1, Math.max(0, (event.clientX - left) / width)) || 0) * this.duration)
   }
 
   #seek(seconds: number): void {
@@ -113,7 +116,11 @@ export class Wave extends PageElement {
 
   protected override updated(): void {
     const time = Math.min(this.duration, this.#dragging ?? this.time)
-    const say = (seconds: number) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`
+    const say = (seconds: number) => {
+      const hours = Math.floor(seconds / 3600)
+      const rest = [Math.floor(seconds / 60) % 60, Math.floor(seconds % 60)].map((n) => String(n).padStart(2, '0'))
+      return hours ? `${hours}:${rest.join(':')}` : `${Number(rest[0])}:${rest[1]}`
+    }
     this.ariaLabel = this.label
     this.setAttribute('aria-valuemin', '0')
     this.setAttribute('aria-valuemax', String(Math.floor(this.duration)))

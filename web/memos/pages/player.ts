@@ -24,6 +24,8 @@ class PlayerPart extends PageElement {
   declare loaded: number
   /** Where the user put the position before it was played, seconds. */
   #start = 0
+  /** Where it would go if the user let go of it now, seconds. */
+  #scrub: number | undefined
   #of: string | undefined
 
   constructor() {
@@ -41,7 +43,7 @@ class PlayerPart extends PageElement {
   }
 
   protected override willUpdate(): void {
-    if (this.#of !== this.memo?.id) [this.#start, this.#of] = [0, this.memo?.id]
+    if (this.#of !== this.memo?.id) [this.#start, this.#scrub, this.#of] = [0, undefined, this.memo?.id]
   }
 
   readonly #play = (): void => {
@@ -58,6 +60,11 @@ class PlayerPart extends PageElement {
     this.requestUpdate()
   }
 
+  readonly #hold = ({ detail }: CustomEvent<number | undefined>): void => {
+    this.#scrub = detail
+    this.requestUpdate()
+  }
+
   readonly #rate = (event: Event): void => {
     this.memos.player.rate = Number((event.target as HTMLSelectElement).value)
   }
@@ -70,6 +77,7 @@ class PlayerPart extends PageElement {
     const on = memo !== undefined && player.id === memo.id
     const playing = on && player.playing
     const [time, duration] = on ? [player.time, player.duration] : [this.#start, memo?.duration ?? 0]
+    const shown = this.#scrub ?? time
     return html`
       <ui-wave
         .peaks=${memo?.peaks.length ? memo.peaks : this.peaks}
@@ -77,9 +85,10 @@ class PlayerPart extends PageElement {
         .time=${time}
         .loaded=${this.loaded}
         @seek=${(event: CustomEvent<number>) => this.#seek(event.detail)}
+        @scrub=${this.#hold}
       ></ui-wave>
       <div class="times">
-        <time datetime=${isoDuration(time)}>${clock(time)}</time>
+        <time datetime=${isoDuration(shown)}>${clock(shown)}</time>
         <time datetime=${isoDuration(duration)}>${clock(duration)}</time>
       </div>
       <div class="transport">
