@@ -2,6 +2,7 @@ import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import { bar, notFound } from '../../ui/parts.ts'
+import { titled } from '../../ui/standing.ts'
 import { bytes } from '../../ui/words.ts'
 import { cleanDescription } from '../card.ts'
 import { badge, maxDescription, maxTitle, type Memo } from '../memo.ts'
@@ -10,6 +11,9 @@ import type { Arrival } from '../receiving.ts'
 import { cleanTitle, formatName, longDate } from '../titles.ts'
 import './player.ts'
 import { ShareSheet } from './share-sheet.ts'
+
+/** Letters from which on a title is written smaller, so that Play stays in sight on a phone. */
+const long = 60
 
 /** One memo: hear it, name it, share it. */
 class MemoPage extends PageElement {
@@ -49,7 +53,7 @@ class MemoPage extends PageElement {
       if (this.memos.library.loaded) this.memos.host.title('Nothing is here')
       return
     }
-    this.memos.host.title(memo.title)
+    this.memos.host.title(titled(memo.title, this.#arrival?.torrent?.progress))
     for (const field of this.#fields()) {
       // What is being written is the user's, whatever happens to the memo meanwhile.
       const text = field.name === 'title' ? memo.title : memo.description
@@ -107,7 +111,7 @@ class MemoPage extends PageElement {
         <textarea
           name="title"
           dir="auto"
-          class="memo-title"
+          class="memo-title ${memo.title.length > long ? 'is-long' : ''}"
           rows="1"
           aria-label="Title"
           maxlength=${maxTitle}
