@@ -1,6 +1,6 @@
 /** Memos on one device: recording, keeping, hearing, naming, deleting, and what goes wrong with them. */
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Page } from 'puppeteer-core'
+import type { HTTPRequest, Page } from 'puppeteer-core'
 import { harness, until, type Person, type Server } from './harness/index.ts'
 import {
   accessible,
@@ -137,6 +137,69 @@ describe('a memo', () => {
     await press(page, 'Select There and back', 'checkbox')
     await press(page, 'Delete')
     await until('the focus to be kept', () => page.evaluate(() => document.activeElement!.tagName === 'H1'))
+  })
+
+  test('coming back, the focus is on the memo that was left', async () => {
+    const { page } = await visitor()
+    await haveMemos(page, Array.from({ length: 30 }, (_, i) => ({ title: `Memo ${i}` })))
+    await until('the list', async () => (await titles(page)).length === 30)
+    await page.focus('a[href="/memos/memo-25"]')
+    await page.keyboard.press('Enter')
+    await until('its page', async () => (await page.title()).startsWith('Memo 25'))
+    await page.goBack()
+    const focused = () => page.evaluate(() => document.activeElement!.textContent!.trim())
+    await until('the focus on it', async () => (await focused()) === 'Memo 25')
+    // Elsewhere it is on the heading.
+    await press(page, 'Files', 'link')
+    await until('the heading', async () => (await focused()) === 'Send files')
+  })
+
+  test('while the position is dragged, the time says where it would go', async () => {
+    const { page } = await visitor()
+    await haveMemos(page, [{ title: 'Three seconds' }])
+    await press(page, 'Three seconds', 'link')
+    const wave = await (await page.waitForSelector('aria/Position[role="slider"]'))!.boundingBox()
+    const time = () => text(page, '.times time')
+    const [y, right] = [wave!.y + 20, wave!.x + wave!.width - 2]
+    await page.mouse.move(wave!.x + 5, y)
+    await page.mouse.down()
+    await page.mouse.move(right, y)
+    await until('the time under the pointer', async () => (await time()) === '0:02')
+    await page.mouse.up()
+    await until('it to stay there', async () => (await position(page))[0] === 2)
+    expect(await time()).toBe('0:02')
+  })
+
+  test('a long title leaves Play in sight on a phone', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 360, height: 640 })
+    await haveMemos(page, [{ title: 'An interview about the flood of 1954, with questions '.repeat(3).trim() }])
+    await page.locator('.row-title').click()
+    const play = await page.waitForSelector('aria/Play[role="button"]')
+    await until('Play in sight', () => play!.evaluate((button) => button.getBoundingClientRect().bottom <= innerHeight))
+  })
+
+  test('over a slow line something shows that the page comes', async () => {
+    const { page } = await visitor()
+    await page.setCacheEnabled(false)
+    await page.evaluate(async () => {
+      for (const worker of await navigator.serviceWorker.getRegistrations()) await worker.unregister()
+    })
+    let held: HTTPRequest[] | undefined = []
+    await page.setRequestInterception(true)
+    page.on('request', (request) => {
+      if (held && request.resourceType() === 'script') held.push(request)
+      else void request.continue()
+    })
+    const opened = page.goto(`${server.origin}/memos`)
+    const shown = () => page.$eval('.opening', (mark) => getComputedStyle(mark).display !== 'none' && getComputedStyle(mark).opacity !== '0')
+    await until('the mark', () => shown().catch(() => false))
+    const scripts = held
+    held = undefined
+    for (const script of scripts) void script.continue()
+    await opened
+    await reads(page, 'Record something')
+    expect(await shown()).toBe(false)
   })
 
   test('is recorded with a button that holds still while the microphones are looked for', async () => {

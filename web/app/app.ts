@@ -46,7 +46,7 @@ class App extends PageElement {
     else addEventListener('load', loaded, { once: true })
   }
 
-  async #visit({ url, first, scroll }: Visit): Promise<void> {
+  async #visit({ url, first, scroll, left }: Visit): Promise<void> {
     if (url.pathname === '/') return this.#router.navigate(sections[0]!.path, { replace: true })
     this.#path = url.pathname
     const section = sections.find((section) => section.owns(url))
@@ -66,7 +66,10 @@ class App extends PageElement {
     // The views' own parts are drawn in turns of their own.
     await new Promise(requestAnimationFrame)
     if (!this.contains(document.activeElement) || !isField(document.activeElement)) {
-      this.querySelector<HTMLElement>('[data-focus]')?.focus({ preventScroll: true })
+      // Whoever comes back goes on where they were.
+      const was = left && this.querySelector<HTMLElement>(`main a[href="${CSS.escape(left)}"]`)
+      const place = was && was.offsetParent ? was : this.querySelector<HTMLElement>('[data-focus]')
+      place?.focus({ preventScroll: true })
     }
     scrollTo(0, scroll)
   }

@@ -1,6 +1,6 @@
 /**
  * Addresses: links are real links; those to this app change the address without a new page. Those with data-back lead
- * back to where the user came from. Keeps where each entry of the history was scrolled to.
+ * back to where the user came from. Keeps where each entry of the history was scrolled to, and by which link it was left.
  */
 interface Entry {
   /** Names the entry, for its scroll position. */
@@ -15,11 +15,14 @@ export interface Visit {
   first: boolean
   /** Where the entry had been scrolled to; 0 for a new one. */
   scroll: number
+  /** The link by which it had been left, where it was one: as its address is written. */
+  left: string | undefined
 }
 
 export class Router {
   readonly #visit: (visit: Visit) => void
   readonly #scrolls = new Map<string, number>()
+  readonly #lefts = new Map<string, string>()
   #entry: Entry
 
   constructor(visit: (visit: Visit) => void) {
@@ -46,6 +49,7 @@ export class Router {
     const url = new URL(path, location.href)
     const again = replace || url.href === location.href
     this.#scrolls.set(this.#entry.key, scrollY)
+    this.#lefts.delete(this.#entry.key)
     this.#entry = { key: crypto.randomUUID(), from: again ? this.#entry.from : location.pathname }
     if (again) history.replaceState(this.#entry, '', url)
     else history.pushState(this.#entry, '', url)
@@ -59,7 +63,13 @@ export class Router {
   }
 
   #tell(first: boolean): void {
-    this.#visit({ url: new URL(location.href), first, scroll: this.#scrolls.get(this.#entry.key) ?? 0 })
+    const { key } = this.#entry
+    this.#visit({
+      url: new URL(location.href),
+      first,
+      scroll: this.#scrolls.get(key) ?? 0,
+      left: this.#lefts.get(key),
+    })
   }
 
   #click(event: MouseEvent): void {
@@ -71,7 +81,9 @@ export class Router {
     if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return
     if (link.hash && link.pathname === location.pathname && document.getElementById(link.hash.slice(1))) return
     event.preventDefault()
-    if (link.hasAttribute('data-back')) this.back(link.pathname)
-    else this.navigate(link.href)
+    if (link.hasAttribute('data-back')) return this.back(link.pathname)
+    const { key } = this.#entry
+    this.navigate(link.href)
+    this.#lefts.set(key, link.getAttribute('href')!)
   }
 }
