@@ -21,6 +21,10 @@ const (
 	// longestTimeout is how long SCTP waits at most before it sends again, as browsers do (RFC 9260 section 6.3.1: 60 s): a
 	// way that was cut off or busy for a while is used again soon after.
 	longestTimeout = 3 * time.Second
+	// growth is how many bytes more SCTP has on its way after each round trip without a loss: eight packets, where RFC 9260
+	// (section 7.2.2) has one. That is as much as not quite three connections (√8) would get of a line that loses packets;
+	// pages take up to four (docs/protocol.md, "Lanes").
+	growth = 8 * 1228
 	// gatherWithin is for relays; the other addresses are known at once.
 	gatherWithin = 1500 * time.Millisecond
 	// renewCertificate is well before pion's certificates end, after a month.
@@ -36,6 +40,7 @@ func newAPI(mux ice.UDPMux, logs logging.LoggerFactory) *webrtc.API {
 	s.SetSCTPMaxReceiveBufferSize(receiveBuffer)
 	s.SetSCTPMaxMessageSize(longestMessage)
 	s.SetSCTPRTOMax(longestTimeout)
+	s.SetSCTPCwndCAStep(growth)
 	s.SetICEUDPMux(mux)
 	s.SetIncludeLoopbackCandidate(true) // the mux has it only where there is nothing else
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
