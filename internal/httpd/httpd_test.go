@@ -102,7 +102,7 @@ func TestHeaders(t *testing.T) {
 		if want := "connect-src 'self' ws://" + host + " wss://" + host + others; !strings.Contains(csp, want) {
 			t.Errorf("%s: the policy %q lacks %q", path, csp, want)
 		}
-		if strings.Contains(csp, "unsafe") || !strings.HasPrefix(csp, "default-src 'none'; script-src 'self'; ") {
+		if strings.Contains(csp, "unsafe") || !strings.HasSuffix(csp, "base-uri 'none'; form-action 'self'; frame-ancestors 'none'") || !strings.HasPrefix(csp, "default-src 'none'; script-src 'self'; ") {
 			t.Errorf("%s: policy %q", path, csp)
 		}
 		for name, want := range map[string]string{

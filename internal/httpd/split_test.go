@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -91,4 +92,66 @@ func TestSplitSilence(t *testing.T) {
 	}
 	_ = far.Close()
 	_ = near.Close()
+}
+
+// flaky is a listener that fails before each connection, as where files are used up for a moment.
+type flaky struct {
+	*pipe
+	failed bool
+}
+
+func (f *flaky) Accept() (net.Conn, error) {
+	if f.failed = !f.failed; f.failed {
+		return nil, errors.New("too many open files")
+	}
+	return f.pipe.Accept()
+}
+
+// Who says nothing is gone after a while, also where nobody ends the server; who has begun is not hurried.
+func TestSplitPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := split(&flaky{pipe: &pipe{make(chan net.Conn), make(chan struct{})}}, nil, make(taker, 1))
+		defer func() { _ = s.Close() }()
+		conns := s.Listener.(*flaky).conns
+		accept := func() net.Conn {
+			for {
+				conn, err := s.Accept()
+				if errors.Is(err, net.ErrClosed) {
+					t.Fatal(err)
+				}
+				if err == nil {
+					return conn
+				}
+			}
+		}
+		near, far := net.Pipe()
+		go func() {
+			conns <- far
+			_, _ = near.Write([]byte("G"))
+		}()
+		begun := accept()
+		go func() {
+			time.Sleep(3 * headerTimeout)
+			_, _ = near.Write([]byte("ET"))
+			_ = near.Close()
+		}()
+		if all, err := io.ReadAll(begun); err != nil || string(all) != "GET" {
+			t.Errorf("%q, %v", all, err)
+		}
+		_ = begun.Close()
+
+		silent, other := net.Pipe()
+		go func() { conns <- other }()
+		go func() { _, _ = s.Accept() }() // passes on the error before it
+		began := time.Now()
+		if _, err := silent.Read(make([]byte, 1)); err != io.EOF || time.Since(began) != headerTimeout {
+			t.Errorf("the silent one: %v after %s", err, time.Since(began))
+		}
+		synctest.Wait()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(s.looking) > 0 {
+			t.Errorf("%d connections are remembered", len(s.looking))
+		}
+	})
 }

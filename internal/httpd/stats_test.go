@@ -24,7 +24,7 @@ func TestStats(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			url := testnet.Serve(t, config, statsFiles())
 			response, body := testnet.Ask(t, "GET", url+"/stats", "Accept", "text/html,*/*;q=0.8")
-			if policy := response.Header.Get("Content-Security-Policy"); response.StatusCode != 200 || !strings.Contains(body, "<title>Figures") || !strings.HasPrefix(policy, "default-src 'none'; script-src 'self';") {
+			if policy := response.Header.Get("Content-Security-Policy"); response.StatusCode != 200 || !strings.Contains(body, "<title>Figures") || !strings.HasPrefix(policy, "default-src 'none'; script-src 'self';") || !strings.HasSuffix(policy, "form-action 'none'; frame-ancestors 'none'") {
 				t.Errorf("the page: %d %q %q", response.StatusCode, body, policy)
 			}
 			if response, body := testnet.Ask(t, "GET", url+"/stats/stats.js"); response.StatusCode != 200 || body != "export {}" {
@@ -66,6 +66,9 @@ func TestStats(t *testing.T) {
 				if response, body := testnet.Ask(t, "GET", url+"/stats", "Accept", accept, "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 403 || !strings.Contains(body, "--metrics-public") {
 					t.Errorf("by a proxy on this machine: %d %.80q", response.StatusCode, body)
 				}
+			}
+			if response, _ := testnet.Ask(t, "GET", url+"/stats", "Forwarded", "for=203.0.113.1"); response.StatusCode != 403 {
+				t.Errorf("by a proxy that says so as RFC 7239 has it: %d", response.StatusCode)
 			}
 			config.MetricsPublic = true
 			if response, _ := testnet.Ask(t, "GET", testnet.Serve(t, config, statsFiles())+"/stats", "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 200 {
