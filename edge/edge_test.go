@@ -319,7 +319,22 @@ func TestCacheSurvivesRestart(t *testing.T) {
 
 func TestDamagedCache(t *testing.T) {
 	cache := t.TempDir()
-	for name, text := range map[string]string{"hashes.json": `[{"path":"/a.png","size":-1},null,{"path":"/b.png","size":5,"sums":"AAAA"}]`, "figures.json": "{"} {
+	kept := []any{asset{Path: "/a.png", Size: -1}, nil, asset{Path: "/b.png", Size: 5, Sums: []byte("AAA")}}
+	for i, damage := range []func(*asset){
+		func(a *asset) { a.SHA256 = a.SHA256[:3] }, func(a *asset) { a.Sums = a.Sums[:19] }, func(a *asset) { a.Hashes = a.Hashes[:19] },
+	} {
+		a, err := hashAll(asset{Path: fmt.Sprintf("/%d.png", i), Size: 5, Type: "image/png"}, strings.NewReader("image"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		damage(a)
+		kept = append(kept, a)
+	}
+	hashes, err := json.Marshal(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"hashes.json": string(hashes), "figures.json": "{"} {
 		if err := os.WriteFile(filepath.Join(cache, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -134,7 +134,8 @@ func TestOwnTrackers(t *testing.T) {
 func TestHostileLookups(t *testing.T) {
 	e := start(t, Options{})
 	many, _ := json.Marshal(lookup{Paths: make([]string, maxPaths+1)})
-	for _, body := range []string{"", "{", `{"paths":1}`, string(many), `{"held":["` + strings.Repeat("a", maxLookup) + `"]}`} {
+	held, _ := json.Marshal(lookup{Held: make([]string, maxHeld+1)})
+	for _, body := range []string{"", "{", `{"paths":1}`, string(many), string(held), `{"held":["` + strings.Repeat("a", maxLookup) + `"]}`} {
 		if w := do(e.routes, "POST", "/.starling/lookup", body); w.Code != 400 {
 			t.Errorf("%.20q: %d", body, w.Code)
 		}

@@ -1,0 +1,49 @@
+package edge
+
+import (
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"testing"
+)
+
+// Whatever is asked for, no file stays open behind it.
+func TestFilesAreClosed(t *testing.T) {
+	dir := site(t, map[string][]byte{
+		"404.html": []byte("none"), "a.png": random(100), "in/index.html": []byte("in"), "empty/x.txt": nil, "odd/index.html/x.txt": nil,
+	})
+	open := func() (names []string) {
+		all, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range all {
+			if name, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && (name == dir || strings.HasPrefix(name, dir+string(filepath.Separator))) {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it would close what was forgotten
+	e := start(t, Options{})
+	h := serveFolder(t, e, dir)
+	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	for range 20 {
+		for target, want := range map[string]int{
+			"/a.png": 200, "/a.png/": 404, "/in": 301, "/in/": 200, "/empty": 301, "/empty/": 404, "/odd/": 404, "/none": 404, "/.hidden": 404,
+		} {
+			if w := do(h, "GET", target, ""); w.Code != want {
+				t.Errorf("%s: %d, want %d", target, w.Code, want)
+			}
+		}
+	}
+	// The folder itself is open, and at times once more for a look at it.
+	eventually(t, "files to be closed", func() bool { return len(open()) == 1 })
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if left := open(); len(left) > 0 {
+		t.Errorf("open at the end: %q", left)
+	}
+}
