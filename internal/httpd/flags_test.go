@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -209,7 +210,7 @@ func TestFailedStart(t *testing.T) {
 		"the relay's port in use":    func(c *httpd.Config, busy string) { c.Addr = busy },
 	} {
 		t.Run(name, func(t *testing.T) {
-			busy, err := net.ListenPacket("udp4", "127.0.0.1:0")
+			busy, err := net.ListenPacket("udp4", free(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -249,15 +250,25 @@ func TestFailedStart(t *testing.T) {
 	_ = l.Close()
 }
 
-// free is an address that nobody listens at.
+// free is an address that nobody listens at, by TCP or UDP, of those that the system gives to nobody who names none.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		c, err := net.ListenPacket("udp4", addr)
+		_ = l.Close()
+		if err != nil {
+			continue
+		}
+		_ = c.Close()
+		return addr
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // Flags that would be written over, or let in whom they are to keep out, are refused at the start.
