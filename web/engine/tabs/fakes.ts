@@ -16,6 +16,8 @@ interface Request {
 export class FakeBrowser {
   readonly queues = new Map<string, Request[]>()
   readonly channels = new Set<FakeChannel>()
+  /** Set: who ends has its locks passed on in the other order. */
+  backwards = false
 
   grant(name: string): void {
     const queue = this.queues.get(name) ?? []
@@ -27,7 +29,8 @@ export class FakeBrowser {
   }
 
   drop(unwanted: (request: Request) => boolean): void {
-    for (const [name, queue] of this.queues) {
+    const queues = [...this.queues]
+    for (const [name, queue] of this.backwards ? queues.reverse() : queues) {
       const kept = queue.filter((request) => !unwanted(request))
       this.queues.set(name, kept)
       if (kept.length < queue.length) this.grant(name)

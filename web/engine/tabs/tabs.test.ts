@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { Deferred } from '../deferred.ts'
 import type { Engine } from '../engine.ts'
 import { StarlingError } from '../errors.ts'
 import type { PeerState, TorrentState } from '../types.ts'
@@ -13,15 +14,21 @@ class Seat {
   readonly tabs: Tabs
   /** This tab's own, each time it led. */
   readonly own: FakeEngine[] = []
+  /** Names of the torrents whose states this tab was told. */
+  readonly heard: string[] = []
   engine: Engine | undefined
   failure: unknown
 
-  constructor(browser: FakeBrowser, start?: () => Promise<Engine>) {
+  constructor(browser: FakeBrowser, start?: () => Promise<Engine>, prepare?: (tab: FakeTab) => void) {
     this.tab = new FakeTab(browser)
+    prepare?.(this.tab)
     open.push(this)
     this.tabs = shareTabs(
       start ?? (async () => this.own[this.own.push(new FakeEngine()) - 1]!),
-      (engine) => (this.engine = engine),
+      (engine) => {
+        this.engine = engine
+        if (engine) engine.onstate = ({ name }) => this.heard.push(name)
+      },
       (error) => (this.failure = error),
       this.tab,
     )
@@ -42,6 +49,26 @@ afterEach(async () => {
     seat.tab.crash()
   }
 })
+
+/** Until all that was sent has come. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+}
+
+/** A tab whose requests for locks, where they are the ones meant, wait until the test lets them go. */
+function slow(meant: (name: string, options: LockOptions) => boolean): { go: () => void; prepare: (tab: FakeTab) => void } {
+  const gate = new Deferred()
+  const prepare = ({ locks }: FakeTab) => {
+    const request = locks.request as (name: string, options: LockOptions, work: () => unknown) => Promise<unknown>
+    locks.request = (async (name: string, options: LockOptions, work: () => unknown) => {
+      if (meant(name, options)) await gate.promise
+      return request(name, options, work)
+    }) as LockManager['request']
+  }
+  return { go: gate.resolve, prepare }
+}
+const itsOwn = (name: string, { mode }: LockOptions) => name !== 'starling/1' && mode !== 'shared'
+const ofOthers = (_: string, { mode }: LockOptions) => mode === 'shared'
 
 async function pair(): Promise<[Seat, Seat, FakeBrowser]> {
   const browser = new FakeBrowser()
@@ -69,7 +96,6 @@ describe('a follower', () => {
 
   test('hears what happens, as the leader does', async () => {
     const [leader, { engine }] = await pair()
-    const own = vi.fn()
     await engine!.add(hash('b'), {})
     const states: TorrentState[] = []
     const peers: [string, PeerState][] = []
@@ -85,7 +111,7 @@ describe('a follower', () => {
     expect(states.map(({ name }) => name)).toEqual(['new'])
     expect(peers).toEqual([[hash('b'), peer]])
     expect(removed).toEqual([hash('b')])
-    expect(own).not.toHaveBeenCalled()
+    expect(leader.heard).toEqual(['new'])
   })
 
   test('is told nothing before it asked for anything, nor is anybody once it is gone', async () => {
@@ -138,7 +164,68 @@ describe('a follower', () => {
     one.engine!.release(hash('f'), 'r')
     await expect(read).rejects.toMatchObject({ code: 'aborted' })
     expect(leader.own[0]!.released).toHaveLength(1)
+    await one.tabs.close()
+    await two.tabs.close()
+    await vi.waitUntil(() => leader.own[0]!.released.length > 1)
+    expect(new Set(leader.own[0]!.released).size).toBe(2)
+    expect(leader.own[0]!.released).toHaveLength(2)
   })
+
+  test('keeps what it asked for when another tab comes', async () => {
+    const [, follower, browser] = await pair()
+    const { engine } = follower
+    await engine!.add(hash('f'), {})
+    const read = engine!.read(hash('f'), 0, 0, 9, 'r')
+    const third = new Seat(browser)
+    await vi.waitUntil(() => third.follows)
+    await settle()
+    expect(follower.engine).toBe(engine)
+    engine!.release(hash('f'), 'r')
+    await expect(read).rejects.toMatchObject({ code: 'aborted' })
+  })
+
+  test('that is closed fails what it asked for, and does not start an engine', async () => {
+    const [leader, follower] = await pair()
+    const engine = follower.engine!
+    await engine.add(hash('f'), {})
+    const failed = expect(engine.read(hash('f'), 0, 0, 9, 'r')).rejects.toMatchObject({ code: 'removed' })
+    await follower.tabs.close()
+    await failed
+    await expect(engine.stats()).rejects.toMatchObject({ code: 'removed' })
+    follower.tab.events.dispatchEvent(new Event('pageshow'))
+    await settle()
+    expect(follower.own).toEqual([])
+    expect(follower.engine).toBeUndefined()
+    expect(leader.leads).toBe(true)
+  })
+
+  test('gets answers also where it hears of the leader before it has its lock', async () => {
+    const [, , browser] = await pair()
+    const { go, prepare } = slow(itsOwn)
+    const early = new Seat(browser, undefined, prepare)
+    const other = new Seat(browser)
+    await vi.waitUntil(() => other.follows)
+    await settle()
+    const told = early.engine?.stats()
+    await settle()
+    go()
+    await vi.waitUntil(() => early.follows)
+    expect(await (told ?? early.engine!.stats())).toMatchObject({ leader: false })
+  })
+})
+
+test('tabs that are closed leave no channel and no lock behind', async () => {
+  const [leader, follower, browser] = await pair()
+  await follower.engine!.add(hash('f'), {})
+  await follower.tabs.close()
+  await settle()
+  expect([...browser.channels].map(({ name }) => name.split('/').length)).toEqual([2, 3])
+  const brief = new Seat(browser)
+  await brief.tabs.close()
+  await leader.tabs.close()
+  await settle()
+  expect(browser.channels.size).toBe(0)
+  expect([...browser.queues.values()].flat()).toEqual([])
 })
 
 describe('the lead', () => {
@@ -161,12 +248,85 @@ describe('the lead', () => {
     if (how !== 'crashes') expect(leader.own[0]!.destroyed).toBe(true)
   })
 
-  test('is given up by a page in the back/forward cache, which follows when it is shown again', async () => {
+  test('passes on also where the new leader learns last that the old one is gone', async () => {
+    const [leader, second, browser] = await pair()
+    browser.backwards = true
+    await second.engine!.add(hash('a'), {})
+    const failed = expect(second.engine!.read(hash('a'), 0, 0, 9, 'r')).rejects.toMatchObject({ code: 'removed' })
+    leader.tab.crash()
+    await vi.waitUntil(() => second.leads)
+    await failed
+    await settle()
+    expect(second.leads).toBe(true)
+  })
+
+  test('stays with the new leader where a tab learns late that the old one is gone', async () => {
+    const [leader, second, browser] = await pair()
+    const { go, prepare } = slow(ofOthers)
+    const third = new Seat(browser, undefined, prepare)
+    await vi.waitUntil(() => third.follows)
+    const before = third.engine
+    leader.tab.crash()
+    await vi.waitUntil(() => second.leads && third.follows && third.engine !== before)
+    const { engine } = third
+    go()
+    await settle()
+    expect(third.engine).toBe(engine)
+  })
+
+  test('is told to those who asked before the engine was there', async () => {
+    const browser = new FakeBrowser()
+    const starting = new Deferred<Engine>()
+    const first = new Seat(browser, () => starting.promise)
+    const second = new Seat(browser)
+    await settle()
+    expect([first.engine, second.engine]).toEqual([undefined, undefined])
+    starting.resolve(new FakeEngine())
+    await vi.waitUntil(() => second.follows)
+  })
+
+  test('is told to nobody who could not see it end', async () => {
+    const browser = new FakeBrowser()
+    const { go, prepare } = slow(itsOwn)
+    const first = new Seat(browser, undefined, prepare)
+    const second = new Seat(browser)
+    await settle()
+    expect([first.engine, second.engine]).toEqual([undefined, undefined])
+    go()
+    await vi.waitUntil(() => first.leads && second.follows)
+  })
+
+  test('is no more that of a tab that was closed while its engine started', async () => {
+    const browser = new FakeBrowser()
+    const starting = new Deferred<Engine>()
+    const start = vi.fn(() => starting.promise)
+    const seat = new Seat(browser, start)
+    await vi.waitUntil(() => start.mock.calls.length)
+    const closed = seat.tabs.close()
+    const engine = new FakeEngine()
+    starting.resolve(engine)
+    await closed
+    await settle()
+    expect([seat.engine, seat.failure, engine.destroyed]).toEqual([undefined, undefined, true])
+  })
+
+  test('is asked for once by a page that is shown', async () => {
+    const [leader, follower, browser] = await pair()
+    for (const { tab } of [leader, follower]) tab.events.dispatchEvent(new Event('pageshow'))
+    await settle()
+    expect(browser.queues.get('starling/1')).toHaveLength(2)
+    expect([leader.leads, follower.follows]).toEqual([true, true])
+  })
+
+  test.each([
+    ['pagehide', 'pageshow'],
+    ['freeze', 'resume'],
+  ])('is given up by a page in the back/forward cache (%s), which follows when it is shown again', async (left, shown) => {
     const [first, second] = await pair()
-    first.tab.events.dispatchEvent(new Event('pagehide'))
+    first.tab.events.dispatchEvent(new Event(left))
     expect(first.engine).toBeUndefined()
     await vi.waitUntil(() => second.leads)
-    first.tab.events.dispatchEvent(new Event('pageshow'))
+    first.tab.events.dispatchEvent(new Event(shown))
     await vi.waitUntil(() => first.follows)
     expect(await first.engine!.stats()).toMatchObject({ leader: false })
     expect(first.own).toHaveLength(1)
@@ -247,8 +407,21 @@ test('tabs that speak another version, or nonsense, harm nobody', async () => {
   channel.postMessage({ call: 99, value: 'nobody asked' })
   channel.postMessage(null)
   await stranger.locks.request('starling/2', {}, async () => {})
+  const [, , id] = inbox.split('/')
+  const hall = new stranger.BroadcastChannel('starling/1')
+  const removed = (follower.engine!.onremove = vi.fn())
+  const used = follower.engine
+  hall.postMessage({ from: 'x', event: 'onremove', args: [hash('a')] })
+  for (const event of ['destroy', 'constructor', 7]) hall.postMessage({ from: id, event, args: [] })
+  hall.postMessage({ from: id, event: 'onremove' })
   expect(await follower.engine!.stats()).toMatchObject({ torrents: 0 })
   expect(leader.leads && follower.follows).toBe(true)
   expect(leader.own[0]!.destroyed).toBe(false)
+  await settle()
+  expect(await used!.stats()).toMatchObject({ leader: false })
+  expect(removed).not.toHaveBeenCalled()
+  hall.postMessage({ from: id, event: 'onremove', args: [hash('a')] })
+  await vi.waitUntil(() => removed.mock.calls.length)
+  hall.close()
   channel.close()
 })

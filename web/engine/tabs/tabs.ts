@@ -93,7 +93,7 @@ export function shareTabs(
       })
     }
 
-    hall.onmessage = ({ data }: MessageEvent<{ hello?: true; leader?: unknown } | null>) => {
+    const hear = ({ data }: MessageEvent<{ hello?: true; leader?: unknown } | null>) => {
       if (typeof data?.leader === 'string' && !started && data.leader !== other?.leader) follow(data.leader)
       else if (data?.hello && unserve) hall.postMessage({ leader: id })
       else other?.hear(data)
@@ -123,9 +123,12 @@ export function shareTabs(
       left.resolve()
     }
 
-    // Nobody hears of this tab before it holds its own lock; asking for both at once saves time.
+    // Nobody hears of this tab before it holds its own lock, nor does it hear: a leader that it called would take it for
+    // gone. Asking for both at once saves time.
     const named = hold(`${hallName}/${id}`, leaving).then(() => {
-      if (!abort.signal.aborted) hall.postMessage({ hello: true })
+      if (abort.signal.aborted) return
+      hall.onmessage = hear
+      hall.postMessage({ hello: true })
     })
     void hold(hallName, left)
       .then(elected)
