@@ -37,7 +37,7 @@ export class FakeChannel {
 
   send(data: string | Uint8Array): void {
     if (this.readyState !== 'open') throw new Error('not open')
-    if (typeof data !== 'string' && data.length > this.#owner.sctp!.maxMessageSize) throw new Error('too long')
+    if (typeof data !== 'string' && data.length > (this.#owner.sctp!.maxMessageSize || Infinity)) throw new Error('too long')
     this.sent++
     const message = typeof data === 'string' ? data : data.slice().buffer
     const other = this.other

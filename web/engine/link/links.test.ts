@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { concat, fromHex, toHex, type Bytes } from '../bytes.ts'
 import type { Channel } from './channel.ts'
-import { FakeConnection, fakeConnection, type FakeOptions, type Fault } from './fake-rtc.ts'
+import { FakeConnection, fakeConnection, fakeSdp, type FakeOptions, type Fault } from './fake-rtc.ts'
 import type { LinkHost } from './host.ts'
 import { Links } from './links.ts'
 import { route } from './route.ts'
@@ -31,7 +31,8 @@ async function settle(): Promise<void> {
 const hash = (n: number) => n.toString(16).padStart(40, '0')
 
 interface Habits extends FakeOptions {
-  iceServers?: RTCIceServer[]
+  /** An error: nobody tells them. */
+  iceServers?: RTCIceServer[] | Error
   extension?: boolean
   maxLinks?: number
   /** What happens on a channel once both ends have shaken hands. */
@@ -59,7 +60,10 @@ class Node implements LinkHost {
       route,
       peerId: fromHex(this.id)!,
       host: this,
-      iceServers: async () => habits.iceServers ?? [],
+      iceServers: async () => {
+        if (habits.iceServers instanceof Error) throw habits.iceServers
+        return habits.iceServers ?? []
+      },
       maxLinks: habits.maxLinks ?? 55,
       connection: () => {
         const pc = fakeConnection(habits)()
@@ -246,6 +250,58 @@ describe('a link', () => {
     expect(b.all).toEqual([])
   })
 
+  it.each([
+    [1 << 30, 256 << 10],
+    [0, 64 << 10],
+  ])('to a peer that takes %i bytes at once has messages of %i at most', async (maxMessage, most) => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2', { maxMessage }).seed(hash(1))]
+    await introduce(a, b, hash(1))
+    await until(() => b.all.length > 0)
+    expect(b.all[0]!.maxMessage).toBe(most)
+  })
+
+  it('in doubt makes way for a new one to the same peer, and for no other', async () => {
+    const a = new Node('1').want(hash(1))
+    const [b, c] = ['2', '3'].map((digit) => new Node(digit).seed(hash(1)))
+    for (const node of [b!, c!]) await introduce(a, node, hash(1))
+    await ready(a, b!, c!)
+    for (const pc of [...a.made, ...b!.made, ...c!.made]) pc.lost('disconnected')
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(await introduce(a, b!, hash(1))).toBe(1)
+    await until(() => a.made[0]!.connectionState === 'closed' && b!.made[0]!.connectionState === 'closed')
+    for (const pc of [a.made[1]!, ...c!.made]) pc.lost('connected')
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect([a, b!, c!].map((node) => node.links.stats().links)).toEqual([2, 1, 1])
+  })
+
+  it('that has something to carry again is neither idle nor spare', async () => {
+    const a = new Node('1').want(hash(1))
+    const b = new Node('2', { maxLinks: 1 }).seed(hash(1), hash(2))
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    a.complete(hash(1))
+    a.all[0]!.close()
+    await settle()
+    await vi.advanceTimersByTimeAsync(30_000)
+    a.want(hash(2))
+    await until(() => a.met.has(hash(2)))
+    await vi.advanceTimersByTimeAsync(40_000)
+    expect(await introduce(new Node('3').want(hash(1)), b, hash(1))).toBe(0)
+    expect([a.links.stats().links, b.links.stats().links]).toEqual([1, 1])
+  })
+
+  it('carries more also where hello overtakes the handshake that names the extension', async () => {
+    const [a, b] = ['1', '2'].map((digit) => new Node(digit, { extension: false }))
+    a!.want(hash(1), hash(2))
+    b!.seed(hash(1), hash(2))
+    await introduce(a!, b!, hash(1))
+    await ready(a!, b!)
+    a!.all[0]!.link.extended()
+    await settle()
+    b!.all[0]!.link.extended()
+    await until(() => a!.met.has(hash(2)))
+  })
+
   it('fails after a bounded time when nothing connects', async () => {
     const a = new Node('1', { reachable: false }).want(hash(1))
     const b = new Node('2', { reachable: false }).seed(hash(1))
@@ -314,6 +370,9 @@ it('a first connection is made before anybody calls, as that takes a browser its
   await vi.advanceTimersByTimeAsync(0)
   c.links.destroy()
   expect(c.made).toMatchObject([{ connectionState: 'closed' }])
+  const d = new Node('4').want(hash(1))
+  expect(await introduce(d, b, hash(1))).toBe(1)
+  await ready(d)
 })
 
 it('whose control channel a browser leaves confused is made anew', async () => {
@@ -390,6 +449,76 @@ describe('a peer that lies about the extension', () => {
     a.links.answered(hash(1), b.id, offer!.id, answer!)
     await settle()
     expect(a.links.stats().links).toBe(0)
+  })
+
+  it('by opening what nobody may has it closed', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2', { extension: false }).seed(hash(1))]
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    const opened = ['', 'starling.link.1', 'starling.wire.1'].map((protocol) =>
+      b.made[0]!.createDataChannel('', { protocol }),
+    )
+    await settle()
+    expect(opened.map(({ readyState }) => readyState)).toEqual(['closed', 'closed', 'closed'])
+    expect(a.links.stats()).toMatchObject({ links: 1, channels: 1 })
+  })
+
+  it('by opening ever more has them closed, and is banned', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1))]
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    const pc = b.made[0]!
+    const open = (count: number) =>
+      Array.from({ length: count }, () => pc.createDataChannel('wire', { protocol: 'starling.wire.1' }))
+    await until(() => pc.channels.length === 2)
+    await settle()
+    const opened = open(100)
+    await settle()
+    expect(opened.filter(({ readyState }) => readyState === 'open')).toHaveLength(63)
+    expect(a.links.stats()).toMatchObject({ channels: 64, banned: 0 })
+    for (let round = 0; round < 9; round++) {
+      if (!a.links.stats().banned) open(900)
+      await settle()
+    }
+    expect(a.links.stats()).toMatchObject({ links: 0, banned: 1 })
+  })
+
+  it('by a second channel for a torrent has that closed', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1), hash(2))]
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    await until(() => a.made[0]!.channels.length === 2)
+    await settle()
+    const message = concat([new Uint8Array(28), fromHex(hash(2))!, new Uint8Array(20)])
+    const opened = [1, 2].map(() => a.made[0]!.createDataChannel('wire', { protocol: 'starling.wire.1' }))
+    await settle()
+    for (const channel of opened) channel.send(message)
+    await settle()
+    expect(opened.map(({ readyState }) => readyState)).toEqual(['open', 'closed'])
+    expect(b.links.stats().channels).toBe(2)
+  })
+
+  it('and reads nothing of what it is told is left', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1))]
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    await until(() => a.made[0]!.channels.length === 2)
+    await settle()
+    a.made[0]!.channels[1]!.bufferedAmount = 5 << 20
+    a.want(hash(2))
+    await until(() => !a.links.stats().links)
+  })
+
+  it('is banned also where that turns out once its link has ended', async () => {
+    const [a, b] = [new Node('1').seed(hash(1)), new Node('2').want(hash(1))]
+    await introduce(b, a, hash(1))
+    await ready(a, b)
+    const { link } = a.all[0]!
+    link.close()
+    link.close({ ban: true })
+    await settle()
+    expect(a.links.stats()).toMatchObject({ links: 0, banned: 1 })
+    expect(await introduce(b, a, hash(1))).toBe(0)
   })
 
   /** As a tracker has them that tells a by the id of b. */
@@ -599,10 +728,77 @@ describe('offers', () => {
     }
     expect(a.made).toEqual([])
     const [offer] = await a.links.offers(hash(1), 1)
+    a.links.answered(hash(2), '33'.repeat(20), offer!.id, offer!.sdp)
+    expect(a.made[0]!.other).toBeUndefined()
     a.links.answered(hash(1), '33'.repeat(20), offer!.id, media)
-    a.links.answered(hash(2), '33'.repeat(20), offer!.id, media)
     expect(a.made[0]!.other).toBeUndefined()
     expect(await a.links.offered(hash(1), a.id, offer!.sdp)).toBeUndefined()
+  })
+
+  it('and answers that the browser refuses leave no connection behind', async () => {
+    const a = new Node('1').want(hash(1))
+    const [offer] = await a.links.offers(hash(1), 1)
+    a.links.answered(hash(1), '33'.repeat(20), offer!.id, fakeSdp('nobody'))
+    expect(await a.links.offered(hash(1), '44'.repeat(20), fakeSdp('nobody'))).toBeUndefined()
+    await settle()
+    expect(a.made.map((pc) => pc.connectionState)).toEqual(['closed', 'closed'])
+    expect(a.failures).toEqual([])
+  })
+
+  it('that are answered when there is no room any more make no link', async () => {
+    const [a, b, c] = [new Node('1', { maxLinks: 1 }).want(hash(1)), new Node('2').seed(hash(1)), new Node('3').want(hash(1))]
+    const [offer] = await a.links.offers(hash(1), 1)
+    const answer = await b.links.offered(hash(1), a.id, offer!.sdp)
+    expect(await introduce(c, a, hash(1))).toBe(1)
+    a.links.answered(hash(1), b.id, offer!.id, answer!)
+    await ready(a, c)
+    await settle()
+    expect(a.links.stats().links).toBe(1)
+    expect(a.made[0]!.other).toBeUndefined()
+  })
+
+  it('are made and answered also where nobody tells the servers', async () => {
+    const iceServers = new Error('The service does not answer.')
+    const [a, b] = [new Node('1', { iceServers }).want(hash(1)), new Node('2', { iceServers }).seed(hash(1))]
+    expect(await introduce(a, b, hash(1))).toBe(1)
+    await ready(a, b)
+  })
+
+  it('asked for at once are no more than the budget', async () => {
+    const a = new Node('1')
+    const offers = await Promise.all([1, 2, 3].map((n) => a.links.offers(hash(n), 5)))
+    expect(offers.flat()).toHaveLength(5)
+  })
+
+  it('that were under way when all ended are closed', async () => {
+    const a = new Node('1', { gather: 'manual' })
+    const offers = a.links.offers(hash(1), 1)
+    await settle()
+    a.links.destroy()
+    a.made[0]!.finish()
+    expect(await offers).toEqual([])
+    expect(a.made[0]!.connectionState).toBe('closed')
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('of a peer whose link is under way are answered once that had its time', async () => {
+    const a = new Node('1').seed(hash(1), hash(2), hash(3))
+    const b = new Node('2', { reachable: false }).want(hash(1), hash(2), hash(3))
+    expect(await introduce(b, a, hash(1))).toBe(1)
+    const [offer] = await b.links.offers(hash(2), 1)
+    let answered = false
+    const answer = a.links.offered(hash(2), b.id, offer!.sdp).finally(() => (answered = true))
+    await vi.advanceTimersByTimeAsync(9_000)
+    await settle()
+    expect(answered).toBe(false)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await answer).toBeDefined()
+    // Or when it ended.
+    const [last] = await b.links.offers(hash(3), 1)
+    const more = a.links.offered(hash(3), b.id, last!.sdp)
+    await settle()
+    a.links.destroy()
+    expect(await more).toBeUndefined()
   })
 
   it('go out when an address that strangers can reach is there, or after a bounded time', async () => {
