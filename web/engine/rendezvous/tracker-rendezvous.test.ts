@@ -169,6 +169,11 @@ describe('announces', () => {
     expect(events(socket)).toEqual(['started', undefined])
   })
 
+  it('go to a few of the trackers where a torrent names many', async () => {
+    rendezvous.add(seeder(1, { trackers: Array.from({ length: 100 }, (_, n) => `wss://${n}.example`) }))
+    expect(FakeSocket.all).toHaveLength(8)
+  })
+
   it('share the first offers among the trackers of a torrent', async () => {
     const trackers = ['wss://one.example', 'wss://two.example', 'https://no.example']
     rendezvous.add(leecher(1, { trackers }))
@@ -417,6 +422,51 @@ describe('a tracker that is gone', () => {
     target.dispatchEvent(new Event('online'))
     expect(FakeSocket.all).toHaveLength(2)
     vi.unstubAllGlobals()
+  })
+
+  it('is called at once when the page is shown again, and not while it is hidden', async () => {
+    const page = Object.assign(new EventTarget(), { visibilityState: 'hidden' })
+    vi.stubGlobal('document', page)
+    const ours = new TrackerRendezvous({
+      peerId: fromHex(me)!,
+      desk,
+      socket: (url) => new FakeSocket(url) as unknown as Socket,
+    })
+    ours.add(seeder(1))
+    FakeSocket.all[0]!.close()
+    await after(0)
+    page.dispatchEvent(new Event('visibilitychange'))
+    expect(FakeSocket.all).toHaveLength(1)
+    page.visibilityState = 'visible'
+    page.dispatchEvent(new Event('visibilitychange'))
+    expect(FakeSocket.all).toHaveLength(2)
+    await ours.destroy()
+    vi.unstubAllGlobals()
+  })
+
+  it('is no longer listened to', async () => {
+    const socket = await start(seeder(1))
+    socket.onclose!()
+    await after(1_100)
+    FakeSocket.all[1]!.open()
+    await after(1)
+    socket.reply(hash(1), 5, 5)
+    socket.onclose!()
+    expect(rendezvous.trackers(hash(1))).toMatchObject([{ status: 'failed' }])
+    FakeSocket.all[1]!.reply(hash(1), 1, 0)
+    expect(rendezvous.trackers(hash(1))).toMatchObject([{ status: 'working', seeders: 1 }])
+    await after(40_000)
+    expect(FakeSocket.all).toHaveLength(2)
+  })
+
+  it('is noticed also while ever more is announced to it', async () => {
+    const socket = await start(seeder(0))
+    for (let n = 1; n < 7; n++) {
+      await after(5_000)
+      rendezvous.add(seeder(n))
+    }
+    await after(1_000)
+    expect(socket.readyState).toBe(3)
   })
 
   it('does not matter where another one works', async () => {
