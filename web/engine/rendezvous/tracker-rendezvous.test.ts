@@ -296,6 +296,18 @@ describe('announces', () => {
     expect(socket.sent[1]!.event).toBeUndefined()
   })
 
+  it('keep to the minimum that a tracker asks for also after wake, and a torrent added twice is one', async () => {
+    const torrent = leecher(1, { stalled: false })
+    const socket = await start(torrent)
+    socket.say({ info_hash: bin(hash(1)), complete: 2, incomplete: 1, interval: 120, 'min interval': 60 })
+    rendezvous.add(torrent)
+    rendezvous.wake(hash(1))
+    await after(58_000)
+    expect(events(socket)).toEqual(['started'])
+    await after(3_000)
+    expect(events(socket)).toEqual(['started', undefined])
+  })
+
   it('come soon once more where there turn out to be more peers than first offers', async () => {
     const socket = await start(leecher(1, { stalled: false }))
     socket.reply(hash(1), 3, 1)
