@@ -144,8 +144,8 @@ export function shareTabs(
   const go = () => void leave?.(true)
   const listen = (method: 'addEventListener' | 'removeEventListener') => {
     // freeze and resume are the document's and do not bubble: the window hears them only on their way down.
-    for (const name of ['pagehide', 'freeze']) events[method](name, go, true)
-    for (const name of ['pageshow', 'resume']) events[method](name, come, true)
+    for (const name of ['pagehide', 'freeze']) events[method](name, go, { capture: true })
+    for (const name of ['pageshow', 'resume']) events[method](name, come, { capture: true })
   }
   const close = async () => {
     listen('removeEventListener')
