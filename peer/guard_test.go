@@ -201,7 +201,7 @@ func TestTooMuchPEX(t *testing.T) {
 	for _, n := range []int{10_000, 50} {
 		w.send(20, append([]byte{2}, fmt.Sprintf("d5:added%d:%se", 6*n, random(6*n, 1))...)...)
 		heard(w)
-		if known := len(shared.engine.Load().KnownSwarm()); known > 60 {
+		if known := shared.engine.Load().Stats().TotalPeers; known > 60 {
 			t.Fatalf("of %d peers %d are kept", n, known)
 		}
 	}
