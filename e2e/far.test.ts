@@ -47,3 +47,14 @@ test('what was on a lane that died is asked for again', async () => {
   await line.break(link)
   expect(await bob.fetched(shared.infoHash)).toEqual(await whole(film))
 })
+
+test('a long line is filled, and what waits before it does not run over, however many things are fetched', async () => {
+  const { ann, bob, line } = await apart({ delay: 50, rate: 6.25e6, queue: 1_000_000 })
+  const memos = Array.from({ length: 30 }, (_, i): FileSpec[] => [{ name: `memo ${i}`, size: 300_000, seed: i + 1 }])
+  const all = [film, ...memos]
+  const shared = []
+  for (const files of all) shared.push(await ann.seed(files))
+  for (const { link } of shared) await bob.add(link)
+  for (const [i, { infoHash }] of shared.entries()) expect(await bob.fetched(infoHash)).toEqual(await whole(all[i]!))
+  expect(line.overflowed).toBe(0)
+})

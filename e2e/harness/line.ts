@@ -78,6 +78,11 @@ export class Line {
     return this.#ends.size
   }
 
+  /** Datagrams that were lost because too much waited before the line. */
+  get overflowed(): number {
+    return this.#there.overflowed + this.#back.overflowed
+  }
+
   /** Nothing goes any more over those of the connections that were tried after so many. */
   async break(after: number): Promise<void> {
     const ends = await Promise.all(this.#ends.values())
@@ -123,6 +128,7 @@ export class Line {
 
 /** One direction. */
 class Way {
+  overflowed = 0
   readonly #options: LineOptions
   readonly #coming: { at: number; deliver: () => void }[] = []
   /** When the line is free again, in ms. */
@@ -138,7 +144,8 @@ class Way {
     const { delay, rate, queue, loss = 0 } = this.#options
     const now = performance.now()
     const free = Math.max(this.#free, now)
-    if (((free - now) * rate) / 1000 > queue || Math.random() < loss) return
+    if (((free - now) * rate) / 1000 > queue) return void this.overflowed++
+    if (Math.random() < loss) return
     this.#free = free + (length / rate) * 1000
     this.#coming.push({ at: this.#free + delay, deliver })
     this.#wait()
