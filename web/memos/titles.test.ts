@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { clock } from '../ui/words.ts'
 import {
   cleanTitle,
-  clock,
   defaultTitle,
   extension,
   fileName,

@@ -19,14 +19,6 @@ export function cleanTitle(text: string): string {
   return [...line].slice(0, maxTitle).join('').trim() || untitled
 }
 
-/** 63 → "1:03", 3723 → "1:02:03". */
-export function clock(seconds: number): string {
-  const whole = Math.max(0, Math.floor(Number.isFinite(seconds) ? seconds : 0))
-  const two = (n: number) => String(n).padStart(2, '0')
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
-  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
-}
-
 /** ISO 8601 duration, for <time datetime>. */
 export const isoDuration = (seconds: number): string => `PT${Math.max(0, Math.floor(seconds))}S`
 

@@ -1,6 +1,7 @@
 import { html } from 'lit'
 import { PageElement } from './element.ts'
 import { birds, colour, columns, draw, fit, onScheme, pitch, shades } from './flock.ts'
+import { clock } from './words.ts'
 
 /**
  * The drawing of a sound, and where in it the player is: a slider, with arrows of five seconds. Tells of a change by
@@ -116,16 +117,11 @@ export class Wave extends PageElement {
 
   protected override updated(): void {
     const time = Math.min(this.duration, this.#dragging ?? this.time)
-    const say = (seconds: number) => {
-      const hours = Math.floor(seconds / 3600)
-      const rest = [Math.floor(seconds / 60) % 60, Math.floor(seconds % 60)].map((n) => String(n).padStart(2, '0'))
-      return hours ? `${hours}:${rest.join(':')}` : `${Number(rest[0])}:${rest[1]}`
-    }
     this.ariaLabel = this.label
     this.setAttribute('aria-valuemin', '0')
     this.setAttribute('aria-valuemax', String(Math.floor(this.duration)))
     this.setAttribute('aria-valuenow', String(Math.floor(time)))
-    this.setAttribute('aria-valuetext', `${say(time)} of ${say(this.duration)}`)
+    this.setAttribute('aria-valuetext', `${clock(time)} of ${clock(this.duration)}`)
     this.#draw(this.duration > 0 ? time / this.duration : 0)
   }
 

@@ -39,3 +39,11 @@ export function bytes(count: number): string {
   numbers.set(key, format)
   return format.format(value)
 }
+
+/** 63 → "1:03", 3723 → "1:02:03". */
+export function clock(seconds: number): string {
+  const whole = Math.max(0, Math.floor(Number.isFinite(seconds) ? seconds : 0))
+  const two = (n: number) => String(n).padStart(2, '0')
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
+  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
+}

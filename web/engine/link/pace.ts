@@ -6,7 +6,8 @@ const slack = 256 << 10
 const dawdling = 60
 const queueing = 25
 
-export interface Asked {
+/** A block that was asked for. */
+export interface Requested {
   /** When it was, ms. */
   readonly at: number
   /** Bytes. */
@@ -53,7 +54,7 @@ export class Pace {
   }
 
   /** What was asked for came. At first more is asked for with each block, until they take longer for it. */
-  came({ at, length }: Asked, now: number): void {
+  came({ at, length }: Requested, now: number): void {
     const took = now - at
     this.#speed.add(length, now)
     this.#quickest = Math.min(this.#quickest, took)

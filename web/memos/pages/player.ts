@@ -1,11 +1,12 @@
 import { html } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
+import { clock } from '../../ui/words.ts'
 import '../../ui/wave.ts'
 import type { Memo } from '../memo.ts'
 import type { Memos } from '../memos.ts'
 import { rates } from '../player.ts'
-import { clock, isoDuration } from '../titles.ts'
+import { isoDuration } from '../titles.ts'
 
 /** The wave of one memo, and what moves through it. */
 class PlayerPart extends PageElement {

@@ -1,8 +1,9 @@
 import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
+import { clock } from '../../ui/words.ts'
 import { paths, type Memos } from '../memos.ts'
-import { clock, isoDuration } from '../titles.ts'
+import { isoDuration } from '../titles.ts'
 import './live.ts'
 import './microphones.ts'
 
