@@ -16,6 +16,12 @@ export async function sees(page: Page, name: string, role = 'button'): Promise<b
   return !!control && (await control.isVisible())
 }
 
+/** All at once: one that is waited for may go by itself meanwhile. */
+export const closeMessages = (page: Page): Promise<void> =>
+  page.$$eval('.toast-close', (buttons) => {
+    for (const button of buttons) (button as HTMLElement).click()
+  })
+
 export const path = (page: Page): Promise<string> => page.evaluate(() => location.pathname)
 
 export const text = (page: Page, selector = 'main'): Promise<string> =>

@@ -4,6 +4,7 @@ import type { HTTPRequest, Page } from 'puppeteer-core'
 import { harness, until, type Person, type Server } from './harness/index.ts'
 import {
   accessible,
+  closeMessages,
   fillStorage,
   haveMemos,
   holdPrompt,
@@ -441,7 +442,7 @@ describe('what goes wrong', () => {
     const other = await ann.tab()
     await other.goto(server.origin)
     expect(await until('the list', () => titles(other).then(String))).toBe('Kept')
-    while (await page.$('.toast')) await press(page, 'Close this message')
+    await closeMessages(page)
     await reads(other, 'Record something')
   })
 
@@ -454,15 +455,15 @@ describe('what goes wrong', () => {
       { title: 'Gone' },
     ])
     const play = async (title: string, reason: string): Promise<void> => {
+      // All of them, as the app may tell meanwhile that it is ready for offline use.
+      await closeMessages(page)
       await page.locator(`.row:has(a[href$="${title}"]) .play`).click()
       await reads(page, reason)
     }
     await play('memo-0', 'This browser does not play recordings of this kind.')
     expect(await sees(page, 'Download')).toBe(true)
-    await press(page, 'Close this message')
     await play('memo-1', 'This recording is damaged, or made in a way that this browser does not play.')
     expect(await sees(page, 'Download')).toBe(true)
-    await press(page, 'Close this message')
     await play('memo-2', 'The sound of this memo is missing')
     expect(await sees(page, 'Download')).toBe(false)
   })
