@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -542,6 +543,40 @@ func TestProxy(t *testing.T) {
 	for _, bad := range []string{"", "example.org", "ftp://example.org", "https://example.org/?a", "https://u:p@example.org"} {
 		if _, err := Proxy(bad, nil); err == nil {
 			t.Errorf("%q is taken", bad)
+		}
+	}
+	// Its pages name what they need from the root on, so below a path nothing would be found.
+	if _, err := Proxy("https://example.org/blog/", nil); err == nil || !strings.Contains(err.Error(), "write https://example.org:") {
+		t.Errorf("a path: %v", err)
+	}
+	if _, err := Proxy("https://example.org/", nil); err != nil {
+		t.Errorf("a slash: %v", err)
+	}
+}
+
+// Many servers put their own address into redirects, such as from /a to /a/. Visitors stay with the address that they
+// came to, which may be the only one they reach.
+func TestProxyRedirects(t *testing.T) {
+	t.Parallel()
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", strings.Replace(r.URL.Query().Get("to"), "ORIGIN", r.Host, 1))
+		w.WriteHeader(http.StatusFound)
+	}))
+	defer origin.Close()
+	next, err := Proxy(strings.Replace(origin.URL, "http", "HTTP", 1), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.(*httputil.ReverseProxy).Transport.(*http.Transport).CloseIdleConnections()
+	host := strings.TrimPrefix(origin.URL, "http://")
+	for to, want := range map[string]string{
+		"http://ORIGIN/a/?b=%2F#c": "/a/?b=%2F#c", "http://ORIGIN": "/", "//ORIGIN/a%2Fb": "/a%2Fb", "http://ORIGIN//example.org/": "http://" + host + "//example.org/",
+		"/a": "/a", "a": "a", "https://ORIGIN/a": "https://" + host + "/a", "http://example.org/a": "http://example.org/a",
+		"http://ORIGIN.example.org/": "http://" + host + ".example.org/", "http://[": "http://[",
+	} {
+		w := do(next, "GET", "/?to="+url.QueryEscape(to), "")
+		if got := w.Header().Get("Location"); w.Code != http.StatusFound || got != want {
+			t.Errorf("%s: %d %q, want %q", to, w.Code, got, want)
 		}
 	}
 }
