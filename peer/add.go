@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -151,6 +151,9 @@ func (t *Torrent) hurry() {
 func (p *Peer) readTorrentFile(ctx context.Context, name string) ([]byte, error) {
 	if !isWeb(name) {
 		f, err := os.Open(name)
+		if errors.Is(err, fs.ErrNotExist) && bareWeb.MatchString(name) {
+			return nil, fmt.Errorf("reading the .torrent file: %w: if it is on the web, write https:// before it", err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("reading the .torrent file: %w", err)
 		}

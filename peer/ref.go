@@ -41,10 +41,12 @@ var (
 	errCut     = errors.New("this link is cut short: copy all of it, with what is behind the #, and put it in quotes")
 	errNoRef   = errors.New("this is no Starling link, magnet link, infohash or .torrent file")
 	errLongRef = errors.New("this is too long to be a link")
+	errBare    = errors.New("this link lacks its beginning: write https:// before it")
 
 	hexHash = regexp.MustCompile(`^[0-9a-fA-F]{40}$`)
 	cutHash = regexp.MustCompile(`^[0-9a-fA-F]{6,39}$`)
 	keyText = regexp.MustCompile(`^[\w-]*`)
+	bareWeb = regexp.MustCompile(`^\w[\w-]*((\.[\w-]+)+(:\d+)?|:\d+)/`)
 )
 
 // ParseRef takes Starling links, with or without what comes before the "#", magnets (BEP 9), infohashes (hex, base32),
@@ -99,6 +101,9 @@ func ParseRef(text string) (r Ref, err error) {
 		if len(r.Trackers) == 0 {
 			r.Trackers = []string{trackerOf(u)}
 		}
+	}
+	if len(r.Trackers) == 0 && bareWeb.MatchString(before) {
+		return Ref{}, errBare // nobody would be asked
 	}
 	return r, nil
 }

@@ -31,8 +31,10 @@ func TestParseRef(t *testing.T) {
 			InfoHash: ih, Name: "ab", Trackers: []string{"udp://t:1"}, Peers: []string{"1.2.3.4:5"},
 		},
 		"MAGNET:?xt.1=urn:btmh:1220&xt.2=urn:btih:" + text: {InfoHash: ih},
-		"a/film.torrent":                 {TorrentFile: "a/film.torrent"},
-		"https://h.org/film.torrent?x=1": {TorrentFile: "https://h.org/film.torrent?x=1"},
+		"h.org/f#" + text + "&tr=udp://t:1":                {InfoHash: ih, Trackers: []string{"udp://t:1"}},
+		"f#" + text:                                        {InfoHash: ih},
+		"a/film.torrent":                                   {TorrentFile: "a/film.torrent"},
+		"https://h.org/film.torrent?x=1":                   {TorrentFile: "https://h.org/film.torrent?x=1"},
 	} {
 		if got, err := ParseRef(ref); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q is %+v, %v, want %+v", ref, got, err, want)
@@ -40,7 +42,7 @@ func TestParseRef(t *testing.T) {
 	}
 	for _, ref := range []string{
 		"", "#", "hello", "https://h.org/f", "https://h.org/f#", text[:39], "https://h.org/f#" + text[:30], text + "." + k[:21],
-		text + "." + k + "x", "magnet:?dn=x", "magnet:?xt=urn:btih:123", strings.Repeat("0", 40), strings.Repeat("x", maxRef+1),
+		text + "." + k + "x", "h.org/f#" + text, "localhost:8080/f#" + text + "." + k, "magnet:?dn=x", "magnet:?xt=urn:btih:123", strings.Repeat("0", 40), strings.Repeat("x", maxRef+1),
 	} {
 		if got, err := ParseRef(ref); err == nil {
 			t.Errorf("%.50q is %+v, want an error", ref, got)
