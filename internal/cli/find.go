@@ -85,7 +85,7 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 		err = failure{exitNobody, fmt.Errorf("%w: is the address right, and its server up? Then run the same command again", err)}
 	}
 	if err == nil {
-		err = watch(ctx, f.torrent, f.view, fetchingLook(nameOf(ref)), patience, f.torrent.Ready)
+		err = watch(ctx, f.torrent, f.view, fetchingLook(nameOf(ref)), patience, nil, f.torrent.Ready)
 	}
 	if errors.Is(err, peer.ErrBusy) {
 		err = failure{exitMachine, errors.New("another starling fetches it to the same folder: wait until that one has it, or name another folder with -o")}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/starling-p2p/starling/peer"
@@ -123,7 +124,7 @@ func (c *get) wait(ctx context.Context, f *found, t *peer.Torrent) error {
 	if name == "" {
 		name = nameOf(peer.Ref{InfoHash: t.InfoHash()})
 	}
-	err := watch(ctx, t, f.view, fetchingLook(name), c.Timeout, t.Done)
+	err := watch(ctx, t, f.view, fetchingLook(name), c.Timeout, nil, t.Done)
 	return ending(ctx, err, "run the same command again to go on from here")
 }
 
@@ -157,13 +158,27 @@ func (c *get) pipe(ctx context.Context, s streams, f *found) error {
 	if err != nil {
 		return err
 	}
-	err = watch(ctx, f.torrent, f.view, fetchingLook(f.torrent.Name()), c.Timeout, func(ctx context.Context) error {
+	out := &holding{Writer: s.out}
+	err = watch(ctx, f.torrent, f.view, fetchingLook(f.torrent.Name()), c.Timeout, &out.held, func(ctx context.Context) error {
 		r := files[i].NewReader(ctx)
 		defer r.Close()
-		_, err := io.Copy(s.out, r)
+		_, err := io.Copy(out, r)
 		return err
 	})
 	return ending(ctx, err, "stdout has only the beginning of it")
+}
+
+// holding knows whether whoever reads what is written lets it wait.
+type holding struct {
+	io.Writer
+	held atomic.Bool
+}
+
+// Write is io.Writer.
+func (h *holding) Write(p []byte) (int, error) {
+	h.held.Store(true)
+	defer h.held.Store(false)
+	return h.Writer.Write(p)
 }
 
 // choose returns the file that is meant by a number (from 1 on) or a path.

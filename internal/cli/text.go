@@ -41,6 +41,18 @@ func left(bytes int64, bytesPerSecond float64) string {
 	return fmt.Sprintf("%d:%02d left", int(d.Minutes()), int(d.Seconds())%60)
 }
 
+// duration is without the zeros that time.Duration has at its end: 2m, 1h.
+func duration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
 // count is a number and what it counts.
 func count(n int, one string) string {
 	if n == 1 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/starling-p2p/starling/peer"
@@ -35,8 +36,9 @@ func figuresOf(t *peer.Torrent) figures {
 }
 
 // watch shows how a torrent goes on until work has ended, and returns its error. work gets a context that ends too when
-// nothing has come for as long as patience (0: forever); then the error says that nobody has it.
-func watch(ctx context.Context, t *peer.Torrent, view *screen, l look, patience time.Duration, work func(context.Context) error) error {
+// nothing has come for as long as patience (0: forever); then the error says that nobody has it. Of the time while held
+// is true, which may be nil, nothing is counted.
+func watch(ctx context.Context, t *peer.Torrent, view *screen, l look, patience time.Duration, held *atomic.Bool, work func(context.Context) error) error {
 	d := view.open(l)
 	defer view.close()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -46,7 +48,7 @@ func watch(ctx context.Context, t *peer.Torrent, view *screen, l look, patience 
 
 	tick := time.NewTicker(barEvery)
 	defer tick.Stop()
-	last, lastDone, told := time.Now(), int64(-1), false
+	w, told := wait{limit: patience, since: time.Now()}, false
 	for {
 		select {
 		case err := <-ended:
@@ -61,28 +63,49 @@ func watch(ctx context.Context, t *peer.Torrent, view *screen, l look, patience 
 			if problem := t.Stats().Problem; problem != nil {
 				cancel(onMachine(problem))
 			}
-			if f.Done != lastDone {
-				last, lastDone = now, f.Done
-			}
+			over := w.over(now, f, held != nil && held.Load())
 			if f.Peers.all() > 0 {
 				told = true
-			} else if wait := now.Sub(last); wait > tellAfter && !told {
+			} else if now.Sub(w.since) > tellAfter && !told {
 				told = true
-				if away := away(t); away != "" {
-					view.say("%s, so nobody who has it is known; waiting.", away)
-				} else {
-					view.say("Nobody who has it is online at the moment; waiting.")
-				}
+				view.say("%s", stillWaiting(patience, away(t)))
 			}
-			if patience > 0 && now.Sub(last) > patience {
+			if over {
 				cancel(nobody(patience, away(t)))
 			}
 		}
 	}
 }
 
-// tellAfter is when people who wait are told why.
+// wait is for what others send.
+type wait struct {
+	limit time.Duration // 0: none
+	since time.Time
+	done  int64
+}
+
+// over says that nothing has come for too long. What has come wholly is put in its place, which takes as long as it takes,
+// and while held is true nobody takes what has come.
+func (w *wait) over(now time.Time, f figures, held bool) bool {
+	if held || f.Done != w.done || f.Bytes > 0 && f.Done == f.Bytes {
+		w.since, w.done = now, f.Done
+	}
+	return w.limit > 0 && now.Sub(w.since) > w.limit
+}
+
+// tellAfter is when people who wait are told why, and for how long.
 const tellAfter = 10 * time.Second
+
+func stillWaiting(patience time.Duration, away string) string {
+	why := "Nobody who has it is online at the moment"
+	if away != "" {
+		why = away + ", so nobody who has it is known"
+	}
+	if patience == 0 {
+		return why + "; waiting."
+	}
+	return fmt.Sprintf("%s; waiting for %s (--timeout; 0 waits on).", why, duration(patience))
+}
 
 // away says of the first tracker why it cannot be reached, where none of them can; else it is "".
 func away(t *peer.Torrent) (said string) {
@@ -99,9 +122,9 @@ func away(t *peer.Torrent) (said string) {
 
 func nobody(patience time.Duration, away string) error {
 	if away != "" {
-		return failure{exitNobody, fmt.Errorf("nothing has come for %s, and %s: is the address right, and its server up? Then run the same command again (--timeout says how long to wait)", patience, away)}
+		return failure{exitNobody, fmt.Errorf("nothing has come for %s, and %s: is the address right, and its server up? Then run the same command again (--timeout says how long to wait)", duration(patience), away)}
 	}
-	return failure{exitNobody, fmt.Errorf("nothing has come for %s: nobody who has it is online, or can be reached from here; ask for it to be shared, then run the same command again (--timeout says how long to wait)", patience)}
+	return failure{exitNobody, fmt.Errorf("nothing has come for %s: nobody who has it is online, or can be reached from here; ask for it to be shared, then run the same command again (--timeout says how long to wait)", duration(patience))}
 }
 
 // seed shows torrents that are there until the context ends.
