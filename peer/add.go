@@ -412,27 +412,16 @@ func (t *Torrent) resumePlaced(s *store, m *meta, info []byte, r *record) (bool,
 		return false, err
 	}
 	p, ok := parseProgress(t.p.state.get(progressBucket, t.ih[:]), len(files.files), m.pieces)
-	now := files.lookAll()
-	if !ok || !r.Placed || !slices.Equal(p.stamps, now) {
-		for i, f := range files.files {
-			if f.path != "" && (!now[i].exists || now[i].size != f.size) {
-				ok = false
-				break
-			}
-			ok = true
+	if !ok || !r.Placed || !slices.Equal(p.stamps, files.lookAll()) {
+		stamps, err := t.hashLying(from, files, m, info)
+		if err != nil {
+			return false, err
 		}
-		if ok {
-			p.done, err = t.p.verify(t.ctx, from, m, info, allOf(m.pieces))
-			if err != nil {
-				return false, err
-			}
-			ok = p.done.count() == m.pieces && slices.Equal(now, files.lookAll())
-		}
-		if !ok {
+		if stamps == nil {
 			r.Root, r.Placed, r.Paths = "", false, nil
 			return false, nil
 		}
-		p.stamps = now
+		p = wholly(m, stamps)
 		if err := t.p.state.put(entry{progressBucket, t.ih[:], p.encode()}); err != nil {
 			return false, err
 		}

@@ -34,35 +34,40 @@ func (t *Torrent) lying(m *meta, info []byte, r *record) (from io.ReaderAt, file
 	if from, files, err = t.placedSource(m, &there); err != nil {
 		return nil, nil, p, err
 	}
-	right, err := t.hashLying(from, files, m, info)
+	stamps, err := t.hashLying(from, files, m, info)
 	switch {
 	case err != nil:
 		return nil, nil, p, err
-	case !right && t.exact:
+	case stamps == nil && t.exact:
 		return nil, nil, p, ErrTaken
-	case !right:
+	case stamps == nil:
 		return nil, nil, p, nil
-	}
-	p = progress{newBitset(m.pieces), files.lookAll()}
-	for i := range m.pieces {
-		p.done.set(i)
 	}
 	there.Placed = true
 	*r = there
-	return from, files, p, nil
+	return from, files, wholly(m, stamps), nil
 }
 
-// hashLying says whether the files are the torrent's, and did not change while they were read.
-func (t *Torrent) hashLying(from io.ReaderAt, files *content, m *meta, info []byte) (bool, error) {
+// wholly is the progress of files that are all there.
+func wholly(m *meta, stamps []stamp) progress {
+	p := progress{newBitset(m.pieces), stamps}
+	for i := range m.pieces {
+		p.done.set(i)
+	}
+	return p
+}
+
+// hashLying returns how the files look if they are the torrent's, and did not change while they were read; else nil.
+func (t *Torrent) hashLying(from io.ReaderAt, files *content, m *meta, info []byte) ([]stamp, error) {
 	before := files.lookAll()
 	for i, f := range files.files {
 		if f.path != "" && (!before[i].exists || before[i].size != f.size) {
-			return false, nil
+			return nil, nil
 		}
 	}
 	hashes, err := hashesOf(info)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	t.checking.Store(m.length)
 	defer t.checking.Store(0)
@@ -75,9 +80,12 @@ func (t *Torrent) hashLying(from io.ReaderAt, files *content, m *meta, info []by
 		return nil
 	})
 	if errors.Is(err, errDiffers) {
-		return false, nil
+		return nil, nil
 	}
-	return err == nil && slices.Equal(before, files.lookAll()), err
+	if err != nil || !slices.Equal(before, files.lookAll()) {
+		return nil, err
+	}
+	return before, nil
 }
 
 // take makes a private torrent that is being fetched one of files that lie in their place: only its header has told

@@ -109,6 +109,56 @@ func TestFetchedIsSeeded(t *testing.T) {
 	}
 }
 
+// What looks other than it did is hashed before it is believed; who waits sees how far that is.
+func TestTouched(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		t.Run(fmt.Sprintf("private=%v", private), func(t *testing.T) {
+			dir := t.TempDir()
+			seeder := start(t)
+			data := random(1<<20, 1)
+			shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}, Private: private})
+			in := func(o *Options) { o.DataDir = filepath.Join(dir, "state") }
+			o := AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}}
+			p := start(t, in)
+			done(t, add(t, p, shared.Link("h"), o))
+			_ = p.Close()
+
+			path := filepath.Join(dir, "to/a")
+			long := time.Now().Add(-time.Hour)
+			if err := os.Chtimes(path, long, long); err != nil {
+				t.Fatal(err)
+			}
+			p = start(t, in)
+			for range cap(p.hashes) {
+				p.hashes <- struct{}{}
+			}
+			tt := add(t, p, shared.Link("h"), o)
+			until(t, "it says how much there is to hash", func() bool { return tt.Stats().Bytes > 0 })
+			if s := tt.Stats(); s.Bytes < int64(len(data)) || s.BytesDone != 0 {
+				t.Errorf("%d of %d bytes, when none were hashed", s.BytesDone, s.Bytes)
+			}
+			for range cap(p.hashes) {
+				<-p.hashes
+			}
+			done(t, tt)
+			if got := tt.Stats(); got.BytesDone != got.Bytes || got.Downloaded > 0 || tt.Root() != path {
+				t.Errorf("it lies at %s, with %+v", tt.Root(), got)
+			}
+			_ = p.Close()
+
+			// Other contents of the same size stay as they are.
+			other := random(1<<20, 2)
+			write(t, path, other)
+			p = start(t, in)
+			tt = add(t, p, shared.Link("h"), o)
+			done(t, tt)
+			same(t, path, other)
+			same(t, filepath.Join(dir, "to/a (2)"), data)
+			_ = p.Close()
+		})
+	}
+}
+
 // A process that is killed at any moment leaves nothing that is taken for verified and is not.
 func TestKilled(t *testing.T) {
 	if args := os.Getenv("STARLING_TEST_FETCH"); args != "" {
@@ -136,7 +186,7 @@ func TestKilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			finished := false
-			deadline := time.AfterFunc(time.Duration(20+13*kills)*time.Millisecond, func() { _ = c.Process.Kill() })
+			deadline := time.AfterFunc(time.Duration(20+13*kills+kills*kills)*time.Millisecond, func() { _ = c.Process.Kill() })
 			for lines := bufio.NewScanner(out); lines.Scan(); {
 				if lines.Text() == "done" {
 					finished = true
@@ -254,7 +304,7 @@ func checkClaims(t *testing.T, state, to, link string, private bool) {
 		t.Fatal(err)
 	}
 	for i := range m.pieces {
-		if s.done.has(i) && !good.has(i) {
+		if has, _ := s.has(i, i+1); has && !good.has(i) {
 			t.Errorf("piece %d is taken for verified and is not", i)
 		}
 	}
