@@ -61,6 +61,10 @@ test('a day is read by keyboard, as values and as a table', async () => {
   const slider = '::-p-aria([name="Peers, by time"][role="slider"])'
   const value = () => page.$eval(slider, (element) => element.ariaValueText)
   expect(await value()).toMatch(/: 0 WebRTC, 2 IPv4, 0 IPv6$/)
+  // What is called as the whole is not named again: "1 swarms" would be wrong.
+  for (const title of ['Swarms', 'Connections']) {
+    expect(await page.$eval(`::-p-aria([name="${title}, by time"][role="slider"])`, (element) => element.ariaValueText)).toMatch(/: \d$/)
+  }
   await page.focus(slider)
   // Two bars back, in case one has just begun.
   for (let i = 0; i < 2; i++) await page.keyboard.press('ArrowLeft')

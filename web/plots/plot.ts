@@ -106,8 +106,7 @@ export class Plot<B extends Bucket> {
     this.#spec = spec
     this.#buckets = buckets
     if (this.#cursor !== undefined) this.#cursor = Math.min(this.#cursor, buckets.length - 1)
-    // One part that is called as the whole needs no key.
-    const keyed = spec.parts.filter(([name]) => name.toLowerCase() !== this.#title.toLowerCase())
+    const keyed = spec.parts.filter(([name]) => !this.#isWhole(name))
     this.#keys.replaceChildren(...keyed.map(([name], i) => make('span', name, `key c${i}`)))
     this.#slider.ariaValueMax = String(buckets.length - 1)
     this.#draw()
@@ -120,9 +119,14 @@ export class Plot<B extends Bucket> {
     return new Date(at * 1000).toLocaleString(undefined, days ? { ...time, day: 'numeric', month: 'short' } : time)
   }
 
+  /** One part that is called as the whole needs no key, and no name behind its number. */
+  #isWhole(name: string): boolean {
+    return name.toLowerCase() === this.#title.toLowerCase()
+  }
+
   #words(bucket: B): string {
     const { unit, parts } = this.#spec
-    return `${this.#time(bucket.at)}: ${parts.map(([name, value]) => `${unit(value(bucket))} ${name}`).join(', ')}`
+    return `${this.#time(bucket.at)}: ${parts.map(([name, value]) => unit(value(bucket)) + (this.#isWhole(name) ? '' : ` ${name}`)).join(', ')}`
   }
 
   #look(cursor: number | undefined): void {

@@ -60,7 +60,7 @@ const specs: Record<string, Spec<Minutes>> = {
     unit: count,
     parts: [['answered in time', (m) => m.answers], ['not answered', (m) => Math.max(0, m.offers - m.answers - m.dropped)], ['receiver too slow', (m) => m.dropped]],
   },
-  'Connections': { unit: count, parts: [['WebSockets', (m) => m.sockets]] },
+  'Connections': { unit: count, parts: [['connections', (m) => m.sockets]] },
   'Turned away per minute': { unit: count, parts: [['too many or too often', (m) => m.refused], ['mistaken requests', (m) => m.mistaken]] },
 }
 const plots = new Map(Object.keys(specs).map((title) => [title, new Plot<Minutes>(title)]))
