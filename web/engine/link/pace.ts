@@ -16,6 +16,8 @@ export interface Requested {
 
 /** One torrent's peer on the link. */
 export interface Asker {
+  /** Somebody waits for what it brings. */
+  readonly urgent: boolean
   /** Asks for about so many bytes. Whether it would ask for more. */
   ask(room: number, now: number): boolean
 }
@@ -37,17 +39,15 @@ export class Pace {
   #quickest = Infinity
   /** Who waits for a turn, longest first. */
   readonly #waiting = new Set<Asker>()
-  /** Whose turn comes before. */
-  #first: Asker | undefined
 
-  /** It asks for more, in its turn. urgent: before all others, until it says otherwise; one at a time is. */
-  request(asker: Asker, urgent: boolean, now: number): void {
+  /** It asks for more, in its turn; those that are urgent come before the others. */
+  request(asker: Asker, now: number): void {
     this.#waiting.add(asker)
-    if (urgent || this.#first === asker) this.#first = urgent ? asker : undefined
     const most = this.#most(now)
     // Several at once, as they travel as one message.
     if (this.owed > 0.75 * most) return
-    for (const one of [this.#first!, ...this.#waiting]) {
+    const urgent = [...this.#waiting].filter((one) => one.urgent)
+    for (const one of [...urgent, ...this.#waiting]) {
       if (this.owed >= most) return
       if (this.#waiting.delete(one) && one.ask(most - this.owed, now)) this.#waiting.add(one)
     }

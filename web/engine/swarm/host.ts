@@ -65,6 +65,8 @@ export interface PeerHost {
   readonly metadata: Pick<MetadataExchange, 'info' | 'add'>
   /** All data is here. */
   readonly done: boolean
+  /** Somebody waits for data of it. */
+  readonly urgent?: boolean
   /** Its handshake came. False where it is not welcome. */
   joined(peer: Peer): boolean
   /** It told what it calls itself, if it ever does. */

@@ -68,6 +68,8 @@ class Fetching {
   /** When all was there, ms. */
   doneAt = Infinity
   received = 0
+  /** Somebody waits for it. */
+  urgent = false
 
   constructor(line: Line, pace: Pace, bytes: number, block: number) {
     const infoHash = toHex(random(20))
@@ -115,13 +117,19 @@ class Fetching {
     )
     sender.info = info as PeerHost['info']
 
+    // As every torrent is fetched that nobody reads yet.
+    this.picker.windows = [{ from: 0, to: 1 }]
     const { picker } = this
+    const urgent = () => this.urgent
     const host = {
       infoHash, info, had, picker,
       entry: {},
       metadata: { info: undefined, add() {} },
       get done() {
         return had.full
+      },
+      get urgent() {
+        return urgent()
       },
       joined: () => true,
       met() {},
@@ -189,6 +197,7 @@ describe('how much is asked for', () => {
     await line.runUntil(() => rest.reduce((sum, { received }) => sum + received, 0) > 5e6)
     const played = rest.at(-1)!
     played.picker.windows = [{ from: 0, to: played.had.size }]
+    played.urgent = true
     const before = line.now
     played.peer.update()
     await line.runUntil(() => played.had.full)

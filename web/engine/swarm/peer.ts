@@ -136,6 +136,10 @@ export class Peer implements WireHandler, Source, Chokable, Asker {
     return !!this.id
   }
 
+  get urgent(): boolean {
+    return !!this.#host?.urgent
+  }
+
   /** Bytes that wait to be sent. */
   get backlog(): number {
     return this.channel.bufferedAmount + this.#unsentBytes
@@ -223,8 +227,7 @@ export class Peer implements WireHandler, Source, Chokable, Asker {
 
   /** Asks for as much as keeps it busy, in its turn. */
   request(): void {
-    const { picker } = this.#host ?? {}
-    if (picker) this.pace.request(this, picker.windows.length > 0, this.#node.now())
+    if (this.#host?.picker) this.pace.request(this, this.#node.now())
   }
 
   ask(room: number, now: number): boolean {
