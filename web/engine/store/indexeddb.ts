@@ -4,15 +4,45 @@ import { full } from './failure.ts'
 import { DatabaseRegistry, openDatabase } from './registry.ts'
 import type { Stores } from './store.ts'
 
+/** Milliseconds after which whoever writes to a torrent has saved it. */
+const respite = 60_000
+
 /** Where there is no OPFS. Fails where IndexedDB, or Blobs in it, do not work. */
 export async function indexedDBStores(database = openDatabase()): Promise<Stores> {
   const chunks = database.table('chunks')
+  const registry = new DatabaseRegistry(database.table('torrents'), 'indexeddb')
+  /** Opened here; a torrent may not be saved yet. */
+  const used = new Set<string>()
+  let resting: ReturnType<typeof setTimeout> | undefined
+
+  /** Torrents of which there are bytes, though nobody knows them. */
+  const lost = async (): Promise<string[]> => {
+    const known = new Set([...used, ...(await registry.hashes())])
+    const found: string[] = []
+    for (let last = ''; ; found.push(last)) {
+      const [key] = await chunks.read((table) => table.getAllKeys(IDBKeyRange.lowerBound([last, Infinity]), 1))
+      if (!key) return found.filter((infoHash) => !known.has(infoHash))
+      last = (key as [string, number])[0]
+    }
+  }
+
   const stores: Stores = {
     kind: 'indexeddb',
-    registry: new DatabaseRegistry(database.table('torrents'), 'indexeddb'),
-    open: async (infoHash, length) => chunkStore(chunks, infoHash, length),
+    registry,
+    async open(infoHash, length) {
+      used.add(infoHash)
+      return chunkStore(chunks, infoHash, length)
+    },
     destroy: (infoHash) => chunks.write((table) => void table.delete(range(infoHash))),
-    close: () => database.close(),
+    async tidy() {
+      const before = new Set(await lost())
+      await new Promise((resolve) => (resting = setTimeout(resolve, respite)))
+      for (const infoHash of await lost()) if (before.has(infoHash)) await stores.destroy(infoHash)
+    },
+    async close() {
+      clearTimeout(resting)
+      await database.close()
+    },
   }
   await probe(stores)
   return stores

@@ -1,6 +1,8 @@
 import 'fake-indexeddb/auto'
 import { expect, test, vi } from 'vitest'
+import { indexedDBStores } from './indexeddb.ts'
 import { openStores } from './open.ts'
+import { openDatabase } from './registry.ts'
 
 const infoHash = 'a'.repeat(40)
 const entry = { infoHash, seeded: false, trackers: [], webSeeds: [], added: 1 }
@@ -25,6 +27,48 @@ test('open stores tell by themselves, as do those in memory', async () => {
   expect(await opening.unknown('b'.repeat(40))).toBe(false)
   await opening.close()
   expect(await openStores('memory').unknown('b'.repeat(40))).toBe(false)
+})
+
+test('bytes that no torrent has any more are deleted once there is time, and those of others are not', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const [removed, kept, fetched, elsewhere] = ['1', '2', '3', '4'].map((digit) => digit.repeat(40)) as [string, string, string, string]
+  const database = openDatabase()
+  const left = async () => [...new Set((await database.table('chunks').read((table) => table.getAllKeys())).map((key) => (key as string[])[0]))]
+  const pass = async (minutes: number) => {
+    vi.advanceTimersByTime(minutes * 60_000)
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  const other = await indexedDBStores()
+  const write = async (infoHash: string, stores = other) => {
+    const store = await stores.open(infoHash, 2)
+    for (const start of [0, 1]) await store.write(start, Uint8Array.of(1))
+  }
+  await other.registry.put({ ...entry, infoHash: kept })
+  // Its page was killed between the two steps of removing it.
+  await write(removed)
+  await write(kept)
+
+  const opening = openStores('auto')
+  await write(fetched, await opening.stores())
+  // Another tab has begun one, and saves it soon.
+  await write(elsewhere)
+  await pass(1)
+  expect(await left()).toEqual([removed, kept, fetched, elsewhere])
+  await other.registry.put({ ...entry, infoHash: elsewhere })
+  await pass(1)
+  expect(await left()).toEqual([kept, fetched, elsewhere])
+
+  await write(removed)
+  const again = openStores('auto')
+  await again.stores()
+  await pass(1)
+  await again.close()
+  await pass(5)
+  expect(await left()).toContain(removed)
+  for (const infoHash of [removed, kept, fetched, elsewhere]) await other.destroy(infoHash)
+  for (const infoHash of [kept, elsewhere]) await other.registry.delete(infoHash)
+  await Promise.all([opening.close(), other.close(), database.close()])
+  vi.useRealTimers()
 })
 
 test('the best there is; in memory alone where that is asked for, or nothing else works', async () => {

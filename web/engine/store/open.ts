@@ -34,9 +34,7 @@ export function openStores(mode: 'auto' | 'memory'): Opening {
   const open = async (): Promise<Stores> => {
     if (auto) {
       try {
-        const stores = await opfsStores(database)
-        idle = setTimeout(() => void stores.tidy?.().catch(() => {}), leisure)
-        return stores
+        return await opfsStores(database)
       } catch {
         // Then the next.
       }
@@ -44,8 +42,12 @@ export function openStores(mode: 'auto' | 'memory'): Opening {
     const { indexedDBStores, memoryStores } = await import('./fallback.ts')
     return auto ? indexedDBStores(database).catch(memoryStores) : memoryStores()
   }
+  const tidyLater = (stores: Stores): Stores => {
+    idle = setTimeout(() => void stores.tidy?.().catch(() => {}), leisure)
+    return stores
+  }
   return {
-    stores: () => (opened ??= open()),
+    stores: () => (opened ??= open().then(tidyLater)),
     unknown: async (infoHash) => auto && !opened && !(await has(database, infoHash).catch(() => true)),
     async close(frozen) {
       if (!opened) return database.close()

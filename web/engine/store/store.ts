@@ -31,7 +31,7 @@ export interface Stores {
   destroy(infoHash: string): Promise<void>
   /**
    * Deletes what no torrent has: its page was killed before the first save or in the middle of deleting, or another tab
-   * wrote on meanwhile. Only what nobody has written to for a day, and nothing at all where the registry may be lost.
+   * wrote on meanwhile. Only what was so for a while, and nothing at all where the registry may be lost.
    */
   tidy?(): Promise<void>
   readonly registry: Registry
