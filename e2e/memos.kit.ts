@@ -97,6 +97,17 @@ export async function haveMemos(page: Page, memos: { title: string; type?: strin
   await page.goto(`${new URL(page.url()).origin}/memos`)
 }
 
+/** From now on each write takes as long as on a slow disk. */
+export const slowWrites = (page: Page): Promise<void> =>
+  page.evaluate(() => {
+    const { transaction } = IDBDatabase.prototype
+    IDBDatabase.prototype.transaction = function (stores, mode, options) {
+      const tx = transaction.call(this, stores, mode, options)
+      if (mode === 'readwrite') for (let i = 0; i < 500; i++) tx.objectStore(tx.objectStoreNames[0]!).count()
+      return tx
+    }
+  })
+
 /** Opens the share sheet and waits for the link. */
 export async function shareLink(page: Page): Promise<string> {
   await press(page, 'Share')

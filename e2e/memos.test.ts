@@ -18,6 +18,7 @@ import {
   recordFor,
   sees,
   shareLink,
+  slowWrites,
   text,
   titles,
 } from './memos.kit.ts'
@@ -178,6 +179,39 @@ describe('a memo', () => {
     await page.locator('.row-title').click()
     const play = await page.waitForSelector('aria/Play[role="button"]')
     await until('Play in sight', () => play!.evaluate((button) => button.getBoundingClientRect().bottom <= innerHeight))
+  })
+
+  test('a title that is written faster than the disk takes it stays whole, and in sight', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 360, height: 640 })
+    await reads(page, 'Record something')
+    await haveMemos(page, [{ title: 'Short' }])
+    await press(page, 'Short', 'link')
+    await page.waitForSelector('textarea[name=title]')
+    await slowWrites(page)
+    const words = 'A rather long title that will not fit on a phone at all, however one turns it and whatever one does'
+    const shown = () =>
+      page.$eval('textarea[name=title]', ({ value, clientHeight, scrollHeight }) => [value, scrollHeight - clientHeight])
+    await page.locator('textarea[name=title]').click({ count: 3 })
+    await page.keyboard.type(words)
+    expect(await shown()).toEqual([words, 0])
+    // What is shown from now on until all is written.
+    await page.evaluate(() => {
+      const field = document.querySelector<HTMLTextAreaElement>('textarea[name=title]')!
+      const seen = new Set<string>()
+      Object.assign(globalThis, { seen })
+      setInterval(() => seen.add(field.value))
+    })
+    await page.keyboard.press('Tab')
+    await until('the title to be kept', async () => (await page.title()).startsWith(words))
+    expect(await page.evaluate(() => [...(globalThis as unknown as { seen: Set<string> }).seen])).toEqual([words])
+    expect(await shown()).toEqual([words, 0])
+
+    // Fewer letters are written larger, and all of them are in sight.
+    await page.focus('textarea[name=title]')
+    for (let left = words.length; left > 58; left--) await page.keyboard.press('Backspace')
+    await until('that to be kept', async () => (await page.title()).startsWith(`${words.slice(0, 58)} ·`))
+    expect(await shown()).toEqual([words.slice(0, 58), 0])
   })
 
   test('over a slow line something shows that the page comes', async () => {

@@ -139,6 +139,31 @@ it('changes one thing without undoing what changed meanwhile', async () => {
   expect(await library.update('nobody', { title: 'x' })).toBeUndefined()
 })
 
+it('writes all that was written meanwhile in one go, however slow the disk', async () => {
+  const library = await open('rewrite')
+  await library.add(make('a', 1))
+  await library.add(make('b', 2, { from: { infoHash: 'f'.repeat(40), file: 0, link: '', done: true } }))
+  const update = library.db.update.bind(library.db)
+  let go!: () => void
+  const slow = new Promise<void>((resolve) => (go = resolve))
+  const writes = vi.spyOn(library.db, 'update').mockImplementation((...args) => slow.then(() => update(...args)))
+  const letters = ['W', 'Wo', 'Wor', 'Word', 'Words'].map((title) => library.rewrite('a', { title }))
+  const said = library.rewrite('a', { description: 'said' })
+  expect([library.unwritten('a'), library.get('a')!.title, library.rewriting]).toEqual([{ title: 'Words', description: 'said' }, 'a', true])
+  go()
+  for (const memo of await Promise.all([...letters, said])) expect(memo).toMatchObject({ title: 'Words', description: 'said' })
+  expect([writes.mock.calls.length, library.unwritten('a'), library.rewriting]).toEqual([2, undefined, false])
+  expect(library.get('a')).toMatchObject({ title: 'Words', description: 'said' })
+  expect((await library.rewrite('b', { title: 'Mine' }))?.edited).toBe(true)
+  expect(await library.rewrite('nobody', { title: 'x' })).toBeUndefined()
+
+  writes.mockRejectedValueOnce(new DOMException('', 'QuotaExceededError'))
+  await expect(library.rewrite('a', { title: 'Lost' })).rejects.toThrow(DOMException)
+  expect([library.get('a')!.title, library.unwritten('a')]).toEqual(['Words', undefined])
+  await library.rewrite('a', { title: 'Kept' })
+  expect(library.get('a')!.title).toBe('Kept')
+})
+
 it('shows in one tab what another changed, until that one is closed', async () => {
   const db = new MemoDb('tabs')
   const [here, there] = [new Library(db, new BroadcastChannel('memos')), new Library(db, new BroadcastChannel('memos'))]

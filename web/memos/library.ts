@@ -12,6 +12,12 @@ export interface LibraryEvents {
   purged: Memo
 }
 
+/** What the user writes about a memo. */
+export interface Words {
+  title?: string
+  description?: string
+}
+
 export class Library extends Emitter<LibraryEvents> {
   /** Newest first, without the deleted. */
   memos: readonly Memo[] = []
@@ -22,6 +28,9 @@ export class Library extends Emitter<LibraryEvents> {
   readonly #db: MemoDb
   readonly #others: BroadcastChannel | undefined
   readonly #deletions = new Deletions()
+  /** By the memo's id. */
+  readonly #unwritten = new Map<string, Words>()
+  readonly #rewriting = new Map<string, Promise<Memo | undefined>>()
   /** Of memos. */
   #byId: ReadonlyMap<string, Memo> = new Map()
   #reads = 0
@@ -75,6 +84,40 @@ export class Library extends Emitter<LibraryEvents> {
     if (memo) await this.#wrote(memo)
     else await this.changed()
     return memo
+  }
+
+  /**
+   * Resolves when these words, and those that came after them, are on disk. One write at a time, and each takes all that
+   * was written meanwhile: people write faster than some disks.
+   */
+  rewrite(id: string, words: Words): Promise<Memo | undefined> {
+    this.#unwritten.set(id, { ...this.#unwritten.get(id), ...words })
+    const rewriting = this.#rewriting.get(id) ?? this.#rewrite(id)
+    this.#rewriting.set(id, rewriting)
+    return rewriting
+  }
+
+  /** Words that are not yet on disk. */
+  unwritten(id: string): Words | undefined {
+    return this.#unwritten.get(id)
+  }
+
+  /** The user's words would be lost if the page closed now. */
+  get rewriting(): boolean {
+    return this.#rewriting.size > 0
+  }
+
+  async #rewrite(id: string): Promise<Memo | undefined> {
+    try {
+      for (;;) {
+        const words = this.#unwritten.get(id)
+        const memo = await this.update(id, ({ from }) => ({ ...words, ...(from ? { edited: true } : {}) }))
+        if (this.#unwritten.get(id) === words) return memo
+      }
+    } finally {
+      this.#unwritten.delete(id)
+      this.#rewriting.delete(id)
+    }
   }
 
   /** All others stay as they are, and the same objects: with hundreds of them, reading and drawing all takes its time. */

@@ -5,7 +5,7 @@ import type { Host } from '../ui/section.ts'
 import { offerUndo } from '../ui/undo.ts'
 import { partOf } from './bundle.ts'
 import { MemoDb, type Take } from './db.ts'
-import { Library } from './library.ts'
+import { Library, type Words } from './library.ts'
 import { badge, type Memo } from './memo.ts'
 import { chosenMicrophone, explain, microphones, type Trouble } from './microphone.ts'
 import { Player, type Track } from './player.ts'
@@ -217,10 +217,10 @@ export class Memos {
   }
 
   /** Words that the user wrote; those who have the memo get them too, once they are done. */
-  async rewrite(id: string, words: { title?: string; description?: string }, done: boolean): Promise<void> {
+  async rewrite(id: string, words: Words, done: boolean): Promise<void> {
     let memo: Memo | undefined
     try {
-      memo = await this.library.update(id, (memo) => ({ ...words, ...(memo.from ? { edited: true } : {}) }))
+      memo = await this.library.rewrite(id, words)
     } catch (error) {
       if (!isFull(error)) throw error
       if (!this.#unkept) {

@@ -55,8 +55,9 @@ class MemoPage extends PageElement {
     }
     this.memos.host.title(titled(memo.title, this.#arrival?.torrent?.progress))
     for (const field of this.#fields()) {
-      // What is being written is the user's, whatever happens to the memo meanwhile.
-      const text = field.name === 'title' ? memo.title : memo.description
+      // What is being written is the user's, whatever happens to the memo meanwhile; and it stays while the disk is slow.
+      const { title, description } = { ...memo, ...this.memos.library.unwritten(memo.id) }
+      const text = field.name === 'title' ? title : description
       if (field === document.activeElement && field.dataset.memo === memo.id) continue
       field.dataset.memo = memo.id
       if (field.value !== text) field.value = text
@@ -111,7 +112,7 @@ class MemoPage extends PageElement {
         <textarea
           name="title"
           dir="auto"
-          class="memo-title ${memo.title.length > long ? 'is-long' : ''}"
+          class="memo-title"
           rows="1"
           aria-label="Title"
           maxlength=${maxTitle}
@@ -168,6 +169,7 @@ function blurOnEnter(event: KeyboardEvent): void {
 
 /** As tall as what is written in it. */
 function grow(area: HTMLTextAreaElement): void {
+  area.classList.toggle('is-long', area.name === 'title' && area.value.length > long)
   area.style.setProperty('height', 'auto')
   area.style.setProperty('height', `${area.scrollHeight}px`)
 }
