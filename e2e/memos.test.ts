@@ -372,6 +372,52 @@ describe('what goes wrong', () => {
     await reads(page, 'No microphone was found')
   })
 
+  test('a microphone that is muted, or gives nothing: the page says so while it records, until there is sound', async () => {
+    const { page } = await visitor()
+    await page.evaluateOnNewDocument(() => {
+      navigator.mediaDevices.getUserMedia = async () => {
+        const context = new AudioContext()
+        const tone = new OscillatorNode(context)
+        const volume = new GainNode(context, { gain: 0 })
+        const microphone = new MediaStreamAudioDestinationNode(context)
+        tone.connect(volume).connect(microphone)
+        tone.start()
+        Object.assign(globalThis, { volume })
+        return microphone.stream
+      }
+    })
+    await page.reload()
+    await recordFor(page, 1)
+    await reads(page, 'Nothing is heard. Is the microphone muted?')
+    const saved = await text(page, '.timer')
+    await until('it goes on', async () => (await text(page, '.timer')) !== saved)
+    await page.evaluate(() => ((globalThis as unknown as { volume: GainNode }).volume.gain.value = 1))
+    const gone = () => until('that to be taken back', async () => !(await text(page)).includes('Nothing '))
+    await gone()
+    await press(page, 'Stop')
+    await page.waitForSelector('aria/Play[role="button"]')
+
+    await press(page, 'Memos', 'link')
+    await page.evaluate(() => {
+      const { start } = MediaRecorder.prototype
+      // Without a time slice the data come at the end only.
+      MediaRecorder.prototype.start = function () {
+        start.call(this)
+        Object.assign(globalThis, { data: () => this.requestData() })
+      }
+    })
+    await press(page, 'Record')
+    await reads(page, 'Nothing comes from the microphone.')
+    expect(await text(page, '.timer')).toBe('0:00')
+    await page.evaluate(() => {
+      ;(globalThis as unknown as { volume: GainNode }).volume.gain.value = 1
+      ;(globalThis as unknown as { data: () => void }).data()
+    })
+    await gone()
+    await press(page, 'Stop')
+    await page.waitForSelector('aria/Play[role="button"]')
+  })
+
   test('the microphone is unplugged: what there is is saved', async () => {
     const ann = await kit.person('chromium')
     await ann.allowMicrophone(server.origin)

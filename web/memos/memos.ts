@@ -125,6 +125,7 @@ export class Memos {
       failed: 'The recording broke off.',
     }
     if (reason === 'cancelled' && memo) this.offerUndo([memo], 'Recording discarded')
+    if (reason === 'stopped' && !memo) this.host.toast({ text: 'Nothing came from the microphone, so there is no memo.' })
     if (words[reason]) {
       const rest = memo
         ? ' What was recorded up to then is saved.'

@@ -1,11 +1,13 @@
 import 'fake-indexeddb/auto'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MemoDb } from './db.ts'
 import { Library, takeLength } from './library.ts'
+import type { Meter } from './meter.ts'
 import { Recorder, type Browser, type Outcome } from './recorder.ts'
 
 class FakeTrack {
   readyState = 'live'
+  muted = false
   label = 'Test microphone'
   onended: (() => void) | null = null
   stop(): void {
@@ -25,6 +27,8 @@ class FakeStream {
 
 class FakeMediaRecorder {
   static made: FakeMediaRecorder[] = []
+  /** Never says that it has stopped. */
+  static stuck = false
   static isTypeSupported = (type: string) => type.startsWith('audio/ogg')
   state = 'inactive'
   readonly mimeType: string
@@ -54,6 +58,7 @@ class FakeMediaRecorder {
   stop(): void {
     if (this.state === 'inactive') throw new DOMException('', 'InvalidStateError')
     this.state = 'inactive'
+    if (FakeMediaRecorder.stuck) return
     queueMicrotask(() => {
       this.data('.')
       this.onstop?.()
@@ -72,6 +77,7 @@ let count = 0
 
 beforeEach(async () => {
   db = new MemoDb(`recorder-${count++}`)
+  FakeMediaRecorder.stuck = false
   ;[time, streams, prompts, outcomes, FakeMediaRecorder.made] = [0, [], [], [], []]
   const fake = {
     getUserMedia: () =>
@@ -91,7 +97,10 @@ beforeEach(async () => {
   recorder.on('ended', (outcome) => outcomes.push(outcome))
 })
 
-afterEach(() => db.close())
+afterEach(() => {
+  vi.useRealTimers()
+  return db.close()
+})
 
 const live = () => streams.filter((stream) => stream.track.readyState === 'live').length
 
@@ -199,6 +208,94 @@ describe('the recorder', () => {
     await library.findInterrupted(undefined)
     expect((await library.recover(library.interrupted[0]!))?.size).toBe(2)
   })
+})
+
+describe('a microphone that is not heard', () => {
+  const meter = { gathering: true, onlevel: undefined, take: () => new Uint8Array(0), close: () => undefined } as unknown as Meter
+  let told: (string | undefined)[]
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    browser.meter = () => meter
+    told = []
+    recorder.on('change', () => {
+      if (recorder.unheard !== told.at(-1)) told.push(recorder.unheard)
+    })
+  })
+
+  /** Seconds in which the microphone gives chunks and levels. */
+  async function hear(seconds: number, peak: number, fake?: FakeMediaRecorder): Promise<void> {
+    for (let i = 0; i < seconds; i++) {
+      time += 1000
+      fake?.data('x')
+      meter.onlevel!({ rms: -100, peak })
+      await vi.advanceTimersByTimeAsync(1000)
+    }
+  }
+
+  it('the user is told while it records, and not any more when there is sound', async () => {
+    const fake = await record()
+    await hear(8, 0, fake)
+    expect([told, recorder.state]).toEqual([['muted'], 'recording'])
+    await hear(3, 0.1, fake)
+    expect([told, recorder.state]).toEqual([['muted', undefined], 'recording'])
+    expect((await recorder.stop())!.duration).toBe(11)
+  })
+
+  it('muted by its own switch, it is told of at the next look, where no level comes', async () => {
+    await record()
+    streams[0]!.track.muted = true
+    time += 2000
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(told).toEqual(['muted'])
+    recorder.pause()
+    expect(told).toEqual(['muted', undefined])
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(recorder.unheard).toBeUndefined()
+    await recorder.cancel()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('nothing comes from it: that is told, until something comes; a pause is not counted', async () => {
+    const fake = await record()
+    await hear(6, 0)
+    expect([told, recorder.saved]).toEqual([['nothing'], 0])
+    fake.data('x')
+    recorder.pause()
+    time += 60_000
+    recorder.resume()
+    await hear(2, 0.1)
+    expect(told.at(-1)).toBeUndefined()
+    await recorder.stop()
+  })
+})
+
+it('what is on disk becomes a memo, also where the browser never says that it has stopped', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const fake = await record()
+  time = 1000
+  const wrote = saved(1)
+  fake.data('x')
+  await wrote
+  FakeMediaRecorder.stuck = true
+  const stopped = recorder.stop()
+  expect(recorder.state).toBe('saving')
+  await vi.advanceTimersByTimeAsync(10_000)
+  const memo = (await stopped)!
+  expect([await (await db.audio(memo.id))!.text(), recorder.state, live()]).toEqual(['x', 'idle', 0])
+  fake.data('late')
+  fake.onstop?.()
+  expect([recorder.state, outcomes.length]).toEqual(['idle', 1])
+})
+
+it('a recorder that has stopped by itself does not keep Stop from saving', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const fake = await record()
+  fake.data('x')
+  fake.state = 'inactive'
+  const stopped = recorder.stop()
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect((await stopped)?.size).toBe(1)
 })
 
 describe('the ways the original lost recordings', () => {

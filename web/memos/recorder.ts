@@ -9,6 +9,7 @@ import { Emitter } from '../engine/emitter.ts'
 import { isFull } from '../ui/full.ts'
 import type { MemoDb } from './db.ts'
 import { recordingType } from './formats.ts'
+import { Hearing, type Unheard } from './hearing.ts'
 import { newId, type Memo } from './memo.ts'
 import { Meter, type Level } from './meter.ts'
 import { keepTake, takeLock } from './take.ts'
@@ -26,7 +27,7 @@ export interface Outcome {
 }
 
 export interface RecorderEvents {
-  /** state, saved or microphone changed. */
+  /** state, saved, microphone or unheard changed. */
   change: void
   level: Level
   ended: Outcome
@@ -45,6 +46,10 @@ export interface Browser {
 
 /** Milliseconds between chunks: what a crash may cost at most. */
 export const slice = 500
+/** Milliseconds between looks at whether the microphone is heard, where no level comes. */
+const look = 1000
+/** Milliseconds that the browser may take for the last chunk. */
+const ending = 10_000
 
 class Session {
   readonly id = newId()
@@ -53,6 +58,10 @@ class Session {
   stream?: MediaStream
   recorder?: MediaRecorder
   meter?: Meter
+  hearing?: Hearing
+  unheard?: Unheard
+  looking?: ReturnType<typeof setInterval>
+  ending?: ReturnType<typeof setTimeout>
   reason?: Reason
   error?: unknown
   /** Seconds that are on disk. */
@@ -66,6 +75,8 @@ class Session {
   readonly finished = new Promise<Memo | undefined>((resolve) => (this.finish = resolve))
 
   release(): void {
+    clearInterval(this.looking)
+    clearTimeout(this.ending)
     for (const track of this.stream?.getTracks() ?? []) track.stop()
     this.meter?.close()
   }
@@ -94,6 +105,11 @@ export class Recorder extends Emitter<RecorderEvents> {
   /** What the microphone in use calls itself. */
   get microphone(): string {
     return this.#session?.stream?.getAudioTracks()[0]?.label ?? ''
+  }
+
+  /** Why whoever speaks now speaks into nothing; undefined where all is well. It records all the same. */
+  get unheard(): Unheard | undefined {
+    return this.#session?.unheard
   }
 
   /**
@@ -128,6 +144,7 @@ export class Recorder extends Emitter<RecorderEvents> {
     session.recorder!.pause()
     this.#halt(session)
     if (session.meter) session.meter.gathering = false
+    session.unheard = undefined
     this.#enter(session, 'paused')
   }
 
@@ -136,6 +153,7 @@ export class Recorder extends Emitter<RecorderEvents> {
     if (session?.state !== 'paused') return
     session.recorder!.resume()
     session.since = this.#browser.now()
+    session.hearing!.begin()
     if (session.meter) session.meter.gathering = true
     this.#enter(session, 'recording')
   }
@@ -180,16 +198,34 @@ export class Recorder extends Emitter<RecorderEvents> {
     recorder.onstop = () => void this.#save(session)
     for (const track of stream.getTracks()) track.onended = () => this.#giveUp(session, 'unplugged')
     session.meter = this.#browser.meter(stream)
-    if (session.meter) session.meter.onlevel = (level) => this.emit('level', level)
+    if (session.meter) session.meter.onlevel = (level) => this.#measured(session, level)
     recorder.start(slice)
     session.since = this.#browser.now()
+    session.hearing = new Hearing(stream.getAudioTracks()[0], this.#browser.now)
+    session.looking = setInterval(() => this.#look(session), look)
     this.#enter(session, 'recording')
     // Unplugged before anybody listened.
     if (stream.getTracks().every((track) => track.readyState === 'ended')) this.#giveUp(session, 'unplugged')
   }
 
+  #measured(session: Session, level: Level): void {
+    session.hearing?.level(level)
+    this.#look(session)
+    this.emit('level', level)
+  }
+
+  #look(session: Session): void {
+    if (session.state !== 'recording') return
+    const unheard = session.hearing?.unheard
+    if (unheard === session.unheard) return
+    session.unheard = unheard
+    this.emit('change', undefined)
+  }
+
   #write(session: Session, data: Blob): void {
     if (!data.size) return
+    session.hearing?.data()
+    this.#look(session)
     const end = this.#elapsed(session) / 1000
     const peaks = session.meter?.take() ?? new Uint8Array(0)
     session.writes = session.writes.then(async () => {
@@ -209,9 +245,16 @@ export class Recorder extends Emitter<RecorderEvents> {
   #giveUp(session: Session, reason: Reason, error?: unknown): void {
     session.reason ??= reason
     session.error ??= error
+    this.#finish(session)
+  }
+
+  #finish(session: Session): void {
     this.#halt(session)
-    if (session.recorder?.state !== 'inactive') session.recorder?.stop()
+    session.unheard = undefined
     this.#enter(session, 'saving')
+    if (session.recorder!.state !== 'inactive') session.recorder!.stop()
+    // What is on disk becomes a memo, even where the browser never says that it has stopped.
+    session.ending ??= setTimeout(() => void this.#save(session), ending)
   }
 
   #end(reason: Reason): Promise<Memo | undefined> {
@@ -224,9 +267,7 @@ export class Recorder extends Emitter<RecorderEvents> {
     }
     if (session.state !== 'saving') {
       session.reason = reason
-      this.#halt(session)
-      this.#enter(session, 'saving')
-      session.recorder!.stop()
+      this.#finish(session)
     }
     return session.finished
   }
@@ -234,6 +275,7 @@ export class Recorder extends Emitter<RecorderEvents> {
   async #save(session: Session): Promise<void> {
     const reason = (session.reason ??= 'unplugged')
     this.#enter(session, 'saving')
+    session.recorder!.onstop = session.recorder!.ondataavailable = null
     session.release()
     await session.writes
     let memo: Memo | undefined

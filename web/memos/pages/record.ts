@@ -7,6 +7,12 @@ import { isoDuration } from '../titles.ts'
 import './live.ts'
 import './microphones.ts'
 
+/** What is said to whoever speaks into nothing, by why that is so. */
+const unheard = {
+  muted: 'Nothing is heard. Is the microphone muted?',
+  nothing: 'Nothing comes from the microphone. Another program may be using it.',
+}
+
 /** The recording under way; or why there is none. */
 class Record extends PageElement {
   static override properties = { memos: { attribute: false } }
@@ -87,6 +93,7 @@ class Record extends PageElement {
                   running
                     ? html`
                         <memos-live .recorder=${recorder}></memos-live>
+                        <p class="recording-unheard" role="status">${recorder.unheard && unheard[recorder.unheard]}</p>
                         <p class="recording-note">${recorder.microphone}</p>
                       `
                     : html`
