@@ -38,6 +38,15 @@ describe('from node to node', () => {
     expect(leecher.completed).toEqual([infoHash])
   })
 
+  test('web seeds are added to those of the magnet, and to a torrent that is there', async () => {
+    const { seeder, infoHash, magnetURI } = await shared(noise(1000))
+    const leecher = testNode()
+    await leecher.node.add(`${magnetURI}&ws=https://one.example/`, { webSeeds: ['https://two.example/'] })
+    const { magnetURI: all } = await leecher.node.add(infoHash, { webSeeds: ['https://three.example/'] })
+    expect(new URLSearchParams(all).getAll('ws')).toEqual(['one', 'two', 'three'].map((name) => `https://${name}.example/`))
+    await seeder.node.remove(infoHash, {})
+  })
+
   test('a private torrent of several files, by link', async () => {
     const seeder = testNode()
     const parts = [noise(100_000), new Uint8Array(), noise(300_001)]

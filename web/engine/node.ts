@@ -153,11 +153,12 @@ export class Node implements Engine, LinkHost {
     return swarm.state
   }
 
-  async add(id: string | Bytes, { trackers = [], onDemand = false }: AddOptions): Promise<TorrentState> {
+  async add(id: string | Bytes, { trackers = [], webSeeds = [], onDemand = false }: AddOptions): Promise<TorrentState> {
     const parsed = await parseId(id)
     const { infoHash, key } = parsed
     if (key) void opening().catch(() => {})
     parsed.trackers = [...parsed.trackers, ...trackers, ...this.#options.trackers]
+    parsed.webSeeds = [...parsed.webSeeds, ...webSeeds]
     let swarm = this.#swarms.get(infoHash)
     // With another key it is begun anew, unless it is open already.
     if (swarm && key && !equal(key, swarm.entry.key ?? new Uint8Array())) {

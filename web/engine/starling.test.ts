@@ -121,6 +121,16 @@ describe('seed', () => {
     expect(await code(node.add(hash('a'), { trackers }))).toBe('unsupported')
   })
 
+  test('trackers of which browsers can ask none are refused; one that they can ask is enough', async () => {
+    const others = ['udp://tracker.example:1337', 'https://tracker.example/announce']
+    const { node } = page({ trackers: [...others, 'wss://tracker.example'] })
+    expect(() => new Starling({ trackers: others })).toThrow(/wss:/)
+    expect(await code(node.seed(memo(), { trackers: others }))).toBe('unsupported')
+    // These come on top of those that are known.
+    await node.add(hash('b'), { trackers: others })
+    await new Starling({ trackers: [], store: 'memory' }).destroy()
+  })
+
   test('a base of links is meant from where the page lies', async () => {
     vi.stubGlobal('location', { href: 'https://site.example/films/' })
     await page({ linkBase: 'watch.html' }).node.ready

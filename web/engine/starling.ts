@@ -102,7 +102,7 @@ export class Starling extends Emitter<StarlingEvents> {
   /** Fetches, and shares what it has. Resolves at once; see Torrent.ready and Torrent.done. */
   async add(what: Addable, options: AddOptions = {}): Promise<Torrent> {
     const id = await identify(what)
-    const given = { ...options, trackers: [...(array(options.trackers) ?? []), ...(this.#options.trackers ?? [])] }
+    const given = { ...options, trackers: [...(array(options.trackers, true) ?? []), ...(this.#options.trackers ?? [])] }
     return this.#take({ seeded: false, make: (engine) => engine.add(id, given) })
   }
 
@@ -237,9 +237,11 @@ export class Starling extends Emitter<StarlingEvents> {
   }
 }
 
-/** One text would be taken for as many trackers as it has letters, and nobody be found. */
-function array(trackers: string[] | undefined): string[] | undefined {
-  if (typeof trackers === 'string') throw new StarlingError('unsupported', "The trackers must be an array, such as ['wss://…'].")
+/** One text would be taken for as many trackers as it has letters; by UDP and HTTP browsers ask none. Nobody would be found. */
+function array(trackers: string[] | undefined, any?: boolean): string[] | undefined {
+  if (trackers?.length && !(Array.isArray(trackers) && (any || trackers.some((url) => /^wss?:/i.test(url))))) {
+    throw new StarlingError('unsupported', "The trackers must be an array, with one that browsers can ask, such as ['wss://…'].")
+  }
   return trackers
 }
 

@@ -50,6 +50,8 @@ export interface SeedOptions {
 export interface AddOptions {
   /** Trackers besides those that the link, magnet or file names. */
   trackers?: string[]
+  /** BEP 19 web seeds besides those, for plain torrents. */
+  webSeeds?: string[]
   /** Fetch nothing by itself: only what files' streams and urls ask for. Default false. */
   onDemand?: boolean
 }

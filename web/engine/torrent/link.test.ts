@@ -64,6 +64,12 @@ test.each([
   await expect(parseId(text)).rejects.toMatchObject({ name: 'StarlingError', code: 'bad-link' })
 })
 
+test('of the address of a torrent file it is said what to do with it', async () => {
+  for (const text of ['https://host.example/a/film.torrent', 'http://host.example/film.torrent?x=film.torrent']) {
+    await expect(parseId(text)).rejects.toMatchObject({ code: 'bad-link', message: expect.stringContaining('Download it') })
+  }
+})
+
 test('a .torrent file', async () => {
   const infoBytes = encode({ name: 'a', length: 5, 'piece length': 16_384, pieces: new Uint8Array(20) })
   const id = await parseId(makeTorrent(infoBytes, ['wss://t.example'], ['https://w.example/a']))

@@ -35,6 +35,7 @@ export async function parseId(id: string | Bytes): Promise<TorrentId> {
   const [head = '', ...rest] = text.slice(text.indexOf('#') + 1).split('&')
   const query = new URLSearchParams(rest.join('&'))
   const [hash = '', keyText] = head.split(/\.(.*)/)
+  if (/^https?:[^#]*\.torrent$/i.test(text)) throw bad('This is where a torrent file lies. Download it, and add the file itself.')
   if (!hash || (!text.includes('#') && text.includes('://'))) throw cut()
   const infoHash = checkHash(hash)
   const named = trackerUrls(query.getAll('tr'))
