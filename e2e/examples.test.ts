@@ -6,13 +6,19 @@ import { describe, expect, test } from 'vitest'
 import { root } from './harness/build.ts'
 import { harness, until, type Kit } from './harness/index.ts'
 
-/** examples/ on a static server of another origin than the Starling server, whose address is written into them. */
+/** What lies there under a name: examples/, and the page of docs/moving.md. */
+async function read(name: string): Promise<string> {
+  if (name !== 'moving.html') return readFile(join(root, 'examples', name), 'utf8')
+  return /```html\n(.*?)```/s.exec(await readFile(join(root, 'docs/moving.md'), 'utf8'))![1]!
+}
+
+/** These on a static server of another origin than the Starling server, whose address is written into them. */
 async function hosted(kit: Kit, starling: string): Promise<string> {
   const http = createServer((request, response) => {
-    const [, name] = /^\/(\w+\.html)$/.exec(request.url ?? '') ?? []
+    const [, name, end] = /^\/(\w+\.(html|js))$/.exec(request.url ?? '') ?? []
     if (!name) return response.writeHead(204).end()
-    readFile(join(root, 'examples', name), 'utf8').then(
-      (page) => response.setHeader('Content-Type', 'text/html').end(page.replace('http://localhost:8080', starling)),
+    read(name).then(
+      (file) => response.setHeader('Content-Type', `text/${end === 'js' ? 'javascript' : end}; charset=utf-8`).end(file.replace('http://localhost:8080', starling)),
       () => response.writeHead(404).end(),
     )
   })
@@ -73,6 +79,22 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     })
     await until('the film to run', () => bob.page.evaluate(() => document.querySelector('video')!.currentTime > 0.2))
     expect(await bob.page.evaluate(() => document.querySelector('output')!.textContent)).toContain('film.webm')
+    // Their own origin's service worker answers the player, which need not wait for the whole.
+    expect(await bob.page.evaluate(() => document.querySelector('video')!.src)).toContain(`${pages}/~/`)
+  })
+
+  test('the page of those who move from WebTorrent shares a video, and plays it', async () => {
+    const server = await kit.serve()
+    const pages = await hosted(kit, server.origin)
+    const ann = await kit.person(kind)
+    await ann.page.goto(`${pages}/moving.html`)
+    await ann.page.evaluate(chooseVideo)
+    const link = await until('a link', () => ann.page.evaluate(() => location.hash && location.href))
+    const bob = await kit.person(kind)
+    await bob.page.goto(link)
+    await until('a picture', () => bob.page.evaluate(() => document.querySelector('video')!.readyState >= 2))
+    expect(await bob.page.evaluate(() => document.querySelector('video')!.src)).toContain(`${pages}/~/`)
+    await until('progress', () => bob.page.evaluate(() => document.querySelector('p')!.textContent?.startsWith('film.webm: 100 %')))
   })
 
   test('a link that is cut short says so', async () => {

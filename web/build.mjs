@@ -1,6 +1,7 @@
 // Builds the web part into web/built, which the Go package web embeds:
 //   starling.js, starling-store.js   the engine and its store worker, under names that never change
 //   starling.d.ts                    the engine's types, for pages in TypeScript
+//   starling-sw.js                   what service workers of other origins import, so that players there seek
 //   assets/starling-*                what starling.js loads: the node, and what is needed only at times
 //   index.html, assets/*             the app; names of assets carry a hash, so they may be cached for ever
 //   sw.js                            the service worker, with the list of what it precaches
@@ -134,6 +135,7 @@ const precache = await precacheList()
 await writeFile(join(out, 'starling.d.ts'), await declarations())
 const version = createHash('sha256').update(JSON.stringify(precache)).digest('hex').slice(0, 12)
 await module('sw/index.ts', 'sw.js', { __PRECACHE__: JSON.stringify(precache), __VERSION__: JSON.stringify(version) })
+await module('sw/torrents.ts', 'starling-sw.js')
 await module('edge/edge.ts', 'edge/edge.js', {}, 'edge/[name]-[hash].js')
 await module('edge/sw.ts', 'edge/sw.js')
 await module('edge/owner/owner.ts', 'edge/owner.js')

@@ -41,6 +41,8 @@ test('the documents’ examples pass tsc --strict, and what is misspelt does not
     declare const file: File, link: string, video: HTMLVideoElement
     ${await example('README.md')}
     ${await example('docs/engine.md')}
+    declare const line: HTMLElement, input: HTMLInputElement
+    ${await example('docs/moving.md')}
     const node = new Starling()
     await node.seed(document.querySelector('input')!.files!)
     node.on('torrent', (torrent: Torrent) => torrent.on('progress', ({ status }) => status === 'seeding'))

@@ -5,7 +5,7 @@
 //	/scrape                         tracker/http
 //	/stats.json                     its numbers, as other trackers show them
 //	/  /memos/…  /about  /m  /share index.html
-//	/starling.js /starling-store.js the engine, for pages of any origin; /starling.d.ts has its types
+//	/starling.js /starling-….js     the engine, for pages of any origin; /starling.d.ts has its types
 //	/assets/…  /sw.js  …            what else was built
 //	/api/ice                        STUN and TURN servers, and credentials for this one
 //	/healthz  /metrics  /stats      for those who run it

@@ -58,6 +58,7 @@ func TestRoutes(t *testing.T) {
 		{"/starling.js", "export const engine", 200, map[string]string{
 			"Content-Type": "text/javascript; charset=utf-8", "Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin", "Cache-Control": "no-cache"}},
 		{"/starling-store.js", "onmessage", 200, map[string]string{"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}},
+		{"/starling-sw.js", "onmessage", 200, map[string]string{"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin", "Service-Worker-Allowed": ""}},
 		{"/starling.d.ts", "export declare", 200, map[string]string{"Content-Type": "text/plain; charset=utf-8", "Access-Control-Allow-Origin": "*"}},
 		{"/sw.js", "onfetch", 200, map[string]string{"Service-Worker-Allowed": "/", "Cache-Control": "no-cache", "Access-Control-Allow-Origin": ""}},
 		{"/assets/app-1a2.js", "import", 200, map[string]string{"Cache-Control": "public, max-age=31536000, immutable", "Cross-Origin-Resource-Policy": "same-origin"}},

@@ -94,7 +94,8 @@ func (files static) other(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/assets/starling-") {
 			anyOrigin(w.Header())
 		}
-	case r.URL.Path == "/starling.js" || r.URL.Path == "/starling-store.js" || r.URL.Path == "/starling.d.ts":
+	// The engine, with what pages of other origins load or copy beside it.
+	case strings.HasPrefix(r.URL.Path, "/starling"):
 		anyOrigin(w.Header())
 	case r.URL.Path == "/sw.js":
 		w.Header().Set("Service-Worker-Allowed", "/")

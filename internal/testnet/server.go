@@ -20,6 +20,7 @@ func Files() fs.FS {
 		"index.html.gz":         {Data: []byte("index, gzip")},
 		"starling.js":           {Data: []byte("export const engine = true")},
 		"starling-store.js":     {Data: []byte("onmessage = null")},
+		"starling-sw.js":        {Data: []byte("onmessage = null")},
 		"starling.d.ts":         {Data: []byte("export declare class Starling")},
 		"sw.js":                 {Data: []byte("onfetch = null")},
 		"sw.js.gz":              {Data: []byte("sw, gzip")},

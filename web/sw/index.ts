@@ -2,16 +2,16 @@
  * The service worker, with two tasks that know nothing of each other:
  *
  *   the app offline                       precache.ts: what web/build.mjs listed, under one version
- *   files of torrents for <audio>, …      files.ts: GET /~/<infohash>/<file>/<name> ─► tabs.ts ─► a tab (engine/stream)
+ *   files of torrents for <audio>, …      torrents.ts: GET /~/…
  *
  * A new version waits until a page says 'starling:update' (the user agreed), then takes over and tells all pages. Those
  * of the version before go on with it: its files stay until a page is opened while no other is.
  * It keeps no state: browsers end it whenever they like.
  */
 import type { Ready, Word } from '../engine/stream/protocol.ts'
-import { answerFile } from './files.ts'
 import { Precache } from './precache.ts'
 import { scope } from './scope.ts'
+import './torrents.ts'
 
 declare const __PRECACHE__: [path: string, revision: string][]
 declare const __VERSION__: string
@@ -42,15 +42,12 @@ async function tidy(): Promise<void> {
 scope.addEventListener('message', (event) => {
   const { type } = (event.data ?? {}) as Partial<Word>
   if (type === 'starling:update') event.waitUntil(scope.skipWaiting())
-  if (type === 'starling:hello') event.waitUntil(scope.clients.claim().then(() => event.ports[0]?.postMessage(type)))
 })
 
 scope.addEventListener('fetch', (event) => {
   const { request } = event
   const { origin, pathname } = new URL(request.url)
-  if (origin !== scope.location.origin) return
-  if (pathname.startsWith('/~/')) return event.respondWith(answerFile(scope.clients, event))
-  if (request.method !== 'GET') return
+  if (origin !== scope.location.origin || pathname.startsWith('/~/') || request.method !== 'GET') return
   const page = request.mode === 'navigate' && pages.test(pathname)
   const path = page ? '/' : pathname
   if (page) event.waitUntil(tidy())
