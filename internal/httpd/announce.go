@@ -32,6 +32,17 @@ func (s *Server) AnnounceURLs() []string {
 
 func socket(r *http.Request) bool { return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") }
 
+// sockets takes them at any path, as other trackers do: links of a tracker that was here before say so.
+func (s *Server) sockets(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if socket(r) {
+			s.announce(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // announce is for WebSockets and for HTTP, whichever asks. Who asks for nothing at all is told that this is a tracker.
 func (s *Server) announce(w http.ResponseWriter, r *http.Request) {
 	switch {
@@ -64,11 +75,6 @@ func (s *Server) scrape(w http.ResponseWriter, r *http.Request) {
 
 // alone is what a tracker without pages answers.
 func (s *Server) alone(w http.ResponseWriter, r *http.Request) {
-	// Other trackers take sockets at any path, and their links say so.
-	if socket(r) {
-		s.announce(w, r)
-		return
-	}
 	w.Header().Set("Cache-Control", "no-store")
 	if r.URL.Path != "/" {
 		http.Error(w, "There is nothing here. The tracker is at /announce.", http.StatusNotFound)

@@ -104,9 +104,13 @@ func TestTrackerAlone(t *testing.T) {
 	if _, body := testnet.Ask(t, "GET", base+"/metrics"); !strings.Contains(body, "starling_tracker_http_announces_total 3") {
 		t.Errorf("metrics:\n%s", body)
 	}
-	// Other trackers take sockets anywhere.
-	if got := upgrade(t, base+"/some/where"); got != 101 {
-		t.Errorf("a socket elsewhere: %d", got)
+	// Other trackers take sockets anywhere, also where there are pages beside this one.
+	for _, base := range []string{base, testnet.Serve(t, testnet.Config(), testnet.Files())} {
+		for _, path := range []string{"/", "/m", "/some/where"} {
+			if got := upgrade(t, base+path); got != 101 {
+				t.Errorf("a socket at %s: %d", path, got)
+			}
+		}
 	}
 }
 

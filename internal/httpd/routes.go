@@ -30,14 +30,14 @@ func (s *Server) routes(files static) http.Handler {
 	if s.trackerOnly {
 		mux.HandleFunc("/stats/", get(files.other))
 		mux.HandleFunc("/", s.alone)
-		return s.headers(mux)
+		return s.headers(s.sockets(mux))
 	}
 	mux.HandleFunc("/api/ice", get(s.ice))
 	for _, page := range []string{"/{$}", "/memos", "/memos/{id}", "/files", "/files/{id}", "/about", "/m", "/f", "/share"} {
 		mux.HandleFunc(page, get(files.page))
 	}
 	mux.HandleFunc("/", get(files.other))
-	return s.headers(mux)
+	return s.headers(s.sockets(mux))
 }
 
 // get refuses what neither GET nor HEAD is.
