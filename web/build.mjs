@@ -52,7 +52,7 @@ function module(entry, name, define = {}, chunks = 'assets/starling-[name]-[hash
       sourcemap: false,
       lib: { entry: join(web, entry), formats: ['es'], fileName: () => name },
       minify: true,
-      // For a library Vite leaves white space and long names of ES modules; nobody bundles this one again.
+      // For a library Vite leaves white space and long names of ES modules; whoever bundles this one again needs neither.
       rolldownOptions: {
         preserveEntrySignatures: 'allow-extension',
         checks: { pluginTimings: false },
