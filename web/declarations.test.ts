@@ -36,6 +36,11 @@ async function example(document: string): Promise<string> {
   return `{${found![1]}}`
 }
 
+/** The script of a document that has no page around it. */
+async function script(document: string): Promise<string> {
+  return `{${/```js\n(.*?)```/s.exec(await readFile(join(root, document), 'utf8'))![1]}}`
+}
+
 test('the documents’ examples pass tsc --strict, and what is misspelt does not', async () => {
   const page = `import { Starling, Torrent } from '${engine}'
     declare const file: File, link: string, video: HTMLVideoElement
@@ -44,6 +49,7 @@ test('the documents’ examples pass tsc --strict, and what is misspelt does not
     declare const line: HTMLElement, input: HTMLInputElement
     ${await example('docs/moving.md')}
     const node = new Starling()
+    ${await script('docs/moving.md')}
     await node.seed(document.querySelector('input')!.files!)
     node.on('torrent', (torrent: Torrent) => torrent.on('progress', ({ status }) => status === 'seeding'))
     node.on('error', ({ code }) => code === 'unsupported')
