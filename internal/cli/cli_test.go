@@ -45,7 +45,7 @@ type process struct {
 
 type worldKey struct{}
 
-// The scripts in testdata have $BUSY, an address in use, and commands of their own. Peers in them listen on this machine
+// The scripts in testdata have $BUSY and $UDP_BUSY, addresses in use for TCP and UDP, and commands of their own. Peers in them listen on this machine
 // alone, and look for others only where a script says.
 //
 //	status N COMMAND…           runs a command; fails unless its exit code is N and it prints one line of error
@@ -70,6 +70,12 @@ func TestScripts(t *testing.T) {
 			}
 			e.Defer(func() { _ = l.Close() })
 			e.Setenv("BUSY", l.Addr().String())
+			datagrams, err := net.ListenPacket("udp4", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			e.Defer(func() { _ = datagrams.Close() })
+			e.Setenv("UDP_BUSY", datagrams.LocalAddr().String())
 			for name, value := range map[string]string{
 				"XDG_DATA_HOME": e.WorkDir + "/data", "STARLING_LISTEN": "127.0.0.1:0", "STARLING_LAN": "false", "STARLING_DHT": "false",
 			} {

@@ -26,6 +26,8 @@ func TestExitCodes(t *testing.T) {
 		{ofLink(full), exitMachine, "free some"},
 		{onMachine(&fs.PathError{Op: "mkdir", Path: "x", Err: syscall.EACCES}), exitMachine, "choose a folder that you may write to"},
 		{onMachine(&fs.PathError{Op: "mkdir", Path: "x", Err: syscall.EROFS}), exitMachine, "choose a folder that you may write to"},
+		{onMachine(&fs.PathError{Op: "write", Path: "x", Err: syscall.EDQUOT}), exitMachine, "free some"},
+		{onMachine(&fs.PathError{Op: "mkdir", Path: "x", Err: syscall.ENOTDIR}), exitMachine, "choose a folder"},
 		{onMachine(&fs.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}), exitMachine, "no such file"},
 		{onMachine(&fs.PathError{Op: "read", Path: "x", Err: syscall.EIO}), exitFailed, "input/output error"},
 		{onMachine(errors.New("odd")), exitFailed, "odd"},
