@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -49,6 +50,12 @@ func TestLyingInPlace(t *testing.T) {
 				t.Errorf("taken: %v", err)
 			}
 			same(t, here, b)
+			// Nor is one that goes on behind its end.
+			b[2_999_999]--
+			write(t, here, append(bytes.Clone(b), "more"...))
+			if err := add(t, start(t), shared.Link(""), AddOptions{Dir: into, Name: "folder", Exact: true, Peers: []string{other.Addr().String()}}).Ready(soon(t)); !errors.Is(err, ErrTaken) {
+				t.Errorf("longer: %v", err)
+			}
 			beside := add(t, start(t), shared.Link(""), AddOptions{Dir: into, Peers: []string{other.Addr().String()}})
 			done(t, beside)
 			if beside.Root() != filepath.Join(into, "folder (2)") {

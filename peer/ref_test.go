@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/hex"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -72,6 +73,18 @@ func TestLinks(t *testing.T) {
 	}
 	if link := makeLink("http://localhost:8080/", ih, nil, []string{"ws://localhost:8080/announce"}, nil); link != "http://localhost:8080/f#"+hexOf(ih) {
 		t.Errorf("a link of a server without TLS is %s", link)
+	}
+}
+
+// Whoever makes links does not make those who open them ask any number of servers.
+func TestLinksAreBounded(t *testing.T) {
+	var many string
+	for i := range 3 * maxURLs {
+		many += fmt.Sprintf("&tr=udp://t:%d&ws=https://w/%d&x.pe=192.0.2.1:%d", i+1, i, i+1)
+	}
+	r, err := ParseRef("magnet:?xt=urn:btih:" + strings.Repeat("ab", 20) + "&tr=udp://" + strings.Repeat("t", maxURL) + many)
+	if err != nil || len(r.Trackers) != maxURLs || len(r.WebSeeds) != maxURLs || len(r.Peers) != maxURLs || r.Trackers[0] != "udp://t:1" {
+		t.Errorf("%d trackers, %d web seeds, %d peers, %v", len(r.Trackers), len(r.WebSeeds), len(r.Peers), err)
 	}
 }
 

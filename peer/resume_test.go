@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/starling-p2p/starling/seal"
 )
 
 func TestInUse(t *testing.T) {
@@ -77,6 +80,143 @@ func TestShareAgain(t *testing.T) {
 			t.Error("other bytes have the same link")
 		}
 		_ = p.Close()
+	}
+}
+
+// A file that is written to while it is hashed has no link: nobody could fetch what it names.
+func TestShareOfWhatChanges(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		p := start(t)
+		data := random(1<<20, 1)
+		path := write(t, filepath.Join(t.TempDir(), "a"), data)
+		long := time.Now().Add(-time.Hour)
+		_, err := p.Share(soon(t), ShareOptions{Paths: []string{path}, Private: private, Progress: func(int64, int64) {
+			if err := os.Chtimes(path, long, long); err != nil {
+				t.Error(err)
+			}
+		}})
+		if err == nil || !strings.Contains(err.Error(), path+" changed while it was read") || len(p.Torrents()) != 0 {
+			t.Errorf("private=%v: %v, and %d torrents", private, err, len(p.Torrents()))
+		}
+	}
+	path := write(t, filepath.Join(t.TempDir(), "a"), random(10, 1))
+	if _, err := start(t).Share(soon(t), ShareOptions{Paths: []string{path}, Private: true, WebSeeds: []string{"https://example.org/"}}); err == nil {
+		t.Error("a web seed of sealed files is taken")
+	}
+}
+
+// What somebody has left in the folder for parts does not come to lie among the files.
+func TestLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	seeder := start(t)
+	write(t, filepath.Join(dir, "box/a"), random(1<<20, 1))
+	write(t, filepath.Join(dir, "box/b"), random(10, 2))
+	shared := share(t, seeder, ShareOptions{Paths: []string{filepath.Join(dir, "box")}, Private: true})
+	to := filepath.Join(dir, "to")
+	part := filepath.Join(to, partFolder, hexOf(shared.ih), filesFolder, "box")
+	write(t, filepath.Join(part, "a"), random(2<<20, 3))
+	write(t, filepath.Join(part, "more"), random(10, 4))
+	done(t, add(t, start(t), shared.Link("h"), AddOptions{Dir: to, Peers: []string{seeder.Addr().String()}}))
+	same(t, filepath.Join(to, "box/a"), random(1<<20, 1))
+	if all, err := os.ReadDir(filepath.Join(to, "box")); err != nil || len(all) != 2 {
+		t.Errorf("there are %v, %v", all, err)
+	}
+}
+
+// What has come in part, and was changed while nobody looked, is not believed.
+func TestSpoiledPart(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		dir := t.TempDir()
+		seeder := start(t)
+		data := random(4<<20, 1)
+		shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}, Private: private})
+		in := func(o *Options) { o.DataDir = filepath.Join(dir, "state") }
+		o := AddOptions{Dir: filepath.Join(dir, "to"), Lazy: true, Peers: []string{seeder.Addr().String()}}
+		p := start(t, in)
+		tt := add(t, p, shared.Link("h"), o)
+		if err := tt.Ready(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		r := tt.Files()[0].NewReader(soon(t))
+		if _, err := io.ReadFull(r, make([]byte, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Close()
+		_ = p.Close()
+
+		part := filepath.Join(o.Dir, partFolder, hexOf(shared.ih), filesFolder, "a")
+		if private {
+			part = filepath.Join(o.Dir, partFolder, hexOf(shared.ih), containerName)
+		}
+		f, err := os.OpenFile(part, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt(make([]byte, 1000), 500_000); err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+
+		p = start(t, in)
+		o.Lazy = false
+		done(t, add(t, p, shared.Link("h"), o))
+		same(t, filepath.Join(dir, "to/a"), data)
+	}
+}
+
+// What was fetched to one place is not taken for what is to be fetched to another, or under another name.
+func TestToAnotherPlace(t *testing.T) {
+	dir := t.TempDir()
+	seeder := start(t)
+	data := random(1<<18, 1)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}})
+	for _, o := range []AddOptions{{Dir: filepath.Join(dir, "one")}, {Dir: filepath.Join(dir, "two")}, {Dir: filepath.Join(dir, "two"), Name: "b"}} {
+		o.Peers = []string{seeder.Addr().String()}
+		p := start(t, func(o *Options) { o.DataDir = filepath.Join(dir, "state") })
+		tt := add(t, p, shared.Link("h"), o)
+		done(t, tt)
+		want := filepath.Join(o.Dir, "a")
+		if o.Name != "" {
+			want = filepath.Join(o.Dir, o.Name)
+		}
+		if tt.Root() != want {
+			t.Errorf("it lies at %s, want %s", tt.Root(), want)
+		}
+		same(t, want, data)
+		_ = p.Close()
+	}
+}
+
+// Keys lie in the data folder, for nobody else to read; and a torrent with a key is not the one without.
+func TestKeysAreKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	p := start(t, func(o *Options) { o.DataDir = dir })
+	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, "state.db"): 0o600} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v, want %o", path, info.Mode(), err, want)
+		}
+	}
+	hash := strings.Repeat("ab", 20)
+	tt := add(t, p, hash+"."+seal.NewKey().String()+"&ws=https%3A%2F%2Fw.example%2Fa", AddOptions{WebSeeds: []string{"https://w.example/b"}})
+	if strings.Contains(tt.Link("h"), "w.example") {
+		t.Errorf("a web seed of sealed bytes: %s", tt.Link("h"))
+	}
+	if _, err := p.Add(t.Context(), hash, AddOptions{}); err == nil {
+		t.Error("without its key it is taken for the same")
+	}
+}
+
+// Whatever comes to have the name at the last moment is not written over.
+func TestRenameNew(t *testing.T) {
+	dir := t.TempDir()
+	from := write(t, filepath.Join(dir, "from"), []byte("from"))
+	to := write(t, filepath.Join(dir, "to"), []byte("to"))
+	if err := renameNew(from, to); !errors.Is(err, os.ErrExist) {
+		t.Errorf("%v, want %v", err, os.ErrExist)
+	}
+	same(t, to, []byte("to"))
+	if err := renameNew(from, filepath.Join(dir, "new")); err != nil {
+		t.Error(err)
 	}
 }
 

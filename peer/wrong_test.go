@@ -9,9 +9,11 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/anacrolix/torrent/bencode"
 )
@@ -280,6 +282,11 @@ func TestMetadataBombs(t *testing.T) {
 		{"long", folder(file(1, strings.Repeat("x", 5000)+".mp4")), strings.Repeat("x", 200)},
 		{"negative", folder(file(-1, "a")), ""},
 		{"overflow", folder(file(1<<62, "a"), file(1<<62, "b")), ""},
+		{"sizes that add up to one", folder(file(1<<62, "a"), file(1<<62, "b"), file(1<<62, "c"), file(1<<62, "d"), file(1, "e")), ""},
+		{"nothing but padding", folder(with(file(1, "a").(map[string]any), "attr", "p"), with(file(1, "b").(map[string]any), "attr", "p")), ""},
+		{"links", folder(file(1, "a"), with(file(0, "b").(map[string]any), "attr", "l")), "a "},
+		{"very many files", folder(append(slices.Repeat([]any{file(0, "a")}, maxFiles), file(1, "b"))...), ""},
+		{"very long", with(folder(file(1, "a")), "more", make([]byte, maxInfo)), ""},
 		{"too few hashes", folder(file(1<<20, "a")), ""},
 		{"no pieces", with(folder(file(1, "a")), "piece length", 0), ""},
 		{"negative pieces", with(folder(file(1, "a")), "piece length", -65536), ""},
@@ -311,11 +318,21 @@ func TestMetadataBombs(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		".bashrc": "_bashrc", ".starling": "_starling", "a/b": "a_b", "": "_", strings.Repeat("ü", 199) + ".mp4": "",
+		".bashrc": "_bashrc", ".starling": "_starling", "a/b": "a_b", "": "_", strings.Repeat("ü", 199) + ".mp4": "", "x" + strings.Repeat("ü", 199): "",
 	} {
 		got := topName(name)
-		if len(got) > 255 || strings.ContainsAny(got, "/\\") || got[0] == '.' || want != "" && got != want {
+		if len(got) > 255 || !utf8.ValidString(got) || strings.ContainsAny(got, "/\\") || got[0] == '.' || want != "" && got != want {
 			t.Errorf("%q becomes %q", name, got)
+		}
+	}
+}
+
+// A .torrent file ends where it ends, but for the line break of an editor.
+func TestTorrentFileEnds(t *testing.T) {
+	good := bencode.MustMarshal(map[string]any{"info": map[string]any{"name": "n", "piece length": 1 << 16, "pieces": make([]byte, 20), "length": 1}})
+	for end, want := range map[string]bool{"": true, "\n": true, "\r\n": true, "xyz": false, "d3:abce": false} {
+		if _, _, err := parseTorrentFile(append(bytes.Clone(good), end...)); (err == nil) != want {
+			t.Errorf("with %q behind it: %v", end, err)
 		}
 	}
 }
