@@ -253,10 +253,9 @@ export class Links implements OfferDesk {
   /** Nobody will answer it: for another torrent. */
   #pool(id: string): void {
     const offer = this.#offers.get(id)
-    const fresh = offer ? offer.stale - Date.now() : 0
-    if (!offer || fresh <= 0) return this.#discard(id)
+    if (!offer) return
     this.#offers.delete(id)
-    this.#keep(offer, undefined, fresh)
+    this.#keep(offer, undefined, offer.stale - Date.now())
   }
 
   #keep(offer: Pending, infoHash: string | undefined, delay: number): string {

@@ -163,7 +163,6 @@ export class Tracker {
     if (!socket) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, closeWithin)
-      socket.onmessage = null
       socket.onclose = () => {
         clearTimeout(timer)
         resolve()
@@ -263,7 +262,7 @@ export class Tracker {
     // The first offers are made while the socket opens.
     await opened
     entry.busy = false
-    if (this.#entries.get(torrent.infoHash) !== entry || this.#socket !== socket || socket?.readyState !== open) {
+    if (this.#entries.get(torrent.infoHash) !== entry || socket?.readyState !== open) {
       this.#soon()
       return this.#release(entry, offers.map(({ id }) => id))
     }

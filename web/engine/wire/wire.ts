@@ -194,15 +194,14 @@ export class Wire {
     const { handler, info } = this
     const id = bytes[0]!
     const body = bytes.subarray(1)
-    const wrong = (): void => this.#violation()
 
     // Payload lengths by id; undefined is any.
     const size = [0, 0, 0, 0, 4, , 12, , 12, , , , , 4, 0, 0, 12, 4][id]
-    if (size !== undefined && body.length !== size) return wrong()
-    if (id === msg.piece && (body.length < 9 || body.length - 8 > this.#asked)) return wrong()
+    if (size !== undefined && body.length !== size) return this.#violation()
+    if (id === msg.piece && (body.length < 9 || body.length - 8 > this.#asked)) return this.#violation()
     const number = (at: number): number => (id === msg.piece || size! > at ? toUint32(body, at) : 0)
     const index = number(0)
-    if (info && index && index >= info.pieces) return wrong()
+    if (info && index && index >= info.pieces) return this.#violation()
 
     switch (id) {
       case msg.choke: return handler.onchoke()
@@ -211,12 +210,12 @@ export class Wire {
       case msg.notInterested: return handler.onnotinterested()
       case msg.have: return handler.onhave(index)
       case msg.bitfield:
-        return info && !fits(body, info.pieces) ? wrong() : handler.onbitfield(body)
+        return info && !fits(body, info.pieces) ? this.#violation() : handler.onbitfield(body)
       case msg.request: {
         const length = number(8)
-        if (!length || length > maxBlock) return wrong()
+        if (!length || length > maxBlock) return this.#violation()
         if (!info) return
-        if (number(4) + length > Math.min(info.pieceLength, info.length - index * info.pieceLength)) return wrong()
+        if (number(4) + length > Math.min(info.pieceLength, info.length - index * info.pieceLength)) return this.#violation()
         return handler.onrequest(index, number(4), length)
       }
       case msg.piece:
@@ -226,7 +225,7 @@ export class Wire {
       case msg.haveNone: return handler.onhavenone()
       case msg.reject: return handler.onreject(index, number(4), number(8))
       case msg.allowedFast: return handler.onallowedfast?.(index)
-      case msg.extended: return body.length ? this.#extended(body[0]!, body.subarray(1)) : wrong()
+      case msg.extended: return body.length ? this.#extended(body[0]!, body.subarray(1)) : this.#violation()
     }
   }
 
