@@ -620,6 +620,37 @@ describe('two sides that offer at once', () => {
     expect(b.links.stats().connectionsMade).toBe(1)
   })
 
+  it('keep the link that is open when an answer comes late', async () => {
+    const a = new Node('1', { extension: false }).want(hash(1))
+    const b = new Node('2', { extension: false }).want(hash(1))
+    const [offer] = await a.links.offers(hash(1), 1)
+    expect(await introduce(b, a, hash(1))).toBe(1)
+    await ready(a, b)
+    a.links.answered(hash(1), b.id, offer!.id, fakeSdp('late'))
+    await settle()
+    expect([a.closed, b.closed]).toEqual([[], []])
+    expect(a.links.stats().links).toBe(1)
+  })
+
+  it('make no other link where a peer that answers is known already, and the offer is good for another torrent', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1))]
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    const [offer] = await a.links.offers(hash(2), 1)
+    a.links.answered(hash(2), b.id, offer!.id, fakeSdp('needless'))
+    expect(await a.links.offers(hash(3), 1)).toMatchObject([{ sdp: offer!.sdp }])
+  })
+
+  it('have the first of two links under way where a peer answers twice', async () => {
+    const a = new Node('1', { extension: false }).want(hash(1))
+    const twice = [new Node('2', { extension: false }).seed(hash(1)), new Node('2', { extension: false }).seed(hash(1))]
+    const offers = await a.links.offers(hash(1), 2)
+    const answers = await Promise.all(offers.map(({ sdp }, i) => twice[i]!.links.offered(hash(1), a.id, sdp)))
+    for (const [i, { id }] of offers.entries()) a.links.answered(hash(1), twice[i]!.id, id, answers[i]!)
+    await ready(a, twice[0]!)
+    expect([twice[0]!.met.size, twice[1]!.met.size]).toEqual([1, 0])
+  })
+
   it('know one peer under two trackers', async () => {
     const a = new Node('1', { extension: false }).want(hash(1))
     const b = new Node('2', { extension: false }).seed(hash(1))
@@ -672,6 +703,31 @@ describe('offers', () => {
     expect(await a.links.offers(hash(8), 2)).toHaveLength(2)
     expect(await a.links.offers(hash(9), 5)).toHaveLength(3)
     expect(a.links.stats().connectionsMade).toBe(5)
+  })
+
+  it('are made anew when their addresses are old', async () => {
+    const a = new Node('1')
+    await a.links.offers(hash(0), 5)
+    for (let n = 1; n <= 10; n++) {
+      await vi.advanceTimersByTimeAsync(11_000)
+      expect(await a.links.offers(hash(n), 5)).toHaveLength(5)
+    }
+    await vi.advanceTimersByTimeAsync(11_000)
+    expect(await a.links.offers(hash(11), 5)).toEqual([])
+    await vi.advanceTimersByTimeAsync(40_000)
+    expect(await a.links.offers(hash(12), 5)).toHaveLength(5)
+    expect(a.links.stats().connectionsMade).toBe(10)
+  })
+
+  it('are not answered when the link has ended meanwhile', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2', { gather: 'manual' }).seed(hash(1))]
+    const [offer] = await a.links.offers(hash(1), 1)
+    const answer = b.links.offered(hash(1), a.id, offer!.sdp)
+    await settle()
+    await vi.advanceTimersByTimeAsync(100)
+    b.links.destroy()
+    b.made[0]!.finish()
+    expect(await answer).toBeUndefined()
   })
 
   it('keep their place for a while when they are answered, as what is asked for may come over that link', async () => {

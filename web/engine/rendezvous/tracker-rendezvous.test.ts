@@ -253,6 +253,49 @@ describe('announces', () => {
     expect(desk.released).toEqual(['offer 0', 'offer 1'])
   })
 
+  it('of a torrent that is removed while its offers are made do not come', async () => {
+    let made!: (offers: Offer[]) => void
+    desk.offers = () => new Promise((resolve) => (made = resolve))
+    const socket = await start(leecher(1))
+    rendezvous.add(seeder(2))
+    rendezvous.remove(hash(1))
+    made([{ id: 'late', sdp: 'our offer' }])
+    await after(1000)
+    expect(socket.sent.map(({ info_hash }) => info_hash)).toEqual([bin(hash(2))])
+    expect(desk.released).toEqual(['late'])
+  })
+
+  it('tell the desk how many others there are only where one tracker knows them all', async () => {
+    const both = ['wss://one.example', 'wss://two.example']
+    rendezvous.add(leecher(1))
+    rendezvous.add(leecher(2, { trackers: both }))
+    for (const socket of FakeSocket.all) socket.open()
+    await after(1)
+    desk.asked.length = 0
+    for (const socket of FakeSocket.all) for (const n of [1, 2]) socket.reply(hash(n), 3, 1)
+    await after(2000)
+    expect(desk.asked).toEqual([[3, 3], [3, undefined], [3, undefined]])
+  })
+
+  it('of a torrent that was stalled before come as soon as of one that never was', async () => {
+    const torrent = { ...leecher(1), stalled: true }
+    const socket = await start(torrent)
+    desk.budget = 100
+    for (let seconds = 0; seconds < 60; seconds++) {
+      socket.reply(hash(1), 1, 1)
+      await after(1000)
+    }
+    torrent.stalled = false
+    rendezvous.wake(hash(1))
+    await after(2000)
+    const before = socket.sent.length
+    torrent.stalled = true
+    rendezvous.wake(hash(1))
+    await after(2000)
+    await after(2000)
+    expect(socket.sent.length).toBe(before + 2)
+  })
+
   it('say completed once, and stopped', async () => {
     const socket = await start(leecher(1), seeder(2))
     socket.reply(hash(1), 1, 1)
@@ -561,7 +604,9 @@ describe('what a tracker says', () => {
     socket.say({ info_hash: bin(hash(1)), 'failure reason': 'not here' })
     expect(rendezvous.trackers(hash(1))).toMatchObject([{ status: 'failed', refusal: 'not here' }])
     expect(desk.released).toHaveLength(2)
-    await after(59_000)
+    await after(30_000)
+    rendezvous.wake(hash(1))
+    await after(29_000)
     expect(socket.sent).toHaveLength(1)
     await after(2_000)
     socket.reply(hash(1), 1, 1)

@@ -166,6 +166,18 @@ describe('fetching', () => {
     expect(await got).toEqual(info)
   })
 
+  test('peers that send are asked on, also where others make way', async () => {
+    const { exchange, peer } = await fetching(infoOf(10_000))
+    const [slow] = [peer(), peer(), peer()]
+    slow!.answer(0)
+    exchange.rotate()
+    const asked = slow!.asked.length
+    slow!.answer(1)
+    exchange.rotate()
+    expect(slow!.asked.length).toBe(Math.min(asked + 1, 13))
+    expect(new Set(slow!.asked).size).toBe(slow!.asked.length)
+  })
+
   test('a peer that leaves makes way', async () => {
     const { exchange, peer } = await fetching(infoOf(10))
     const first = [peer(), peer(), peer()]
@@ -179,15 +191,16 @@ describe('fetching', () => {
 
 describe('serving', () => {
   const info = infoOf(1000)
-  const setup = async (bufferedAmount = 0): Promise<{ ask: (piece: number) => void; sent: Bytes[] }> => {
+  const setup = async (bufferedAmount = 0): Promise<{ ask: (piece: number) => void; greet: () => void; sent: Bytes[] }> => {
     const exchange = new MetadataExchange({
       infoHash: await infoHashOf(info), onmetadata: () => expect.unreachable(), onliar: () => expect.unreachable(),
     }, info)
     const sent: Bytes[] = []
     const wire = new Wire({ send: (data) => sent.push(data.slice(6)), bufferedAmount }, ignore)
     receive(wire, 'd1:md11:ut_metadatai7eee')
-    exchange.add(wire, 0)
-    return { sent, ask: (piece) => exchange.receive(wire, encode({ msg_type: 0, piece })) }
+    const greet = (): void => exchange.add(wire, 0)
+    greet()
+    return { sent, greet, ask: (piece) => exchange.receive(wire, encode({ msg_type: 0, piece })) }
   }
   const rejected = (piece: number): Bytes => encode({ msg_type: 2, piece })
 
@@ -203,8 +216,11 @@ describe('serving', () => {
   })
 
   test('not without end', async () => {
-    const { ask, sent } = await setup()
-    for (let i = 0; i < 1000; i++) ask(0)
+    const { ask, greet, sent } = await setup()
+    for (let i = 0; i < 1000; i++) {
+      ask(0)
+      greet()
+    }
     expect(sent.length).toBeLessThan(20)
   })
 
