@@ -11,6 +11,8 @@ import { settings } from './settings.ts'
 /** Milliseconds that a player waits for the service worker on a first visit. */
 const patience = 1500
 const lookEach = 250
+/** Milliseconds after which one that plays and does not move on has come to a stand. */
+const stand = 500
 /** Seconds ahead of where it plays that are asked of peers, and at least bytes. */
 const ahead = 30
 const leastAhead = 4 << 20
@@ -84,6 +86,8 @@ class Media {
   /** Whatever went wrong with it here, it goes on from the site. */
   #mend(player: EventTarget | null): void {
     if (!(player instanceof HTMLMediaElement) || !player.error) return
+    // In Firefox it is so where somebody leaves, and the next page would wait for what is loaded anew here.
+    if (player.error.code === MediaError.MEDIA_ERR_ABORTED) return
     const path = new URL(player.currentSrc || 'data:').pathname.replace(/^\/\.starling\/play(?=\/)/, '')
     if (!this.#begun.delete(path)) return
     this.#broken.add(path)
@@ -157,6 +161,9 @@ class Stream implements RangeSource {
   /** Where it was read last, and when reading began anew. */
   #at = -1
   #begun = 0
+  /** Where the player was, and when it came there. */
+  #time = -1
+  #since = 0
 
   constructor(carrier: Carrier, asset: Asset, player: HTMLMediaElement | undefined) {
     this.#carrier = carrier
@@ -201,16 +208,19 @@ class Stream implements RangeSource {
   #look(): void {
     const asset = this.#asset
     const { pieceLength, pieces, size } = asset
-    const { duration = NaN, currentTime = 0 } = this.#player ?? {}
+    const { duration = NaN, currentTime = 0, paused } = this.#player ?? {}
+    const now = this.#carrier.now()
     const torrent = asset.places.at(-1)?.torrent
     const peers = torrent && (torrent.peers > 0 || this.#carrier.crowded(asset))
     const rate = duration > 0 && duration < Infinity ? size / duration : undefined
     const late: number[] = []
     let window: [number, number] | undefined
-    // A player that has nothing to play on waits for what it asked for last, wherever that lies.
-    const starved = !this.#player || this.#player.readyState < HTMLMediaElement.HAVE_FUTURE_DATA
+    if (paused || currentTime !== this.#time) [this.#time, this.#since] = [currentTime, now]
+    // A player that has nothing to play on waits for what it asked for last, wherever that lies. Firefox may come to a stand
+    // and call it enough.
+    const starved = !this.#player || this.#player.readyState < HTMLMediaElement.HAVE_FUTURE_DATA || now - this.#since > stand
     const played = rate ? currentTime * rate : 0
-    const lead = Math.min(settings.lead, Math.max(grace, this.#carrier.now() - this.#begun))
+    const lead = Math.min(settings.lead, Math.max(grace, now - this.#begun))
     const urgent = rate ? played + (lead / 1000) * rate : head
     for (const at of [...this.#readers.values()].reverse()) {
       const first = Math.floor(at / pieceLength)
