@@ -67,6 +67,20 @@ describe('from node to node', () => {
     }
   })
 
+  test.each([true, false])('files that lie in one folder are called by it, and lie in it alone: private %s', async (sealed) => {
+    const { node } = testNode()
+    const seed = async (paths: string[], name?: string) => {
+      const state = await node.seed(paths.map((path) => file(path, noise(10))), { private: sealed, ...(name && { name }) })
+      return [state.name, ...state.files.map(({ path }) => path)]
+    }
+    expect(await seed(['birds/a.jpg', 'birds/far/b.jpg'])).toEqual(['birds', 'a.jpg', 'far/b.jpg'])
+    expect(await seed(['birds/a.jpg', 'birds/b.jpg'], 'Swifts')).toEqual(['Swifts', 'a.jpg', 'b.jpg'])
+    expect(await seed(['birds/a.jpg', 'b.jpg'])).toEqual(['a.jpg', 'birds/a.jpg', 'b.jpg'])
+    expect(await seed(['birds/a.jpg', 'birds'])).toEqual(['a.jpg', 'birds/a.jpg', 'birds (2)'])
+    expect(await seed(['/a.jpg', '/b.jpg'])).toEqual(['a.jpg', '_/a.jpg', '_/b.jpg'])
+    expect(await seed(['birds/a.jpg'])).toEqual(['a.jpg', 'a.jpg'])
+  })
+
   test('larger, in many pieces and several at once', async () => {
     const large = noise(24 << 20)
     const { seeder, infoHash, magnetURI } = await shared(large)

@@ -15,6 +15,7 @@ import {
   type Word,
 } from '../engine/stream/protocol.ts'
 import { unguarded } from '../ui/vigil.ts'
+import { isFolder } from './words.ts'
 import { zip } from './zip.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -66,16 +67,17 @@ export class Savings extends Emitter<{ change: void; saved: Saving; failed: Savi
     this.#start({ name, size, type, stream: () => file.stream() })
   }
 
-  /** All of a torrent's files, as one .zip. */
+  /** All of a torrent's files, as one .zip; in their folder, so that they do not spill where it is unpacked. */
   async saveAll(torrent: Torrent): Promise<void> {
-    const { files } = torrent
+    const { files, name } = torrent
     if (files.length === 1) return this.save(files[0]!)
     if ((await files[0]!.url()).startsWith('blob:')) {
       for (const file of files) await this.save(file)
       return
     }
-    const { size, stream } = zip(files.map((file) => ({ path: file.path, size: file.size, stream: () => file.stream() })))
-    this.#start({ name: `${torrent.name}.zip`, size, type: 'application/zip', stream: () => stream })
+    const folder = isFolder({ name, count: files.length }) ? `${name}/` : ''
+    const { size, stream } = zip(files.map((file) => ({ path: folder + file.path, size: file.size, stream: () => file.stream() })))
+    this.#start({ name: `${name}.zip`, size, type: 'application/zip', stream: () => stream })
   }
 
   #start(what: Pick<Download, 'name' | 'size' | 'type' | 'stream'>): void {

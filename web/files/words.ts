@@ -19,6 +19,9 @@ export function nameOf(paths: readonly string[]): string {
   return folder && paths.every((path) => path.startsWith(`${folder}/`)) ? folder : countOf(paths.length)
 }
 
+/** Whether several files that are called that lie in a folder of that name. */
+export const isFolder = ({ name, count }: { name: string; count: number }): boolean => count > 1 && name !== countOf(count)
+
 /** From whom it comes right now; '' while nobody is there. */
 export function comesFrom({ peers }: Pick<TorrentState, 'peers'>): string {
   const devices = peers.filter(({ kind, progress }) => kind !== 'webseed' && progress > 0)

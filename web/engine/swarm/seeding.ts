@@ -33,13 +33,11 @@ async function hashed(
   files: Files, { name: given, private: sealed, webSeeds = [], card, onHash }: SeedOptions,
 ): Promise<Prepared> {
   const source = new BlobSource(files)
-  const named = files.map((file) => ({
-    path: (file as File).webkitRelativePath || (file as File).name || '', size: file.size, type: file.type,
-  }))
-  const name = cleanName(given || named[0]?.path.split('/').at(-1) || 'file')
-  if (named.length === 1) named[0]!.path = name
-  const paths = cleanPaths(named.map(({ path }) => path.split('/')))
-  const list = named.map((file, i) => ({ ...file, path: paths[i]! }))
+  const parts = files.map((file) => ((file as File).webkitRelativePath || (file as File).name || '').split('/'))
+  const folder = folderOf(parts)
+  const name = cleanName(given || folder || parts[0]?.at(-1) || 'file')
+  const paths = cleanPaths(parts.length === 1 ? [[name]] : folder ? parts.map((path) => path.slice(1)) : parts)
+  const list = files.map(({ size, type }, i) => ({ path: paths[i]!, size, type }))
   const { publicKey: author, privateKey: cardKey } = card ? await newAuthor() : {}
   const seal = sealed
     ? { key: random(16), seal: { salt: random(16), header: makeHeader({ name, files: list, author }) } }
@@ -58,6 +56,12 @@ async function hashed(
     },
     options,
   }
+}
+
+/** The one folder that several files lie in: whoever fetches them has it already, by the torrent's name (BEP 3). */
+function folderOf(paths: readonly (readonly string[])[]): string | undefined {
+  const folder = paths[0]?.[0]
+  return paths.length > 1 && paths.every((path) => path.length > 1 && path[0] === folder) ? folder : undefined
 }
 
 /** The same again, for files that were seeded before, without hashing; undefined where they are not those. */

@@ -6,7 +6,7 @@ import '../../ui/link.ts'
 import { bar, delivery, kinds, notFound, whoCan } from '../../ui/parts.ts'
 import type { Files } from '../files.ts'
 import { paths, type Kind, type Parcel } from '../parcel.ts'
-import { sizeOf } from '../words.ts'
+import { isFolder, sizeOf } from '../words.ts'
 import './file-list.ts'
 
 /** What is sent from here: its link, and what has become of it. */
@@ -149,7 +149,6 @@ class SentPage extends PageElement {
 
   /** After a reload, and there was no room for a copy. */
   #away(parcel: Parcel) {
-    const folder = !!this.torrent?.files.some(({ path }) => path.includes('/'))
     return html`
       <div class="notice">
         <strong>The files are not at hand any more</strong>
@@ -166,7 +165,7 @@ class SentPage extends PageElement {
           hidden
           aria-label="The same files"
           ?multiple=${parcel.count > 1}
-          ?webkitdirectory=${folder}
+          ?webkitdirectory=${isFolder(parcel)}
           @change=${this.#again}
         />
       </div>
