@@ -3,7 +3,7 @@
 //   starling.d.ts                    the engine's types, for pages in TypeScript
 //   starling-sw.js                   what service workers of other origins import, so that players there seek
 //   assets/starling-*                what starling.js loads: the node, and what is needed only at times
-//   index.html, assets/*             the app; names of assets carry a hash, so they may be cached for ever
+//   index.html, link.html, assets/*  the app, and the same where a link is opened; names of assets carry a hash, so they may be cached for ever
 //   sw.js                            the service worker, with the list of what it precaches
 //   edge/edge.js, edge/*-*           what sites include, which the Go package edge serves; sw.js, owner.* and plots.css beside it
 //   stats/*                          the tracker's page of figures
@@ -73,17 +73,17 @@ const engineIsExternal = {
   resolveId: (id) => (id === 'starling' ? { id: '/starling.js', external: true } : null),
 }
 
-/** The engine's main parts are asked for with the page, not one after another. */
-const preloadEngine = {
-  name: 'preload-engine',
-  async transformIndexHtml() {
-    const parts = (await readdir(join(out, 'assets'))).filter((name) => /^starling-(node|opened|more)-/.test(name))
-    return ['starling.js', ...parts.map((name) => `assets/${name}`)].map((name) => ({
-      tag: 'link',
-      attrs: { rel: 'modulepreload', href: `/${name}` },
-      injectTo: 'head',
-    }))
-  },
+/** The engine's main parts, which are asked for all at once, not one after another. */
+async function engineParts() {
+  const parts = (await readdir(join(out, 'assets'))).filter((name) => /^starling-(node|opened|more)-/.test(name))
+  return ['/starling.js', ...parts.map((name) => `/assets/${name}`)]
+}
+
+/** The page as it is where a link is opened: it needs the engine at once. Elsewhere that would hold up the first screen. */
+async function linkPage(parts) {
+  const links = parts.map((href) => `<link rel="modulepreload" href="${href}">`)
+  const index = await readFile(join(out, 'index.html'), 'utf8')
+  await writeFile(join(out, 'link.html'), index.replace('</head>', `${links.join('')}</head>`))
 }
 
 async function files(dir) {
@@ -122,16 +122,21 @@ async function versionOf(...dirs) {
 
 await module('engine/index.ts', 'starling.js')
 await module('engine/store/worker.ts', 'starling-store.js')
+const parts = await engineParts()
 await build({
   ...common,
   root: join(web, 'app'),
   publicDir: join(web, 'app/public'),
-  define: { __VERSION__: await versionOf('app', 'memos', 'files', 'ui', 'engine', 'sw') },
-  plugins: [engineIsExternal, preloadEngine],
+  define: {
+    __VERSION__: await versionOf('app', 'memos', 'files', 'ui', 'engine', 'sw'),
+    __ENGINE__: JSON.stringify(parts),
+  },
+  plugins: [engineIsExternal],
   build: { outDir: out, emptyOutDir: false, target, assetsDir: 'assets', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
 })
 const precache = await precacheList()
-// No page loads it, so it is not in that list.
+// These are not in that list: where the service worker answers, the engine is here already, and no page loads its types.
+await linkPage(parts)
 await writeFile(join(out, 'starling.d.ts'), await declarations())
 const version = createHash('sha256').update(JSON.stringify(precache)).digest('hex').slice(0, 12)
 await module('sw/index.ts', 'sw.js', { __PRECACHE__: JSON.stringify(precache), __VERSION__: JSON.stringify(version) })

@@ -13,7 +13,7 @@ const modules: Record<string, string> = {
 export default defineConfig({
   root: at('./app'),
   resolve: { alias: { starling: at('./engine/index.ts') } },
-  define: { __PRECACHE__: '[]', __VERSION__: '"dev"' },
+  define: { __PRECACHE__: '[]', __VERSION__: '"dev"', __ENGINE__: '[]' },
   server: {
     fs: { allow: [at('..')] },
     proxy: {

@@ -4,7 +4,8 @@
 //	/announce                       tracker/ws, tracker/http; tracker/udp has ports of its own
 //	/scrape                         tracker/http
 //	/stats.json                     its numbers, as other trackers show them
-//	/  /memos/…  /about  /m  /share index.html
+//	/  /memos/…  /files/…  /about   index.html
+//	/m  /f  /share                  link.html: the same where a link is opened
 //	/starling.js /starling-….js     the engine, for pages of any origin; /starling.d.ts has its types
 //	/assets/…  /sw.js  …            what else was built
 //	/api/ice                        STUN and TURN servers, and credentials for this one

@@ -47,8 +47,10 @@ func TestRoutes(t *testing.T) {
 	}{
 		{"/", index, 200, map[string]string{"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"}},
 		{"/memos", index, 200, nil},
-		{"/m", index, 200, nil},
-		{"/share?seeds=x", index, 200, nil},
+		{"/m", "<title>A link", 200, map[string]string{"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache"}},
+		{"/f", "<title>A link", 200, nil},
+		{"/share?seeds=x", "<title>A link", 200, nil},
+		{"/link.html", "There is nothing here", 404, nil},
 		{"/index.html", "There is nothing here", 404, map[string]string{"Content-Type": "text/html; charset=utf-8"}},
 		{"/memos/x", index, 200, nil},
 		{"/about", index, 200, nil},

@@ -33,8 +33,11 @@ func (s *Server) routes(files static) http.Handler {
 		return s.headers(s.sockets(mux))
 	}
 	mux.HandleFunc("/api/ice", get(s.ice))
-	for _, page := range []string{"/{$}", "/memos", "/memos/{id}", "/files", "/files/{id}", "/about", "/m", "/f", "/share"} {
+	for _, page := range []string{"/{$}", "/memos", "/memos/{id}", "/files", "/files/{id}", "/about"} {
 		mux.HandleFunc(page, get(files.page))
+	}
+	for _, page := range []string{"/m", "/f", "/share"} {
+		mux.HandleFunc(page, get(files.link))
 	}
 	mux.HandleFunc("/", get(files.other))
 	return s.headers(s.sockets(mux))
@@ -61,6 +64,15 @@ func (files static) page(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, notBuilt, http.StatusServiceUnavailable)
 }
 
+// link is the page where somebody opens a link: the same, but that it asks for the engine at once.
+func (files static) link(w http.ResponseWriter, r *http.Request) {
+	if page := files["/link.html"]; page != nil {
+		page.serve(w, r, askAgain)
+		return
+	}
+	files.page(w, r)
+}
+
 // missing gives people the app, which says the same in its own looks and leads home; to programs a few words.
 func (files static) missing(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
@@ -81,8 +93,8 @@ func (files static) other(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := files[r.URL.Path]
-	// index.html has one address, and that is /.
-	if f == nil || r.URL.Path == "/index.html" {
+	// These have addresses of their own, such as / and /m.
+	if f == nil || r.URL.Path == "/index.html" || r.URL.Path == "/link.html" {
 		files.missing(w, r)
 		return
 	}

@@ -16,6 +16,7 @@ func Files() fs.FS {
 	return fstest.MapFS{
 		".keep":                 {},
 		"index.html":            {Data: []byte("<!doctype html><title>Starling</title>")},
+		"link.html":             {Data: []byte("<!doctype html><title>A link</title>")},
 		"index.html.br":         {Data: []byte("index, brotli")},
 		"index.html.gz":         {Data: []byte("index, gzip")},
 		"starling.js":           {Data: []byte("export const engine = true")},

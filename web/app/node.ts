@@ -5,9 +5,18 @@ export class NodeHost {
   #node: Promise<Starling> | undefined
 
   get(): Promise<Starling> {
-    this.#node ??= import('starling').then(({ Starling }) => new Starling())
+    this.#node ??= load()
     // Offline before it was ever loaded, say: the next call tries again.
     this.#node.catch(() => (this.#node = undefined))
     return this.#node
   }
+}
+
+async function load(): Promise<Starling> {
+  // All of its parts at once, not one after another. Where a link is opened, the page has asked for them already.
+  for (const href of __ENGINE__) {
+    document.head.append(Object.assign(document.createElement('link'), { rel: 'modulepreload', href }))
+  }
+  const { Starling } = await import('starling')
+  return new Starling()
 }
