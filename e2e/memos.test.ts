@@ -214,6 +214,35 @@ describe('a memo', () => {
     expect(await shown()).toEqual([words.slice(0, 58), 0])
   })
 
+  test('on a small phone, a message leaves Play to whoever presses it', async () => {
+    const { page } = await visitor()
+    await reads(page, 'Record something')
+    await haveMemos(page, [{ title: 'Gone' }])
+    await press(page, 'Gone', 'link')
+    for (const [width, height] of [[320, 568], [360, 640], [640, 360]] as const) {
+      await page.setViewport({ width, height })
+      await press(page, 'Play')
+      await reads(page, 'The sound of this memo is missing')
+      const toast = (await (await page.$('.toast'))!.boundingBox())!
+      const play = (await (await page.$('.play.large'))!.boundingBox())!
+      expect(toast.y + toast.height, `${width} by ${height}`).toBeLessThanOrEqual(play.y)
+      await closeMessages(page)
+    }
+  })
+
+  test('the engine comes with the page where a link is opened, and elsewhere once it is needed', async () => {
+    const { page } = await visitor()
+    await reads(page, 'Record something')
+    const engine = () =>
+      page.evaluate(() => performance.getEntriesByType('resource').filter(({ name }) => /starling-(node|more|opened)-/.test(name)).length)
+    expect(await engine()).toBe(0)
+    await makeMemo(page, 'Needed')
+    await shareLink(page)
+    expect(await engine()).toBe(3)
+    const opened = await fetch(`${server.origin}/m`).then((response) => response.text())
+    expect(opened.match(/rel="modulepreload" href="\/(starling\.js|assets\/starling-)/g)).toHaveLength(4)
+  })
+
   test('over a slow line something shows that the page comes', async () => {
     const { page } = await visitor()
     await page.setCacheEnabled(false)
@@ -565,6 +594,9 @@ describe('what goes wrong', () => {
   test('offline: what was recorded is there, and more can be recorded', async () => {
     const { page } = await visitor()
     await reads(page, 'App ready for offline use')
+    await page.goto(`${server.origin}/about`)
+    await reads(page, 'App ready for offline use')
+    await page.goBack()
     const path = await makeMemo(page, 'Kept')
     await server.stop()
     try {

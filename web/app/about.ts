@@ -1,5 +1,6 @@
 import { html } from 'lit'
 import { mark } from '../ui/mark.ts'
+import { readyWords } from './updates.ts'
 
 export const version = __VERSION__
 
@@ -35,6 +36,6 @@ export const about = () => html`
       <dt>Everybody else</dt>
       <dd>This page asks no other server for anything: no fonts, no statistics, no advertising.</dd>
     </dl>
-    <p class="version">Starling ${version}</p>
+    <p class="version">Starling ${version}${navigator.serviceWorker?.controller ? ` · ${readyWords}` : ''}</p>
   </article>
 `

@@ -2,6 +2,9 @@
 import type { Ready, Word } from '../engine/stream/protocol.ts'
 import type { Toast } from '../ui/toasts.ts'
 
+/** Also at the foot of the page about the app. */
+export const readyWords = 'App ready for offline use'
+
 export async function register(toast: (toast: Toast) => void): Promise<void> {
   const { serviceWorker } = navigator
   if (!serviceWorker) return
@@ -25,8 +28,8 @@ export async function register(toast: (toast: Toast) => void): Promise<void> {
   serviceWorker.addEventListener('message', ({ data }: MessageEvent<Ready | undefined>) => {
     if (data?.type !== 'starling:ready') return
     if (!data.updated) {
-      // Whoever opened a link came for what it leads to, and its buttons lie where this would.
-      if (!location.hash && !location.search) toast({ text: 'App ready for offline use' })
+      // Nobody waits for it. On other pages its place may be that of a button that somebody is about to press.
+      if (location.pathname === '/memos' && !document.querySelector('dialog[open]')) toast({ text: readyWords })
     } else if (agreed) location.reload()
     else offer()
   })

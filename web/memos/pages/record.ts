@@ -92,8 +92,8 @@ class Record extends PageElement {
                 ${
                   running
                     ? html`
-                        <memos-live .recorder=${recorder}></memos-live>
                         <p class="recording-unheard" role="status">${recorder.unheard && unheard[recorder.unheard]}</p>
+                        <memos-live .recorder=${recorder}></memos-live>
                         <p class="recording-note">${recorder.microphone}</p>
                       `
                     : html`
