@@ -9,7 +9,7 @@ import type { Extension } from '../wire/wire.ts'
 import type { Content } from './content.ts'
 import type { Budget, Limit } from './limit.ts'
 import type { Peer } from './peer.ts'
-import type { Asked, Picker } from './picker.ts'
+import type { Ask, Asked, Picker } from './picker.ts'
 import type { Shelf } from './shelf.ts'
 import type { Swarm } from './swarm.ts'
 
@@ -40,6 +40,10 @@ export interface PeerNode {
 
 /** More ways to a peer than its channel: lanes.ts. */
 export interface Ways {
+  /** Several times a second, where this side fetches. left: bytes that the torrent lacks. lost: a block is to be asked for again. */
+  tick(now: number, left: number, lost: (ask: Ask) => void): void
+  /** A message of the extension. */
+  receive(payload: Bytes): void
   /** Another block may be sent. */
   readonly room: boolean
   /** False: the channel itself is best. */

@@ -79,7 +79,6 @@ export class Lanes implements Ways {
 
   // Who fetches
 
-  /** Several times a second. left: bytes that the torrent lacks. lost: a block is to be asked for again. */
   tick(now: number, left: number, lost: (ask: Ask) => void): void {
     const received = this.#peer.downloaded.total
     const count = this.#in.size

@@ -25,10 +25,9 @@ import { Cards } from './cards.ts'
 import { plain, type Content } from './content.ts'
 import { Extents } from './extents.ts'
 import { Finding } from './finding.ts'
-import type { PeerHost, Source, SwarmHost, SwarmOptions, Wanted } from './host.ts'
+import type { PeerHost, Source, SwarmHost, SwarmOptions, Wanted, Ways } from './host.ts'
 import { Invitation } from './invitation.ts'
 import { extend, Keeping, resumed, wrongKey } from './keeping.ts'
-import type { Lanes } from './lanes.ts'
 import { Later, more } from './lazy.ts'
 import type { Peer } from './peer.ts'
 import { stateOf } from './peer-state.ts'
@@ -68,7 +67,7 @@ export class Swarm implements PeerHost, Announcing {
       failed: (error) => this.#unreadable(error),
     })
   })
-  readonly #lanes = new Later(({ Lanes }) => (peer: Peer) => new Lanes(peer, this.node))
+  readonly #lanes = new Later(({ Lanes }) => (peer: Peer): Ways => new Lanes(peer, this.node))
   readonly #webs = new Later(({ WebSources }) => new WebSources(this))
   readonly #ready = new Deferred()
   #learned: Promise<void> | undefined
@@ -463,11 +462,8 @@ export class Swarm implements PeerHost, Announcing {
     })
   }
 
-  #widened(peer: Peer, make: (peer: Peer) => Lanes): Lanes | undefined {
-    if (!this.#peers.has(peer)) return undefined
-    const lanes = (peer.ways as Lanes | undefined) ?? make(peer)
-    peer.ways = lanes
-    return lanes
+  #widened(peer: Peer, make: (peer: Peer) => Ways): Ways | undefined {
+    return this.#peers.has(peer) ? (peer.ways ??= make(peer)) : undefined
   }
 
   /** Name and files are known. */
