@@ -18,6 +18,8 @@ export interface LinkOwner {
   ban(link: Link): void
   /** Another link to the same peer has a channel for this torrent. */
   carried(link: Link, infoHash: string): boolean
+  /** The paces of links that something comes by. */
+  readonly working: Set<Pace>
   /** How its bytes go, where anybody asks. */
   readonly route: ((pc: RTCPeerConnection) => Promise<LinkInfo['kind']>) | undefined
 }
@@ -66,7 +68,7 @@ export class Link implements LinkInfo {
   readonly infoHash: string
   readonly since = Date.now()
   kind: LinkInfo['kind'] = 'unknown'
-  readonly pace = new Pace()
+  readonly pace: Pace
   open = false
   ended = false
   dismissed = false
@@ -102,6 +104,7 @@ export class Link implements LinkInfo {
   constructor(pc: RTCPeerConnection, owner: LinkOwner, peerId: string, infoHash: string, first?: RTCDataChannel) {
     this.#pc = pc
     this.#owner = owner
+    this.pace = new Pace(owner.working)
     this.peerId = peerId
     this.infoHash = infoHash
     this.initiator = !!first

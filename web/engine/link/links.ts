@@ -83,6 +83,7 @@ export class Links implements OfferDesk {
     this.#owner = {
       host: options.host,
       route: options.route,
+      working: new Set(),
       opened: (link) => this.#replace(link),
       extended: (link) => this.#merge(link),
       ended: (link) => this.#ended(link),

@@ -1,6 +1,9 @@
 import { Speed } from '../speed.ts'
 
-/** Bytes asked for by each connection of a link, beyond what is on the way; and at first. */
+/**
+ * Bytes asked for by each connection of a link, beyond what is on the way; and at first. Links at work share them, as most
+ * often they come by one line.
+ */
 const slack = 256 << 10
 /** How long a block takes at least, as browsers dawdle, and how much longer than the quickest one the next may, ms. */
 const dawdling = 60
@@ -33,16 +36,24 @@ export class Pace {
   /** Bytes that were asked for and have not come. */
   owed = 0
   readonly #speed = new Speed()
-  /** Bytes that may be owed while it is found out how many; then 0. */
-  #window = slack
+  /** Bytes on the way while it is found out how many there are; then undefined. */
+  #growing: number | undefined = 0
   /** Of all blocks, from request to arrival, ms. */
   #quickest = Infinity
   /** Who waits for a turn, longest first. */
   readonly #waiting = new Set<Asker>()
+  readonly #working: Set<Pace>
+
+  /** working: those of all links that something comes by, kept by themselves. */
+  constructor(working: Set<Pace>) {
+    this.#working = working
+  }
 
   /** It asks for more, in its turn; those that are urgent come before the others. */
   request(asker: Asker, now: number): void {
     this.#waiting.add(asker)
+    for (const pace of this.#working) if (!pace.owed) this.#working.delete(pace)
+    this.#working.add(this)
     const most = this.#most(now)
     // Several at once, as they travel as one message.
     if (this.owed > 0.75 * most) return
@@ -58,12 +69,17 @@ export class Pace {
     const took = now - at
     this.#speed.add(length, now)
     this.#quickest = Math.min(this.#quickest, took)
-    const enough = this.#window > 1.5 * slack && took > 1.25 * this.#quickest + 10
-    this.#window &&= enough ? 0 : this.#window + length / 2
+    if (this.#growing === undefined) return
+    const enough = this.#growing > this.#share / 2 && took > 1.25 * this.#quickest + 10
+    this.#growing = enough ? undefined : this.#growing + length / 2
+  }
+
+  get #share(): number {
+    return (slack * this.ways) / this.#working.size
   }
 
   #most(now: number): number {
     const onTheWay = (this.#speed.at(now) * Math.max(this.#quickest + queueing, dawdling)) / 1000
-    return this.#window || onTheWay + slack * this.ways
+    return this.#share + (this.#growing ?? onTheWay)
   }
 }

@@ -169,7 +169,7 @@ describe('how much is asked for', () => {
     ['no line at all', { line: { delay: 1, rate: 100e6 }, waits: 8 << 20, used: 0.9 }],
   ])('%s is filled, and little waits before it', async (_, { line: options, torrents = 1, block = maxBlock, waits, used }) => {
     const line = new Line(options)
-    const pace = new Pace()
+    const pace = new Pace(new Set())
     const bytes = Math.min(5 * options.rate, 40e6)
     const all = Array.from({ length: torrents }, () => new Fetching(line, pace, Math.floor(bytes / torrents), block))
     await line.runUntil(() => all.every(({ had }) => had.full))
@@ -178,9 +178,23 @@ describe('how much is asked for', () => {
     expect(pace.owed).toBe(0)
   })
 
+  test.each<[number, LineOptions]>([
+    [4, { delay: 30, rate: 2.5e6 }],
+    [10, { delay: 30, rate: 2.5e6 }],
+    [10, { delay: 50, rate: 6.25e6 }],
+  ])('%d links that share a line fill it, and not much more waits before it than with one', async (links, options) => {
+    const line = new Line(options)
+    const working = new Set<Pace>()
+    const bytes = 10 * options.rate
+    const all = Array.from({ length: links }, () => new Fetching(line, new Pace(working), bytes / links, maxBlock))
+    await line.runUntil(() => all.every(({ had }) => had.full))
+    expect(line.waiting).toBeLessThan(1_800_000)
+    expect((bytes * 1000) / line.now / options.rate).toBeGreaterThan(0.9)
+  })
+
   test('torrents of one link have equal parts of it', async () => {
     const line = new Line({ delay: 50, rate: 2.5e6 })
-    const pace = new Pace()
+    const pace = new Pace(new Set())
     const film = new Fetching(line, pace, 50e6, maxBlock)
     await line.runUntil(() => film.received > 5e6)
     const before = line.now
@@ -192,7 +206,7 @@ describe('how much is asked for', () => {
 
   test('what somebody waits for comes before the rest', async () => {
     const line = new Line({ delay: 50, rate: 2.5e6 })
-    const pace = new Pace()
+    const pace = new Pace(new Set())
     const rest = Array.from({ length: 40 }, () => new Fetching(line, pace, 1e6, maxBlock))
     await line.runUntil(() => rest.reduce((sum, { received }) => sum + received, 0) > 5e6)
     const played = rest.at(-1)!

@@ -14,7 +14,7 @@ export class MemoryLink implements LinkInfo {
   readonly peerId: string
   readonly initiator: boolean
   readonly kind = 'direct'
-  readonly pace = new Pace()
+  readonly pace = new Pace(new Set())
   readonly channels = new Set<MemoryChannel>()
   banned = false
   named = false
