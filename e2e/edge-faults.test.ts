@@ -83,7 +83,7 @@ test.each([
     bob.page.on('request', (request) => void (request.url().includes(blocked) ? request.abort() : request.continue()))
   }
   await bob.page.goto(site.origin)
-  await until('all images to be there', () => bob.page.evaluate(() => [...document.images].every((image) => image.complete && image.naturalWidth > 0)))
+  expect(await shown(bob.page)).toEqual(whole)
 })
 
 test('a manifest of before: nobody is shown the old for the new', async () => {

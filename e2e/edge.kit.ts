@@ -131,12 +131,16 @@ export async function shown(page: Page): Promise<string[]> {
   await until('all images to be there', () =>
     page.evaluate(() => [...document.images].every((image) => image.complete && image.naturalWidth > 0)),
   )
-  return page.evaluate(() =>
+  // Hashed here, as there are pages in which hashing is broken.
+  const urls = await page.evaluate(() =>
     Promise.all([...document.images].map(async (image) => {
-      const bytes = await (await fetch(image.currentSrc)).arrayBuffer()
-      return Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+      const reader = new FileReader()
+      reader.readAsDataURL(await (await fetch(image.currentSrc)).blob())
+      await new Promise((resolve) => (reader.onload = resolve))
+      return reader.result as string
     })),
   )
+  return urls.map((url) => sha256(Buffer.from(url.slice(url.indexOf(',')), 'base64')))
 }
 
 export const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex')
