@@ -1,7 +1,7 @@
 /** Memos on one device: recording, keeping, hearing, naming, deleting, and what goes wrong with them. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { HTTPRequest, Page } from 'puppeteer-core'
-import { harness, until, type Person, type Server } from './harness/index.ts'
+import { harness, until, type Kind, type Person, type Server } from './harness/index.ts'
 import {
   accessible,
   closeMessages,
@@ -589,6 +589,22 @@ describe('what goes wrong', () => {
     await reads(page, 'This browser gives the page no storage')
     await page.goto(`${server.origin}/m#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
     await reads(page, 'Open the link in an ordinary window')
+  })
+
+  test.each<Kind>(['chromium', 'firefox'])('%s, by http:// and another name than localhost: every page says what it lacks, and none is empty', async (kind) => {
+    const options =
+      kind === 'firefox'
+        ? { prefs: { 'network.dns.localDomains': 'memos.test' } }
+        : { args: ['--host-resolver-rules=MAP memos.test 127.0.0.1'], allow: [/Cross-Origin-Opener-Policy/] }
+    const { page } = await kit.person(kind, options)
+    const origin = server.origin.replace('localhost', 'memos.test')
+    await page.goto(origin)
+    await press(page, 'Record')
+    await reads(page, 'ask whoever runs the server to turn on HTTPS')
+    await page.goto(`${origin}/m#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
+    await reads(page, 'open it over HTTPS')
+    await page.goto(`${origin}/files`)
+    await reads(page, 'Send files')
   })
 
   test('offline: what was recorded is there, and more can be recorded', async () => {

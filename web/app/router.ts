@@ -9,6 +9,9 @@ interface Entry {
   from?: string
 }
 
+/** crypto.randomUUID is for secure pages only, and those that are not say so themselves. */
+const newKey = (): string => Math.random().toString(36).slice(2)
+
 export interface Visit {
   url: URL
   /** The page was just opened. */
@@ -27,7 +30,7 @@ export class Router {
 
   constructor(visit: (visit: Visit) => void) {
     this.#visit = visit
-    this.#entry = (history.state as Entry | null)?.key ? (history.state as Entry) : { key: crypto.randomUUID() }
+    this.#entry = (history.state as Entry | null)?.key ? (history.state as Entry) : { key: newKey() }
   }
 
   start(): void {
@@ -38,7 +41,7 @@ export class Router {
     addEventListener('popstate', () => {
       this.#scrolls.set(this.#entry.key, scrollY)
       const entry = history.state as Entry | null
-      if (!entry?.key) history.replaceState({ key: crypto.randomUUID() } satisfies Entry, '')
+      if (!entry?.key) history.replaceState({ key: newKey() } satisfies Entry, '')
       this.#entry = history.state as Entry
       this.#tell(false)
     })
@@ -50,7 +53,7 @@ export class Router {
     const again = replace || url.href === location.href
     this.#scrolls.set(this.#entry.key, scrollY)
     this.#lefts.delete(this.#entry.key)
-    this.#entry = { key: crypto.randomUUID(), from: again ? this.#entry.from : location.pathname }
+    this.#entry = { key: newKey(), from: again ? this.#entry.from : location.pathname }
     if (again) history.replaceState(this.#entry, '', url)
     else history.pushState(this.#entry, '', url)
     this.#tell(false)
