@@ -104,6 +104,7 @@ type Peer struct {
 	dht     *dhtStore
 	finders finders
 	ways    *ways
+	paces   paces
 
 	ctx    context.Context
 	stop   context.CancelFunc

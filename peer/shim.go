@@ -40,6 +40,9 @@ type shim struct {
 	head  []byte // what was written and waits for more of its kind
 	step  int    // handshake, first message, anything
 	named atomic.Bool
+
+	asking  asking
+	writing sync.Mutex
 }
 
 // channel is what a shim needs of a *link.Channel.
@@ -77,6 +80,7 @@ func newShim(p *Peer, c channel) (*shim, error) {
 			return nil, err
 		}
 	}
+	s.asking.asker = p.paces.join(c.Identity(), s.flush)
 	return s, nil
 }
 
@@ -93,7 +97,38 @@ func (s *shim) Close() error {
 			}
 		}
 	})
+	return s.end()
+}
+
+// end closes the channel, and others of its link may ask for more.
+func (s *shim) end() error {
+	s.p.paces.leave(s.asking.asker, time.Now())
 	return s.Conn.Close()
+}
+
+// Read also has, between two messages, what the engine is to be told by this side.
+func (s *shim) Read(b []byte) (int, error) {
+	if len(s.asking.nudge) > 0 {
+		left := s.asking.left()
+		if left == 0 {
+			n := copy(b, s.asking.nudge)
+			s.asking.nudge = s.asking.nudge[n:]
+			return n, nil
+		}
+		b = b[:min(len(b), left)]
+	}
+	n, err := s.Conn.Read(b)
+	s.asking.came(b[:n], time.Now())
+	return n, err
+}
+
+// flush sends the requests whose turn has come.
+func (s *shim) flush() {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if b := s.asking.late(); len(b) > 0 {
+		_, _ = s.Conn.Write(b) // if it fails, so does what the engine writes or reads next
+	}
 }
 
 // SetDeadline never fails: if the channel has ended meanwhile, the next read tells. The engine would end the program.
@@ -123,11 +158,29 @@ func (s *shim) Write(b []byte) (int, error) {
 			}
 		}
 		if s.step == 2 {
-			s.head = nil
+			b, s.head = s.head, nil
+			if err := s.send(b); err != nil {
+				return 0, err
+			}
 			return given, nil
 		}
 	}
-	return s.Conn.Write(b)
+	if err := s.send(b); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// send sends whole messages, but for requests that are to wait.
+func (s *shim) send(b []byte) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	out := s.asking.pass(b, time.Now())
+	if len(out) == 0 {
+		return nil
+	}
+	_, err := s.Conn.Write(out)
+	return err
 }
 
 // next takes a step with what has been written: what is to go out, or whether more is to come first.
@@ -154,7 +207,7 @@ func (s *shim) next() (out []byte, more bool, err error) {
 		if len(s.head) < end {
 			return nil, true, nil
 		}
-		out = append(withBlock(s.head[:end]), s.head[end:]...)
+		out, s.head = withBlock(s.head[:end]), s.head[end:]
 		s.step = 2
 	}
 	return out, false, nil
@@ -209,7 +262,7 @@ func (l *channels) open(p *Peer, c channel) {
 	select {
 	case l.ready <- s:
 	case <-l.done:
-		_ = c.Close()
+		_ = s.end()
 	}
 }
 
