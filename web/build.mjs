@@ -3,7 +3,8 @@
 //   starling.d.ts                    the engine's types, for pages in TypeScript
 //   starling-sw.js                   what service workers of other origins import, so that players there seek
 //   assets/starling-*                what starling.js loads: the node, and what is needed only at times
-//   index.html, link.html, assets/*  the app, and the same where a link is opened; names of assets carry a hash, so they may be cached for ever
+//   index.html, link.html            the app, and the same where a link is opened
+//   assets/*                         what it loads; names carry a hash, so they may be cached for ever
 //   sw.js                            the service worker, with the list of what it precaches
 //   edge/edge.js, edge/*-*           what sites include, which the Go package edge serves; sw.js, owner.* and plots.css beside it
 //   stats/*                          the tracker's page of figures
