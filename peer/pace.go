@@ -19,9 +19,6 @@ const (
 	// patience is how long it may take until something comes of what a torrent asked for. Then that is not counted any
 	// more, and it asks for one block at a time.
 	patience = 30 * time.Second
-	// speedOver is the time over which speed is measured; what is shorter than speedLeast tells nothing of it.
-	speedOver  = 3 * time.Second
-	speedLeast = 250 * time.Millisecond
 )
 
 // block is what a request is for.
@@ -220,33 +217,4 @@ func (p *pace) most(now time.Time) int {
 		return p.window
 	}
 	return int(p.speed.at(now)*max(p.quick+queueing, dawdling).Seconds()) + slack
-}
-
-// speed is that of the last seconds: what was counted fades as time goes by.
-type speed struct {
-	bytes       float64
-	since, last time.Time
-}
-
-func (s *speed) add(n int, now time.Time) {
-	s.fade(now)
-	if s.bytes < 1 {
-		s.since = now
-	}
-	s.bytes += float64(n)
-}
-
-// at is in bytes per second.
-func (s *speed) at(now time.Time) float64 {
-	s.fade(now)
-	if s.bytes < 1 {
-		return 0
-	}
-	over := max(now.Sub(s.since), speedLeast)
-	return s.bytes / (1 - math.Exp(-over.Seconds()/speedOver.Seconds())) / speedOver.Seconds()
-}
-
-func (s *speed) fade(now time.Time) {
-	s.bytes *= math.Exp(-now.Sub(s.last).Seconds() / speedOver.Seconds())
-	s.last = now
 }

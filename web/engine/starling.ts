@@ -64,7 +64,7 @@ export class Starling extends Emitter<StarlingEvents> {
 
   constructor(options: StarlingOptions = {}) {
     super()
-    array(options.trackers)
+    usable(options.trackers)
     // As other links are, it is meant from where the page lies.
     const linkBase = options.linkBase && new URL(options.linkBase, globalThis.location?.href).href
     this.#options = { ...options, linkBase }
@@ -89,7 +89,7 @@ export class Starling extends Emitter<StarlingEvents> {
     const files = blobs(what)
     if (!files.length) throw new StarlingError('unreadable', 'There is no file to share.')
     const card = options.card && plain(options.card)
-    const given = { ...options, card, trackers: array(options.trackers) ?? this.#options.trackers }
+    const given = { ...options, card, trackers: usable(options.trackers) ?? this.#options.trackers }
     return this.#take({
       seeded: true,
       make: (engine, before) => {
@@ -102,7 +102,7 @@ export class Starling extends Emitter<StarlingEvents> {
   /** Fetches, and shares what it has. Resolves at once; see Torrent.ready and Torrent.done. */
   async add(what: Addable, options: AddOptions = {}): Promise<Torrent> {
     const id = await identify(what)
-    const given = { ...options, trackers: [...(array(options.trackers, true) ?? []), ...(this.#options.trackers ?? [])] }
+    const given = { ...options, trackers: [...(usable(options.trackers, true) ?? []), ...(this.#options.trackers ?? [])] }
     return this.#take({ seeded: false, make: (engine) => engine.add(id, given) })
   }
 
@@ -237,9 +237,12 @@ export class Starling extends Emitter<StarlingEvents> {
   }
 }
 
-/** One text would be taken for as many trackers as it has letters; by UDP and HTTP browsers ask none. Nobody would be found. */
-function array(trackers: string[] | undefined, any?: boolean): string[] | undefined {
-  if (trackers?.length && !(Array.isArray(trackers) && (any || trackers.some((url) => /^wss?:/i.test(url))))) {
+/**
+ * One text would be taken for as many trackers as it has letters; by UDP and HTTP browsers ask none. Nobody would be found.
+ * besides: there are others, so none of these need be one that browsers ask.
+ */
+function usable(trackers: string[] | undefined, besides?: boolean): string[] | undefined {
+  if (trackers?.length && !(Array.isArray(trackers) && (besides || trackers.some((url) => /^wss?:/i.test(url))))) {
     throw new StarlingError('unsupported', "The trackers must be an array, with one that browsers can ask, such as ['wss://…'].")
   }
   return trackers
