@@ -203,6 +203,23 @@ describe('after a reload', () => {
   })
 })
 
+test('what is paused stays so after a reload, and comes once it is resumed', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  const [one] = await write(await kit.folder(), { 'later.bin': randomBytes(400_000) })
+  const link = await send(ann.page, server.origin, [one!])
+  await reads(ann.page, 'A copy is kept in this browser')
+  await ann.page.goto('about:blank')
+  await bob.page.goto(link)
+  await reads(bob.page, 'Finding')
+  await press(bob.page, 'Pause')
+  await reads(bob.page, /Paused\s+Nothing comes or goes until you resume it/)
+  await bob.page.reload()
+  await reads(bob.page, 'Paused')
+  await ann.page.goto(`${server.origin}/files`)
+  await press(bob.page, 'Resume')
+  await arrived(bob.page)
+})
+
 test('a link that leads nowhere says why, and what can be done', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   const [one] = await write(await kit.folder(), { 'locked.bin': randomBytes(1000) })

@@ -24,6 +24,8 @@ export interface Engine {
   /** The .torrent file. */
   torrentFile(infoHash: string): Promise<Bytes>
   setCard(infoHash: string, card: Card): Promise<void>
+  /** on: nothing is fetched or sent, also after a reload, until it is called with false. What is here can be read. */
+  pause(infoHash: string, on: boolean): Promise<void>
   /** Without destroyStore, data and completion stay for a later add. */
   remove(infoHash: string, options: { destroyStore?: boolean }): Promise<void>
   states(): Promise<TorrentState[]>

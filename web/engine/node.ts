@@ -99,7 +99,7 @@ export class Node implements Engine, LinkHost {
     for (const infoHash of this.#swarms.keys()) this.#network.rendezvous.remove(infoHash)
   }
   readonly #back = ({ persisted }: PageTransitionEvent) => {
-    if (persisted) for (const swarm of this.#swarms.values()) this.#network.rendezvous.add(swarm)
+    if (persisted) for (const swarm of this.#swarms.values()) this.#announce(swarm)
   }
   #destroyed: Promise<void> | undefined
 
@@ -184,7 +184,7 @@ export class Node implements Engine, LinkHost {
     }
     // It may be gone by now, or seeded in place of this one.
     swarm = this.#get(infoHash)
-    this.#network.rendezvous.add(swarm)
+    this.#announce(swarm)
     return swarm.state
   }
 
@@ -210,8 +210,21 @@ export class Node implements Engine, LinkHost {
     return this.#get(infoHash).setCard(card)
   }
 
+  async pause(infoHash: string, on: boolean): Promise<void> {
+    const swarm = this.#get(infoHash)
+    await swarm.pause(on)
+    if (this.#swarms.get(infoHash) !== swarm) return
+    const { links } = this.#network
+    links.forget(infoHash)
+    this.#announce(swarm)
+    links.refresh()
+    this.#tell(swarm)
+  }
+
   async remove(infoHash: string, { destroyStore = false }: { destroyStore?: boolean }): Promise<void> {
     const swarm = this.#get(infoHash)
+    // Whoever adds it again wants it.
+    swarm.entry.paused = false
     await this.#leave(swarm, destroyStore)
     this.onremove?.(infoHash)
   }
@@ -316,9 +329,15 @@ export class Node implements Engine, LinkHost {
     if (this.#destroyed) throw removed()
     const { infoHash } = swarm
     this.#swarms.set(infoHash, swarm)
-    this.#network.rendezvous.add(swarm)
+    this.#announce(swarm)
     this.#network.links.refresh()
     return swarm
+  }
+
+  #announce(swarm: Swarm): void {
+    const { rendezvous } = this.#network
+    if (swarm.entry.paused) rendezvous.remove(swarm.infoHash)
+    else rendezvous.add(swarm)
   }
 
   async #leave(swarm: Swarm, destroyStore = false): Promise<void> {

@@ -244,6 +244,17 @@ describe('a torrent', () => {
     expect(await code(here.setCard({}))).toBe('removed')
   })
 
+  test('paused in one tab is paused in all, until any resumes it', async () => {
+    const [one, two] = await pages()
+    const here = await one.node.add(hash('a'))
+    const there = await two.node.add(hash('a'))
+    await there.pause()
+    expect(there.status).toBe('paused')
+    await vi.waitUntil(() => here.status === 'paused')
+    await here.resume()
+    await vi.waitUntil(() => there.status === 'finding')
+  })
+
   test('has a card and a torrent file', async () => {
     const { node } = page()
     const torrent = await node.seed(memo(), { name: hash('a'), card: { title: 'one' } })

@@ -99,9 +99,10 @@ export interface TrackerState {
  * connecting  a link to a peer is being made
  * downloading at least one peer is there and data is lacking
  * seeding     all data is here
+ * paused      by Torrent.pause, until Torrent.resume
  * failed      see error; nothing more will happen until the torrent is removed and added again
  */
-export type TorrentStatus = 'finding' | 'connecting' | 'downloading' | 'seeding' | 'failed'
+export type TorrentStatus = 'finding' | 'connecting' | 'downloading' | 'seeding' | 'paused' | 'failed'
 
 export interface TorrentState {
   /** 40 hex digits, lower case. */

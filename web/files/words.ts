@@ -36,6 +36,7 @@ export function comesFrom({ peers }: Pick<TorrentState, 'peers'>): string {
 /** As standing.ts tells it, for files. asking: only what is looked at is fetched. */
 export function standingOf(state: TorrentState | undefined, idle: number, reach: Reach, asking: boolean): Standing {
   const standing = receiving(state, idle, reach)
+  if (state?.status === 'paused') return standing
   if (state?.done) return { phase: 'All of it is here', text: 'Keep this page open to pass it on to others.', share: 1 }
   if (!asking || !state?.ready) return standing
   const text = state.peers.length ? 'Only what you play or save is fetched.' : 'Looking for whoever has it.'

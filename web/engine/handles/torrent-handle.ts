@@ -150,6 +150,15 @@ export class Torrent extends Emitter<TorrentEvents> {
     return this.#call((engine) => engine.torrentFile(this.infoHash))
   }
 
+  /** Nothing of it is fetched or sent, in any tab and after a reload, until resume. What is here can be read. */
+  async pause(): Promise<void> {
+    await this.#call((engine) => engine.pause(this.infoHash, true))
+  }
+
+  async resume(): Promise<void> {
+    await this.#call((engine) => engine.pause(this.infoHash, false))
+  }
+
   /** Stops it, in every tab. Its data stays for a later add or seed, unless destroyStore. Safe to call twice. */
   async remove(options: { destroyStore?: boolean } = {}): Promise<void> {
     if (this.#ended) return

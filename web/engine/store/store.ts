@@ -56,6 +56,8 @@ export interface Entry {
   pieces?: Bytes
   /** Some of them could not be read: all that is in the store is looked through before any is promised again. */
   doubted?: boolean
+  /** Nothing goes either way until the user says so. */
+  paused?: boolean
   /** Whether the data was seeded from a Blob, and so lies outside the store. */
   seeded: boolean
   trackers: string[]

@@ -189,7 +189,7 @@ export class Swarm implements PeerHost, Announcing {
   }
   /** Whether more is to be fetched. */
   get fetching(): boolean {
-    return !this.#error && !this.#closed && !(this.info && this.had.full)
+    return !this.#error && !this.#closed && !this.entry.paused && !(this.info && this.had.full)
   }
   /** Whether it is to be fetched now. */
   get eager(): boolean {
@@ -218,7 +218,7 @@ export class Swarm implements PeerHost, Announcing {
 
   /** Whether channels are welcome. */
   get alive(): boolean {
-    return !this.#closed && !this.#lost && (!this.#error || /no-space|storage|wrong-key/.test(this.#error.code))
+    return !this.#closed && !this.#lost && !this.entry.paused && (!this.#error || /no-space|storage|wrong-key/.test(this.#error.code))
   }
   /** Its card is new, and peers that need no data of it are told as well. */
   get spreading(): boolean {
@@ -282,6 +282,7 @@ export class Swarm implements PeerHost, Announcing {
   /** Resumes from what is known. Rejects where that does not fit, or cannot be read. */
   async start(): Promise<void> {
     await this.#keeping.resumed
+    if (this.entry.paused) this.#part()
     if (this.entry.info) await this.learn(this.entry.info)
   }
 
@@ -355,11 +356,19 @@ export class Swarm implements PeerHost, Announcing {
     await this.#cards.set(card)
   }
 
+  async pause(on: boolean): Promise<void> {
+    await this.#keeping.resumed
+    this.entry.paused = on
+    if (on) this.#part()
+    else this.#join()
+    await this.#keeping.save().catch(() => {})
+  }
+
   /** Safe to call twice. Data stays. frozen: see Engine.destroy. */
   async close(frozen = false): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    for (const peer of [...this.#peers]) peer.close()
+    this.#part()
     this.#stop(removed())
     await this.#learned
     await this.#keeping.close(frozen)
@@ -388,7 +397,13 @@ export class Swarm implements PeerHost, Announcing {
     if (!this.#lost) void this.#keeping.doubt()
     this.#lost = true
     this.failed(error)
+    this.#part()
+  }
+
+  /** It has nobody any more. */
+  #part(): void {
     for (const peer of [...this.#peers]) peer.close()
+    this.#webs.it?.close()
   }
 
   /** Nothing more is fetched, and who waits hears why. */
@@ -526,6 +541,7 @@ export class Swarm implements PeerHost, Announcing {
 
   #status(): TorrentStatus {
     if (this.#error) return 'failed'
+    if (this.entry.paused) return 'paused'
     if (this.info && this.had.full) return this.done ? 'seeding' : 'downloading'
     if (this.#peers.size || this.#webs.it?.alive.length) return 'downloading'
     return this.#finding.connecting ? 'connecting' : 'finding'

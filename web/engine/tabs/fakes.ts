@@ -188,6 +188,11 @@ export class FakeEngine implements Engine {
     this.tell(infoHash, { card })
   }
 
+  async pause(infoHash: string, on: boolean): Promise<void> {
+    this.#state(infoHash)
+    this.tell(infoHash, { status: on ? 'paused' : 'finding' })
+  }
+
   async remove(infoHash: string): Promise<void> {
     this.#state(infoHash)
     this.#torrents.delete(infoHash)

@@ -116,6 +116,7 @@ class Home extends PageElement {
 
   #badge({ size, sent, from }: Parcel, here: number): [text: string, look: string] {
     if (sent) return sent.public ? ['Public', 'public'] : ['Sent', 'shared']
+    if (from && this.files.arriving.open(from.link).torrent?.status === 'paused') return ['Paused', 'receiving']
     if (from?.done) return ['Received', 'received']
     return from?.whole ? [`${size ? Math.floor((here / size) * 100) : 0} %`, 'receiving'] : ['In part', 'receiving']
   }

@@ -197,7 +197,8 @@ class Receive extends PageElement {
           <strong>${phase}</strong>
           <span>${text}</span>
         </p>
-        ${said(arrival.asking ? text : spoken({ phase, text, share }))} ${state?.done ? nothing : bar('Received', share)}
+        ${said(arrival.asking ? text : spoken({ phase, text, share: state?.status === 'paused' ? 1 : share }))} ${state?.done ? nothing : bar('Received', share)}
+        ${state && !arrival.asking ? this.#pause(arrival.torrent!) : nothing}
         ${
           from
             ? html`
@@ -217,6 +218,17 @@ class Receive extends PageElement {
             : nothing
         }
       </div>
+    `
+  }
+
+  #pause(torrent: Torrent) {
+    const paused = torrent.status === 'paused'
+    if (torrent.state.done && !paused) return nothing
+    const turn = () => void (paused ? torrent.resume() : torrent.pause()).catch(reportError)
+    return html`
+      <button class="button quiet" @click=${turn}>
+        ${paused ? icons.play : icons.pause}${paused ? 'Resume' : 'Pause'}
+      </button>
     `
   }
 
