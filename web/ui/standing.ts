@@ -34,7 +34,8 @@ const barred = 'WebRTC is switched off here, by a setting or by an extension.'
 export function receiving(state: TorrentState | undefined, idle: number, reach: Reach): Standing {
   if (state?.status === 'paused') {
     const left = state.ready && !state.done ? `${bytes(Math.max(0, state.length - state.downloaded))} to go. ` : ''
-    return { phase: 'Paused', text: `${left}Nothing comes or goes until you resume it.`, share: state.ready ? state.progress : undefined }
+    const text = `${left}Nothing comes or goes until you resume it.`
+    return { phase: 'Paused', text, share: state.progress }
   }
   if (state?.done) return { phase: 'Saved', text: 'It is kept on this device.', share: 1 }
   const cause = idle >= (reach === 'open' ? patience : ownPatience) ? causeOf(state, reach) : undefined

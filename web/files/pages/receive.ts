@@ -190,6 +190,8 @@ class Receive extends PageElement {
     const state = arrival.torrent?.state
     const { phase, text, share, cause } = standingOf(state, Date.now() - arrival.moved, reach(), arrival.asking)
     const from = state && !state.done ? comesFrom(state) : ''
+    // What stands still is read aloud as it is.
+    const aloud = arrival.asking ? text : spoken({ phase, text, share: state?.status === 'paused' ? 1 : share })
     return html`
       <div class="standing parcel-standing">
         <p class="standing-phase">
@@ -197,8 +199,7 @@ class Receive extends PageElement {
           <strong>${phase}</strong>
           <span>${text}</span>
         </p>
-        ${said(arrival.asking ? text : spoken({ phase, text, share: state?.status === 'paused' ? 1 : share }))} ${state?.done ? nothing : bar('Received', share)}
-        ${state && !arrival.asking ? this.#pause(arrival.torrent!) : nothing}
+        ${said(aloud)} ${state?.done && state.status !== 'paused' ? nothing : this.#progress(arrival, share)}
         ${
           from
             ? html`
@@ -221,14 +222,22 @@ class Receive extends PageElement {
     `
   }
 
-  #pause(torrent: Torrent) {
-    const paused = torrent.status === 'paused'
-    if (torrent.state.done && !paused) return nothing
-    const turn = () => void (paused ? torrent.resume() : torrent.pause()).catch(reportError)
+  #progress({ torrent, asking }: Arrival, share: number | undefined) {
+    const paused = torrent?.status === 'paused'
+    const turn = () => void (paused ? torrent.resume() : torrent!.pause()).catch(reportError)
     return html`
-      <button class="button quiet" @click=${turn}>
-        ${paused ? icons.play : icons.pause}${paused ? 'Resume' : 'Pause'}
-      </button>
+      <div class="parcel-progress">
+        ${bar('Received', share)}
+        ${
+          torrent && !asking
+            ? html`
+                <button class="button icon-only quiet" aria-label=${paused ? 'Resume' : 'Pause'} @click=${turn}>
+                  ${paused ? icons.play : icons.pause}
+                </button>
+              `
+            : nothing
+        }
+      </div>
     `
   }
 
