@@ -1,7 +1,18 @@
 import { guard as keepOpen } from '../ui/vigil.ts'
-import type { Memos } from './memos.ts'
+import type { Library } from './library.ts'
+import type { Receiving } from './receiving.ts'
+import type { Recorder } from './recorder.ts'
+import type { Sharing } from './sharing.ts'
 
-export function guard({ library, recorder, sharing, receiving }: Memos): void {
+/** What goes on in the section. */
+interface Works {
+  library: Library
+  recorder: Recorder
+  sharing: Sharing
+  receiving: Receiving
+}
+
+export function guard({ library, recorder, sharing, receiving }: Works): void {
   const recording = () =>
     recorder.state === 'recording' || recorder.state === 'paused' || recorder.state === 'saving'
   keepOpen({
