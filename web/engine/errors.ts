@@ -1,4 +1,14 @@
-import type { ErrorCode } from './types.ts'
+export type ErrorCode =
+  | 'bad-link' // not a link, magnet, infohash or torrent file; or cut short
+  | 'bad-torrent' // metadata that cannot be used
+  | 'wrong-key' // the data is right, the key does not open it
+  | 'no-space' // the browser's storage is full; what was there is untouched
+  | 'storage' // the browser's storage failed in another way
+  | 'unreadable' // a seeded Blob or File can no longer be read, or has changed
+  | 'unsupported' // this browser or page (no HTTPS, no WebRTC) cannot do it
+  | 'removed' // the torrent or node was removed while the call was under way
+  | 'aborted'
+  | 'too-large'
 
 /** Every error that leaves the engine: a code for programs, a message that tells a person what to do. */
 export class StarlingError extends Error {

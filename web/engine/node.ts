@@ -23,7 +23,6 @@ import { extend, wrongKey } from './swarm/keeping.ts'
 import { more, opening } from './swarm/lazy.ts'
 import { Budget, Limit } from './swarm/limit.ts'
 import { Peer } from './swarm/peer.ts'
-import { stateOf } from './swarm/peer-state.ts'
 import type { Prepared } from './swarm/seeding.ts'
 import { Shelf } from './swarm/shelf.ts'
 import { Swarm } from './swarm/swarm.ts'
@@ -89,7 +88,7 @@ export class Node implements Engine, LinkHost {
   readonly #closing = new Map<string, Promise<void>>()
   readonly #network: Network
   readonly #host: SwarmHost
-  readonly #changed = new Set<Swarm>()
+  readonly #changed = new Set<string>()
   readonly #strangers = new Set<Peer>()
   readonly #thirsty = new Set<Peer>()
   readonly #lanes = { open: 0, made: 0 }
@@ -125,13 +124,13 @@ export class Node implements Engine, LinkHost {
       lanes: this.#lanes,
       iceServers: options.iceServers,
       trackerStates: (infoHash) => rendezvous.trackers(infoHash).map(inWords),
-      changed: (swarm, now) => (now ? this.#tell(swarm) : this.#changed.add(swarm)),
-      peer: ({ infoHash }, peer) => this.onpeer?.(infoHash, stateOf(peer, performance.now())),
-      needs: ({ infoHash }) => {
+      changed: (infoHash, now) => (now ? this.#tell(infoHash) : this.#changed.add(infoHash)),
+      peer: (infoHash, state) => this.onpeer?.(infoHash, state),
+      needs: (infoHash) => {
         rendezvous.wake(infoHash)
         links.refresh()
       },
-      completed: ({ infoHash }) => {
+      completed: (infoHash) => {
         rendezvous.completed(infoHash)
         links.refresh()
       },
@@ -218,7 +217,7 @@ export class Node implements Engine, LinkHost {
     links.forget(infoHash)
     this.#announce(swarm)
     links.refresh()
-    this.#tell(swarm)
+    this.#tell(infoHash)
   }
 
   async remove(infoHash: string, { destroyStore = false }: { destroyStore?: boolean }): Promise<void> {
@@ -343,7 +342,7 @@ export class Node implements Engine, LinkHost {
   async #leave(swarm: Swarm, destroyStore = false): Promise<void> {
     const { infoHash } = swarm
     this.#swarms.delete(infoHash)
-    this.#changed.delete(swarm)
+    this.#changed.delete(infoHash)
     this.#network.rendezvous.remove(infoHash)
     this.#network.links.refresh()
     const closing = (async () => {
@@ -358,9 +357,10 @@ export class Node implements Engine, LinkHost {
     await closing.finally(() => this.#closing.delete(infoHash))
   }
 
-  #tell(swarm: Swarm): void {
-    this.#changed.delete(swarm)
-    if (this.#swarms.get(swarm.infoHash) === swarm) this.onstate?.(swarm.state)
+  #tell(infoHash: string): void {
+    this.#changed.delete(infoHash)
+    const swarm = this.#swarms.get(infoHash)
+    if (swarm) this.onstate?.(swarm.state)
   }
 
   #tick(): void {
@@ -378,6 +378,6 @@ export class Node implements Engine, LinkHost {
         }
       }
     }
-    for (const swarm of [...this.#changed]) this.#tell(swarm)
+    for (const infoHash of [...this.#changed]) this.#tell(infoHash)
   }
 }

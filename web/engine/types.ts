@@ -5,7 +5,7 @@
  * itself (see tabs/) gets it by message from the tab that does.
  */
 
-import type { StarlingError } from './errors.ts'
+import type { ErrorCode, StarlingError } from './errors.ts'
 
 /** What a page may say of its node. */
 export interface StarlingOptions {
@@ -156,18 +156,6 @@ export interface NodeStats {
   uploadSpeed: number
   store: 'opfs' | 'indexeddb' | 'memory'
 }
-
-export type ErrorCode =
-  | 'bad-link' // not a link, magnet, infohash or torrent file; or cut short
-  | 'bad-torrent' // metadata that cannot be used
-  | 'wrong-key' // the data is right, the key does not open it
-  | 'no-space' // the browser's storage is full; what was there is untouched
-  | 'storage' // the browser's storage failed in another way
-  | 'unreadable' // a seeded Blob or File can no longer be read, or has changed
-  | 'unsupported' // this browser or page (no HTTPS, no WebRTC) cannot do it
-  | 'removed' // the torrent or node was removed while the call was under way
-  | 'aborted'
-  | 'too-large'
 
 export interface TorrentEvents {
   /** Metadata is here. */

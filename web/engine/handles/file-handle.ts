@@ -3,10 +3,15 @@ import type { Engine } from '../engine.ts'
 import type { RangeSource } from '../stream/source.ts'
 import { readable } from '../stream/stream.ts'
 import { fileURL } from '../stream/url.ts'
-import type { FileState } from '../types.ts'
-import type { Torrent } from './torrent-handle.ts'
+import type { FileState, TorrentState } from '../types.ts'
 
 export type EngineCall = <T>(work: (engine: Engine) => Promise<T>) => Promise<T>
+
+/** The torrent that a file is of. */
+interface Holder {
+  readonly infoHash: string
+  readonly state: TorrentState
+}
 
 export interface StreamOptions {
   /** First byte. Default 0. */
@@ -41,13 +46,13 @@ export class TorrentFile {
     }
   }
 
-  readonly #torrent: Torrent
+  readonly #torrent: Holder
   readonly #index: number
   readonly #call: EngineCall
   #url: Promise<string> | undefined
   #revoked = false
 
-  constructor(torrent: Torrent, index: number, call: EngineCall) {
+  constructor(torrent: Holder, index: number, call: EngineCall) {
     this.#torrent = torrent
     this.#index = index
     this.#call = call

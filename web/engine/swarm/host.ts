@@ -1,17 +1,11 @@
 /** What the parts of a torrent at work ask of one another: of its node, of itself, and of whoever sends. */
 import type { Bytes } from '../bytes.ts'
 import type { Entry, Store, Stores } from '../store/store.ts'
-import type { Info } from '../torrent/metainfo.ts'
-import type { TrackerState } from '../types.ts'
-import type { MetadataExchange } from '../wire/metadata.ts'
-import type { Bitfield } from '../wire/bitfield.ts'
-import type { Extension } from '../wire/wire.ts'
+import type { PeerState, TrackerState } from '../types.ts'
 import type { Content } from './content.ts'
 import type { Budget, Limit } from './limit.ts'
-import type { Peer } from './peer.ts'
-import type { Ask, Asked, Picker } from './picker.ts'
+import type { Ask, Asked } from './picker.ts'
 import type { Shelf } from './shelf.ts'
-import type { Swarm } from './swarm.ts'
 
 /** Anybody that pieces come from. */
 export interface Source extends Asked {
@@ -31,9 +25,9 @@ export interface PeerNode {
   readonly up: Limit
   readonly down: Limit
   /** Whose handshake has not come. Links bound how many they are. */
-  readonly strangers: Set<Peer>
+  readonly strangers: Set<{ tick(now: number): void; close(): void }>
   /** Peers to serve as soon as the upload limit allows. */
-  readonly thirsty: Set<Peer>
+  readonly thirsty: Set<{ serve(blocks?: number): boolean }>
   /** Milliseconds, of a clock that is never set. */
   now(): number
 }
@@ -59,37 +53,6 @@ export interface LaneHost {
   now(): number
 }
 
-/** What a peer asks of the torrent it belongs to. */
-export interface PeerHost {
-  readonly infoHash: string
-  readonly entry: Pick<Entry, 'card'>
-  readonly info: Info | undefined
-  readonly had: Bitfield
-  readonly picker: Picker<Source> | undefined
-  readonly metadata: Pick<MetadataExchange, 'info' | 'add'>
-  /** All data is here. */
-  readonly done: boolean
-  /** Somebody waits for data of it. */
-  readonly urgent?: boolean
-  /** Its handshake came. False where it is not welcome. */
-  joined(peer: Peer): boolean
-  /** It told what it calls itself, if it ever does. */
-  met(peer: Peer): void
-  gone(peer: Peer): void
-  /** Whether something it has is wanted. */
-  wants(peer: Peer): boolean
-  /** It became interested, or no longer is. */
-  choke(): void
-  /** What it owed may be asked of others. */
-  refill(): void
-  /** Verified bytes to send; undefined while they are read, then resume() is called. */
-  block(peer: Peer, ask: Wanted): Bytes | undefined
-  /** It says something in an extension. */
-  extended?(peer: Peer, name: Extension, payload: Bytes): void
-  received(bytes: number): void
-  sent(bytes: number): void
-}
-
 /** What a torrent asks of its node. */
 export interface SwarmHost extends PeerNode, LaneHost {
   stores(): Promise<Stores>
@@ -98,11 +61,12 @@ export interface SwarmHost extends PeerNode, LaneHost {
   readonly linkBase: string
   trackerStates(infoHash: string): TrackerState[]
   /** Its state changed; now: what pages must hear at once. */
-  changed(swarm: Swarm, now?: boolean): void
-  peer(swarm: Swarm, peer: Peer): void
+  changed(infoHash: string, now?: boolean): void
+  /** One came, or has come to have all of it. */
+  peer(infoHash: string, state: PeerState): void
   /** It wants peers, or no longer does. */
-  needs(swarm: Swarm): void
-  completed(swarm: Swarm): void
+  needs(infoHash: string): void
+  completed(infoHash: string): void
 }
 
 /** Where a torrent's bytes are: a store, or what is seeded where it lies. */

@@ -4,9 +4,9 @@ import type { Channel, LinkInfo } from '../link/channel.ts'
 import { Pace } from '../link/pace.ts'
 import { Bitfield } from '../wire/bitfield.ts'
 import { maxBlock, Wire, type WireHandler } from '../wire/wire.ts'
-import type { PeerHost, PeerNode, Source } from './host.ts'
+import type { PeerNode, Source } from './host.ts'
 import { Budget, Limit } from './limit.ts'
-import { Peer } from './peer.ts'
+import { Peer, type PeerHost } from './peer.ts'
 import { Picker, unit } from './picker.ts'
 
 const pieceLength = 4 * maxBlock

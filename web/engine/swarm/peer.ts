@@ -2,11 +2,14 @@ import { concat, type Bytes } from '../bytes.ts'
 import { Bucket } from '../link/bucket.ts'
 import { highWater, type Channel } from '../link/channel.ts'
 import type { Asker, Pace } from '../link/pace.ts'
+import type { Entry } from '../store/store.ts'
+import type { Info } from '../torrent/metainfo.ts'
+import type { MetadataExchange } from '../wire/metadata.ts'
 import { Wire, type ExtendedHandshake, type Extension, type Handshake, type WireHandler } from '../wire/wire.ts'
 import { Bitfield, fits } from '../wire/bitfield.ts'
 import type { Chokable } from './choker.ts'
-import type { PeerHost, PeerNode, Source, Wanted, Ways } from './host.ts'
-import { unit, type Ask } from './picker.ts'
+import type { PeerNode, Source, Wanted, Ways } from './host.ts'
+import { unit, type Ask, type Picker } from './picker.ts'
 import { Speed } from '../speed.ts'
 
 export const version = '0.1'
@@ -25,6 +28,37 @@ const maxHaves = 1 << 16
 /** How often a peer may change its mind on choking and interest, at once and per second: 5 bytes of it make much work. */
 const moods = 2_000
 const moodsRefill = 200
+
+/** What a peer asks of the torrent it belongs to. */
+export interface PeerHost {
+  readonly infoHash: string
+  readonly entry: Pick<Entry, 'card'>
+  readonly info: Info | undefined
+  readonly had: Bitfield
+  readonly picker: Picker<Source> | undefined
+  readonly metadata: Pick<MetadataExchange, 'info' | 'add'>
+  /** All data is here. */
+  readonly done: boolean
+  /** Somebody waits for data of it. */
+  readonly urgent?: boolean
+  /** Its handshake came. False where it is not welcome. */
+  joined(peer: Peer): boolean
+  /** It told what it calls itself, if it ever does. */
+  met(peer: Peer): void
+  gone(peer: Peer): void
+  /** Whether something it has is wanted. */
+  wants(peer: Peer): boolean
+  /** It became interested, or no longer is. */
+  choke(): void
+  /** What it owed may be asked of others. */
+  refill(): void
+  /** Verified bytes to send; undefined while they are read, then resume() is called. */
+  block(peer: Peer, ask: Wanted): Bytes | undefined
+  /** It says something in an extension. */
+  extended?(peer: Peer, name: Extension, payload: Bytes): void
+  received(bytes: number): void
+  sent(bytes: number): void
+}
 
 /**
  * One peer of one torrent: what it has, wants and owes, over one wire on one channel. A channel that the other side

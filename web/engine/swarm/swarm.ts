@@ -25,11 +25,11 @@ import { Cards } from './cards.ts'
 import { plain, type Content } from './content.ts'
 import { Extents } from './extents.ts'
 import { Finding } from './finding.ts'
-import type { PeerHost, Source, SwarmHost, SwarmOptions, Wanted, Ways } from './host.ts'
+import type { Source, SwarmHost, SwarmOptions, Wanted, Ways } from './host.ts'
 import { Invitation } from './invitation.ts'
 import { extend, Keeping, resumed, wrongKey } from './keeping.ts'
 import { Later, more } from './lazy.ts'
-import type { Peer } from './peer.ts'
+import type { Peer, PeerHost } from './peer.ts'
 import { stateOf } from './peer-state.ts'
 import { Picker, type Piece } from './picker.ts'
 import { Reading } from './reading.ts'
@@ -109,7 +109,7 @@ export class Swarm implements PeerHost, Announcing {
   }
 
   met(peer: Peer): void {
-    this.node.peer(this, peer)
+    this.node.peer(this.infoHash, stateOf(peer, this.node.now()))
     this.changed()
   }
 
@@ -120,7 +120,7 @@ export class Swarm implements PeerHost, Announcing {
     this.choke()
     this.refill()
     this.changed()
-    if (this.fetching) this.node.needs(this)
+    if (this.fetching) this.node.needs(this.infoHash)
   }
 
   wants(peer: Peer): boolean {
@@ -209,9 +209,9 @@ export class Swarm implements PeerHost, Announcing {
   }
 
   async kept(): Promise<void> {
-    this.node.needs(this)
+    this.node.needs(this.infoHash)
     await this.#keeping.save()
-    this.node.changed(this, true)
+    this.node.changed(this.infoHash, true)
   }
 
   // What the node asks
@@ -270,7 +270,7 @@ export class Swarm implements PeerHost, Announcing {
   }
 
   changed(): void {
-    this.node.changed(this)
+    this.node.changed(this.infoHash)
   }
 
   /** A link for this torrent is being made, or has failed. */
@@ -324,7 +324,7 @@ export class Swarm implements PeerHost, Announcing {
       this.choke()
       this.#choker.it?.round(this.#peers, now)
     }
-    if (this.#finding.starves()) this.node.needs(this)
+    if (this.#finding.starves()) this.node.needs(this.infoHash)
     this.#keeping.tick(now)
     const expired = this.#finding.expire(now)
     if (this.traffic.moved(now) || expired) this.changed()
@@ -383,8 +383,8 @@ export class Swarm implements PeerHost, Announcing {
       if (this.alive) peer.update()
       else peer.close()
     }
-    this.node.needs(this)
-    this.node.changed(this, true)
+    this.node.needs(this.infoHash)
+    this.node.changed(this.infoHash, true)
   }
 
   #unopened(error: unknown): void {
@@ -454,7 +454,7 @@ export class Swarm implements PeerHost, Announcing {
     else if (key) void reading.open(key).then((opened) => this.#begin(opened)).catch((error) => this.#unopened(error))
     else this.#begin(plain(info, { read: (start, end) => reading.bytes(start, end), blob: async () => (await store()).blob?.() }))
     this.#join()
-    node.needs(this)
+    node.needs(this.infoHash)
   }
 
   /** Web seeds have what is not sealed. */
@@ -490,7 +490,7 @@ export class Swarm implements PeerHost, Announcing {
     for (let i = 0; i < this.had.size; i++) if (this.had.has(i)) this.#tally(i)
     this.#ready.resolve()
     this.#cards.read()
-    this.node.changed(this, true)
+    this.node.changed(this.infoHash, true)
   }
 
   /** All blocks of a piece are here. */
@@ -535,8 +535,8 @@ export class Swarm implements PeerHost, Announcing {
     void this.#outgoing.get()
     this.picker!.windows = []
     this.#webs.it?.close()
-    this.node.completed(this)
-    this.node.changed(this, true)
+    this.node.completed(this.infoHash)
+    this.node.changed(this.infoHash, true)
   }
 
   #status(): TorrentStatus {

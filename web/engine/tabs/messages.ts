@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../types.ts'
+import type { ErrorCode } from '../errors.ts'
 
 export const calls = [
   'seed', 'add', 'read', 'release', 'blob', 'torrentFile', 'setCard', 'pause', 'remove', 'states', 'stats',
