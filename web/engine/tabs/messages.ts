@@ -32,7 +32,10 @@ const isFrom = (message: unknown): message is { from: string; args: unknown[] } 
   typeof (message as Event | null)?.from === 'string' && Array.isArray((message as Event).args)
 
 export const isCall = (message: unknown): message is Call =>
-  isFrom(message) && calls.includes((message as Call).name) && Number.isSafeInteger((message as Call).call)
+  isFrom(message) && Number.isSafeInteger((message as Call).call)
+
+/** A tab of a later version may ask for more. */
+export const isKnown = (name: unknown): name is CallName => calls.includes(name as CallName)
 
 export const isEvent = (message: unknown): message is Event =>
   isFrom(message) && events.includes((message as Event).event)

@@ -1,6 +1,6 @@
 import type { Engine } from '../engine.ts'
 import { StarlingError } from '../errors.ts'
-import { isCall, type Call, type Event, type EventName } from './messages.ts'
+import { isCall, isKnown, type Call, type Event, type EventName } from './messages.ts'
 
 interface Follower {
   outbox: BroadcastChannel
@@ -75,6 +75,9 @@ export function serve(engine: Engine, id: string, { hall, open, whenGone }: Hall
 }
 
 function run(engine: Engine, { name, args }: Call, readers: Follower['readers'], onHash: (bytes: number) => void) {
+  if (!isKnown(name)) {
+    throw new StarlingError('unsupported', 'Another tab of this site runs an older version of Starling. Close it, or reload it.')
+  }
   if (name === 'seed') args.push(onHash)
   if (name === 'read') readers.set(args[4] as string, args[0] as string)
   if (name === 'release') readers.delete(args[1] as string)

@@ -94,6 +94,23 @@ describe('a follower', () => {
     expect(await leader.engine!.stats()).toMatchObject({ leader: true, torrents: 1 })
   })
 
+  test('of a later version is told that the leader cannot do what it asks for', async () => {
+    const [leader, , browser] = await pair()
+    const inboxes = new Set([...browser.channels].map(({ name }) => name).filter((name) => name.startsWith('starling/1/')))
+    const { BroadcastChannel, locks } = new FakeTab(browser)
+    void locks.request('starling/1/later', {}, () => new Promise(() => {}))
+    const answers: unknown[] = []
+    new BroadcastChannel('starling/1/later').onmessage = ({ data }) => answers.push(data.error.code)
+    for (const inbox of inboxes) {
+      for (const [call, name] of ['dance', 'destroy', 'constructor'].entries()) {
+        new BroadcastChannel(inbox).postMessage({ from: 'later', call, name, args: [] })
+      }
+    }
+    await vi.waitUntil(() => answers.length === 3)
+    expect(answers).toEqual(['unsupported', 'unsupported', 'unsupported'])
+    expect(leader.own[0]!.destroyed).toBe(false)
+  })
+
   test('hears what happens, as the leader does', async () => {
     const [leader, { engine }] = await pair()
     await engine!.add(hash('b'), {})
