@@ -106,3 +106,17 @@ test('web seeds rest as well', async () => {
   await node.node.pause(infoHash, false)
   expect(await kinds()).toEqual(['webseed'])
 })
+
+test('what is read elsewhere meanwhile is fetched first when it goes on', async () => {
+  const from = await seed()
+  const { infoHash, magnetURI } = (await from.node.states())[0]!
+  const to = testNode()
+  await to.node.add(magnetURI, { onDemand: true })
+  join(to, from, infoHash)
+  await to.until(infoHash, ({ ready }) => ready)
+  await to.node.pause(infoHash, true)
+  const end = to.node.read(infoHash, 0, data.length - 100, data.length, 'player')
+  await to.node.pause(infoHash, false)
+  join(to, from, infoHash)
+  expect(Buffer.compare(await end, data.subarray(-100))).toBe(0)
+})

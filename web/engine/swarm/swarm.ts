@@ -360,7 +360,11 @@ export class Swarm implements PeerHost, Announcing {
     await this.#keeping.resumed
     this.entry.paused = on
     if (on) this.#part()
-    else this.#join()
+    else {
+      this.#join()
+      // Readers may have come, or moved, meanwhile.
+      this.#aim()
+    }
     await this.#keeping.save().catch(() => {})
   }
 
