@@ -401,6 +401,23 @@ it('a torrent that was taken away here and comes again gets its channel at once'
   await until(() => b.met.get(hash(2))!.length === 2)
 })
 
+it('a torrent that was asked for in vain, until it was asked for no more, gets its channel when the other side asks', async () => {
+  const a = new Node('1').want(hash(1), hash(2))
+  const b = new Node('2').seed(hash(1), hash(2))
+  await introduce(a, b, hash(1))
+  await until(() => !!b.met.get(hash(2)))
+  b.torrents.delete(hash(2))
+  b.links.refresh()
+  b.met.get(hash(2))![0]!.close()
+  await vi.advanceTimersByTimeAsync(300_000)
+  const tried = b.all.length
+  b.seed(hash(2))
+  await vi.advanceTimersByTimeAsync(300_000)
+  expect(b.all.length).toBe(tried)
+  b.want(hash(2))
+  await until(() => b.met.get(hash(2))!.length === 2)
+})
+
 describe('a peer that lies about the extension', () => {
   /** b names the extension; what it says on the control channel is up to the test. */
   async function liar(say: (channel: FakeConnection['channels'][number]) => void): Promise<{ a: Node; b: Node }> {

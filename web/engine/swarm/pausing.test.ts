@@ -87,7 +87,13 @@ test('who has all of it sends none while it is paused', async () => {
   await from.node.pause(state!.infoHash, true)
   const early = new Stranger(from, state!.infoHash)
   await early.closed.promise
+  expect([...from.node.lacking()]).toEqual([])
   await from.node.pause(state!.infoHash, false)
+  // For a while it calls those who asked in vain.
+  expect([...from.node.lacking()]).toEqual([state!.infoHash])
+  vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 61_000)
+  expect([...from.node.lacking()]).toEqual([])
+  vi.restoreAllMocks()
   const late = new Stranger(from, state!.infoHash)
   await late.hears(/have all/)
   expect((await from.node.states())[0]).toMatchObject({ status: 'seeding' })

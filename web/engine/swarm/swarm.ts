@@ -39,6 +39,8 @@ import { Verifier } from './verifier.ts'
 const maxPeers = 60
 const chokeEvery = 10_000
 const rotateEvery = 5_000
+/** How long links are asked to carry a torrent that was paused, ms. */
+const backTime = 60_000
 /** Bytes lacking from which on more ways to a peer may be worth their while. */
 const widenFrom = 2 << 20
 
@@ -78,6 +80,7 @@ export class Swarm implements PeerHost, Announcing {
   #closed = false
   /** What is here cannot be read any more. */
   #lost = false
+  #backTill = 0
   #chokedAt = 0
   #rotatedAt = 0
 
@@ -220,9 +223,9 @@ export class Swarm implements PeerHost, Announcing {
   get alive(): boolean {
     return !this.#closed && !this.#lost && !this.entry.paused && (!this.#error || /no-space|storage|wrong-key/.test(this.#error.code))
   }
-  /** Its card is new, and peers that need no data of it are told as well. */
+  /** It is not paused any more, or its card is new: peers that do not ask for it are told as well. */
   get spreading(): boolean {
-    return this.#cards.spreading
+    return this.alive && (this.#cards.spreading || this.node.now() < this.#backTill)
   }
   /** Somebody waits for data. */
   get urgent(): boolean {
@@ -362,8 +365,9 @@ export class Swarm implements PeerHost, Announcing {
     if (on) this.#part()
     else {
       this.#join()
-      // Readers may have come, or moved, meanwhile.
+      // Readers may have come, or moved, meanwhile; peers have ceased to ask on links that they were turned away from.
       this.#aim()
+      this.#backTill = this.node.now() + backTime
     }
     await this.#keeping.save().catch(() => {})
   }
