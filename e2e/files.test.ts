@@ -201,6 +201,25 @@ describe('after a reload', () => {
     await arrived(bob.page)
     expect(await text(bob.page)).toContain(basename(same!))
   })
+
+  test('what was paused while it was looked for elsewhere goes out when the files are chosen again', async () => {
+    const [ann, bob] = [await visitor(), await visitor()]
+    await ann.page.evaluateOnNewDocument(() => {
+      navigator.storage.estimate = async () => ({ quota: 1e9, usage: 1e9 - 1000 })
+    })
+    const [one] = await write(await kit.folder(), { 'a.bin': randomBytes(5_000) })
+    const link = await send(ann.page, server.origin, [one!])
+    await reads(ann.page, 'the link works as long as this page is open')
+    const sent = ann.page.url()
+    await ann.page.goto(link)
+    await press(ann.page, 'Pause')
+    await reads(ann.page, 'Paused')
+    await ann.page.goto(sent)
+    await choose(ann.page, [one!], 'again')
+    await reads(ann.page, 'the link works as long as this page is open')
+    await bob.page.goto(link)
+    await arrived(bob.page)
+  })
 })
 
 test('what is paused stays so after a reload, and comes once it is resumed', async () => {

@@ -1,5 +1,5 @@
 /** Parcels that go to others: the engine seeds files where they lie; where there is room, a copy outlives the page. */
-import type { Starling, Torrent } from 'starling'
+import type { SeedOptions, Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { Audience } from '../ui/audience.ts'
 import { forget } from '../ui/fetching.ts'
@@ -73,9 +73,8 @@ export class Sending extends Emitter<{ change: void }> {
 
   /** The user chose the files again. False where they are not the same. */
   async again(parcel: Parcel, files: readonly File[]): Promise<boolean> {
-    const node = await this.#node()
     for (const kind of kindsOf(parcel)) {
-      const torrent = await node.seed(files, { ...this.#options(parcel, kind) })
+      const torrent = await this.#offer(files, this.#options(parcel, kind))
       if (torrent.infoHash !== parcel.sent![kind]!.infoHash) {
         await torrent.remove({ destroyStore: true })
         return false
@@ -135,8 +134,7 @@ export class Sending extends Emitter<{ change: void }> {
     this.making = making
     this.emit('change', undefined)
     try {
-      const node = await this.#node()
-      const torrent = await node.seed(files, {
+      const torrent = await this.#offer(files, {
         ...this.#options(parcel, kind),
         onHash: (hashed) => {
           making.hashed = hashed
@@ -149,6 +147,13 @@ export class Sending extends Emitter<{ change: void }> {
       this.making = undefined
       this.emit('change', undefined)
     }
+  }
+
+  /** What the user paused while it was to come from others goes on: whoever sends it wants it to go. */
+  async #offer(files: readonly File[], options: SeedOptions): Promise<Torrent> {
+    const torrent = await (await this.#node()).seed(files, options)
+    if (torrent.status === 'paused') await torrent.resume()
+    return torrent
   }
 
   #options({ name, sent }: Parcel, kind: Kind): { name: string; private: boolean; known?: string } {
