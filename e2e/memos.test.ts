@@ -575,6 +575,11 @@ describe('what goes wrong', () => {
     expect(await sees(page, 'Download')).toBe(true)
     await play('memo-2', 'The sound of this memo is missing')
     expect(await sees(page, 'Download')).toBe(false)
+    // Nor can it be shared, however often.
+    await press(page, 'Gone', 'link')
+    await press(page, 'Share')
+    await reads(page, 'The sound of “Gone” is missing')
+    expect(await sees(page, 'Try again')).toBe(false)
   })
 
   test('a browser that keeps nothing for the page: every page says so, and none is empty', async () => {

@@ -194,8 +194,7 @@ export class Memos {
     const memo = this.library.get(id)
     if (!memo) return
     const { type, from } = memo
-    const bytes = from || this.sharing.audio(memo).then((audio) => audio.slice(0, 1).arrayBuffer())
-    const there = await Promise.resolve(bytes).then(() => true, () => false)
+    const there = !!from || (await this.sharing.audio(memo).then(() => true, () => false))
     const { text, elsewhere } = unplayable(error, { type, there, known: new Audio().canPlayType(type) !== '' })
     const action = { label: 'Download', run: () => void this.download(memo) }
     const whole = !from || from.done

@@ -127,6 +127,18 @@ describe('a shared memo', () => {
     expect(node.seeds).toBe(3)
   })
 
+  it('whose sound the browser lost says which it is, alone and among others', async () => {
+    const lost = { ...memo, id: 'lost', title: 'Lost' }
+    await library.add(lost)
+    const missing = { code: 'missing', message: expect.stringContaining('“Lost”') as string }
+    await expect(sharing.share(lost, 'private')).rejects.toMatchObject(missing)
+    await expect(sharing.bundle(library.memos)).rejects.toMatchObject(missing)
+    // Its row is there, and its bytes cannot be read.
+    const unreadable = Object.assign(new Blob(['a']), { slice: () => ({ arrayBuffer: () => Promise.reject(new DOMException('', 'NotReadableError')) }) })
+    library.db.audio = async () => unreadable as unknown as Blob
+    await expect(sharing.share(lost, 'public')).rejects.toMatchObject(missing)
+  })
+
   it('that is gone cannot be shared', async () => {
     await library.db.delete('a')
     await expect(sharing.share(memo, 'private')).rejects.toThrow('deleted')

@@ -82,12 +82,14 @@ export class Sharing extends Emitter<{ change: void }> {
     return this.#audience.busy
   }
 
-  /** The sound itself. */
+  /** The sound itself. Rejects with the code 'missing' where the browser lost it. */
   async audio(memo: Memo): Promise<Blob> {
     const stored = await this.#library.db.audio(memo.id)
-    if (stored) return stored
-    if (memo.from) return (await this.#receiving.file(memo)).blob()
-    throw new Error('The sound of this memo is not on this device.')
+    if (!stored && memo.from) return (await this.#receiving.file(memo)).blob()
+    // A browser may still have the row when the file with its bytes is gone.
+    const there = await stored?.slice(0, 1).arrayBuffer().then(() => true, () => false)
+    if (!stored || !there) throw missing(memo)
+    return stored
   }
 
   async #share({ id }: Memo, kind: Kind): Promise<Torrent> {
@@ -132,6 +134,11 @@ export class Sharing extends Emitter<{ change: void }> {
     await this.#library.db.addBundle({ infoHash: torrent.infoHash, links: [...links] })
     return this.#audience.watch(torrent)
   }
+}
+
+function missing({ title }: Memo): Error {
+  const words = `The sound of “${title}” is missing: the browser may have cleared it. Those you sent it to still have it.`
+  return Object.assign(new Error(words), { code: 'missing' })
 }
 
 const kindsOf = ({ shares }: Memo): Kind[] => (['private', 'public'] as const).filter((kind) => shares?.[kind])

@@ -79,10 +79,10 @@ describe('the receiver', () => {
   })
 
   it('is told what an error means, and whether trying again helps', () => {
-    const codes = ['bad-link', 'wrong-key', 'no-space', 'unsupported', 'removed', 'too-large', 'storage']
+    const codes = ['bad-link', 'wrong-key', 'no-space', 'unsupported', 'removed', 'too-large', 'missing', 'storage']
     const told = codes.map((code) => failure(Object.assign(new Error('words'), { code })))
     expect(new Set(told.map(({ title }) => title)).size).toBe(codes.length)
-    expect(told.map(({ again }) => again)).toEqual([false, false, true, false, true, false, true])
+    expect(told.map(({ again }) => again)).toEqual([false, false, true, false, true, false, false, true])
     expect(failure('x').text).not.toBe('')
     expect(failure(new DOMException('The operation is insecure.', 'SecurityError')).title).toContain('keeps nothing')
     expect([failure('x'), failure('x', 'share')].map(({ title }) => title)).toEqual(['This could not be received', 'This could not be shared'])

@@ -151,6 +151,8 @@ export function failure(error: unknown, wish: 'receive' | 'share' = 'receive'): 
         text: 'It was deleted here, perhaps in another tab. Try again to fetch it anew.',
         again: true,
       }
+    case 'missing':
+      return { title: 'It is not on this device any more', text: message, again: false }
     case 'too-large':
       return { title: 'This is too much', text: message, again: false }
     default:
