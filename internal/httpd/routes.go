@@ -36,6 +36,7 @@ func (s *Server) routes(files static) http.Handler {
 	for _, page := range []string{"/{$}", "/memos", "/memos/{id}", "/files", "/files/{id}", "/about"} {
 		mux.HandleFunc(page, get(files.page))
 	}
+	mux.HandleFunc("/files/shared", files.shared)
 	for _, page := range []string{"/m", "/f", "/share"} {
 		mux.HandleFunc(page, get(files.link))
 	}

@@ -1,8 +1,9 @@
 /**
- * The service worker, with two tasks that know nothing of each other:
+ * The service worker, with three tasks that know nothing of each other:
  *
  *   the app offline                       precache.ts: what web/build.mjs listed, under one version
  *   files of torrents for <audio>, …      torrents.ts: GET /~/…
+ *   what other apps share                 sharing.ts: POST /files/shared
  *
  * A new version waits until a page says 'starling:update' (the user agreed), then takes over and tells all pages. Those
  * of the version before go on with it: its files stay until a page is opened while no other is.
@@ -11,6 +12,8 @@
 import type { Ready, Word } from '../engine/stream/protocol.ts'
 import { Precache } from './precache.ts'
 import { scope } from './scope.ts'
+import { purge } from './shared.ts'
+import { admit, sharedPath, take } from './sharing.ts'
 import './torrents.ts'
 
 declare const __PRECACHE__: [path: string, revision: string][]
@@ -36,7 +39,8 @@ async function activate(): Promise<void> {
 }
 
 async function tidy(): Promise<void> {
-  if (!(await scope.clients.matchAll({ type: 'window', includeUncontrolled: true })).length) await precache.tidy(0)
+  if ((await scope.clients.matchAll({ type: 'window', includeUncontrolled: true })).length) return
+  await Promise.all([precache.tidy(0), purge()])
 }
 
 scope.addEventListener('message', (event) => {
@@ -47,10 +51,13 @@ scope.addEventListener('message', (event) => {
 scope.addEventListener('fetch', (event) => {
   const { request } = event
   const { origin, pathname } = new URL(request.url)
-  if (origin !== scope.location.origin || pathname.startsWith('/~/') || request.method !== 'GET') return
+  if (origin !== scope.location.origin || pathname.startsWith('/~/')) return
+  if (request.method === 'POST' && pathname === sharedPath) return event.respondWith(take(request))
+  if (request.method !== 'GET') return
   const page = request.mode === 'navigate' && pages.test(pathname)
   const path = page ? '/' : pathname
   if (page) event.waitUntil(tidy())
-  if (precache.has(path)) event.respondWith(precache.answer(path, request))
+  if (page && pathname === sharedPath) event.respondWith(admit(request, () => precache.answer('/', request)))
+  else if (precache.has(path)) event.respondWith(precache.answer(path, request))
   else if (path.startsWith('/assets/')) event.respondWith(precache.answerOld(path, request))
 })
