@@ -4,9 +4,11 @@ import { others } from '../ui/others.ts'
 import type { Host } from '../ui/section.ts'
 import { offerUndo } from '../ui/undo.ts'
 import { guard } from '../ui/vigil.ts'
+import { drop, purge, type Shared } from '../sw/shared.ts'
 import { Arriving } from './arriving.ts'
 import { chosen, dropped, maxFiles, TooMany } from './chosen.ts'
 import { FilesDb } from './db.ts'
+import { leadsTo } from './links.ts'
 import { paths, type Parcel } from './parcel.ts'
 import { mark, Parcels } from './parcels.ts'
 import { Savings } from './saving.ts'
@@ -49,7 +51,7 @@ export class Files {
   async #begin(): Promise<void> {
     await this.ready
     if (this.homeless) return this.parcels.emit('change', undefined)
-    await this.parcels.purge()
+    await Promise.all([this.parcels.purge(), purge().catch(reportError)])
     if (!this.parcels.all.length) return
     const resume = async () => {
       for (const { from } of this.parcels.all) if (from) this.arriving.open(from.link)
@@ -65,12 +67,35 @@ export class Files {
     try {
       const files = what instanceof FileList ? chosen(what) : await dropped(what)
       if (!files.length) return
-      const { id } = await this.sending.send(files)
-      if (this.parcels.all.length === 1) void navigator.storage?.persist?.().catch(() => false)
+      const { id } = await this.#send(files)
       if (location.pathname === paths.home) this.host.navigate(paths.sent(id))
     } catch (error) {
       this.#refuse(error)
     }
+  }
+
+  /** The same with what another app shared; there it is kept until this section has a copy. */
+  async sendShared(shared: Shared, files: readonly File[]): Promise<void> {
+    try {
+      const { id } = await this.#send(files, () => void drop(shared.id).catch(reportError))
+      if (location.href.endsWith(paths.shared(shared.id))) this.host.navigate(paths.sent(id), { replace: true })
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  async #send(files: readonly File[], copied?: () => void): Promise<Parcel> {
+    if (files.length > maxFiles) throw new TooMany()
+    const parcel = await this.sending.send(files, copied)
+    if (this.parcels.all.length === 1) void navigator.storage?.persist?.().catch(() => false)
+    return parcel
+  }
+
+  /** Opens the link in what was pasted or dropped, if there is one. */
+  open(text: string): boolean {
+    const path = leadsTo(text)
+    if (path) this.host.navigate(path)
+    return !!path
   }
 
   /** The files of a parcel that are not at hand any more, chosen again. */

@@ -3,6 +3,7 @@
  *
  *   files ─ sending.ts ─▶ the engine seeds them where they lie ─▶ a link /f#…     (and a copy here, where there is room)
  *   link ─ arriving.ts ─▶ the engine fetches ─▶ a player (pages/viewer.ts), or ─ saving.ts ─▶ the browser's downloads
+ *   another app's share sheet ─ sw/sharing.ts ─▶ waits on disk ─ pages/shared.ts, by the user's word ─▶ files, or a link
  *
  * index.ts is all that loads with the app; section.ts and what it imports comes when it is needed. Rows and copies live
  * in IndexedDB (db.ts, parcels.ts), the bytes of what others sent in the engine's store.
@@ -55,6 +56,8 @@ export interface Origin {
 export const paths = {
   home: '/files',
   sent: (id: string) => `/files/${id}`,
+  /** What another app handed over, and is to be asked about. */
+  shared: (id: string) => `/files/shared?${id}`,
   receive: (link: string) => `/f#${link.slice(link.indexOf('#') + 1)}`,
 }
 

@@ -4,10 +4,12 @@ import { PageElement } from '../ui/element.ts'
 import type { Host } from '../ui/section.ts'
 import { Files } from './files.ts'
 import './files.css'
+import { linkIn } from './links.ts'
 import { paths } from './parcel.ts'
 import './pages/home.ts'
 import './pages/receive.ts'
 import './pages/sent.ts'
+import './pages/shared.ts'
 
 let files: Files | undefined
 
@@ -21,14 +23,18 @@ class FilesSection extends PageElement {
 
   protected override render() {
     const files = begin(this.host)
-    const { pathname, hash, href } = this.url
+    const { pathname, hash, search } = this.url
     if (pathname === '/f')
       return html`
-        <files-receive .files=${files} .link=${hash.length > 1 ? href : ''}></files-receive>
+        <files-receive .files=${files} .link=${linkIn(this.url)}></files-receive>
       `
     if (pathname === paths.home)
       return html`
-        <files-home .files=${files}></files-home>
+        <files-home .files=${files} .word=${hash.slice(1)}></files-home>
+      `
+    if (pathname === `${paths.home}/shared`)
+      return html`
+        <files-shared .files=${files} .share=${search.slice(1)}></files-shared>
       `
     return html`
       <files-sent .files=${files} .parcel=${pathname.slice(paths.home.length + 1)}></files-sent>

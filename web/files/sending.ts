@@ -34,8 +34,11 @@ export class Sending extends Emitter<{ change: void }> {
     this.#audience.on('change', () => this.emit('change', undefined))
   }
 
-  /** Makes a private link to the files, each named by its path; resolves when it can be given away. */
-  async send(files: readonly File[]): Promise<Parcel> {
+  /**
+   * Makes a private link to the files, each named by its path; resolves when it can be given away. copied: called when
+   * they need not lie where they are any more, or no copy of them will be kept.
+   */
+  async send(files: readonly File[], copied?: () => void): Promise<Parcel> {
     const parcel: Parcel = {
       id: newId(),
       name: nameOf(files.map(({ name }) => name)),
@@ -47,7 +50,7 @@ export class Sending extends Emitter<{ change: void }> {
     const row = { ...parcel, sent: { private: share, kept: false } }
     this.#chosen.set(parcel.id, files)
     await this.#parcels.add(row)
-    void this.#keep(parcel, files)
+    void this.#keep(parcel, files).then(copied)
     return row
   }
 

@@ -15,6 +15,8 @@ const margin = 8
 /** From so many files on, there is a field to look for one. */
 const many = 12
 
+type Listed = Pick<TorrentFile, 'name' | 'path' | 'size' | 'type' | 'progress'>
+
 /**
  * The files of a parcel, however many. Tells with CustomEvents 'view' and 'save', whose detail is a file's number, what
  * the user wants.
@@ -26,7 +28,7 @@ class FileList extends PageElement {
     current: { attribute: false },
     local: { type: Boolean },
   }
-  declare files: readonly TorrentFile[]
+  declare files: readonly Listed[]
   /** The torrent's: when it is another, they are drawn again. */
   declare state: TorrentState | undefined
   /** The number of the one that is shown. */
@@ -36,7 +38,7 @@ class FileList extends PageElement {
   #wanted = ''
   /** The numbers of those that the user looks for, and what that was found among. */
   #found: readonly number[] = []
-  #foundIn: readonly TorrentFile[] | undefined
+  #foundIn: readonly Listed[] | undefined
   #window = { from: 0, to: 0 }
 
   override connectedCallback(): void {

@@ -4,15 +4,42 @@ import { icons } from '../../ui/icons.ts'
 import { bar } from '../../ui/parts.ts'
 import { titled } from '../../ui/standing.ts'
 import { ago, bytes } from '../../ui/words.ts'
+import { waiting, type Shared } from '../../sw/shared.ts'
 import type { Files } from '../files.ts'
 import { paths, type Parcel } from '../parcel.ts'
+import { filesOf } from '../shared.ts'
+import { nameOf } from '../words.ts'
+
+/** What became of something that another app shared, by what is behind the # (sw/sharing.ts, internal/httpd/shared.go). */
+const outcomes: Record<string, [title: string, text: string]> = {
+  'nothing-shared': ['Nothing was shared', 'Another app or site led here, but with nothing that you shared. Nothing was taken, and nothing was sent.'],
+  'not-ready': ['What you shared did not get here', 'Starling was not ready to take it on this device. Nothing was sent. Share it once more.'],
+  'no-room': [
+    'There is no room for what you shared',
+    'It is too large to be kept here until you send it, or too much waits here already. Choose the files below instead: then they are read from where they lie.',
+  ],
+}
 
 /** Where files are sent from, and what is on this device. */
 class Home extends PageElement {
-  static override properties = { files: { attribute: false }, over: { state: true } }
+  static override properties = {
+    files: { attribute: false },
+    word: { attribute: false },
+    over: { state: true },
+    waiting: { state: true },
+  }
   declare files: Files
   /** Files are held over the page. */
   declare over: boolean
+  /** See outcomes; '' as a rule. */
+  declare word: string
+  /** What other apps shared and nobody sent yet. */
+  declare waiting: readonly Shared[]
+
+  constructor() {
+    super()
+    this.waiting = []
+  }
 
   override connectedCallback(): void {
     super.connectedCallback()
@@ -23,6 +50,12 @@ class Home extends PageElement {
       addEventListener(type, this.#drag)
       this.onLeave(() => removeEventListener(type, this.#drag))
     }
+    addEventListener('paste', this.#paste)
+    this.onLeave(() => removeEventListener('paste', this.#paste))
+    void waiting().then(
+      (all) => (this.waiting = all),
+      () => undefined,
+    )
   }
 
   protected override updated(): void {
@@ -32,10 +65,23 @@ class Home extends PageElement {
   }
 
   readonly #drag = (event: DragEvent): void => {
-    if (!event.dataTransfer?.types.includes('Files')) return
+    const { dataTransfer: data } = event
+    const files = data?.types.includes('Files')
+    if (!data || !(files || data.types.includes('text/uri-list') || data.types.includes('text/plain'))) return
     event.preventDefault()
     this.over = event.type === 'dragover'
-    if (event.type === 'drop' && !this.files.sending.making) void this.files.send(event.dataTransfer)
+    if (event.type !== 'drop' || this.files.sending.making) return
+    if (files) return void this.files.send(data)
+    if (this.files.open(`${data.getData('text/uri-list')}\n${data.getData('text/plain')}`)) return
+    this.files.host.toast({ text: 'This is neither a file, nor a Starling link or magnet link.' })
+  }
+
+  readonly #paste = (event: ClipboardEvent): void => {
+    const { clipboardData: data } = event
+    if (!data || this.files.sending.making) return
+    if (data.files.length) void this.files.send(data)
+    else if (!this.files.open(data.getData('text/plain'))) return
+    event.preventDefault()
   }
 
   readonly #choose = ({ target }: Event): void => {
@@ -51,7 +97,7 @@ class Home extends PageElement {
     const { parcels, homeless } = this.files
     return html`
       <section class="parcels">
-        ${this.#send()}
+        ${this.#outcome()} ${this.#send()}
         ${
           homeless
             ? html`
@@ -63,20 +109,32 @@ class Home extends PageElement {
             : nothing
         }
         ${
-          parcels.all.length
+          parcels.all.length || this.waiting.length
             ? html`
                 <div class="parcels-head">
                   <h2>On this device</h2>
                   <span>${bytes(parcels.all.reduce((sum, parcel) => sum + this.#here(parcel), 0))}</span>
                 </div>
                 <ul class="rows">
-                  ${parcels.all.map((parcel) => this.#row(parcel))}
+                  ${this.waiting.map((shared) => this.#asked(shared))} ${parcels.all.map((parcel) => this.#row(parcel))}
                 </ul>
               `
             : nothing
         }
       </section>
     `
+  }
+
+  #outcome() {
+    const [title, text] = outcomes[this.word] ?? []
+    return title
+      ? html`
+          <div class="notice" role="status">
+            <strong>${title}</strong>
+            <p>${text}</p>
+          </div>
+        `
+      : nothing
   }
 
   #send() {
@@ -92,8 +150,8 @@ class Home extends PageElement {
               `
             : html`
                 <p>
-                  Drop them here, or choose them. You get a private link; they go straight from this browser to whoever
-                  opens it.
+                  Drop or paste them here, or choose them. You get a private link; they go straight from this browser to
+                  whoever opens it.
                 </p>
                 <div class="drop-actions">
                   <button class="button primary" @click=${() => this.#pick('files')}>Choose files</button>
@@ -119,6 +177,24 @@ class Home extends PageElement {
     if (from && this.files.arriving.open(from.link).torrent?.status === 'paused') return ['Paused', 'receiving']
     if (from?.done) return ['Received', 'received']
     return from?.whole ? [`${size ? Math.floor((here / size) * 100) : 0} %`, 'receiving'] : ['In part', 'receiving']
+  }
+
+  #asked(shared: Shared) {
+    const name = nameOf(filesOf(shared).map(({ name }) => name))
+    return html`
+      <li class="row">
+        <span class="row-mark">${icons.file}</span>
+        <div class="row-text">
+          <a class="row-title" dir="auto" href=${paths.shared(shared.id)}>${name}</a>
+          <p class="row-facts">
+            ${bytes(shared.whole.size + shared.text.length)}
+            <span aria-hidden="true">·</span>
+            <time datetime=${new Date(shared.at).toISOString()}>${ago(shared.at, Date.now())}</time>
+            <span class="badge">Not sent yet</span>
+          </p>
+        </div>
+      </li>
+    `
   }
 
   #row(parcel: Parcel) {
