@@ -13,12 +13,14 @@ import { nameOf } from '../words.ts'
 /** What became of something that another app shared, by what is behind the # (sw/sharing.ts, internal/httpd/shared.go). */
 const outcomes: Record<string, [title: string, text: string]> = {
   'nothing-shared': ['Nothing was shared', 'Another app or site led here, but with nothing that you shared. Nothing was taken, and nothing was sent.'],
-  'not-ready': ['What you shared did not get here', 'Starling was not ready to take it on this device. Nothing was sent. Share it once more.'],
+  'not-ready': ['What you shared did not get here', 'Starling was not ready to take it on this device. Nothing was sent. Reload this page, then share it once more.'],
   'no-room': [
     'There is no room for what you shared',
     'It is too large to be kept here until you send it, or too much waits here already. Choose the files below instead: then they are read from where they lie.',
   ],
 }
+
+const sizeOfAll = (files: readonly File[]): number => files.reduce((sum, { size }) => sum + size, 0)
 
 /** Where files are sent from, and what is on this device. */
 class Home extends PageElement {
@@ -113,7 +115,7 @@ class Home extends PageElement {
             ? html`
                 <div class="parcels-head">
                   <h2>On this device</h2>
-                  <span>${bytes(parcels.all.reduce((sum, parcel) => sum + this.#here(parcel), 0))}</span>
+                  <span>${bytes(this.#total())}</span>
                 </div>
                 <ul class="rows">
                   ${this.waiting.map((shared) => this.#asked(shared))} ${parcels.all.map((parcel) => this.#row(parcel))}
@@ -165,6 +167,11 @@ class Home extends PageElement {
     `
   }
 
+  #total(): number {
+    const asked = this.waiting.reduce((sum, shared) => sum + sizeOfAll(filesOf(shared)), 0)
+    return this.files.parcels.all.reduce((sum, parcel) => sum + this.#here(parcel), asked)
+  }
+
   /** Bytes of it that this browser keeps. */
   #here({ size, sent, from }: Parcel): number {
     if (sent) return sent.kept ? size : 0
@@ -180,14 +187,14 @@ class Home extends PageElement {
   }
 
   #asked(shared: Shared) {
-    const name = nameOf(filesOf(shared).map(({ name }) => name))
+    const all = filesOf(shared)
     return html`
       <li class="row">
         <span class="row-mark">${icons.file}</span>
         <div class="row-text">
-          <a class="row-title" dir="auto" href=${paths.shared(shared.id)}>${name}</a>
+          <a class="row-title" dir="auto" href=${paths.shared(shared.id)}>${nameOf(all.map(({ name }) => name))}</a>
           <p class="row-facts">
-            ${bytes(shared.whole.size + shared.text.length)}
+            ${bytes(sizeOfAll(all))}
             <span aria-hidden="true">·</span>
             <time datetime=${new Date(shared.at).toISOString()}>${ago(shared.at, Date.now())}</time>
             <span class="badge">Not sent yet</span>

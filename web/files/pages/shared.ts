@@ -1,6 +1,5 @@
 import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
-import { icons } from '../../ui/icons.ts'
 import { bar } from '../../ui/parts.ts'
 import { offerUndo } from '../../ui/undo.ts'
 import { add, drop, find, type Shared } from '../../sw/shared.ts'
@@ -124,7 +123,7 @@ class SharedPage extends PageElement {
       </p>
       <div class="parcel-actions">
         <button class="button primary" @click=${this.#send}>
-          ${icons.share}${count === 1 ? 'Send this file' : 'Send these files'}
+          ${count === 1 ? 'Send this file' : 'Send these files'}
         </button>
         <button class="button quiet" @click=${this.#refuse}>Do not send</button>
       </div>
