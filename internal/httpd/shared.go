@@ -3,8 +3,8 @@ package httpd
 import "net/http"
 
 // shared is where other apps hand files to the installed one (share_target in the manifest). The service worker answers
-// those, and none reaches this server unless there is no service worker yet: then nothing of what was shared is read, and
-// the page says that it was not taken.
+// those, and none reaches this server unless there is no service worker yet. Then the page says that nothing was taken;
+// the form is not read, but for the little that net/http throws away before it hangs up.
 //
 // The page itself it asks for here (web/sw/sharing.ts), since only servers see which site a request began at: it is for
 // what the user shared, and not for a form that another site had their browser post.

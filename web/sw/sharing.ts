@@ -6,9 +6,9 @@
  *                 GET /files/shared?<id>      admit: unless another site led here, the page shows it, and asks the user
  *
  * Any site can post a form to this address. Who began it browsers tell in Sec-Fetch-Site, which servers see and service
- * workers do not: it is added below them. So what can be seen here is looked at first, and the server, which hears of the
- * second request alone, looks at the rest (internal/httpd/shared.go). Offline there is nobody to ask; then the page's
- * button is what stands between a forged form and anything at all.
+ * workers do not: it is added below them. So what can be seen here is looked at first, and the server, which hears of
+ * the second request alone, looks at the rest (internal/httpd/shared.go). Offline there is nobody to ask; then the
+ * page's button is what stands between a forged form and anything at all.
  */
 import { add, drop, purge, waiting } from './shared.ts'
 
@@ -36,7 +36,8 @@ const to = (path: string): Response =>
 function fromSheet({ mode, destination, referrer, headers }: Request): boolean {
   const site = headers.get('Sec-Fetch-Site') ?? 'none'
   const origin = headers.get('Origin') ?? 'null'
-  return mode === 'navigate' && destination === 'document' && site === 'none' && origin === 'null' && !/^https?:/.test(referrer)
+  const opens = mode === 'navigate' && destination === 'document'
+  return opens && site === 'none' && origin === 'null' && !/^https?:/.test(referrer)
 }
 
 /** Answers the share sheet, when all is on disk. */
@@ -54,11 +55,15 @@ export async function take(request: Request): Promise<Response> {
     if (before.length >= many) full = true
     const body = bounded(request, full ? 0 : room + around, () => (full = true))
     const form = await body.formData()
-    const files = form.getAll('files').filter((file): file is File => file instanceof File && !!(file.size || file.name))
-    const words = (name: string) => form.getAll(name).filter((value) => typeof value === 'string').join('\n').trim().slice(0, longest)
+    const files = form.getAll('files').filter((file) => file instanceof File).filter(({ name, size }) => name || size)
+    const words = (name: string) => {
+      const all = form.getAll(name).filter((value) => typeof value === 'string')
+      return all.join('\n').trim().slice(0, longest)
+    }
     const [title, text] = [words('title'), [words('text'), words('url')].filter(Boolean).join('\n')]
     if (!files.length && !text && !title) return to(`${home}#nothing-shared`)
-    const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+    const random = crypto.getRandomValues(new Uint8Array(16))
+    const id = Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('')
     const facts = files.map(({ name, size, type }) => ({ name, size, type }))
     await add({ id, at: Date.now(), title, text, whole: new Blob(files), files: facts })
     return to(`${sharedPath}?${id}`)

@@ -10,13 +10,20 @@ import { paths, type Parcel } from '../parcel.ts'
 import { filesOf } from '../shared.ts'
 import { nameOf } from '../words.ts'
 
-/** What became of something that another app shared, by what is behind the # (sw/sharing.ts, internal/httpd/shared.go). */
+/** What became of something that was shared, by what is behind the # (sw/sharing.ts, internal/httpd/shared.go). */
 const outcomes: Record<string, [title: string, text: string]> = {
-  'nothing-shared': ['Nothing was shared', 'Another app or site led here, but with nothing that you shared. Nothing was taken, and nothing was sent.'],
-  'not-ready': ['What you shared did not get here', 'Starling was not ready to take it on this device. Nothing was sent. Reload this page, then share it once more.'],
+  'nothing-shared': [
+    'Nothing was shared',
+    'Another app or site led here, but with nothing that you shared. Nothing was taken, and nothing was sent.',
+  ],
+  'not-ready': [
+    'What you shared did not get here',
+    'Starling was not ready to take it on this device. Nothing was sent. Reload this page, then share it once more.',
+  ],
   'no-room': [
     'There is no room for what you shared',
-    'It is too large to be kept here until you send it, or too much waits here already. Choose the files below instead: then they are read from where they lie.',
+    `It is too large to be kept here until you send it, or too much waits here already. Choose the files below instead:
+    then they are read from where they lie.`,
   ],
 }
 

@@ -134,8 +134,11 @@ class SharedPage extends PageElement {
   #text({ text, title, files }: Shared) {
     const words = text || (files.length ? '' : title)
     if (!words) return nothing
+    const start = words.length > shown ? `${words.slice(0, shown)}…` : words
     return html`
-      <div class="viewer"><pre dir="auto" tabindex="0" role="region" aria-label="Text">${words.slice(0, shown)}${words.length > shown ? '…' : ''}</pre></div>
+      <div class="viewer">
+        <pre dir="auto" tabindex="0" role="region" aria-label="Text">${start}</pre>
+      </div>
     `
   }
 }
