@@ -477,6 +477,30 @@ describe('the node', () => {
     expect(world.engines.every(({ destroyed }) => destroyed)).toBe(true)
   })
 
+  test('works alone where the browser, with all its storage, keeps the other tabs from the page', async () => {
+    const tab = new FakeTab(browser)
+    vi.stubGlobal('navigator', { locks: tab.locks })
+    const refuse = class {
+      constructor() {
+        throw new DOMException('The operation is insecure.', 'SecurityError')
+      }
+    }
+    vi.stubGlobal('BroadcastChannel', refuse)
+    const events = new EventTarget()
+    vi.stubGlobal('addEventListener', events.addEventListener.bind(events))
+    const uncaught = vi.fn()
+    process.once('uncaughtException', uncaught)
+    const node = new Starling()
+    await node.ready
+    events.dispatchEvent(new Event('pageshow'))
+    await new Promise(setImmediate)
+    process.off('uncaughtException', uncaught)
+    expect(uncaught).not.toHaveBeenCalled()
+    expect((await node.add(hash('b'))).infoHash).toBe(hash('b'))
+    await node.destroy()
+    expect(world.engines.map(({ destroyed }) => destroyed)).toEqual([true])
+  })
+
   test('says why it cannot run', async () => {
     world.fail = new StarlingError('unsupported', 'This browser has no WebRTC.')
     for (const options of [{}, { shareTabs: false }]) {

@@ -143,8 +143,12 @@ export class Starling extends Emitter<StarlingEvents> {
     const { BroadcastChannel, navigator } = globalThis
     // What is to stay in memory must not land on the disk of another tab's engine.
     if (share && rest.store !== 'memory' && BroadcastChannel && navigator?.locks) {
-      const tabs = shareTabs(start, use, failed, { locks: navigator.locks, events: globalThis, BroadcastChannel })
-      return () => tabs.close()
+      try {
+        const tabs = shareTabs(start, use, failed, { locks: navigator.locks, events: globalThis, BroadcastChannel })
+        return () => tabs.close()
+      } catch {
+        // Where the browser keeps all storage from a page, it keeps its other tabs from it as well.
+      }
     }
     const alone = start()
     alone.then(use).catch(failed)

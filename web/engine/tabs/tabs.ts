@@ -46,7 +46,7 @@ export interface Tabs {
 
 /**
  * Takes this tab into the election. use is told the engine to work with whenever that changes, undefined while there is
- * none; failed, that this tab was elected and could not start it.
+ * none; failed, that this tab was elected and could not start it. Throws where the browser lets tabs not hear each other.
  */
 export function shareTabs(
   start: () => Promise<Engine>,
@@ -151,7 +151,7 @@ export function shareTabs(
     listen('removeEventListener')
     await leave?.()
   }
-  listen('addEventListener')
   come()
+  listen('addEventListener')
   return { close }
 }
