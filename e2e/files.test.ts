@@ -63,6 +63,24 @@ describe.each(['chromium', 'firefox'] as const)('to %s', (kind) => {
   })
 })
 
+test('the service worker is taken away under an open page: it stays where it is, and saves', async () => {
+  const ann = await visitor()
+  const { person: bob, saved } = await saver(kit, 'firefox')
+  const [plan] = await write(await kit.folder(), { 'Plan.txt': 'first the one, then the other' })
+  const link = await send(ann.page, server.origin, [plan!])
+  await bob.page.goto(link)
+  await arrived(bob.page)
+  await until('the service worker', () => bob.page.evaluate(() => !!navigator.serviceWorker.controller))
+  const other = await bob.tab()
+  await other.goto(`${server.origin}/stats`)
+  await other.evaluate(async () => {
+    for (const registration of await navigator.serviceWorker.getRegistrations()) await registration.unregister()
+  })
+  await press(bob.page, 'Save')
+  expect((await saved('Plan.txt')).toString()).toBe('first the one, then the other')
+  expect(await bob.page.evaluate(() => location.href)).toBe(link)
+})
+
 test('a large film plays from anywhere while only that is fetched, until all of it is asked for', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await ann.page.goto(`${server.origin}/files`)

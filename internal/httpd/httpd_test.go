@@ -68,6 +68,7 @@ func TestRoutes(t *testing.T) {
 		{"/manifest.webmanifest", "{}", 200, map[string]string{"Content-Type": "application/manifest+json"}},
 		{"/api/ice", `{"iceServers":[{"urls":"stun:stun.example.org:3478"},{"urls":"turn:turn.example.org:3478?transport=udp","username":"me","credential":"a,secret"}]}`, 200,
 			map[string]string{"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}},
+		{"/~/download/0123456789abcdef0123456789abcdef/a.zip", "", 204, map[string]string{"Cache-Control": "no-store"}},
 		{"/healthz", "ok", 200, nil},
 		{"/metrics", "starling_tracker_sockets 0", 200, nil},
 		{"/announce", "WebSocket", 426, map[string]string{"Upgrade": "websocket"}},

@@ -40,6 +40,7 @@ func (s *Server) routes(files static) http.Handler {
 	for _, page := range []string{"/m", "/f", "/share"} {
 		mux.HandleFunc(page, get(files.link))
 	}
+	mux.HandleFunc("/~/download/", get(stay))
 	mux.HandleFunc("/", get(files.other))
 	return s.headers(s.sockets(mux))
 }
@@ -72,6 +73,13 @@ func (files static) link(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	files.page(w, r)
+}
+
+// stay answers a page that goes to a download of its own when no service worker of its browser takes it: the site's data
+// was cleared, say. It stays where it is.
+func stay(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // missing gives people the app, which says the same in its own looks and leads home; to programs a few words.

@@ -61,9 +61,8 @@ export class Savings extends Emitter<{ change: void; saved: Saving; failed: Savi
   /** Where no service worker is in charge of the page, resolves when the file is whole and handed over. */
   async save(file: TorrentFile): Promise<void> {
     const { name, size, type } = file
-    // The engine knows whether its service worker is there.
-    const url = await file.url()
-    if (url.startsWith('blob:')) return click(url, name)
+    const url = await whole(file)
+    if (url) return click(url, name)
     this.#start({ name, size, type, stream: () => file.stream() })
   }
 
@@ -71,7 +70,7 @@ export class Savings extends Emitter<{ change: void; saved: Saving; failed: Savi
   async saveAll(torrent: Torrent): Promise<void> {
     const { files, name } = torrent
     if (files.length === 1) return this.save(files[0]!)
-    if ((await files[0]!.url()).startsWith('blob:')) {
+    if (await whole(files[0]!)) {
       for (const file of files) await this.save(file)
       return
     }
@@ -129,6 +128,17 @@ export class Savings extends Emitter<{ change: void; saved: Saving; failed: Savi
     this.emit(how, download)
     this.emit('change', undefined)
   }
+}
+
+/**
+ * The URL of a blob that holds all of it, where no service worker makes downloads. The engine knows whether it has one; and
+ * a page whose site's data was cleared keeps it, while where the page goes is nobody's any more.
+ */
+async function whole(file: TorrentFile): Promise<string | undefined> {
+  const url = await file.url()
+  if (url.startsWith('blob:')) return url
+  const there = await navigator.serviceWorker.getRegistration().catch(() => undefined)
+  return there ? undefined : URL.createObjectURL(await file.blob())
 }
 
 function click(href: string, download?: string): void {
