@@ -63,6 +63,31 @@ describe.each(['chromium', 'firefox'] as const)('to %s', (kind) => {
   })
 })
 
+test('a browser that keeps nothing for the page: what links lead to is shown and saved all the same', async () => {
+  const ann = await visitor()
+  await ann.allowMicrophone(server.origin)
+  const { person: bob, saved } = await saver(kit, 'firefox', { 'network.cookie.cookieBehavior': 2 })
+  bob.allow(/service ?worker|insecure/i)
+  const [plan] = await write(await kit.folder(), { 'Plan.txt': 'first the one, then the other' })
+  await bob.page.goto(await send(ann.page, server.origin, [plan!]))
+  await reads(bob.page, 'first the one, then the other')
+  await reads(bob.page, 'What you do not save is gone when the page is closed')
+  await press(bob.page, 'Save')
+  expect((await saved('Plan.txt')).toString()).toBe('first the one, then the other')
+
+  await ann.page.goto(server.origin)
+  await makeMemo(ann.page, 'Tune')
+  await bob.page.goto(await shareLink(ann.page))
+  await arrived(bob.page)
+  expect(await bob.page.$eval('audio', (audio) => audio.src)).toMatch(/^blob:/)
+  await press(bob.page, 'Save')
+  expect((await saved('Tune.webm')).length).toBeGreaterThan(1000)
+
+  await bob.page.goto(`${server.origin}/files`)
+  await choose(bob.page, [plan!])
+  await reads(bob.page, 'it cannot send')
+})
+
 test('the service worker is taken away under an open page: it stays where it is, and saves', async () => {
   const ann = await visitor()
   const { person: bob, saved } = await saver(kit, 'firefox')

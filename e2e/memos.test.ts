@@ -592,8 +592,6 @@ describe('what goes wrong', () => {
     await reads(page, 'Open the page in an ordinary window')
     await page.goto(`${server.origin}/files`)
     await reads(page, 'This browser gives the page no storage')
-    await page.goto(`${server.origin}/m#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
-    await reads(page, 'Open the link in an ordinary window')
   })
 
   test.each<Kind>(['chromium', 'firefox'])('%s, by http:// and another name than localhost: every page says what it lacks, and none is empty', async (kind) => {

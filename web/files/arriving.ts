@@ -2,6 +2,7 @@
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { Fetching, forget, infoHashOf } from '../ui/fetching.ts'
+import { keepsNothing } from '../ui/full.ts'
 import { newId, type Parcel } from './parcel.ts'
 import type { Parcels } from './parcels.ts'
 import { modest, room, saveData } from './room.ts'
@@ -17,6 +18,8 @@ export class Arrival extends Fetching {
   room: number | undefined
   /** It is for the section Memos. */
   memo = false
+  /** The browser keeps nothing for the page: it has no row, and is here as long as the page is. */
+  unkept = false
 }
 
 /** Files of this type lead to memos. */
@@ -72,17 +75,18 @@ export class Arriving extends Emitter<{ change: void }> {
 
   async #begin(arrival: Arrival, before?: Torrent): Promise<void> {
     try {
+      arrival.unkept = await this.#parcels.db.parcels().then(() => false, keepsNothing)
       const torrent = await arrival.meet(await this.#node(), before)
       // Its card, which says that it is a memo, may come a moment later than its files.
-      const handOver = () => isMemo(torrent) && this.#handOver(arrival)
+      const handOver = () => isMemo(torrent, arrival) && this.#handOver(arrival)
       torrent.on('card', () => void handOver())
       if (handOver()) return
-      const parcel = await this.#row(arrival, torrent)
+      const parcel = arrival.unkept ? undefined : await this.#row(arrival, torrent)
       if (handOver()) return
-      if (!parcel.from!.whole && !torrent.state.done) await this.#decide(arrival, torrent)
+      if (!parcel?.from!.whole && !torrent.state.done) await this.#decide(arrival, torrent)
       else await this.fetch(arrival)
       await torrent.done
-      await this.#parcels.update(parcel.id, ({ from }) => ({ from: from && { ...from, whole: true, done: true } }))
+      if (parcel) await this.#parcels.update(parcel.id, ({ from }) => ({ from: from && { ...from, whole: true, done: true } }))
       arrival.asking = false
       arrival.move()
     } catch (error) {
@@ -93,7 +97,8 @@ export class Arriving extends Emitter<{ change: void }> {
   async #decide(arrival: Arrival, torrent: Torrent): Promise<void> {
     const free = await room()
     const left = torrent.length - torrent.downloaded
-    if (modest(left, free, saveData())) return this.fetch(arrival)
+    // What is not kept lies in memory.
+    if (modest(left, free, saveData() || arrival.unkept)) return this.fetch(arrival)
     arrival.asking = true
     arrival.room = free !== undefined && free < left ? free : undefined
     arrival.emit('change', undefined)
@@ -129,6 +134,7 @@ export class Arriving extends Emitter<{ change: void }> {
   }
 }
 
-function isMemo({ card, files }: Torrent): boolean {
-  return card?.kind === 'memo' || card?.kind === 'memos' || (files.length === 1 && files[0]!.type === memoBundle)
+/** Memos are kept, or they are files like others. */
+function isMemo({ card, files }: Torrent, { unkept }: Arrival): boolean {
+  return (card?.kind === 'memo' && !unkept) || card?.kind === 'memos' || (files.length === 1 && files[0]!.type === memoBundle)
 }

@@ -1,5 +1,6 @@
 /** The section at work: what its screens share, and what happens whichever of them is shown. */
 import type { Torrent, TorrentFile } from 'starling'
+import { keepsNothing } from '../ui/full.ts'
 import { others } from '../ui/others.ts'
 import type { Host } from '../ui/section.ts'
 import { offerUndo } from '../ui/undo.ts'
@@ -126,8 +127,13 @@ export class Files {
     const many = `These are more than ${countOf(maxFiles)}. Put them into one archive first, or send fewer at once.`
     // Only the engine's own messages are words for people.
     const { code, message } = error as { code?: unknown; message: string }
-    if (!code && !(error instanceof TooMany)) reportError(error)
-    const text = error instanceof TooMany ? many : code ? message : 'That did not work. Reload the page to try again.'
+    const known = typeof code === 'string' || error instanceof TooMany || keepsNothing(error)
+    if (!known) reportError(error)
+    const text =
+      error instanceof TooMany ? many
+      : keepsNothing(error) ? 'This browser keeps nothing for this page, and so it cannot send. Use an ordinary window.'
+      : known ? message
+      : 'That did not work. Reload the page to try again.'
     this.host.toast({ text, time: Infinity })
   }
 }

@@ -2,6 +2,7 @@
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { Fetching, forget, infoHashOf } from '../ui/fetching.ts'
+import { keepsNothing } from '../ui/full.ts'
 import { maxBundle, parseBundle, bundleType } from './bundle.ts'
 import { readCard } from './card.ts'
 import type { Library } from './library.ts'
@@ -23,7 +24,7 @@ export class Arrival extends Fetching {
   bundle: readonly Arrival[] | undefined
   /** All of it is here and kept. */
   saved = false
-  /** There are other things than sounds in it, which the section Files shows. */
+  /** The section Files shows it: there are other things than sounds in it, or the browser keeps no memos for the page. */
   elsewhere = false
 
   constructor(link: string, nested: boolean) {
@@ -107,7 +108,7 @@ export class Receiving extends Emitter<{ change: void }> {
       torrent.on('card', () => void this.#recard(arrival))
       if (!arrival.nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType)
         return await this.#openBundle(arrival, torrent)
-      if (!(await this.#makeRows(arrival, torrent))) {
+      if (!(await this.#makeRows(arrival, torrent).catch(nowhere))) {
         this.#arrivals.delete(infoHashOf(arrival.link) ?? arrival.link)
         arrival.elsewhere = true
         return arrival.move()
@@ -200,6 +201,11 @@ export class Receiving extends Emitter<{ change: void }> {
     arrival.saved = arrival.bundle.every((other) => other.saved)
     arrival.emit('change', undefined)
   }
+}
+
+function nowhere(error: unknown): false {
+  if (!keepsNothing(error)) throw error
+  return false
 }
 
 const isSound = ({ name, type }: { name: string; type: string }): boolean =>

@@ -1,5 +1,6 @@
 /** Where a transfer stands, in words: made of the engine's state, and of what the browser may do. */
 import type { TorrentState } from '../engine/types.ts'
+import { keepsNothing } from './full.ts'
 import type { Reach } from './reach.ts'
 import { bytes } from './words.ts'
 
@@ -113,7 +114,7 @@ export function failure(error: unknown, wish: 'receive' | 'share' = 'receive'): 
   const code = (error as { code?: unknown } | undefined)?.code
   // Only the engine's own messages are words for people.
   const message = typeof code === 'string' && error instanceof Error ? error.message : ''
-  if (error instanceof DOMException && error.name === 'SecurityError') {
+  if (keepsNothing(error)) {
     return {
       title: 'This browser keeps nothing for this page',
       text: 'Private windows and some privacy settings switch its storage off. Open the link in an ordinary window.',

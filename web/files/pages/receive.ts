@@ -19,6 +19,13 @@ import './viewer.ts'
 
 const cutOff = 'This link is not complete'
 
+const unkept = html`
+  <div class="notice">
+    <strong>This browser keeps nothing for this page</strong>
+    <p>Private windows and some privacy settings do this. What you do not save is gone when the page is closed.</p>
+  </div>
+`
+
 /** What a link leads to: where it stands at every moment, and its files while they still arrive. */
 class Receive extends PageElement {
   static override properties = { files: { attribute: false }, link: { attribute: false }, current: { state: true } }
@@ -120,6 +127,7 @@ class Receive extends PageElement {
       <article class="parcel">
         <p class="parcel-for">${torrent?.files.length === 1 ? 'A file for you' : 'Files for you'}</p>
         <h1 dir="auto" tabindex="-1" data-focus>${torrent?.name ?? 'On its way'}</h1>
+        ${arrival?.unkept ? unkept : nothing}
         ${torrent && arrival ? this.#parcel(torrent, arrival) : nothing}
         ${arrival ? this.#standing(arrival) : nothing}
         ${torrent ? this.#actions(torrent) : nothing}
