@@ -1,5 +1,5 @@
 import type { Bytes } from './bytes.ts'
-import type { AddOptions, Card, NodeStats, PeerState, SeedOptions, TorrentState } from './types.ts'
+import type { AddOptions, Card, Limits, NodeStats, PeerState, SeedOptions, TorrentState } from './types.ts'
 
 /**
  * What the handles that pages hold (starling.ts) ask of whoever does the work: node.ts in the tab that runs the
@@ -26,6 +26,8 @@ export interface Engine {
   setCard(infoHash: string, card: Card): Promise<void>
   /** on: nothing is fetched or sent, also after a reload, until it is called with false. What is here can be read. */
   pause(infoHash: string, on: boolean): Promise<void>
+  /** From now on. What is not named stays as it is. */
+  limit(limits: Limits): Promise<void>
   /** Without destroyStore, data and completion stay for a later add. */
   remove(infoHash: string, options: { destroyStore?: boolean }): Promise<void>
   states(): Promise<TorrentState[]>

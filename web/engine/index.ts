@@ -10,6 +10,7 @@ export type {
   AddOptions,
   Card,
   FileState,
+  Limits,
   NodeStats,
   PeerState,
   SeedOptions,

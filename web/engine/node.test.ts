@@ -112,6 +112,26 @@ describe('from node to node', () => {
   })
 })
 
+test.each(['uploadLimit', 'downloadLimit'] as const)('%s is set, and lifted, while it runs', async (limit) => {
+  const data = noise(1_500_000)
+  const { seeder, infoHash, link } = await shared(data)
+  const leecher = testNode()
+  await leecher.node.add(link, {})
+  for (const { node } of [seeder, leecher]) {
+    await node.limit({ [limit]: 100_000 })
+    // What is not named stays as it is.
+    await node.limit({})
+  }
+  const started = performance.now()
+  join(leecher, seeder, infoHash)
+  // One second's worth comes at once, the next in a second.
+  await leecher.until(infoHash, ({ downloaded }) => downloaded >= 200_000)
+  expect(performance.now() - started).toBeGreaterThan(500)
+  // At the limit the rest would take longer than a test may.
+  for (const { node } of [seeder, leecher]) await node.limit({ [limit]: 0 })
+  same(await fetched(leecher, infoHash), data)
+})
+
 test('a page that is left leaves its trackers, and is found again when it comes back', async () => {
   const page = new EventTarget()
   for (const name of ['addEventListener', 'removeEventListener'] as const) vi.stubGlobal(name, page[name].bind(page))

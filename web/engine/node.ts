@@ -27,7 +27,7 @@ import type { Prepared } from './swarm/seeding.ts'
 import { Shelf } from './swarm/shelf.ts'
 import { Swarm } from './swarm/swarm.ts'
 import { parseId } from './torrent/link.ts'
-import type { AddOptions, Card, NodeStats, SeedOptions, StarlingOptions, TorrentState, TrackerState } from './types.ts'
+import type { AddOptions, Card, Limits, NodeStats, SeedOptions, StarlingOptions, TorrentState, TrackerState } from './types.ts'
 
 export interface NodeOptions extends Omit<StarlingOptions, 'iceServers' | 'shareTabs'> {
   trackers: string[]
@@ -87,7 +87,7 @@ export class Node implements Engine, LinkHost {
   /** Torrents that are being removed. */
   readonly #closing = new Map<string, Promise<void>>()
   readonly #network: Network
-  readonly #host: SwarmHost
+  readonly #host: SwarmHost & { up: Limit; down: Limit }
   readonly #changed = new Set<string>()
   readonly #strangers = new Set<Peer>()
   readonly #thirsty = new Set<Peer>()
@@ -218,6 +218,11 @@ export class Node implements Engine, LinkHost {
     this.#announce(swarm)
     links.refresh()
     this.#tell(infoHash)
+  }
+
+  async limit({ uploadLimit, downloadLimit }: Limits): Promise<void> {
+    if (uploadLimit !== undefined) this.#host.up = new Limit(uploadLimit)
+    if (downloadLimit !== undefined) this.#host.down = new Limit(downloadLimit)
   }
 
   async remove(infoHash: string, { destroyStore = false }: { destroyStore?: boolean }): Promise<void> {

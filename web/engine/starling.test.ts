@@ -371,6 +371,16 @@ describe('when the tab that runs the engine is gone', () => {
     expect(await added.files[0]!.text()).toBe('a memo')
   })
 
+  test('limits that a page set hold for the next one too', async () => {
+    const [one, two] = await pages()
+    await two.node.limit({ uploadLimit: 1000, downloadLimit: 5 })
+    await two.node.limit({ downloadLimit: 0 })
+    expect(world.engines[0]!.limits).toEqual([{ uploadLimit: 1000, downloadLimit: 5 }, { downloadLimit: 0 }])
+    one.tab.crash()
+    await vi.waitUntil(() => world.engines[1]?.limits.length)
+    expect(world.engines[1]!.limits).toEqual([{ uploadLimit: 1000, downloadLimit: 0 }])
+  })
+
   test('a call that was under way is made again', async () => {
     const [one, two] = await pages()
     world.engines[0]!.hashing = new Promise(() => {})

@@ -15,7 +15,7 @@ import { homeIce, homeLinks, homeTrackers } from './home.ts'
 import { serveRanges } from './stream/serve.ts'
 import type { RangeSource } from './stream/source.ts'
 import { shareTabs } from './tabs/tabs.ts'
-import type { AddOptions, NodeStats, SeedOptions, StarlingOptions, TorrentState } from './types.ts'
+import type { AddOptions, Limits, NodeStats, SeedOptions, StarlingOptions, TorrentState } from './types.ts'
 
 /** What can be seeded: text and bytes become a file of their own. */
 export type Seedable = Blob | string | ArrayBuffer | ArrayBufferView<ArrayBuffer>
@@ -60,6 +60,8 @@ export class Starling extends Emitter<StarlingEvents> {
   /** States told while torrents are being made: they may be newer than the answers. */
   readonly #early = new Map<string, TorrentState>()
   #making = 0
+  /** What this page asked for since: the next engine begins with what its own tab was given. */
+  #limits: Limits | undefined
   #destroyed: Promise<void> | undefined
 
   constructor(options: StarlingOptions = {}) {
@@ -104,6 +106,12 @@ export class Starling extends Emitter<StarlingEvents> {
     const id = await identify(what)
     const given = { ...options, trackers: [...(usable(options.trackers, true) ?? []), ...(this.#options.trackers ?? [])] }
     return this.#take({ seeded: false, make: (engine) => engine.add(id, given) })
+  }
+
+  /** Other limits from now on, in all tabs, as they share one engine. What is not named stays as it is. */
+  limit(limits: Limits): Promise<void> {
+    this.#limits = { ...this.#limits, ...limits }
+    return this.#call((engine) => engine.limit(limits))
   }
 
   /** Of the whole engine, whichever tab runs it. */
@@ -172,6 +180,7 @@ export class Starling extends Emitter<StarlingEvents> {
       const torrent = torrentOf(infoHash)
       if (torrent) this.#drop(torrent)
     }
+    if (this.#limits) void engine.limit(this.#limits).catch(() => {})
     this.#promised.resolve(engine)
     for (const torrent of this.torrents) rejoin(torrent)
   }

@@ -7,16 +7,18 @@
 
 import type { ErrorCode, StarlingError } from './errors.ts'
 
+/** Of all torrents together, in bytes per second, payload only; 0 or less: no limit. */
+export interface Limits {
+  uploadLimit?: number
+  downloadLimit?: number
+}
+
 /** What a page may say of its node. */
-export interface StarlingOptions {
+export interface StarlingOptions extends Limits {
   /** WebTorrent trackers, ws: or wss:. Default: /announce of the server that starling.js came from. */
   trackers?: string[]
   /** STUN and TURN servers. Default: what /api/ice of that server says. */
   iceServers?: RTCIceServer[]
-  /** Bytes per second, payload only. Default: no limit. */
-  uploadLimit?: number
-  /** Bytes per second, payload only. Default: no limit. */
-  downloadLimit?: number
   /** Most links (RTCPeerConnections, lanes not counted) open at once. Default 55. */
   maxLinks?: number
   /** What links begin with. Default: /m of the server that starling.js came from. */

@@ -3,7 +3,7 @@ import type { Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
 import type { Engine } from '../engine.ts'
 import { StarlingError } from '../errors.ts'
-import type { AddOptions, Card, NodeStats, SeedOptions, TorrentState } from '../types.ts'
+import type { AddOptions, Card, Limits, NodeStats, SeedOptions, TorrentState } from '../types.ts'
 
 interface Request {
   tab: FakeTab
@@ -121,6 +121,7 @@ export class FakeEngine implements Engine {
   readonly seeded: { files: readonly Blob[]; options: SeedOptions }[] = []
   readonly added: { id: string | Bytes; options: AddOptions }[] = []
   readonly released: string[] = []
+  readonly limits: Limits[] = []
   readonly reads: { start: number; end: number; reader: string }[] = []
   readonly #torrents = new Map<string, TorrentState>()
   readonly #data = new Map<string, Blob>()
@@ -191,6 +192,10 @@ export class FakeEngine implements Engine {
   async pause(infoHash: string, on: boolean): Promise<void> {
     this.#state(infoHash)
     this.tell(infoHash, { status: on ? 'paused' : 'finding' })
+  }
+
+  async limit(limits: Limits): Promise<void> {
+    this.limits.push(limits)
   }
 
   async remove(infoHash: string): Promise<void> {
