@@ -257,6 +257,21 @@ describe('seeding', () => {
     }
   })
 
+  test.each(['link', 'magnetURI', 'upper case'] as const)('known files by their %s', async (by) => {
+    const data = noise(1000)
+    const stores = memoryStores()
+    const first = await shared(data, {}, testNode({}, stores))
+    await first.seeder.node.remove(first.infoHash, {})
+    const hashed: number[] = []
+    const known = by === 'upper case' ? first.infoHash.toUpperCase() : first[by]
+    const { infoHash } = await testNode({}, stores).node.seed([file('data.bin', data)], { known }, (bytes) => hashed.push(bytes))
+    expect([infoHash, hashed]).toEqual([first.infoHash, []])
+  })
+
+  test('what is known by no infohash is refused', async () => {
+    await expect(shared(noise(10), { known: 'data.bin' })).rejects.toMatchObject({ code: 'bad-link' })
+  })
+
   test('known files that are others are hashed', async () => {
     const stores = memoryStores()
     const first = await shared(noise(100_000), {}, testNode({}, stores))

@@ -144,7 +144,8 @@ export class Node implements Engine, LinkHost {
 
   async seed(files: readonly Blob[], options: SeedOptions, onHash?: (bytes: number) => void): Promise<TorrentState> {
     const given = { ...options, trackers: options.trackers ?? [...this.#options.trackers], onHash: onHash ?? options.onHash }
-    const { known, card } = options
+    const { card } = options
+    const known = options.known && (await parseId(options.known)).infoHash
     const before = known ? (this.#swarms.get(known)?.entry ?? (await this.#before(known))) : undefined
     const { prepare } = await more()
     const swarm = await this.#enter(await prepare(files, given, before))

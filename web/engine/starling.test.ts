@@ -259,6 +259,11 @@ describe('a torrent', () => {
     const { node } = page()
     const torrent = await node.seed(memo(), { name: hash('a'), card: { title: 'one' } })
     await torrent.setCard({ title: 'two', nothing: () => {} })
+    // Peers would take none of these.
+    for (const card of ['three', ['three'], 3, null, undefined] as never[]) {
+      await expect(torrent.setCard(card)).rejects.toMatchObject({ code: 'unsupported', message: /must be an object/ })
+    }
+    expect(await code(node.seed(memo(), { name: hash('b'), card: 'three' as never }))).toBe('unsupported')
     expect(torrent.card).toEqual({ title: 'two' })
     expect((await torrent.torrentFile()).length).toBeGreaterThan(0)
   })

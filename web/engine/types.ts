@@ -43,7 +43,7 @@ export interface SeedOptions {
   /** Something about the files that may change later without a new infohash; see Torrent.setCard. */
   card?: Card
   /**
-   * The infohash an earlier seed of these very bytes had. Where the node still knows it, nothing is hashed
+   * The infohash, or the link, that an earlier seed of these very bytes had. Where the node still knows it, nothing is hashed
    * again and key and link stay the same; pieces are then verified as they are first sent.
    */
   known?: string

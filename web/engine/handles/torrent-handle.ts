@@ -238,5 +238,9 @@ export class Torrent extends Emitter<TorrentEvents> {
   }
 }
 
-/** A card as it travels; what is not JSON is left out. */
-export const plain = (card: Card) => JSON.parse(JSON.stringify(card)) as Card
+/** A card as it travels; what is not JSON is left out. Peers take nothing but objects. */
+export function plain(card: Card): Card {
+  const value = JSON.parse(JSON.stringify(card) ?? null) as Card | null
+  if (value instanceof Object && !Array.isArray(value)) return value
+  throw new StarlingError('unsupported', "A card must be an object, such as { title: '…' }.")
+}
