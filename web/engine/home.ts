@@ -1,8 +1,6 @@
-/** The server that starling.js came from: what a page gets when it names nothing else. */
+/** The server that starling.js came from, or that the page names: what a page gets when it names nothing else. */
 import { trackerOf } from './announce.ts'
-
-const home = import.meta.url
-const served = /^https?:/.test(home)
+import { StarlingError } from './errors.ts'
 
 /** How long an answer of /api/ice is used that says nothing of it, ms. */
 const iceLife = 55 * 60_000
@@ -11,14 +9,19 @@ const iceRetry = 10_000
 /** A link must not wait long for what only some links need, ms. */
 const iceWait = 3_000
 
-export const homeTrackers = served ? [trackerOf(home)] : []
-export const homeLinks = served ? new URL('/m', home).href : 'https://localhost/m'
+/** Of the server at this URL. Throws where it is none. */
+export function homeOf(server?: string) {
+  const url = server ?? import.meta.url
+  if (/^https?:/.test(url)) return { trackers: [trackerOf(url)], linkBase: new URL('/m', url).href, ice: homeIce(new URL('/api/ice', url)) }
+  if (server === undefined) return { trackers: [], linkBase: 'https://localhost/m', ice: homeIce() }
+  throw new StarlingError('unsupported', "The server must be a whole URL, such as 'https://starling.example'.")
+}
 
 /**
  * The server's STUN and TURN servers, asked for again before their credentials end; those of before, or none, while it
  * gives no answer.
  */
-export function homeIce(url = served ? new URL('/api/ice', home) : undefined): () => Promise<RTCIceServer[]> {
+export function homeIce(url?: URL): () => Promise<RTCIceServer[]> {
   let servers: Promise<RTCIceServer[]> = Promise.resolve([])
   let [from, until] = [0, 0]
   const ask = async (before: RTCIceServer[]): Promise<RTCIceServer[]> => {

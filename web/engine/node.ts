@@ -29,7 +29,7 @@ import { Swarm } from './swarm/swarm.ts'
 import { parseId } from './torrent/link.ts'
 import type { AddOptions, Card, Limits, NodeStats, SeedOptions, StarlingOptions, TorrentState, TrackerState } from './types.ts'
 
-export interface NodeOptions extends Omit<StarlingOptions, 'iceServers' | 'shareTabs'> {
+export interface NodeOptions extends Omit<StarlingOptions, 'server' | 'iceServers' | 'shareTabs'> {
   trackers: string[]
   iceServers: () => Promise<RTCIceServer[]>
   linkBase: string

@@ -68,6 +68,25 @@ async function pages() {
   return [one, two] as const
 }
 
+test('asks another server than that of starling.js, where the page names one', async () => {
+  const asked: string[] = []
+  vi.stubGlobal('fetch', async (url: URL) => {
+    asked.push(url.href)
+    return { json: async () => ({ iceServers: [{ urls: 'turn:one' }] }) }
+  })
+  const server = 'https://starling.example'
+  await page({ server }).node.ready
+  const options = { trackers: ['wss://starling.example/announce'], linkBase: `${server}/m` }
+  expect(world.options[0]).toMatchObject(options)
+  const { iceServers } = world.options[0] as { iceServers(): Promise<unknown> }
+  expect(await iceServers()).toEqual([{ urls: 'turn:one' }])
+  expect(asked).toEqual([`${server}/api/ice`])
+  const own = { trackers: ['wss://own.example/'], linkBase: 'https://own.example/watch' }
+  await page({ server, ...own, store: 'memory' }).node.ready
+  expect(world.options[1]).toMatchObject(own)
+  for (const wrong of ['starling.example', '/', '']) expect(() => new Starling({ server: wrong })).toThrow(/https:/)
+})
+
 describe('seed', () => {
   test('gives a torrent that is there', async () => {
     const { node } = page()

@@ -11,7 +11,7 @@ import { StarlingError } from './errors.ts'
 import { ranges, source } from './handles/file-handle.ts'
 import { end, plain, rejoin, setOrigin, Torrent, update } from './handles/torrent-handle.ts'
 import type { Origin, TorrentHost } from './handles/torrent-handle.ts'
-import { homeIce, homeLinks, homeTrackers } from './home.ts'
+import { homeOf } from './home.ts'
 import { serveRanges } from './stream/serve.ts'
 import type { RangeSource } from './stream/source.ts'
 import { shareTabs } from './tabs/tabs.ts'
@@ -135,9 +135,10 @@ export class Starling extends Emitter<StarlingEvents> {
 
   /** Has this tab run the engine, or find the one that does; returns how to stop. */
   #enter(): () => Promise<void> {
-    const { trackers = homeTrackers, iceServers, linkBase = homeLinks, shareTabs: share = true, ...rest } =
-      this.#options
-    const ice = iceServers ? async () => iceServers : homeIce()
+    const { server, iceServers, shareTabs: share = true, ...rest } = this.#options
+    const home = homeOf(server)
+    const { trackers = home.trackers, linkBase = home.linkBase } = rest
+    const ice = iceServers ? async () => iceServers : home.ice
     void ice()
     const node = loadNode()
     node.catch(() => {})

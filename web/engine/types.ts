@@ -15,13 +15,15 @@ export interface Limits {
 
 /** What a page may say of its node. */
 export interface StarlingOptions extends Limits {
-  /** WebTorrent trackers, ws: or wss:. Default: /announce of the server that starling.js came from. */
+  /** URL of the Starling server. Default: where starling.js came from. */
+  server?: string
+  /** WebTorrent trackers, ws: or wss:. Default: /announce of that server. */
   trackers?: string[]
   /** STUN and TURN servers. Default: what /api/ice of that server says. */
   iceServers?: RTCIceServer[]
   /** Most links (RTCPeerConnections, lanes not counted) open at once. Default 55. */
   maxLinks?: number
-  /** What links begin with. Default: /m of the server that starling.js came from. */
+  /** What links begin with. Default: /m of that server. */
   linkBase?: string
   /** Where data is kept: the best there is (OPFS, else IndexedDB, else memory), or only memory. Default 'auto'. */
   store?: 'auto' | 'memory'
