@@ -17,6 +17,10 @@ async function load(): Promise<Starling> {
   for (const href of __ENGINE__) {
     document.head.append(Object.assign(document.createElement('link'), { rel: 'modulepreload', href }))
   }
-  const { Starling } = await import('starling')
+  const { Starling } = await import('starling').catch((cause: unknown) => {
+    // Or the page is open since a version whose parts neither the server nor the service worker has any more.
+    const words = 'A part of the app could not be loaded. Check your connection, then load this page again.'
+    throw Object.assign(new Error(words, { cause }), { code: 'unloaded' })
+  })
   return new Starling()
 }
