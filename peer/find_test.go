@@ -147,3 +147,22 @@ func pipePackets(t *testing.T) net.PacketConn {
 	}
 	return conn
 }
+
+// Who fetches takes no more per second than it wants to, over links and over TCP.
+func TestDownloadLimit(t *testing.T) {
+	for name, over := range map[string]func(*Options){"links": links, "TCP": func(*Options) {}} {
+		t.Run(name, func(t *testing.T) {
+			trackers := []string{tracker(t, map[string]string{"links": "ws", "TCP": "http"}[name])}
+			seeder, fetcher := start(t, over), start(t, over, func(o *Options) { o.DownloadLimit = 2 << 20 })
+			dir := t.TempDir()
+			path := write(t, filepath.Join(dir, "a"), random(6<<20, 1))
+			shared := share(t, seeder, ShareOptions{Paths: []string{path}, Trackers: trackers})
+			since := time.Now()
+			done(t, add(t, fetcher, shared.Link("example.org"), AddOptions{Dir: filepath.Join(dir, "to")}))
+			// Some of it may come at once.
+			if took := time.Since(since); took < 1500*time.Millisecond {
+				t.Errorf("6 MiB at 2 MiB per second took %v", took)
+			}
+		})
+	}
+}
