@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/binary"
+	"math"
 	"time"
 
 	pp "github.com/anacrolix/torrent/peer_protocol"
@@ -106,6 +107,7 @@ func (a *asking) came(b []byte, now time.Time) {
 		case pp.Piece:
 			one.length = binary.BigEndian.Uint32(head) - 9
 			if !a.answered(one, true, now) {
+				a.withdraw(one)
 				continue
 			}
 			if left := len(a.owed) + len(a.held); left > 0 && 3*left <= a.batch && !a.told {
@@ -113,7 +115,9 @@ func (a *asking) came(b []byte, now time.Time) {
 				a.nudge = append(a.nudge, suggestion...)
 			}
 		case pp.Reject:
-			a.answered(one, false, now)
+			if !a.answered(one, false, now) {
+				a.withdraw(one) // the engine takes it for an answer, and asks again
+			}
 		default:
 			continue
 		}
@@ -125,7 +129,7 @@ func (a *asking) came(b []byte, now time.Time) {
 type incoming struct {
 	greeted bool
 	head    []byte // of a message, as much as matters
-	body    int    // bytes of it that are still to come
+	body    int64  // bytes of it that are still to come
 	in      bool   // head is whole
 }
 
@@ -139,11 +143,11 @@ func (i *incoming) next(b []byte) (n int, done bool) {
 		}
 		i.in = true
 		if i.greeted {
-			i.body = 4 + int(binary.BigEndian.Uint32(i.head)) - len(i.head)
+			i.body = 4 + int64(binary.BigEndian.Uint32(i.head)) - int64(len(i.head))
 		}
 	}
-	k := min(i.body, len(b)-n)
-	i.body -= k
+	k := int(min(i.body, int64(len(b)-n)))
+	i.body -= int64(k)
 	if i.body > 0 {
 		return n + k, false
 	}
@@ -166,7 +170,7 @@ func (i *incoming) lacks() int {
 func (i *incoming) left() int {
 	switch {
 	case i.in:
-		return i.body
+		return int(min(i.body, math.MaxInt32))
 	case len(i.head) == 0:
 		return 0
 	}

@@ -233,6 +233,41 @@ func TestAskingNudge(t *testing.T) {
 	}
 }
 
+// A peer that rejects what it was not asked for yet, or sends it, is not asked for it any more, nor for that twice when the
+// engine asks again.
+func TestAskingAhead(t *testing.T) {
+	for kind, want := range map[pp.MessageType]int{pp.Reject: 1, pp.Piece: 0} {
+		t.Run(kind.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { askingAhead(t, kind, want) })
+		})
+	}
+}
+
+func askingAhead(t *testing.T, kind pp.MessageType, want int) {
+	f := beyond(t, true)
+	asked := f.writes(t, requestsFor(0, 100))
+	ahead := blockNo(99)
+	go func() { _, _ = io.Copy(io.Discard, f.shim) }()
+	_, _ = f.Conn.Write(message(kind, ahead))
+	synctest.Wait()
+	if kind == pp.Reject {
+		asked = append(asked, f.writes(t, requestsFor(99, 1))...)
+	}
+	n := 0
+	for i := 0; i < len(asked); i++ {
+		if blockIn(asked[i]) == ahead {
+			n++
+		}
+		_, _ = f.Conn.Write(message(pp.Reject, blockIn(asked[i])))
+		asked = append(asked, f.arrived()...)
+	}
+	if n != want {
+		t.Errorf("it is asked for %d times, want %d", n, want)
+	}
+	_ = f.end()
+	_ = f.Conn.Close()
+}
+
 // Requests leave a channel that is closed to the others of its link, and nothing goes on.
 func TestAskingClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -253,6 +288,7 @@ func TestAskingClose(t *testing.T) {
 // FuzzIncoming: where messages end does not depend on how they arrive.
 func FuzzIncoming(f *testing.F) {
 	f.Add(append(make([]byte, handshakeLength), 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 20, 7), uint8(3))
+	f.Add(append(make([]byte, handshakeLength), append([]byte{255, 255, 255, 255}, make([]byte, 40)...)...), uint8(3))
 	f.Fuzz(func(t *testing.T, b []byte, step uint8) {
 		whole, parts := ends(b, len(b)), ends(b, int(step)+1)
 		if !slices.Equal(whole, parts) {
