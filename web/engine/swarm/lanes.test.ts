@@ -189,3 +189,22 @@ it('strangers get no more than three, whatever they say', async () => {
   await vi.advanceTimersByTimeAsync(1000)
   expect(giver.load.made).toBe(3)
 })
+
+it('strangers who offer without end do not have a browser make connections without end', async () => {
+  const [, giver] = pair()
+  const refused = concat([Uint8Array.of(0, 0), utf8.encode(fakeSdp('nobody'))])
+  vi.spyOn(FakeConnection.prototype, 'setRemoteDescription').mockRejectedValue(new Error('refused'))
+  for (let i = 0; i < 200; i++) {
+    giver.lanes.receive(refused)
+    await vi.advanceTimersByTimeAsync(10)
+  }
+  expect(giver.load.open).toBe(0)
+  expect(giver.load.made).toBeLessThan(30)
+  vi.restoreAllMocks()
+  // Others have lanes again soon.
+  await vi.advanceTimersByTimeAsync(5_000)
+  const { made } = giver.load
+  giver.lanes.receive(refused)
+  await vi.advanceTimersByTimeAsync(10)
+  expect(giver.load.made).toBe(made + 1)
+})

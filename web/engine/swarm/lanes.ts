@@ -13,6 +13,7 @@
  *   offer  00 number (1) SDP     answer  01 number (1) SDP
  */
 import { concat, utf8, type Bytes } from '../bytes.ts'
+import { Bucket } from '../link/bucket.ts'
 import { highWater, lowWater } from '../link/channel.ts'
 import { gathered, plausible } from '../link/sdp.ts'
 import { pieceHead } from '../wire/messages.ts'
@@ -26,6 +27,9 @@ const protocol = 'starling.lane.1'
 /** Of one peer, each way; and of all peers together. */
 const maxLanes = 3
 const maxOfAll = 12
+/** Offers of all peers that are looked at, at once and per second: each has the browser make a connection, good or bad. */
+const offers = 24
+const offersRefill = 1
 /** A number of lanes is judged by what comes over so long a time, once so long has passed, ms. */
 const span = 3_000
 const settle = 1_000
@@ -50,6 +54,7 @@ interface Lane {
 }
 
 export class Lanes implements Ways {
+  static readonly #offers = new WeakMap<LaneHost, Bucket>()
   readonly #peer: Peer
   readonly #host: LaneHost
   /** By number: those that blocks come by, and those that they go by. */
@@ -181,8 +186,15 @@ export class Lanes implements Ways {
     const [type, number] = payload
     const sdp = new TextDecoder().decode(payload.subarray(2))
     if (number === undefined || !plausible(sdp)) return
-    if (type === offer) void this.#answer(number, sdp)
-    else this.#in.get(number)?.pc.setRemoteDescription({ type: 'answer', sdp }).catch(() => this.#drop(this.#in, number))
+    if (type === offer) {
+      if (this.#heeded()) void this.#answer(number, sdp)
+    } else this.#in.get(number)?.pc.setRemoteDescription({ type: 'answer', sdp }).catch(() => this.#drop(this.#in, number))
+  }
+
+  #heeded(): boolean {
+    const bucket = Lanes.#offers.get(this.#host) ?? new Bucket(offers, offersRefill)
+    Lanes.#offers.set(this.#host, bucket)
+    return bucket.take(1)
   }
 
   close(): void {
