@@ -19,7 +19,8 @@ const silence = 240_000
 const keepAlive = 110_000
 /** What is no news to a peer goes along with the next requests, or after this time. */
 const newsWait = 5_000
-const snubAfter = 20_000
+/** Of whoever owes a block for longer, even if it sends others, others are asked: memory of unfinished pieces is shared. */
+const snubAfter = 30_000
 /** Requests a peer may have with us. */
 const reqq = 512
 /** Bytes nobody asked for before a peer is closed. */
@@ -97,7 +98,6 @@ export class Peer implements WireHandler, Source, Chokable, Asker {
   readonly #allowed = new Set<number>()
   #block = unit
   #reqq = 250
-  #fed = 0
   #snubbed = false
   #unasked = 0
   readonly #moods = new Bucket(moods, moodsRefill)
@@ -271,7 +271,6 @@ export class Peer implements WireHandler, Source, Chokable, Asker {
       const ask = picker.pick(this, this.#block, now)
       this.#node.down.give(this.#block - (ask?.length ?? 0))
       if (!ask) return false
-      if (this.asks.size === 1) this.#fed = now
       this.#tell()
       this.wire.request(ask.piece, ask.begin, ask.length)
       room -= ask.length
@@ -325,7 +324,8 @@ export class Peer implements WireHandler, Source, Chokable, Asker {
     const host = this.#host!
     // A little later than at once, so that cards have passed.
     if (now - this.#born > 3000 && host.done && this.have.full) return this.close()
-    if (this.asks.size && !this.#snubbed && now - this.#fed > snubAfter) {
+    const [oldest] = this.asks.values()
+    if (oldest && !this.#snubbed && now - oldest.at > snubAfter) {
       this.#snubbed = true
       host.picker?.lose(this)
       host.refill()
@@ -446,7 +446,6 @@ export class Peer implements WireHandler, Source, Chokable, Asker {
       if ((this.#unasked += data.length) > patience) this.ban()
       return
     }
-    this.#fed = now
     if (this.#snubbed) host.picker!.find(this, now)
     this.#snubbed = false
     this.pace.came(ask, now)

@@ -144,7 +144,6 @@ describe('picker', () => {
     const peer = join(new Bitfield(10).fill())
     const asks = all(picker, peer)
     expect(asks).toHaveLength(3)
-    expect(picker.starved).toBe(true)
     send(peer, asks[0]!)
     expect(picker.pick(peer, unit, 0)).toBeUndefined()
     picker.done(complete[0]!.index)

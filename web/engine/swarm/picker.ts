@@ -73,6 +73,8 @@ const lateAfter = 2000
 const nearBytes = 1 << 20
 const copies = 3
 const staleAfter = 30_000
+/** A torrent may have one piece of so many bytes going, whatever others hold. */
+const alone = 4 << 20
 /** Bytes; one more piece at most. */
 const maxSpare = 1 << 20
 
@@ -99,8 +101,6 @@ export class Picker<A extends Asked> {
   #spare: Bytes[] = []
   /** The piece after the one that each was asked for last. */
   readonly #next = new Map<A, number>()
-  /** A piece could not be begun for want of memory. */
-  starved = false
 
   /** complete is called with each piece of which all blocks are here; done or failed must follow. */
   constructor(length: number, pieceLength: number, had: Bitfield, budget: Budget, complete: (piece: Piece<A>) => void) {
@@ -426,10 +426,7 @@ export class Picker<A extends Asked> {
 
   #start(index: number, now: number, force = false): Piece<A> | undefined {
     const length = this.size(index)
-    if (!this.#budget.take(length, force)) {
-      this.starved = true
-      return undefined
-    }
+    if (!this.#budget.take(length, force || (!this.#going.size && length <= alone))) return undefined
     this.#free.remove(index)
     const units = Math.ceil(length / unit)
     const piece: Piece<A> = {

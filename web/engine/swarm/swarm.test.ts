@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { concat, fromHex, random, toHex, utf8, type Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
 import { StarlingError } from '../errors.ts'
@@ -25,11 +25,14 @@ beforeEach(() => make(10 * pieceLength - 1000))
 afterEach(destroyAll)
 
 async function make(length: number): Promise<void> {
-  data = noise(length)
+  ;({ data, info, infoHash, torrent } = await torrentOf(noise(length), pieceLength))
+}
+
+async function torrentOf(data: Bytes, pieceLength: number) {
+  const { length } = data
   const hashes = await hashPieces(async (start, end) => data.slice(start, end), length, pieceLength)
-  info = makeInfo({ name: 'data.bin', files: [{ path: 'data.bin', size: length }], pieceLength, hashes })
-  infoHash = await infoHashOf(info)
-  torrent = makeTorrent(info, [], [])
+  const info = makeInfo({ name: 'data.bin', files: [{ path: 'data.bin', size: length }], pieceLength, hashes })
+  return { data, pieceLength, info, infoHash: await infoHashOf(info), torrent: makeTorrent(info, [], []) }
 }
 
 const part = (index: number, begin: number, length: number): Bytes =>
@@ -168,6 +171,71 @@ describe('fetching', () => {
       clock.mockRestore()
     }
     expect(slow.heard.filter((heard) => heard.startsWith('request'))).toHaveLength(10)
+  })
+
+  /**
+   * A peer that has all, and keeps back some of what it is asked for: then it sends a block of that every quarter of a
+   * minute, and ends no piece before it must.
+   */
+  async function trickling(node: TestNode, large: Awaited<ReturnType<typeof torrentOf>>, keeps: (begin: number) => boolean, most: number) {
+    const { wire, ...peer } = await whoHas(node, large)
+    const owed: [number, number, number][] = []
+    const full = new Deferred()
+    peer.answer((index, begin, length) => {
+      if (!index || !keeps(begin)) return peer.send(index, begin, length)
+      if (owed.push([index, begin, length]) === most) full.resolve()
+    })
+    wire.unchoke()
+    await full.promise
+    owed.sort(([, a], [, b]) => a - b)
+    const now = performance.now.bind(performance)
+    let ahead = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + ahead)
+    const timer = setInterval(() => {
+      ahead += 15_000
+      peer.send(...owed.shift()!)
+      if (!owed.length) clearInterval(timer)
+    }, 600)
+    onTestFinished(() => {
+      clearInterval(timer)
+      clock.mockRestore()
+    })
+    return owed
+  }
+
+  async function whoHas(node: TestNode, { infoHash, info, data, pieceLength }: Awaited<ReturnType<typeof torrentOf>>) {
+    const peer = new Stranger(node, infoHash)
+    const { pieces } = (peer.wire.info = parseInfo(info))
+    await peer.met.promise
+    peer.wire.bitfield(new Uint8Array(), pieces, pieces)
+    const send = (index: number, begin: number, length: number): void => {
+      const start = index * pieceLength + begin
+      peer.wire.piece(index, begin, data.slice(start, start + length))
+    }
+    return { wire: peer.wire, send, answer: (how: typeof send) => void (peer.request = how) }
+  }
+
+  test('who keeps back a few blocks keeps the memory of their pieces from nobody for long', async () => {
+    const large = await torrentOf(noise(40 << 20), 4 << 20)
+    const node = testNode()
+    await node.node.add(large.torrent, {})
+    const owed = await trickling(node, large, (begin) => begin >= (4 << 20) - 8 * block, 48)
+    const honest = await whoHas(node, large)
+    honest.answer(honest.send)
+    honest.wire.unchoke()
+    await node.until(large.infoHash, ({ done }) => done)
+    expect(owed.length).toBeGreaterThan(10)
+  })
+
+  test('a torrent whose pieces take all the memory leaves some to the others', async () => {
+    const large = await torrentOf(noise(50 << 20), 25 << 20)
+    const node = testNode()
+    await node.node.add(large.torrent, {})
+    const owed = await trickling(node, large, () => true, 40)
+    await node.node.add(torrent, {})
+    seed(node)
+    await whole(node)
+    expect(owed.length).toBeGreaterThan(0)
   })
 
   test('what is rejected is asked of another', async () => {
