@@ -324,8 +324,7 @@ export class Peer implements WireHandler, Source, Chokable, Asker {
     const host = this.#host!
     // A little later than at once, so that cards have passed.
     if (now - this.#born > 3000 && host.done && this.have.full) return this.close()
-    const [oldest] = this.asks.values()
-    if (oldest && !this.#snubbed && now - oldest.at > snubAfter) {
+    if (!this.#snubbed && [...this.asks.values()].some(({ at, lost }) => !lost && now - at > snubAfter)) {
       this.#snubbed = true
       host.picker?.lose(this)
       host.refill()

@@ -186,6 +186,21 @@ describe('picker', () => {
     expect(complete).toHaveLength(2)
   })
 
+  test('what it owes for too long is asked of others, and taken from it when it comes after all', () => {
+    const { picker, join, send, complete } = setUp(1, 2)
+    const slow = join(new Bitfield(1).fill())
+    const old = picker.pick(slow, unit, 0)!
+    const young = picker.pick(slow, unit, 20_000)!
+    picker.lose(slow)
+    picker.find(slow, 31_000)
+    expect([old.lost, young.lost, slow.pace.owed]).toEqual([true, true, unit])
+    const other = join(new Bitfield(1).fill())
+    expect(picker.pick(other, unit, 31_000)).toMatchObject({ begin: old.begin })
+    for (const ask of [old, young]) expect(send(slow, ask, 40_000)).toBe(true)
+    expect(complete).toHaveLength(1)
+    expect(slow.pace.owed).toBe(0)
+  })
+
   test('a piece that failed comes from one peer', () => {
     const { picker, join, send, complete } = setUp(1, 4)
     const one = join(new Bitfield(1).fill())

@@ -74,7 +74,7 @@ const nearBytes = 1 << 20
 const copies = 3
 const staleAfter = 30_000
 /** A torrent may have one piece of so many bytes going, whatever others hold. */
-const alone = 4 << 20
+const alone = 1 << 20
 /** Bytes; one more piece at most. */
 const maxSpare = 1 << 20
 
@@ -215,10 +215,10 @@ export class Picker<A extends Asked> {
     }
   }
 
-  /** asked sends again: what it owes counts as asked of it, so that it is not asked for the same twice. */
+  /** asked sends again: what it owes counts as asked of it, so that it is not asked for the same twice; but not for ever. */
   find(asked: A, now: number): void {
     for (const { piece: index, begin, length, at, lost } of asked.asks.values()) {
-      const piece = lost && this.#revive(index, now)
+      const piece = lost && now - at < staleAfter && this.#revive(index, now)
       if (piece) this.#ask(piece, asked, begin / unit, length + unit - 1, now, () => true).at = at
     }
   }

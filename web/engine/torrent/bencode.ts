@@ -154,7 +154,7 @@ export const bytesOf = (value: Value | undefined): Bytes | undefined =>
 export const sizeOf = (value: unknown): number | undefined =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined
 
-const utf8Decoder = new TextDecoder()
+const utf8Decoder = /* @__PURE__ */ new TextDecoder()
 /** UTF-8; what is not becomes U+FFFD. */
 export const textOf = (value: Value | undefined): string | undefined =>
   value instanceof Uint8Array ? utf8Decoder.decode(value) : undefined
