@@ -178,6 +178,13 @@ describe('the share sheet', () => {
     await reads(page, 'What you shared did not get here')
   })
 
+  test('words behind the # that mean nothing are passed over', async () => {
+    const { page } = await owner()
+    await page.goto(`${server.origin}/files#constructor`)
+    await page.reload()
+    await reads(page, 'Send files')
+  })
+
   test('the browser understands the manifest', async () => {
     const { page } = await owner()
     const session = await page.createCDPSession()

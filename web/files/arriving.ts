@@ -75,8 +75,9 @@ export class Arriving extends Emitter<{ change: void }> {
 
   async #begin(arrival: Arrival, before?: Torrent): Promise<void> {
     try {
-      arrival.unkept = await this.#parcels.db.parcels().then(() => false, keepsNothing)
+      const unkept = this.#parcels.db.parcels().then(() => false, keepsNothing)
       const torrent = await arrival.meet(await this.#node(), before)
+      arrival.unkept = await unkept
       // Its card, which says that it is a memo, may come a moment later than its files.
       const handOver = () => isMemo(torrent, arrival) && this.#handOver(arrival)
       torrent.on('card', () => void handOver())

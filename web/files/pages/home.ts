@@ -11,21 +11,30 @@ import { filesOf } from '../shared.ts'
 import { nameOf } from '../words.ts'
 
 /** What became of something that was shared, by what is behind the # (sw/sharing.ts, internal/httpd/shared.go). */
-const outcomes: Record<string, [title: string, text: string]> = {
-  'nothing-shared': [
-    'Nothing was shared',
-    'Another app or site led here, but with nothing that you shared. Nothing was taken, and nothing was sent.',
+const outcomes = new Map([
+  [
+    'nothing-shared',
+    {
+      title: 'Nothing was shared',
+      text: 'Another app or site led here, but with nothing that you shared. Nothing was taken, and nothing was sent.',
+    },
   ],
-  'not-ready': [
-    'What you shared did not get here',
-    'Starling was not ready to take it on this device. Nothing was sent. Reload this page, then share it once more.',
+  [
+    'not-ready',
+    {
+      title: 'What you shared did not get here',
+      text: 'Starling was not ready to take it on this device. Nothing was sent. Reload this page, then share it once more.',
+    },
   ],
-  'no-room': [
-    'There is no room for what you shared',
-    `It is too large to be kept here until you send it, or too much waits here already. Choose the files below instead:
-    then they are read from where they lie.`,
+  [
+    'no-room',
+    {
+      title: 'There is no room for what you shared',
+      text: `It is too large to be kept here until you send it, or too much waits here already. Choose the files below
+      instead: then they are read from where they lie.`,
+    },
   ],
-}
+])
 
 const sizeOfAll = (files: readonly File[]): number => files.reduce((sum, { size }) => sum + size, 0)
 
@@ -135,12 +144,12 @@ class Home extends PageElement {
   }
 
   #outcome() {
-    const [title, text] = outcomes[this.word] ?? []
-    return title
+    const outcome = outcomes.get(this.word)
+    return outcome
       ? html`
           <div class="notice" role="status">
-            <strong>${title}</strong>
-            <p>${text}</p>
+            <strong>${outcome.title}</strong>
+            <p>${outcome.text}</p>
           </div>
         `
       : nothing
