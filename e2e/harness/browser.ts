@@ -57,6 +57,9 @@ export interface PersonOptions extends LaunchOptions {
   own?: boolean
 }
 
+/** What Firefox says where a page was left while its service worker still answered for the icon. */
+const leftIcon = /^uncaught: Failed to load ‘[^’]*\/(icon\.svg|apple-touch-icon\.png)’\. A ServiceWorker intercepted/
+
 /** Somebody with a browser: storage apart from everybody else's, and an eye on every error that their pages report. */
 export class Person {
   readonly context: BrowserContext
@@ -95,7 +98,7 @@ export class Person {
   }
 
   get errors(): string[] {
-    return this.#errors.filter((error) => !this.#allow.some((allowed) => allowed.test(error)))
+    return this.#errors.filter((error) => ![...this.#allow, leftIcon].some((allowed) => allowed.test(error)))
   }
 
   #watch(page: Page): void {
