@@ -32,7 +32,7 @@ export class Asset {
   readonly pieceLength: number
   readonly pieces: number
   readonly #sums: Bytes
-  /** The newest last: pieces are asked for there. */
+  /** The newest last. */
   readonly places: Place[] = []
   readonly #cache: Cache
   /** Pieces in memory: those that are not in the cache. */
@@ -74,6 +74,11 @@ export class Asset {
   /** Audio, video and what is large: kept piece by piece. */
   get streamed(): boolean {
     return this.pieceLength > 16384
+  }
+
+  /** Where its pieces are asked for. */
+  get torrent(): Torrent | undefined {
+    return this.places.at(-1)?.torrent
   }
 
   get whole(): boolean {

@@ -105,8 +105,7 @@ export class Carrier implements LinkHost, PeerNode {
   }
 
   /** Whether there is anybody to ask for it, and it is this visitor's turn to ask. */
-  crowded({ places }: Asset): boolean {
-    const { torrent } = places.at(-1) ?? {}
+  crowded({ torrent }: Asset): boolean {
     if (!torrent) return false
     // A tracker counts this visitor as well, the site's first answer does not; -1: neither has told.
     const visitors = Math.max(this.#told(torrent), 1 + (this.#crowd.get(torrent.infoHash) ?? -1), torrent.peers && 1 + torrent.peers)
@@ -124,7 +123,7 @@ export class Carrier implements LinkHost, PeerNode {
    * where the site has something else by now, or gives nothing.
    */
   async get(asset: Asset, hurry?: Promise<Cause>, alone?: () => Promise<void>): Promise<Blob | undefined> {
-    const { torrent } = asset.places.at(-1) ?? {}
+    const { torrent } = asset
     if (asset.whole) figures.kept += asset.size
     else if (!torrent) return undefined
     else {
@@ -171,7 +170,7 @@ export class Carrier implements LinkHost, PeerNode {
   #turns(rare = false): void {
     for (const waiting of [...this.#waiting].sort(() => Math.random() - 0.5)) {
       const { asset, since, go } = waiting
-      const { torrent } = asset.places.at(-1) ?? {}
+      const { torrent } = asset
       const age = this.now() - since
       const late = age > settings.deadline
       if (this.#busy >= (torrent?.peers ? narrow : lanes)) return

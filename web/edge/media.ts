@@ -201,16 +201,15 @@ class Stream implements RangeSource {
     if (this.#readers.size) return
     clearInterval(this.#timer)
     this.#timer = undefined
-    this.#asset.places.at(-1)?.torrent.want(this.#asset)
+    this.#asset.torrent?.want(this.#asset)
   }
 
   /** What comes from where, now: the next seconds over HTTP, what follows from peers. */
   #look(): void {
     const asset = this.#asset
-    const { pieceLength, pieces, size } = asset
+    const { pieceLength, pieces, size, torrent } = asset
     const { duration = NaN, currentTime = 0, paused } = this.#player ?? {}
     const now = this.#carrier.now()
-    const torrent = asset.places.at(-1)?.torrent
     const peers = torrent && (torrent.peers > 0 || this.#carrier.crowded(asset))
     const rate = duration > 0 && duration < Infinity ? size / duration : undefined
     const late: number[] = []

@@ -16,6 +16,13 @@ export interface DescribedTorrent {
   peers: number
 }
 
+/** What is wanted of an asset: pieces [from, to) of the torrent. */
+interface Want {
+  asset: Asset
+  from: number
+  to: number
+}
+
 const maxPeers = 40
 const desired = 8
 const chokeEvery = 10_000
@@ -52,8 +59,8 @@ export class Torrent implements PeerHost, Announcing {
   readonly #peers = new Set<Peer>()
   /** Whose each piece is, as far as is known. */
   readonly #owners = new Map<number, { asset: Asset; first: number }>()
-  /** What is wanted, most urgent first: pieces [from, to) of the torrent. */
-  #wants: { asset: Asset; from: number; to: number }[] = []
+  /** Most urgent first. */
+  #wants: Want[] = []
   readonly #choker = new Choker<Peer>()
   /** The least milliseconds from asking to having, of each: how near it is. */
   readonly #delays = new Map<unknown, number>()
@@ -123,7 +130,7 @@ export class Torrent implements PeerHost, Announcing {
       }
     }
     this.picker.done(index)
-    this.#wants = this.#wants.filter(({ from, to }) => this.#lacking(from, to))
+    this.#wants = this.#wants.filter((want) => this.#lacks(want))
     this.picker.windows = this.#wants
     for (const peer of [...this.#peers]) {
       peer.gained(index)
@@ -131,8 +138,9 @@ export class Torrent implements PeerHost, Announcing {
     }
   }
 
-  #lacking(from: number, to: number): boolean {
-    for (let i = from; i < to; i++) if (!this.had.has(i)) return true
+  /** Whether any of this is not here yet, and peer has it. */
+  #lacks({ from, to }: Want, peer?: Peer): boolean {
+    for (let i = from; i < to; i++) if (!this.had.has(i) && peer?.have.has(i) !== false) return true
     return false
   }
 
@@ -226,10 +234,7 @@ export class Torrent implements PeerHost, Announcing {
   }
 
   wants(peer: Peer): boolean {
-    return this.#wants.some(({ from, to }) => {
-      for (let i = from; i < to; i++) if (!this.had.has(i) && peer.have.has(i)) return true
-      return false
-    })
+    return this.#wants.some((want) => this.#lacks(want, peer))
   }
 
   choke(): void {
