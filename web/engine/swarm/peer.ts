@@ -19,7 +19,10 @@ const silence = 240_000
 const keepAlive = 110_000
 /** What is no news to a peer goes along with the next requests, or after this time. */
 const newsWait = 5_000
-/** Of whoever owes a block for longer, even if it sends others, others are asked: memory of unfinished pieces is shared. */
+/**
+ * Of whoever owes a block for longer others are asked, as memory of unfinished pieces is shared: where it sends nothing, or
+ * sends what was asked for later. A slow line alone is waited for.
+ */
 const snubAfter = 30_000
 /** Requests a peer may have with us. */
 const reqq = 512
@@ -99,6 +102,8 @@ export class Peer implements WireHandler, Source, Chokable, Asker {
   #block = unit
   #reqq = 250
   #snubbed = false
+  /** When the latest of the blocks that came was asked for. */
+  #latest = 0
   #unasked = 0
   readonly #moods = new Bucket(moods, moodsRefill)
   #queue: Wanted[] = []
@@ -324,7 +329,9 @@ export class Peer implements WireHandler, Source, Chokable, Asker {
     const host = this.#host!
     // A little later than at once, so that cards have passed.
     if (now - this.#born > 3000 && host.done && this.have.full) return this.close()
-    if (!this.#snubbed && [...this.asks.values()].some(({ at, lost }) => !lost && now - at > snubAfter)) {
+    const late = ({ at, lost }: Ask) =>
+      !lost && now - at > snubAfter && (!this.downloaded.at(now) || at < this.#latest)
+    if (!this.#snubbed && [...this.asks.values()].some(late)) {
       this.#snubbed = true
       host.picker?.lose(this)
       host.refill()
@@ -445,8 +452,9 @@ export class Peer implements WireHandler, Source, Chokable, Asker {
       if ((this.#unasked += data.length) > patience) this.ban()
       return
     }
-    if (this.#snubbed) host.picker!.find(this, now)
+    if (this.#snubbed) host.picker!.find(this, ask.at, now)
     this.#snubbed = false
+    this.#latest = Math.max(this.#latest, ask.at)
     this.pace.came(ask, now)
     this.downloaded.add(data.length, now)
     host.received(data.length)

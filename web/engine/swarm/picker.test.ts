@@ -180,19 +180,19 @@ describe('picker', () => {
     const slow = join(new Bitfield(3).fill())
     const owed = [picker.pick(slow, 4 * unit, 0)!, picker.pick(slow, 2 * unit, 0)!, picker.pick(slow, 2 * unit, 0)!]
     picker.lose(slow)
-    picker.find(slow, 0)
+    picker.find(slow, 0, 1)
     expect(all(picker, slow).map(({ piece }) => piece)).toEqual([3 - owed[0]!.piece - owed[1]!.piece])
     for (const ask of owed) expect(send(slow, ask)).toBe(true)
     expect(complete).toHaveLength(2)
   })
 
-  test('what it owes for too long is asked of others, and taken from it when it comes after all', () => {
+  test('what it passed over is asked of others, and taken from it when it comes after all', () => {
     const { picker, join, send, complete } = setUp(1, 2)
     const slow = join(new Bitfield(1).fill())
     const old = picker.pick(slow, unit, 0)!
     const young = picker.pick(slow, unit, 20_000)!
     picker.lose(slow)
-    picker.find(slow, 31_000)
+    picker.find(slow, 20_000, 31_000)
     expect([old.lost, young.lost, slow.pace.owed]).toEqual([true, true, unit])
     const other = join(new Bitfield(1).fill())
     expect(picker.pick(other, unit, 31_000)).toMatchObject({ begin: old.begin })
@@ -294,7 +294,7 @@ describe('picker', () => {
             else if (what === 'send' && ask) expect(send(peer, ask)).toBe(true)
             else if (what === 'drop' && ask) picker.drop(peer, ask)
             else if (what === 'lose') picker.lose(peer)
-            else if (what === 'find') picker.find(peer, 0)
+            else if (what === 'find') picker.find(peer, 0, 0)
             else if (what === 'leave' && k && peers.length > 1 && peer !== peers[0]) {
               picker.leave(peer)
               peers = peers.filter((other) => other !== peer)

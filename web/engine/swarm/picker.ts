@@ -215,10 +215,13 @@ export class Picker<A extends Asked> {
     }
   }
 
-  /** asked sends again: what it owes counts as asked of it, so that it is not asked for the same twice; but not for ever. */
-  find(asked: A, now: number): void {
+  /**
+   * asked sends again: what it owes counts as asked of it, so that it is not asked for the same twice; but for what it
+   * passed over, asked for before then.
+   */
+  find(asked: A, then: number, now: number): void {
     for (const { piece: index, begin, length, at, lost } of asked.asks.values()) {
-      const piece = lost && now - at < staleAfter && this.#revive(index, now)
+      const piece = lost && at >= then && this.#revive(index, now)
       if (piece) this.#ask(piece, asked, begin / unit, length + unit - 1, now, () => true).at = at
     }
   }

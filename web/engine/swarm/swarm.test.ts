@@ -173,6 +173,29 @@ describe('fetching', () => {
     expect(slow.heard.filter((heard) => heard.startsWith('request'))).toHaveLength(10)
   })
 
+  test('a line so slow that each block waits for most of a minute is asked for it once', async () => {
+    const node = await leecher()
+    const slow = seed(node)
+    const owed: [number, number, number][] = []
+    slow.request = (...ask) => void owed.push(ask)
+    await vi.waitUntil(() => owed.length >= 4)
+    const now = performance.now.bind(performance)
+    let ahead = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + ahead)
+    const timer = setInterval(() => {
+      ahead += 15_000
+      const [index, begin, length] = owed.shift() ?? []
+      if (length) slow.wire.piece(index!, begin!, part(index!, begin!, length))
+    }, 300)
+    try {
+      await whole(node)
+    } finally {
+      clearInterval(timer)
+      clock.mockRestore()
+    }
+    expect(slow.heard.filter((heard) => heard.startsWith('request'))).toHaveLength(10)
+  })
+
   /**
    * A peer that has all, and keeps back some of what it is asked for: then it sends a block of that every quarter of a
    * minute, and ends no piece before it must.
