@@ -12,15 +12,16 @@ import (
 )
 
 // A link to several things is a private torrent with one file of this type (docs/protocol.md, "Several things in one
-// link"): {"links": ["<infohash>.<key>", …]}.
+// link"): {"links": ["<infohash>.<key>", …]}, each as it stands behind the # of its own link.
 const bundleType = "application/vnd.starling.links+json"
 
 const (
-	maxBundle = 1 << 20 // bytes
-	maxParts  = 1000
+	maxBundle    = 256 << 10 // bytes
+	maxParts     = 1000
+	maxAddresses = 32 // trackers and web seeds that are asked for all of them together
 )
 
-var partLink = regexp.MustCompile(`^[0-9a-f]{40}\.[A-Za-z0-9_-]{22}$`)
+var partLink = regexp.MustCompile(`^[0-9a-f]{40}(\.[\w-]{22})?(&(tr|ws)=[\w%.~!*'()-]+)*$`)
 
 // partsOf are the ends of links in a torrent that is there; nil where it is none of that kind.
 func partsOf(t *peer.Torrent) ([]string, error) {
@@ -45,9 +46,18 @@ func parseBundle(text []byte) ([]string, error) {
 	if err := json.Unmarshal(text, &list); err != nil || len(list.Links) == 0 || len(list.Links) > maxParts {
 		return nil, errors.New("this link to several things is damaged: ask for it again")
 	}
-	for _, part := range list.Links {
+	addresses := map[string]bool{}
+	for i, part := range list.Links {
 		if !partLink.MatchString(part) {
 			return nil, errors.New("this link to several things is damaged: ask for it again")
+		}
+		named := strings.Split(part, "&")
+		list.Links[i] = named[0]
+		for _, address := range named[1:] {
+			if addresses[address] || len(addresses) < maxAddresses {
+				addresses[address] = true
+				list.Links[i] += "&" + address
+			}
 		}
 	}
 	return list.Links, nil

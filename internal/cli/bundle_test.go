@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -18,6 +20,22 @@ func TestBundles(t *testing.T) {
 		if parts, err := parseBundle([]byte(text)); err == nil {
 			t.Errorf("%.80q: %q", text, parts)
 		}
+	}
+	// However many servers a stranger names, few are asked.
+	var many, asked []string
+	for i := range 100 {
+		many = append(many, fmt.Sprintf("%040x&tr=wss%%3A%%2F%%2F%d.example&ws=https%%3A%%2F%%2Fs.example", i, i))
+	}
+	parts, err = parseBundle([]byte(`{"links":["` + strings.Join(many, `","`) + `"]}`))
+	for _, p := range parts {
+		for _, address := range strings.Split(p, "&")[1:] {
+			if !slices.Contains(asked, address) {
+				asked = append(asked, address)
+			}
+		}
+	}
+	if err != nil || len(parts) != 100 || len(asked) != 32 {
+		t.Errorf("%d parts, %d addresses, %v", len(parts), len(asked), err)
 	}
 	for link, want := range map[string]string{
 		"https://h.example/m#x.y":                  "https://h.example/m#" + part,

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"mime"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +54,11 @@ func TestSeveralThings(t *testing.T) {
 	if err := mime.AddExtensionType(".starling-links", bundleType); err != nil {
 		t.Fatal(err)
 	}
-	_, url, _ := strings.Cut(begin(t, true, "serve", "--addr", "127.0.0.1:0"), "Starling is at ")
+	server := func() string {
+		_, url, _ := strings.Cut(begin(t, true, "serve", "--addr", "127.0.0.1:0"), "Starling is at ")
+		return url
+	}
+	url, other := server(), server()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
@@ -64,9 +69,14 @@ func TestSeveralThings(t *testing.T) {
 	var list struct {
 		Links []string `json:"links"`
 	}
-	for _, name := range []string{"a.txt", "b.txt"} {
-		_, part, _ := strings.Cut(begin(t, false, "share", "--server", url, "--no-webrtc", file(name, "this is "+name)), "#")
-		list.Links = append(list.Links, part)
+	part := func(name string, flags ...string) string {
+		_, part, _ := strings.Cut(begin(t, false, append([]string{"share", "--no-webrtc", file(name, "this is "+name)}, flags...)...), "#")
+		return part
+	}
+	// As the page writes them: what is found by another tracker names it, and what is public has no key.
+	elsewhere := "&tr=" + neturl.QueryEscape(other+"/announce")
+	list.Links = []string{
+		part("a.txt", "--server", url), part("b.txt", "--server", other) + elsewhere, part("c.txt", "--server", url, "--public"),
 	}
 	text, err := json.Marshal(list)
 	if err != nil {
@@ -76,7 +86,7 @@ func TestSeveralThings(t *testing.T) {
 	for _, c := range []struct {
 		share []string
 		want  string
-	}{{nil, "a.txt b.txt"}, {[]string{"--public"}, "all.starling-links"}} {
+	}{{nil, "a.txt b.txt c.txt"}, {[]string{"--public"}, "all.starling-links"}} {
 		link := begin(t, false, append([]string{"share", "--server", url, "--no-webrtc", path}, c.share...)...)
 		into := t.TempDir()
 		var out, stderr strings.Builder
