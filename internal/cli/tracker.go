@@ -58,7 +58,11 @@ func (c *trackerAlone) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	fmt.Fprintln(s.err, "Starling is at", server.URL())
-	fmt.Fprintln(s.err, "Peers announce at", strings.Join(server.AnnounceURLs(), " and "))
+	if c.Private.Private != "" {
+		fmt.Fprintln(s.err, "Each user announces at URLs of their own: the same command with --sign USER prints them")
+	} else {
+		fmt.Fprintln(s.err, "Peers announce at", strings.Join(server.AnnounceURLs(), " and "))
+	}
 	fmt.Fprintf(s.err, "Its figures are at %s/stats\n", server.URL())
 	return server.Serve(ctx)
 }

@@ -82,6 +82,10 @@ func (s *Server) alone(w http.ResponseWriter, r *http.Request) {
 	}
 	get(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		fmt.Fprintf(w, "This is a tracker for BitTorrent and WebTorrent. Announce at /announce, by WebSocket or HTTP%s.\n", s.byUDP())
+		at := "/announce"
+		if s.config.Private.Private != "" {
+			at = "the URL that its operator gave you"
+		}
+		fmt.Fprintf(w, "This is a tracker for BitTorrent and WebTorrent. Announce at %s, by WebSocket or HTTP%s.\n", at, s.byUDP())
 	})(w, r)
 }
