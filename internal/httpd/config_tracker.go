@@ -16,8 +16,8 @@ type Tracker struct {
 	AllowList   string   `placeholder:"FILE" help:"Serve only the torrents in this file: one infohash in hex on each line. Read again when it changes, or on SIGHUP."`
 	DenyList    string   `placeholder:"FILE" help:"Do not serve the torrents in this file."`
 	GeoIP       string   `name:"geoip" placeholder:"FILE" help:"Tell peers of those nearby first, by this GeoIP database (mmdb): of countries, cities or networks. Read again when it changes."`
-	Snapshot    string   `placeholder:"FILE" help:"Keep peers that announced by HTTP and UDP in this file, so that a restart does not forget them."`
 	Nearby      bool     `help:"The same without a database, by how addresses begin."`
+	Snapshot    string   `placeholder:"FILE" help:"Keep peers that announced by HTTP and UDP in this file, so that a restart does not forget them."`
 	AllowOrigin []string `sep:" " placeholder:"ORIGIN" help:"Let only pages of this origin, such as https://example.org, use the tracker. May be given several times."`
 
 	Together
