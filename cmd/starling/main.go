@@ -1,4 +1,4 @@
-// Command starling is the server, and later the peer, in one program. All it can do is in internal/cli.
+// Command starling is the server and the peer in one program. All it can do is in internal/cli.
 package main
 
 import (
