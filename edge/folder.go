@@ -64,7 +64,7 @@ func (s stamp) etag() string {
 // Folder serves the files below dir, with everything of the edge. It knows of changes without being asked, within a few
 // seconds. Call it once, in place of Handler.
 func (e *Edge) Folder(dir string) (http.Handler, error) {
-	if cache := e.options.CacheDir; cache != "" && serves(dir, cache) {
+	if cache := e.options.CacheDir; cache != "" && Serves(dir, cache) {
 		return nil, fmt.Errorf("the cache's folder %s lies in the site, where everybody could read the owner's key: choose another one", cache)
 	}
 	root, err := os.OpenRoot(dir)
@@ -76,8 +76,8 @@ func (e *Edge) Folder(dir string) (http.Handler, error) {
 	return e.mount(f), nil
 }
 
-// serves says whether what lies in a folder is part of the site in dir.
-func serves(dir, folder string) bool {
+// Serves says whether Folder(dir) gives everybody what lies at a path of this machine, a file or a folder.
+func Serves(dir, at string) bool {
 	real := func(p string) string {
 		if whole, err := filepath.Abs(p); err == nil {
 			p = whole
@@ -87,7 +87,7 @@ func serves(dir, folder string) bool {
 		}
 		return p
 	}
-	rel, err := filepath.Rel(real(dir), real(folder))
+	rel, err := filepath.Rel(real(dir), real(at))
 	return err == nil && (rel == "." || filepath.IsLocal(rel) && !hidden("/"+filepath.ToSlash(rel)+"/"))
 }
 

@@ -71,6 +71,11 @@ func (c *edgeCmd) Validate() error {
 	if _, err := c.iceServers(); err != nil {
 		return err
 	}
+	for _, secret := range []struct{ flag, at string }{{"--cert-dir", c.CertDir}, {"--tls-key", c.TLSKey}} {
+		if c.Folder != "" && secret.at != "" && edge.Serves(c.Folder, secret.at) {
+			return fmt.Errorf("%s %s lies in the site, where everybody could read it: choose another place", secret.flag, secret.at)
+		}
+	}
 	return c.Front.Validate()
 }
 
