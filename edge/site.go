@@ -38,6 +38,7 @@ type Site struct {
 	// is there only for audio and video, on pages that have any.
 	Worker bool `json:"worker,omitempty"`
 
+	// DeadlineMs and LeadMs are Deadline and Lead in milliseconds, as the script is told them; New fills them in.
 	DeadlineMs int64 `json:"deadline"`
 	LeadMs     int64 `json:"lead"`
 }

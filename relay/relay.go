@@ -62,7 +62,7 @@ type Options struct {
 	// Private allows peers on private networks, and on this very machine at any port.
 	Private bool
 	// MaxAllocations and MaxPerAddress bound the allocations in all and of one IPv4 address or IPv6 /64, and TCP
-	// connections likewise.
+	// connections likewise. 0: none.
 	MaxAllocations, MaxPerAddress int
 	// Rate and TotalRate bound what one allocation and all of them carry, in bytes of payload per second, both directions
 	// together. What is more is dropped, as on any slow line. 0: no bound.

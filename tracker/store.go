@@ -23,7 +23,7 @@ type Options struct {
 	Expiry time.Duration
 	// AddrExpiry is the same for peers at addresses, who announce less often. 0: Expiry.
 	AddrExpiry time.Duration
-	// MaxPeers is the most peers kept, in all swarms together. 0: 4 million, about 400 MB.
+	// MaxPeers is the most peers kept, in all swarms together. 0: 4 million, about 500 MB.
 	MaxPeers int
 	// MaxOffers is the most outstanding offers kept. 0: 2 million, about 60 MB.
 	MaxOffers int

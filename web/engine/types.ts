@@ -32,7 +32,10 @@ export interface StarlingOptions extends Limits {
 }
 
 export interface SeedOptions {
-  /** Default: the file's name, or the first file's. Of a private torrent only those with the key see it. */
+  /**
+   * Default: the file's name; of several, that of the folder that all lie in, or the first one's. Of a private torrent only
+   * those with the key see it.
+   */
   name?: string
   /** Seal the data; the key travels only in the link. Default false. */
   private?: boolean
