@@ -156,6 +156,28 @@ describe('a memo', () => {
     await until('the heading', async () => (await focused()) === 'Send files')
   })
 
+  test('the focus does not go away with what is deleted', async () => {
+    const { page } = await visitor()
+    await haveMemos(page, Array.from({ length: 3 }, (_, i) => ({ title: `Memo ${i}` })))
+    await until('the list', async () => (await titles(page)).length === 3)
+    const heading = () => until('the focus on a heading', () => page.evaluate(() => document.activeElement!.tagName === 'H1'))
+    await page.focus('a[href="/memos/memo-1"]')
+    await page.keyboard.press('Enter')
+    await until('its page', async () => (await page.title()).startsWith('Memo 1'))
+    await page.focus('aria/Delete')
+    await page.keyboard.press('Enter')
+    await until('it to be gone', async () => (await titles(page)).join() === 'Memo 0,Memo 2')
+    await heading()
+    // Or it is deleted in another tab.
+    await page.focus('a[href="/memos/memo-2"]')
+    const other = await page.browserContext().newPage()
+    await other.goto(`${server.origin}/memos/memo-2`)
+    await press(other, 'Delete')
+    await page.bringToFront()
+    await until('that one to be gone', async () => (await titles(page)).join() === 'Memo 0')
+    await heading()
+  })
+
   test('while the position is dragged, the time says where it would go', async () => {
     const { page } = await visitor()
     await haveMemos(page, [{ title: 'Three seconds' }])
@@ -581,6 +603,10 @@ describe('what goes wrong', () => {
     await press(page, 'Share')
     await reads(page, 'The sound of “Gone” is missing')
     expect(await sees(page, 'Try again')).toBe(false)
+    await page.keyboard.press('Escape')
+    await closeMessages(page)
+    await press(page, 'Download')
+    await reads(page, 'The sound of “Gone” is missing', 'ui-toasts')
   })
 
   test('a browser that keeps nothing for the page: every page says so, and none is empty', async () => {

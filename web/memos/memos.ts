@@ -203,6 +203,7 @@ export class Memos {
 
   /** As a file, with its title in it where the format has a place for that. */
   async download(memo: Memo): Promise<void> {
+    if (memo.from && !memo.from.done) this.host.toast({ text: 'It is saved as a file once all of it is here.' })
     try {
       const audio = await this.sharing.audio(memo)
       const titled = memo.type.includes('webm') ? await seekable(audio, memo.title) : undefined
@@ -211,8 +212,12 @@ export class Memos {
       link.click()
       setTimeout(() => URL.revokeObjectURL(url), 60_000)
     } catch (error) {
-      reportError(error)
-      this.host.toast({ text: 'This memo could not be saved as a file.' })
+      // Only the engine's messages and our own are words for people.
+      const { code, message } = error as { code?: unknown; message: string }
+      const known = typeof code === 'string'
+      if (!known) reportError(error)
+      const text = known ? message : 'This memo could not be saved as a file. Reload the page, then try again.'
+      this.host.toast({ text, time: 10_000 })
     }
   }
 

@@ -1,4 +1,4 @@
-import { LitElement } from 'lit'
+import { LitElement, type PropertyValues } from 'lit'
 import type { Emitter } from '../engine/emitter.ts'
 
 /** A component that draws into the page itself and is drawn again when what it watches changes. */
@@ -7,6 +7,20 @@ export abstract class PageElement extends LitElement {
 
   protected override createRenderRoot(): HTMLElement {
     return this
+  }
+
+  /** What has the focus may go away with what is drawn now, and the next Tab would begin at the top of the page again. */
+  protected override update(changed: PropertyValues): void {
+    const focused = this.contains(document.activeElement) ? document.activeElement : undefined
+    super.update(changed)
+    if (focused && !focused.isConnected && document.activeElement === document.body) {
+      this.refuge()?.focus({ preventScroll: true })
+    }
+  }
+
+  /** Where the focus goes then. */
+  protected refuge(): HTMLElement | null {
+    return document.querySelector('dialog[open] [autofocus]') ?? document.querySelector('main [data-focus]')
   }
 
   /** Draws again at that event, as long as this is on the page; call it from connectedCallback. */

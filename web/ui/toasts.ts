@@ -65,20 +65,15 @@ export class Toasts extends PageElement {
 
   #close(toast: Shown, taken = false): void {
     if (!this.#shown.includes(toast)) return
-    const focused = this.contains(document.activeElement) ? document.activeElement : null
     clearTimeout(toast.timer)
     this.#shown = this.#shown.filter((other) => other !== toast)
     if (taken) toast.action?.run()
     else toast.closed?.()
     this.requestUpdate()
-    void this.updateComplete.then(() => this.#leave(focused))
   }
 
-  /** A focus that goes away with its message would begin at the top of the page again. */
-  #leave(focused: Element | null): void {
-    if (!focused || focused.isConnected || document.activeElement !== document.body) return
-    const back = this.#before instanceof HTMLElement && this.#before.isConnected ? this.#before : document.querySelector('main')
-    back?.focus({ preventScroll: true })
+  protected override refuge(): HTMLElement | null {
+    return this.#before instanceof HTMLElement && this.#before.isConnected ? this.#before : document.querySelector('main')
   }
 
   protected override render() {
