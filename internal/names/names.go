@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	maxName  = 200 // UTF-16 units
+	maxName  = 200  // UTF-16 units
+	maxGiven = 1000 // of which so many are looked at
 	maxParts = 32
 )
 
@@ -58,11 +59,18 @@ var (
 	forbidden = strings.NewReplacer(`\`, "_", "/", "_", ":", "_", "*", "_", "?", "_", `"`, "_", "<", "_", ">", "_", "|", "_")
 	device    = regexp.MustCompile(`(?i)^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\.|$)`)
 	extension = regexp.MustCompile(`\.[^./]*$`)
+	kind      = regexp.MustCompile(`\.[A-Za-z0-9]{1,10}$`)
 )
 
-// Name is a file's name: never empty, "." or "..", without separators, and no device of Windows.
+// Name is a file's name: never empty, "." or "..", without separators, and no device of Windows. A long one keeps its
+// end, by which systems know what it is.
 func Name(text string) string {
-	name := strings.TrimRight(forbidden.Replace(Text(text, maxName)), ". ")
+	text = Text(text, maxGiven)
+	if short := Text(text, maxName); short != text {
+		end := kind.FindString(text)
+		text = Text(text, maxName-len(end)) + end
+	}
+	name := strings.TrimRight(forbidden.Replace(text), ". ")
 	if name == "" || device.MatchString(name) {
 		return "_" + name
 	}

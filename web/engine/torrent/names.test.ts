@@ -13,6 +13,9 @@ test.each([
   ['COM\u00b9', '_COM\u00b9'], ['lpt\u00b3.txt', '_lpt\u00b3.txt'], ['conin$', '_conin$'], ['nul .txt', '_nul .txt'], ['con x.txt', 'con x.txt'],
   ['.hidden', '.hidden'],
   ['x'.repeat(5000), 'x'.repeat(200)],
+  // What it is stays known to whoever opens it.
+  [`${'x'.repeat(251)}.pdf`, `${'x'.repeat(196)}.pdf`], [`${'x'.repeat(196)}.pdf`, `${'x'.repeat(196)}.pdf`],
+  [`${'x'.repeat(195)} ${'y'.repeat(50)}.7z`, `${'x'.repeat(195)} y.7z`], [`${'x'.repeat(250)}.no kind`, 'x'.repeat(200)],
 ])('name %j becomes %j', (name, clean) => {
   expect(cleanName(name)).toBe(clean)
 })

@@ -13,9 +13,11 @@ export function cleanText(text: string, max: number): string {
     .trim()
 }
 
-/** A file's name: never empty, '.' or '..', without separators, and no device of Windows. */
+/** A file's name: never empty, '.' or '..', without separators, and no device of Windows. A long one keeps its end. */
 export function cleanName(text: string): string {
-  const name = cleanText(text, 200).replace(/[\\/:*?"<>|]/g, '_').replace(/[. ]+$/, '')
+  const all = cleanText(text, 1000)
+  const end = all.length > 200 ? (/\.[a-z\d]{1,10}$/i.exec(all)?.[0] ?? '') : ''
+  const name = (cleanText(all, 200 - end.length) + end).replace(/[\\/:*?"<>|]/g, '_').replace(/[. ]+$/, '')
   return !name || /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\.|$)/i.test(name) ? `_${name}` : name
 }
 
