@@ -93,8 +93,10 @@ class Viewer extends PageElement {
   #show(shown: Shown) {
     const { file, url, text } = this
     if (shown === 'text')
-      return text === undefined
-        ? waiting
+      return !text
+        ? text === undefined
+          ? waiting
+          : empty
         : html`
             <pre tabindex="0" aria-label=${file.name}>${text}</pre>
             ${
@@ -119,6 +121,10 @@ class Viewer extends PageElement {
     `
   }
 }
+
+const empty = html`
+  <p class="viewer-wait">It is empty.</p>
+`
 
 const waiting = html`
   <p class="viewer-wait" role="status">Waiting for its beginning…</p>
