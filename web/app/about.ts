@@ -31,6 +31,11 @@ export const about = () => html`
       </dd>
       <dt>A public link</dt>
       <dd>is not encrypted. Anyone who learns its infohash can fetch what it leads to.</dd>
+      <dt>A private window</dt>
+      <dd>
+        keeps memos and files until the last of its kind is closed; then the browser forgets them. Download what should
+        stay.
+      </dd>
       <dt>Deleting</dt>
       <dd>removes a memo or files from this device. What others have fetched is theirs.</dd>
       <dt>Everybody else</dt>
