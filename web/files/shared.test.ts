@@ -26,4 +26,6 @@ it('makes a file of text, called as it is', async () => {
 it('gives each a name of its own, which is no path', () => {
   expect(names(called('image.png', 'image.png', 'image (2).png', 'x', 'x'))).toEqual(['image.png', 'image (2).png', 'image (2) (2).png', 'x', 'x (2)'])
   expect(names(called('../../etc/passwd', 'C:\\a.txt', '..', '', '.profile', 'a\nb'))).toEqual(['.. .. etc passwd', 'C: a.txt', 'File', 'File (2)', '.profile', 'a b'])
+  // Nor does it look like another.
+  expect(names(called('photo\u202egpj.exe'))).toEqual(['photogpj.exe'])
 })

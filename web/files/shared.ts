@@ -1,5 +1,6 @@
 /** What another app handed over (sw/sharing.ts), as files to be sent. */
 import type { Shared } from '../sw/shared.ts'
+import { unturned } from '../ui/words.ts'
 
 /** Each under a name of its own; text, which may stand beside files, as a file too. */
 export function filesOf({ at: lastModified, title, text, whole, files }: Shared): File[] {
@@ -17,7 +18,7 @@ export function filesOf({ at: lastModified, title, text, whole, files }: Shared)
 }
 
 /** Other apps' names are no paths. */
-const flat = (name: string): string => name.replace(/[/\\\p{Cc}]+/gu, ' ').trim().replace(/^\.+$/, '')
+const flat = (name: string): string => unturned(name).replace(/[/\\\p{Cc}]+/gu, ' ').trim().replace(/^\.+$/, '')
 
 /** "a.jpg", or "a (2).jpg" where that is taken. */
 function free(given: string, taken: ReadonlySet<string>): string {

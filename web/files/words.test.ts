@@ -19,6 +19,7 @@ const peer = (more: Partial<PeerState> = {}): PeerState => ({
 it('names several files by their folder, or by how many they are', () => {
   expect(nameOf(['film.mp4'])).toBe('film.mp4')
   expect(nameOf(['a/b/film.mp4'])).toBe('film.mp4')
+  expect(nameOf(['photo\u202egpj.exe'])).toBe('photogpj.exe')
   expect(nameOf(['Holiday/1.jpg', 'Holiday/more/2.jpg'])).toBe('Holiday')
   expect(nameOf(['Holiday/1.jpg', 'Holidays/2.jpg'])).toBe('2 files')
   expect(nameOf(['1.jpg', '2.jpg'])).toBe('2 files')

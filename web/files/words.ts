@@ -2,7 +2,7 @@
 import type { TorrentState } from '../engine/types.ts'
 import type { Reach } from '../ui/reach.ts'
 import { receiving, type Standing } from '../ui/standing.ts'
-import { bytes } from '../ui/words.ts'
+import { bytes, unturned } from '../ui/words.ts'
 
 export const countOf = (count: number): string =>
   count === 1 ? '1 file' : `${new Intl.NumberFormat('en').format(count)} files`
@@ -13,10 +13,11 @@ export const sizeOf = ({ size, count }: { size: number; count: number }): string
 
 /** What several files are called together: their folder, or how many they are. */
 export function nameOf(paths: readonly string[]): string {
-  const [first = ''] = paths
+  const clear = paths.map(unturned)
+  const [first = ''] = clear
   if (paths.length === 1) return first.slice(first.lastIndexOf('/') + 1)
   const [folder = ''] = first.split('/', 1)
-  return folder && paths.every((path) => path.startsWith(`${folder}/`)) ? folder : countOf(paths.length)
+  return folder && clear.every((path) => path.startsWith(`${folder}/`)) ? folder : countOf(paths.length)
 }
 
 /** Whether several files that are called that lie in a folder of that name. */

@@ -3,9 +3,10 @@
  * checked for type and length, and all of it is only ever shown as text.
  */
 import type { Card } from '../engine/types.ts'
+import { unturned } from '../ui/words.ts'
 import { maxDescription, type Memo } from './memo.ts'
 import { decodePeaks, encodePeaks } from './peaks.ts'
-import { cleanTitle, unturned } from './titles.ts'
+import { cleanTitle } from './titles.ts'
 
 export interface MemoCard {
   title?: string

@@ -3,6 +3,7 @@ import { isFull } from '../ui/full.ts'
 import { others } from '../ui/others.ts'
 import type { Host } from '../ui/section.ts'
 import { offerUndo } from '../ui/undo.ts'
+import { mentioned } from '../ui/words.ts'
 import { partOf } from './bundle.ts'
 import { MemoDb, type Take } from './db.ts'
 import { Library, type Words } from './library.ts'
@@ -110,7 +111,7 @@ export class Memos {
     void this.recorder.stop().then((memo) => {
       if (memo)
         this.host.toast({
-          text: `Saved “${memo.title}”`,
+          text: `Saved “${mentioned(memo.title)}”`,
           action: { label: 'Open', run: () => this.host.navigate(paths.memo(memo.id)) },
         })
     })

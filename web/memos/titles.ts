@@ -1,4 +1,5 @@
 /** Words made of a memo's facts: titles, times, file names. */
+import { unturned } from '../ui/words.ts'
 import { maxTitle } from './memo.ts'
 
 export const untitled = 'Untitled memo'
@@ -9,9 +10,6 @@ export function defaultTitle(date: Date, locale?: string): string {
   const time = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' }).format(date)
   return `${day} ${time}`
 }
-
-/** Without characters that turn the writing direction of what follows: they make "gpj.exe" look like "exe.jpg". */
-export const unturned = (text: string): string => text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
 
 /** One line, trimmed, bounded; never blank. */
 export function cleanTitle(text: string): string {

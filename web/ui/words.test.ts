@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ago, bytes } from './words.ts'
+import { ago, bytes, mentioned } from './words.ts'
 
 it('tells times', () => {
   const now = Date.UTC(2025, 0, 1)
@@ -7,6 +7,12 @@ it('tells times', () => {
   expect(ago(now - 61_000, now)).toBe('1 minute ago')
   expect(ago(now - 25 * 3600e3, now)).toBe('yesterday')
   expect(ago(now - 40 * 864e5, now)).toBe('last month')
+})
+
+it('mentions long names by both of their ends', () => {
+  expect(mentioned('notes.txt')).toBe('notes.txt')
+  expect(mentioned(`${'n'.repeat(251)}.txt`)).toBe(`${'n'.repeat(40)}…${'n'.repeat(12)}.txt`)
+  expect(mentioned('🐦'.repeat(61))).toBe(`${'🐦'.repeat(40)}…${'🐦'.repeat(16)}`)
 })
 
 it('tells sizes', () => {

@@ -1,4 +1,4 @@
-/** Sizes and times in words. */
+/** Sizes and times in words, and words of strangers. */
 const steps: [Intl.RelativeTimeFormatUnit, number][] = [
   ['year', 31_557_600],
   ['month', 2_629_800],
@@ -46,4 +46,17 @@ export function clock(seconds: number): string {
   const two = (n: number) => String(n).padStart(2, '0')
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
+}
+
+/** Without characters that turn the writing direction of what follows: they make "gpj.exe" look like "exe.jpg". */
+export const unturned = (text: string): string => text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
+
+/** Letters from which on a name is written smaller, or shortened where it is only mentioned. */
+export const long = 60
+
+/** Its beginning and its end, where a sentence has no room for all of it. */
+export function mentioned(name: string): string {
+  const letters = [...name]
+  if (letters.length <= long) return name
+  return `${letters.slice(0, 40).join('').trim()}…${letters.slice(-16).join('').trim()}`
 }

@@ -6,7 +6,7 @@ import { icons } from '../../ui/icons.ts'
 import { bar, failedLink, numbers, said } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
 import { failure, spoken, titled } from '../../ui/standing.ts'
-import { bytes } from '../../ui/words.ts'
+import { bytes, long } from '../../ui/words.ts'
 import type { Arrival } from '../arriving.ts'
 import type { Files } from '../files.ts'
 import { shownAs } from '../kinds.ts'
@@ -123,10 +123,11 @@ class Receive extends PageElement {
     if (arrival?.error) return this.#failed(arrival)
     const torrent = this.#ready
     const state = arrival?.torrent?.state
+    const name = torrent?.name ?? 'On its way'
     return html`
       <article class="parcel">
         <p class="parcel-for">${torrent?.files.length === 1 ? 'A file for you' : 'Files for you'}</p>
-        <h1 dir="auto" tabindex="-1" data-focus>${torrent?.name ?? 'On its way'}</h1>
+        <h1 class=${name.length > long ? 'is-long' : ''} dir="auto" tabindex="-1" data-focus>${name}</h1>
         ${arrival?.unkept ? unkept : nothing}
         ${torrent && arrival ? this.#parcel(torrent, arrival) : nothing}
         ${arrival ? this.#standing(arrival) : nothing}

@@ -4,6 +4,7 @@ import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import '../../ui/link.ts'
 import { bar, delivery, kinds, notFound, whoCan } from '../../ui/parts.ts'
+import { long } from '../../ui/words.ts'
 import type { Files } from '../files.ts'
 import { paths, type Kind, type Parcel } from '../parcel.ts'
 import { isFolder, sizeOf } from '../words.ts'
@@ -99,7 +100,7 @@ class SentPage extends PageElement {
           <a class="button quiet parcel-back" href=${paths.home} data-back>${icons.back}Files</a>
           <button class="button icon-only quiet" aria-label="Delete" @click=${this.#delete}>${icons.trash}</button>
         </div>
-        <h1 dir="auto" tabindex="-1" data-focus>${parcel.name}</h1>
+        <h1 class=${parcel.name.length > long ? 'is-long' : ''} dir="auto" tabindex="-1" data-focus>${parcel.name}</h1>
         <p class="parcel-facts"><span>${sizeOf(parcel)}</span></p>
         ${kinds(this.kind, 'open it', (kind) => void this.#choose(kind))} ${whoCan(this.kind, 'open it')}
         ${

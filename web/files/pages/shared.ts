@@ -2,6 +2,7 @@ import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { bar } from '../../ui/parts.ts'
 import { offerUndo } from '../../ui/undo.ts'
+import { long } from '../../ui/words.ts'
 import { add, drop, find, type Shared } from '../../sw/shared.ts'
 import type { Files } from '../files.ts'
 import { leadsTo } from '../links.ts'
@@ -91,7 +92,7 @@ class SharedPage extends PageElement {
     return html`
       <article class="parcel">
         <p class="parcel-for">Shared with Starling</p>
-        <h1 dir="auto" tabindex="-1" data-focus>${this.#name}</h1>
+        <h1 class=${this.#name.length > long ? 'is-long' : ''} dir="auto" tabindex="-1" data-focus>${this.#name}</h1>
         <p class="parcel-facts"><span>${sizeOf({ size, count: all.length })}</span></p>
         ${this.#ask(all.length)}
         ${

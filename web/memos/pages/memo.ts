@@ -3,7 +3,7 @@ import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import { bar, notFound } from '../../ui/parts.ts'
 import { titled } from '../../ui/standing.ts'
-import { bytes } from '../../ui/words.ts'
+import { bytes, long } from '../../ui/words.ts'
 import { cleanDescription } from '../card.ts'
 import { badge, maxDescription, maxTitle, type Memo } from '../memo.ts'
 import { paths, type Memos } from '../memos.ts'
@@ -11,9 +11,6 @@ import type { Arrival } from '../receiving.ts'
 import { cleanTitle, formatName, longDate } from '../titles.ts'
 import './player.ts'
 import { ShareSheet } from './share-sheet.ts'
-
-/** Letters from which on a title is written smaller, so that Play stays in sight on a phone. */
-const long = 60
 
 /** One memo: hear it, name it, share it. */
 class MemoPage extends PageElement {
@@ -169,6 +166,7 @@ function blurOnEnter(event: KeyboardEvent): void {
 
 /** As tall as what is written in it. */
 function grow(area: HTMLTextAreaElement): void {
+  // So that Play stays in sight on a phone.
   area.classList.toggle('is-long', area.name === 'title' && area.value.length > long)
   area.style.setProperty('height', 'auto')
   area.style.setProperty('height', `${area.scrollHeight}px`)
