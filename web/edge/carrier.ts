@@ -8,7 +8,7 @@
  * It never throws at its users: what cannot be had from here is undefined, and they leave it to the browser.
  */
 import {
-  Budget, Limit, Links, Peer, Shelf, TrackerRendezvous, random, toHex, utf8,
+  Budget, Limit, Links, Peer, Shelf, TrackerRendezvous, clock, random, toHex, utf8,
   type Channel, type LinkHost, type PeerNode,
 } from '../engine/parts.ts'
 import { Asset, type Described } from './asset.ts'
@@ -90,7 +90,7 @@ export class Carrier implements LinkHost, PeerNode {
     figures.onversion = (version) => version !== this.#version && void this.#renew()
   }
 
-  readonly now = (): number => performance.now()
+  readonly now = clock
 
   /** The asset at this path of the site, if it names one. */
   asset(path: string): Promise<Asset | undefined> {

@@ -8,6 +8,7 @@
  * One timer, here, drives everything that has to happen by itself; a hidden tab may slow it to once a second.
  */
 import { equal, random, toHex, utf8, type Bytes } from './bytes.ts'
+import { clock } from './clock.ts'
 import type { Engine } from './engine.ts'
 import { StarlingError, removed } from './errors.ts'
 import type { Channel } from './link/channel.ts'
@@ -120,7 +121,7 @@ export class Node implements Engine, LinkHost {
       strangers: this.#strangers,
       thirsty: this.#thirsty,
       linkBase,
-      now: () => performance.now(),
+      now: clock,
       lanes: this.#lanes,
       iceServers: options.iceServers,
       trackerStates: (infoHash) => rendezvous.trackers(infoHash).map(inWords),

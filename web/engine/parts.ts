@@ -3,6 +3,7 @@
  * named here, an own swarm takes the place of: no seals, no magnets, no metadata from peers, no seeding of files.
  */
 export { concat, equal, random, toHex, utf8, type Bytes } from './bytes.ts'
+export { clock } from './clock.ts'
 export type { Channel } from './link/channel.ts'
 export type { LinkHost } from './link/host.ts'
 export { Links } from './link/links.ts'

@@ -8,8 +8,8 @@ export class Fetching extends Emitter<{ change: void }> {
   torrent: Torrent | undefined
   /** What went wrong for good. */
   error: unknown
-  /** When something last moved, milliseconds since 1970. */
-  moved = Date.now()
+  /** When something last moved, ms of performance.now. */
+  moved = performance.now()
 
   constructor(link: string) {
     super()
@@ -17,7 +17,7 @@ export class Fetching extends Emitter<{ change: void }> {
   }
 
   move(): void {
-    this.moved = Date.now()
+    this.moved = performance.now()
     this.emit('change', undefined)
   }
 

@@ -1,9 +1,11 @@
+import { clock } from '../clock.ts'
+
 /** A token bucket: allows size at once and rate per second. */
 export class Bucket {
   readonly #size: number
   readonly #rate: number
   #level: number
-  #at = Date.now()
+  #at = clock()
 
   constructor(size: number, rate: number) {
     this.#level = this.#size = size
@@ -17,8 +19,8 @@ export class Bucket {
 
   /** Milliseconds until cost is there. */
   wait(cost: number): number {
-    const now = Date.now()
-    this.#level = Math.min(this.#size, this.#level + (Math.max(0, now - this.#at) / 1000) * this.#rate)
+    const now = clock()
+    this.#level = Math.min(this.#size, this.#level + ((now - this.#at) / 1000) * this.#rate)
     this.#at = now
     return Math.max(0, Math.ceil(((cost - this.#level) / this.#rate) * 1000))
   }

@@ -1,4 +1,5 @@
 import { toHex, type Bytes } from '../bytes.ts'
+import { clock } from '../clock.ts'
 import { Bucket } from './bucket.ts'
 import type { LinkInfo } from './channel.ts'
 import { Exchange } from './exchange.ts'
@@ -66,7 +67,7 @@ export class Link implements LinkInfo {
   readonly initiator: boolean
   /** The torrent it was made for. */
   readonly infoHash: string
-  readonly since = Date.now()
+  readonly since = clock()
   kind: LinkInfo['kind'] = 'unknown'
   readonly pace: Pace
   open = false
@@ -123,7 +124,7 @@ export class Link implements LinkInfo {
 
   /** It carries nothing, or most likely never will, and may go where another one is needed. */
   get spare(): boolean {
-    return Date.now() >= (this.open ? this.#idleSince + spareAfter : this.since + lostAfter)
+    return clock() >= (this.open ? this.#idleSince + spareAfter : this.since + lostAfter)
   }
 
   /** Under way, or open and not in doubt. */
@@ -180,10 +181,10 @@ export class Link implements LinkInfo {
       if (this.#ids >= maxOutgoing || this.#wires.size >= maxWires) return
       if (!this.promises(infoHash) || this.#owner.carried(this, infoHash)) continue
       const after = this.#retryAt(infoHash)
-      if (after > Date.now()) next = Math.min(next, after)
+      if (after > clock()) next = Math.min(next, after)
       else this.#adopt(this.#pc.createDataChannel('wire', { protocol: 'starling.wire.1' }), true, infoHash)
     }
-    if (next < Infinity) this.#timers.set('retry', next - Date.now(), () => this.fill())
+    if (next < Infinity) this.#timers.set('retry', next - clock(), () => this.fill())
   }
 
   close(options: { ban?: boolean } = {}): void {
@@ -288,13 +289,13 @@ export class Link implements LinkInfo {
       this.#carries.delete(infoHash)
       const tries = (this.#tried.get(infoHash)?.tries ?? 0) + 1
       const wait = tries === 1 && !channel.heard ? retrySoon : tries < maxTries ? retryAfter * tries : Infinity
-      this.#tried.set(infoHash, { tries, after: Date.now() + wait })
+      this.#tried.set(infoHash, { tries, after: clock() + wait })
     }
     if (this.ended) return
     // Without the extension the channel is the link.
     if (!this.named) this.close()
     else if (!this.#wires.size) {
-      this.#idleSince = Date.now()
+      this.#idleSince = clock()
       this.#timers.set('idle', idleFor, () => this.close())
     }
   }

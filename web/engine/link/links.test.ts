@@ -7,7 +7,7 @@ import { Links } from './links.ts'
 import { route } from './route.ts'
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] })
 })
 
 afterEach(() => {
@@ -27,6 +27,13 @@ async function until(condition: () => boolean, turns = 20_000): Promise<void> {
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
+
+const day = 24 * 60 * 60_000
+const clocks: [string, number][] = [
+  ['goes right', 0],
+  ['is set back', -day],
+  ['is set forward', day],
+]
 
 const hash = (n: number) => n.toString(16).padStart(40, '0')
 
@@ -313,19 +320,20 @@ describe('a link', () => {
     expect(a.made[0]!.connectionState).toBe('closed')
   })
 
-  it('opens a channel again that the peer closed, later and not for ever', async () => {
+  it.each(clocks)('opens a channel again that the peer closed, later and not for ever, with a clock that %s', async (_, by) => {
     const opened: number[] = []
     const a = new Node('1').want(hash(1), hash(2))
     const b = new Node('2', {
       met: (_, infoHash, channel) => {
         if (infoHash !== hash(2)) return
-        opened.push(Date.now())
+        opened.push(performance.now())
         channel.close()
       },
     }).seed(hash(1), hash(2))
     await introduce(a, b, hash(1))
     await until(() => opened.length === 1)
     expect(await a.links.offers(hash(2), 1)).toEqual([])
+    vi.setSystemTime(Date.now() + by)
     for (let i = 0; i < 30; i++) {
       await vi.advanceTimersByTimeAsync(10_000)
       await settle()
@@ -565,11 +573,12 @@ describe('a peer that lies about the extension', () => {
     expect(a.closed).toEqual([hash(2)])
   })
 
-  it('may come again after a while, for it may not have been the one that has the peer_id now', async () => {
+  it.each(clocks)('may come again after a while, for it may not have been the one that has the peer_id now, with a clock that %s', async (_, by) => {
     const [a, b] = [new Node('1').seed(hash(1)), new Node('2').want(hash(1))]
     await introduce(b, a, hash(1))
     await ready(a, b)
     a.all[0]!.link.close({ ban: true })
+    vi.setSystemTime(Date.now() + by)
     await vi.advanceTimersByTimeAsync(9 * 60_000)
     expect(await introduce(b, a, hash(1))).toBe(0)
     await vi.advanceTimersByTimeAsync(2 * 60_000)
@@ -699,9 +708,10 @@ describe('offers', () => {
     expect(await a.links.offers(hash(1), 2, 2)).toHaveLength(2)
   })
 
-  it('expire when nobody answers, and in the pool when they are old', async () => {
+  it.each(clocks)('expire when nobody answers, and in the pool when they are old, with a clock that %s', async (_, by) => {
     const a = new Node('1')
     const [one, two] = await a.links.offers(hash(1), 2)
+    vi.setSystemTime(Date.now() + by)
     a.links.release([two!.id])
     await vi.advanceTimersByTimeAsync(50_000)
     expect(a.made.map((pc) => pc.connectionState)).toEqual(['closed', 'new'])
@@ -711,9 +721,10 @@ describe('offers', () => {
     expect(a.failures).toEqual([])
   })
 
-  it('go to another torrent when they are not answered in good time', async () => {
+  it.each(clocks)('go to another torrent when they are not answered in good time, with a clock that %s', async (_, by) => {
     const a = new Node('1')
     for (let n = 0; n < 5; n++) expect(await a.links.offers(hash(n), 1)).toHaveLength(1)
+    vi.setSystemTime(Date.now() + by)
     await vi.advanceTimersByTimeAsync(9_000)
     expect(await a.links.offers(hash(7), 5)).toEqual([])
     await vi.advanceTimersByTimeAsync(2_000)
@@ -764,13 +775,14 @@ describe('offers', () => {
     expect(await introduce(new Node('4').want(hash(1)), b, hash(1))).toBe(0)
   })
 
-  it('are made, and answered, in place of links that carry nothing any more', async () => {
+  it.each(clocks)('are made, and answered, in place of links that carry nothing any more, with a clock that %s', async (_, by) => {
     const [a, b, c] = [new Node('1').want(hash(1)), new Node('2', { maxLinks: 1 }).seed(hash(1)), new Node('3').want(hash(1))]
     await introduce(a, b, hash(1))
     await ready(a, b)
     a.complete(hash(1))
     for (const channel of b.all) channel.close()
     await settle()
+    vi.setSystemTime(Date.now() + by)
     await vi.advanceTimersByTimeAsync(9_000)
     expect(await introduce(c, b, hash(1))).toBe(0)
     expect(await b.links.offers(hash(2), 1)).toHaveLength(0)
@@ -893,6 +905,7 @@ describe('offers', () => {
     const offers = a.links.offers(hash(1), 1)
     await settle()
     a.made[0]!.candidate('host')
+    vi.advanceTimersByTime(2)
     expect(await offers).toHaveLength(1)
   })
 
@@ -920,6 +933,7 @@ describe('offers', () => {
     a.made[0]!.candidate('host')
     a.made[0]!.candidate('srflx')
     a.made[0]!.candidate('relay')
+    vi.advanceTimersByTime(2)
     expect(await offers).toHaveLength(1)
   })
 
@@ -928,6 +942,7 @@ describe('offers', () => {
     const offers = a.links.offers(hash(1), 1)
     await settle()
     a.made[0]!.candidate('host')
+    vi.advanceTimersByTime(2)
     expect(await offers).toHaveLength(1)
   })
 

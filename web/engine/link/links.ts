@@ -1,4 +1,5 @@
 import { random, toBinary, toHex, type Bytes } from '../bytes.ts'
+import { clock } from '../clock.ts'
 import type { LinkHost, Offer, OfferDesk } from './host.ts'
 import { Link, type LinkOwner } from './link.ts'
 import { gathered, plausible } from './sdp.ts'
@@ -35,10 +36,10 @@ interface Pending {
   /** When its addresses are too old to be offered again. */
   readonly stale: number
   /** The torrent it is announced for; undefined while it waits in the pool. */
-  infoHash: string | undefined
+  infoHash?: string | undefined
   /** When it was announced, or came into the pool. */
   at: number
-  timer: ReturnType<typeof setTimeout> | undefined
+  timer?: ReturnType<typeof setTimeout>
 }
 
 const answerWithin = 50_000
@@ -100,7 +101,7 @@ export class Links implements OfferDesk {
     if (this.#destroyed || healthy.some((link) => link.promises(infoHash))) return []
     if (healthy.filter((link) => link.carries(infoHash)).length >= others) return []
     // One just answered keeps its place: its link may bring this torrent, too.
-    const answered = healthy.filter((link) => link.initiator && Date.now() - link.since < bringsWithin)
+    const answered = healthy.filter((link) => link.initiator && clock() - link.since < bringsWithin)
     const unanswered = this.#offers.size + this.#gathering
     const taken: Offer[] = []
     const reuse = (idle: (offer: Pending) => boolean) => {
@@ -113,7 +114,7 @@ export class Links implements OfferDesk {
     const room = Math.min(count - taken.length, pendingOffers - unanswered - answered.length, this.#free + spare - unanswered)
     const made = await Promise.all(Array.from({ length: Math.max(0, room) }, () => this.#make(infoHash)))
     for (const offer of made) if (offer) taken.push(offer)
-    reuse(({ at, stale }) => at + overdueAfter < Date.now() && stale > Date.now())
+    reuse(({ at, stale }) => at + overdueAfter < clock() && stale > clock())
     return taken
   }
 
@@ -235,8 +236,8 @@ export class Links implements OfferDesk {
       await gathered(pc, iceServers)
       const sdp = pc.localDescription!.sdp
       if (this.#destroyed) throw undefined
-      const stale = Date.now() + freshFor
-      return this.#take('', { pc, first, sdp, stale, infoHash, at: 0, timer: undefined }, infoHash)
+      const at = clock()
+      return this.#take('', { pc, first, sdp, stale: at + freshFor, at }, infoHash)
     } catch {
       pc?.close()
       return undefined
@@ -256,14 +257,14 @@ export class Links implements OfferDesk {
     const offer = this.#offers.get(id)
     if (!offer) return
     this.#offers.delete(id)
-    this.#keep(offer, undefined, offer.stale - Date.now())
+    this.#keep(offer, undefined, offer.stale - clock())
   }
 
   #keep(offer: Pending, infoHash: string | undefined, delay: number): string {
     const id = toBinary(random(20))
     clearTimeout(offer.timer)
     offer.infoHash = infoHash
-    offer.at = Date.now()
+    offer.at = clock()
     offer.timer = setTimeout(() => this.#discard(id), delay)
     this.#offers.set(id, offer)
     return id
@@ -277,7 +278,7 @@ export class Links implements OfferDesk {
   }
 
   #refuses(peerId: string, infoHash: string): boolean {
-    return this.#destroyed || peerId === this.#id || this.#banned.get(peerId + infoHash)! > Date.now()
+    return this.#destroyed || peerId === this.#id || this.#banned.get(peerId + infoHash)! > clock()
   }
 
   /** How many more links there may be. */
@@ -334,7 +335,7 @@ export class Links implements OfferDesk {
   }
 
   #ban({ peerId, infoHash }: Link): void {
-    this.#banned.set(peerId + infoHash, Date.now() + banFor)
+    this.#banned.set(peerId + infoHash, clock() + banFor)
     const [oldest] = this.#banned.keys()
     if (this.#banned.size > maxBanned) this.#banned.delete(oldest!)
   }

@@ -1,3 +1,5 @@
+import { clock } from '../clock.ts'
+
 const longest = 64 << 10
 
 /** Whether a stranger's session description is worth a browser's while: one section, for data channels, no media. */
@@ -53,9 +55,9 @@ export function gathered(pc: RTCPeerConnection, servers: readonly RTCIceServer[]
 /** Two milliseconds later, by messages to itself: a timer of a hidden page, where senders often wait, is a second late. */
 function shortly(then: () => void): void {
   const { port1, port2 } = new MessageChannel()
-  const until = performance.now() + 2
+  const until = clock() + 2
   port1.onmessage = () => {
-    if (performance.now() < until) return port2.postMessage(0)
+    if (clock() < until) return port2.postMessage(0)
     port1.close()
     then()
   }

@@ -96,7 +96,7 @@ let desk: Desk
 let rendezvous: TrackerRendezvous
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] })
   FakeSocket.all = []
   desk = new Desk()
   rendezvous = new TrackerRendezvous({

@@ -17,7 +17,7 @@ export interface TrackerOptions {
   onchange: (infoHash: string) => void
 }
 
-/** One torrent at this tracker. Times are those of Date.now. */
+/** One torrent at this tracker. Times are those of Date.now, which goes on while a machine sleeps. */
 interface Entry {
   readonly torrent: Announcing
   readonly sharing: number
@@ -136,7 +136,7 @@ export class Tracker {
   wake(infoHash: string): void {
     const entry = this.#entries.get(infoHash)
     if (!entry) return
-    entry.wakeDue = Math.min(entry.wakeDue, Math.max(Date.now(), entry.lastAt + Math.max(wakeAfter, entry.floor)))
+    entry.wakeDue = Math.min(entry.wakeDue, entry.lastAt + Math.max(wakeAfter, entry.floor))
     this.#soon()
   }
 

@@ -73,7 +73,7 @@ class WebSource implements Source {
 
   tick(now: number): void {
     const { node: { down }, picker, fetching } = this.#host
-    while (fetching && picker && this.alive && this.#runs < runs && Date.now() >= this.#seed.retryAt) {
+    while (fetching && picker && this.alive && this.#runs < runs && now >= this.#seed.retryAt) {
       if (!down.take(1, now)) return
       const run = picker.run(this, runBytes, now)
       if (!run) return

@@ -1,4 +1,5 @@
 import type { Bytes } from '../bytes.ts'
+import { clock } from '../clock.ts'
 import type { Info } from '../torrent/metainfo.ts'
 
 /** Milliseconds without a byte after which a request has failed. */
@@ -40,7 +41,7 @@ export class WebSeed {
     return this.#failed
   }
 
-  /** Milliseconds since 1970 before which it is not to be asked. */
+  /** The time, of clock, before which it is not to be asked. */
   get retryAt(): number {
     return this.#retryAt
   }
@@ -58,7 +59,7 @@ export class WebSeed {
   async fetchPieces(
     first: number, count: number, onpiece: (index: number, data: Bytes) => void, signal: AbortSignal,
   ): Promise<void> {
-    if (this.#failed || Date.now() < this.#retryAt) throw new Error('resting')
+    if (this.#failed || clock() < this.#retryAt) throw new Error('resting')
     try {
       await this.#run(first, count, onpiece, signal)
       this.#failures = 0
@@ -66,7 +67,7 @@ export class WebSeed {
       if (!signal.aborted) {
         this.#failed ||= ++this.#failures >= maxFailures
         const pause = Math.min(firstPause * 2 ** this.#failures, longestPause)
-        this.#retryAt = Date.now() + Math.round(pause * (0.5 + Math.random() / 2))
+        this.#retryAt = clock() + Math.round(pause * (0.5 + Math.random() / 2))
       }
       throw error
     }

@@ -197,7 +197,7 @@ class Receive extends PageElement {
 
   #standing(arrival: Arrival) {
     const state = arrival.torrent?.state
-    const { phase, text, share, cause } = standingOf(state, Date.now() - arrival.moved, reach(), arrival.asking)
+    const { phase, text, share, cause } = standingOf(state, performance.now() - arrival.moved, reach(), arrival.asking)
     const from = state && !state.done ? comesFrom(state) : ''
     // What stands still is read aloud as it is.
     const aloud = arrival.asking ? text : spoken({ phase, text, share: state?.status === 'paused' ? 1 : share })

@@ -103,7 +103,7 @@ class Receive extends PageElement {
 
   #standing(arrival: Arrival): Standing {
     const state = arrival.torrent?.state
-    const standing = receiving(state, Date.now() - arrival.moved, reach())
+    const standing = receiving(state, performance.now() - arrival.moved, reach())
     // The engine has it all; the row says so a moment later.
     return state?.done && !arrival.saved ? { ...standing, phase: '100 %', text: 'Saving' } : standing
   }
