@@ -231,6 +231,27 @@ describe('what goes wrong', () => {
     expect(seed.retryAt).toBeGreaterThan(performance.now())
   })
 
+  test.each([
+    ['trickle', 100, 'silent'],
+    ['slow line', 1_000, 'too little'],
+  ])('a %s', async (_, each, words) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    let sent = 0
+    const body = new ReadableStream({
+      pull(controller) {
+        vi.advanceTimersByTime(1_000)
+        if (sent < pieceLength / 2) controller.enqueue(new Uint8Array(each))
+        else controller.close()
+        sent += each
+      },
+    })
+    const slow = async (_: unknown, { signal }: RequestInit) =>
+      new Response(body.pipeThrough(new TransformStream(), { signal: signal! }), { status: 206 })
+    const seed = new WebSeed({ url: 'https://seed.example/x', info: single, fetch: slow as typeof fetch })
+    await expect(fetched(seed, 1, 1)).rejects.toThrow(words)
+    if (words === 'silent') expect(sent).toBeLessThan(3_000)
+  })
+
   test('a large file on a server without ranges: not read over and over', async () => {
     const size = 100 << 20
     const large = parseInfo(makeInfo({

@@ -2,8 +2,12 @@ import type { Bytes } from '../bytes.ts'
 import { clock } from '../clock.ts'
 import type { Info } from '../torrent/metainfo.ts'
 
-/** Milliseconds without a byte after which a request has failed. */
+/**
+ * Milliseconds in which a request brings so many bytes, or has failed: what it was asked for nobody else is, and it holds
+ * memory that all torrents share.
+ */
 const patience = 20_000
+const least = 16 << 10
 const firstPause = 1_000
 const longestPause = 5 * 60_000
 /** Failures in a row after which it is given up. */
@@ -123,11 +127,14 @@ export class WebSeed {
     signal.throwIfAborted()
     const stop = new AbortController()
     let timer: ReturnType<typeof setTimeout>
-    const heard = (): void => {
+    let some = 0
+    const heard = (bytes: number): void => {
+      if ((some += bytes) < least) return
+      some = 0
       clearTimeout(timer)
       timer = setTimeout(() => stop.abort(new Error('silent')), patience)
     }
-    heard()
+    heard(least)
     const leave = (): void => stop.abort(signal.reason)
     signal.addEventListener('abort', leave)
     try {
@@ -149,7 +156,7 @@ export class WebSeed {
       for (let left = end - start; left > 0; ) {
         const { done, value } = await reader.read()
         if (done) throw new Error('too little')
-        heard()
+        heard(value.length)
         const data = value.subarray(skip).subarray(0, left)
         skip = Math.max(0, skip - value.length)
         left -= data.length
