@@ -280,6 +280,23 @@ describe('seeding', () => {
     expect(next.infoHash).not.toBe(first.infoHash)
   })
 
+  test('known files that were private stay so, unless the page says otherwise', async () => {
+    const data = noise(1000)
+    const stores = memoryStores()
+    const first = await shared(data, { private: true }, testNode({}, stores))
+    await first.seeder.node.remove(first.infoHash, {})
+    for (const known of [first.link, first.infoHash]) {
+      const next = await shared(data, { known }, testNode({}, stores))
+      expect(next.link).toBe(first.link)
+      await next.seeder.node.remove(first.infoHash, {})
+    }
+    // Nothing is known of it any more but its link.
+    const anew = await shared(data, { known: first.link })
+    expect(anew.link).toMatch(/#[0-9a-f]{40}\.[\w-]{22}&/)
+    const open = await shared(data, { known: first.link, private: false }, testNode({}, stores))
+    expect(open.link).toMatch(/#[0-9a-f]{40}&/)
+  })
+
   test('known files of the same size that changed are never sent', async () => {
     const data = noise(100_000)
     const stores = memoryStores()

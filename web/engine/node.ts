@@ -144,10 +144,16 @@ export class Node implements Engine, LinkHost {
   // Engine
 
   async seed(files: readonly Blob[], options: SeedOptions, onHash?: (bytes: number) => void): Promise<TorrentState> {
-    const given = { ...options, trackers: options.trackers ?? [...this.#options.trackers], onHash: onHash ?? options.onHash }
     const { card } = options
-    const known = options.known && (await parseId(options.known)).infoHash
-    const before = known ? (this.#swarms.get(known)?.entry ?? (await this.#before(known))) : undefined
+    const known = options.known ? await parseId(options.known) : undefined
+    const before = known && (this.#swarms.get(known.infoHash)?.entry ?? (await this.#before(known.infoHash)))
+    const given = {
+      ...options,
+      // What was private is not made public by leaving a word out.
+      private: options.private ?? !!(known?.key ?? before?.key),
+      trackers: options.trackers ?? [...this.#options.trackers],
+      onHash: onHash ?? options.onHash,
+    }
     const { prepare } = await more()
     const swarm = await this.#enter(await prepare(files, given, before))
     if (card && JSON.stringify(card) !== JSON.stringify(swarm.entry.card?.value)) await swarm.setCard(card)
