@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'storage' // the browser's storage failed in another way
   | 'unreadable' // a seeded Blob or File can no longer be read, or has changed
   | 'unsupported' // this browser or page (no HTTPS, no WebRTC) cannot do it
+  | 'unloaded' // a part of the engine could not be loaded: offline, or from a version that the server has no more
   | 'removed' // the torrent or node was removed while the call was under way
   | 'aborted'
   | 'too-large'
@@ -22,3 +23,8 @@ export class StarlingError extends Error {
 }
 
 export const removed = () => new StarlingError('removed', 'This torrent was removed.')
+
+/** For what is loaded when it is needed. */
+export const unloaded = (cause: unknown): never => {
+  throw new StarlingError('unloaded', 'A part of Starling could not be loaded. Check your connection, then load this page again.', { cause })
+}

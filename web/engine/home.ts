@@ -12,7 +12,7 @@ const iceWait = 3_000
 /** Of the server at this URL. Throws where it is none. */
 export function homeOf(server?: string) {
   const url = server ?? import.meta.url
-  if (/^https?:/.test(url)) return { trackers: [trackerOf(url)], linkBase: new URL('/m', url).href, ice: homeIce(new URL('/api/ice', url)) }
+  if (/^https?:/.test(url) && URL.canParse(url)) return { trackers: [trackerOf(url)], linkBase: new URL('/m', url).href, ice: homeIce(new URL('/api/ice', url)) }
   if (server === undefined) return { trackers: [], linkBase: 'https://localhost/m', ice: homeIce() }
   throw new StarlingError('unsupported', "The server must be a whole URL, such as 'https://starling.example'.")
 }

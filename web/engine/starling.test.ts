@@ -68,6 +68,14 @@ async function pages() {
   return [one, two] as const
 }
 
+test.each<StarlingOptions>([{ linkBase: 'https://' }, { linkBase: '/watch' }, { server: 'https://' }, { server: 'starling' }])(
+  'refuses what is no URL in plain words: %o',
+  (options) => {
+    const error = { name: 'StarlingError', code: 'unsupported', message: expect.stringContaining('must be a') }
+    expect(() => new Starling(options)).toThrow(expect.objectContaining(error))
+  },
+)
+
 test('asks another server than that of starling.js, where the page names one', async () => {
   const asked: string[] = []
   vi.stubGlobal('fetch', async (url: URL) => {

@@ -7,7 +7,7 @@ import type { Bytes } from './bytes.ts'
 import { Deferred } from './deferred.ts'
 import { Emitter } from './emitter.ts'
 import type { Engine } from './engine.ts'
-import { StarlingError } from './errors.ts'
+import { StarlingError, unloaded } from './errors.ts'
 import { ranges, source } from './handles/file-handle.ts'
 import { end, plain, rejoin, setOrigin, Torrent, update } from './handles/torrent-handle.ts'
 import type { Origin, TorrentHost } from './handles/torrent-handle.ts'
@@ -35,7 +35,7 @@ export interface StarlingEvents {
  * A page that imports this will need the node soon; where another tab leads as well, as that tab may close when the
  * server is out of reach. What fails here is tried again when it is needed.
  */
-const loadNode = async () => (await import('./node.ts')).startNode
+const loadNode = async () => (await import('./node.ts').catch(unloaded)).startNode
 void loadNode().catch(() => {})
 
 /** Longest .torrent file, bytes. */
@@ -67,9 +67,7 @@ export class Starling extends Emitter<StarlingEvents> {
   constructor(options: StarlingOptions = {}) {
     super()
     usable(options.trackers)
-    // As other links are, it is meant from where the page lies.
-    const linkBase = options.linkBase && new URL(options.linkBase, globalThis.location?.href).href
-    this.#options = { ...options, linkBase }
+    this.#options = { ...options, linkBase: options.linkBase && whole(options.linkBase) }
     this.ready = this.#call(async () => {})
     this.ready.catch(() => {})
     this.#leave = this.#enter()
@@ -96,7 +94,7 @@ export class Starling extends Emitter<StarlingEvents> {
       seeded: true,
       make: (engine, before) => {
         if (!before) return engine.seed(files, given, onHash)
-        return engine.seed(files, { ...given, known: before.infoHash, card: before.card })
+        return engine.seed(files, { ...given, known: before.infoHash, private: before.private, card: before.card })
       },
     })
   }
@@ -260,6 +258,15 @@ function usable(trackers: string[] | undefined, besides?: boolean): string[] | u
     throw new StarlingError('unsupported', "The trackers must be an array, with one that browsers can ask, such as ['wss://…'].")
   }
   return trackers
+}
+
+/** As other links are, it is meant from where the page lies. */
+function whole(linkBase: string): string {
+  try {
+    return new URL(linkBase, globalThis.location?.href).href
+  } catch {
+    throw new StarlingError('unsupported', "The linkBase must be a URL, such as 'https://site.example/watch' or 'watch.html'.")
+  }
 }
 
 function blobs(what: Seedable | Iterable<Seedable>): Blob[] {

@@ -1,21 +1,12 @@
 /** Modules of their own, for what most torrents do without: they load when they are needed, and once. */
-import { StarlingError } from '../errors.ts'
+import { unloaded } from '../errors.ts'
 
 type More = typeof import('./more.ts')
 
-/** What it takes to seed, to send, to have a card. See more.ts. */
-export const more = (): Promise<More> => loaded(import('./more.ts'))
+/** What it takes to seed, to send, to have a card. See more.ts. Both fail with 'unloaded', and another call tries again. */
+export const more = (): Promise<More> => import('./more.ts').catch(unloaded)
 /** What it takes to open what is private. */
-export const opening = (): Promise<typeof import('../seal/opened.ts')> => loaded(import('../seal/opened.ts'))
-
-/** Errors: 'unsupported' where it cannot be loaded; another call tries again. */
-async function loaded<T>(module: Promise<T>): Promise<T> {
-  try {
-    return await module
-  } catch (cause) {
-    throw new StarlingError('unsupported', 'A part of Starling could not be loaded. Go online and try again.', { cause })
-  }
-}
+export const opening = (): Promise<typeof import('../seal/opened.ts')> => import('../seal/opened.ts').catch(unloaded)
 
 /** One thing made of more.ts, when it is first needed. */
 export class Later<T> {
