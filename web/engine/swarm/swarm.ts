@@ -292,7 +292,7 @@ export class Swarm implements PeerHost, Announcing {
   /** The info dictionary, verified. */
   learn(infoBytes: Bytes): Promise<void> {
     this.metadata.info ??= infoBytes
-    this.#learned ??= this.#prove(infoBytes).then(() => this.#learn(infoBytes)).catch((error) => this.failed(error))
+    this.#learned ??= this.#prove(infoBytes).then((info) => this.#learn(infoBytes, info)).catch((error) => this.failed(error))
     return this.#learned
   }
 
@@ -422,22 +422,23 @@ export class Swarm implements PeerHost, Announcing {
     this.picker?.close()
   }
 
-  async #prove(infoBytes: Bytes): Promise<void> {
+  async #prove(infoBytes: Bytes): Promise<Info> {
     await this.#keeping.resumed
     try {
-      await this.#keeping.prove(parseInfo(infoBytes), () => !this.#closed)
+      const info = parseInfo(infoBytes)
+      await this.#keeping.prove(info, () => !this.#closed)
+      return info
     } catch (error) {
       this.#lost = true
       throw error
     }
   }
 
-  #learn(infoBytes: Bytes): void {
+  #learn(infoBytes: Bytes, info: Info): void {
     if (this.#closed) return
     const { entry, node } = this
     const { key } = entry
     const { source, content } = this.#options
-    const info = parseInfo(infoBytes)
     entry.info = infoBytes
     const sealed = info.files.length === 1 && info.name === 'sealed'
     if (key && !sealed) throw wrongKey()

@@ -156,5 +156,9 @@ export const sizeOf = (value: unknown): number | undefined =>
 
 const utf8Decoder = /* @__PURE__ */ new TextDecoder()
 /** UTF-8; what is not becomes U+FFFD. */
-export const textOf = (value: Value | undefined): string | undefined =>
-  value instanceof Uint8Array ? utf8Decoder.decode(value) : undefined
+export function textOf(value: Value | undefined): string | undefined {
+  if (!(value instanceof Uint8Array)) return undefined
+  // A decoder takes many times as long for the short names of which a torrent may have many.
+  const plain = value.length < 512 ? String.fromCharCode.apply(null, value as unknown as number[]) : '\n'
+  return /^[ -~]*$/.test(plain) ? plain : utf8Decoder.decode(value)
+}

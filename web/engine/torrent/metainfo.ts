@@ -78,8 +78,13 @@ export function parseInfo(infoBytes: Bytes): Info {
   const paths = cleanPaths(kept.map(({ parts }) => parts))
   const files = kept.map(({ parts, offset, size }, i) => {
     const path = paths[i]!
-    const url = (list === undefined ? parts : [rawName, ...parts]).map(urlPart).join('/')
-    return { path, name: path.slice(path.lastIndexOf('/') + 1), offset, size, url }
+    return {
+      path, name: path.slice(path.lastIndexOf('/') + 1), offset, size,
+      // Only web seeds ask, and of few of many.
+      get url() {
+        return (list === undefined ? parts : [rawName, ...parts]).map(urlPart).join('/')
+      },
+    }
   })
   return {
     name, pieceLength, length, pieces, files,

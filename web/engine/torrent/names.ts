@@ -5,8 +5,10 @@
  * "gpj.exe" look like "exe.jpg"), at most max UTF-16 units.
  */
 export function cleanText(text: string, max: number): string {
-  return text
-    .slice(0, 4 * max)
+  const some = text.slice(0, 4 * max)
+  // Most are, and a torrent may have many.
+  if (/^[ -~]*$/.test(some)) return some.slice(0, max).trim()
+  return some
     .replace(/[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu, '')
     .slice(0, max)
     .replace(/[\ud800-\udbff]$/, '')
@@ -41,10 +43,11 @@ export function cleanPaths(paths: readonly (readonly string[])[]): string[] {
     const path = parts.join('/') || '_'
     const key = fold(path)
     let free = path
+    let folded = key
     let count = counts.get(key) ?? 1
-    while (taken.has(fold(free))) free = path.replace(/(\.[^./]*)?$/, ` (${++count})$1`)
+    while (taken.has(folded)) folded = fold((free = path.replace(/(\.[^./]*)?$/, ` (${++count})$1`)))
     counts.set(key, count)
-    taken.add(fold(free))
+    taken.add(folded)
     return free
   })
 }
