@@ -1,4 +1,13 @@
+import type { Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
+
+/** What a write throws that found no room. */
+export interface Refused extends StarlingError {
+  /** What was to be written, where its buffer was transferred away. */
+  data?: Bytes
+  /** Of a torrent: the piece that it was. */
+  piece?: { index: number; data: Bytes }
+}
 
 export const full = 'QuotaExceededError'
 /** Of our own: another tab holds a database of another version. */

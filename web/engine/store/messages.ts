@@ -12,6 +12,8 @@ import type { Bytes } from '../bytes.ts'
  *                                                ◄──   { id: 8, value: bytes }          (transferred)
  *     { id: 9, op: 'read', … }                   ──►
  *                                                ◄──   { id: 9, error: { name, message } }
+ *     { id: 10, op: 'write', … }                 ──►
+ *                                                ◄──   { id: 10, error, value: data }    (transferred)
  */
 export type Request =
   /** Writes, reads and deletes a file of its own, to see that all of this works here. */

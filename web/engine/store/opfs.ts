@@ -103,7 +103,7 @@ class Desk {
       if (!own) URL.revokeObjectURL(script)
       const pending = this.#pending.get(id)
       this.#pending.delete(id)
-      if (error) pending?.reject(failure(error))
+      if (error) pending?.reject(Object.assign(failure(error), value && { data: value }))
       else pending?.resolve(value as never)
     }
     this.#worker.onerror = (event) => {

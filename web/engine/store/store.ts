@@ -11,7 +11,7 @@ export interface Store {
   /**
    * Resolves when the bytes can be read, and outlive the page; data's buffer may be transferred away, so the caller
    * forgets it, unless it is what comes back: memory of that length, for other use. Errors: StarlingError 'no-space',
-   * which leaves all earlier bytes as they were, and 'storage'.
+   * which leaves all earlier bytes as they were and gives the data back (Refused), and 'storage'.
    */
   write(start: number, data: Bytes): Promise<Bytes | void>
   /** Resolves when all that was written before outlives a power cut; absent where write sees to it, or nothing can. */

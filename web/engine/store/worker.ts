@@ -17,7 +17,7 @@ async function answer({ id, ...request }: Request & { id: number }): Promise<Ans
     return { id, value: await (await disk).do(request) }
   } catch (error) {
     const { name, message } = error as Error
-    return { id, error: { name, message } }
+    return { id, error: { name, message }, value: request.op === 'write' ? request.data : undefined }
   }
 }
 

@@ -5,6 +5,7 @@ import type { Info } from '../torrent/metainfo.ts'
 import { Bitfield, fits } from '../wire/bitfield.ts'
 import { more } from './lazy.ts'
 import type { Bearer, SwarmHost, SwarmOptions } from './host.ts'
+import { Overflow } from './overflow.ts'
 
 /** What keeping asks of its torrent. */
 export interface Kept {
@@ -30,6 +31,7 @@ export class Keeping {
   readonly #torrent: Kept
   readonly #source: Bearer | undefined
   #store: Promise<Bearer> | undefined
+  #overflow: Overflow | undefined
   /** What was known is taken over, and nobody else looks after it: it may be saved. */
   #whole = false
   /** What is there could not be read. */
@@ -49,7 +51,11 @@ export class Keeping {
   store(info = this.#torrent.info!): Promise<Bearer> {
     if (!this.#store) {
       const { infoHash, node } = this.#torrent
-      const open = async (): Promise<Bearer> => (await node.stores()).open(infoHash, info.length)
+      const open = async (): Promise<Bearer> => {
+        const store = await (await node.stores()).open(infoHash, info.length)
+        const lacking = () => info.pieces - this.#torrent.had.count
+        return (this.#overflow = new Overflow(store, info, node, lacking))
+      }
       this.#store = this.#source ? Promise.resolve(this.#source) : open()
       this.#store.then(() => (this.writable = true), (error) => this.#torrent.failed(error))
     }
@@ -82,12 +88,13 @@ export class Keeping {
       const { registry } = await node.stores()
       const store = await this.#store?.catch(() => undefined)
       const { info, had } = this.#torrent
-      const pieces = info && !entry.seeded ? had.bytes.slice() : entry.pieces
+      const pieces = info && !entry.seeded ? new Bitfield(had.size, had.bytes) : undefined
       await store?.flush?.().catch((error: unknown) => {
         if (!entry.doubted) throw error
       })
       if (this.#frozen) return
-      if (pieces) entry.pieces = pieces
+      for (const index of this.#overflow?.unkept ?? []) pieces?.unset(index)
+      if (pieces) entry.pieces = pieces.bytes
       if (info && had.full && !this.#lost) delete entry.doubted
       await registry.put(entry)
     })

@@ -1,5 +1,6 @@
 import type { Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
+import type { Refused } from '../store/failure.ts'
 import type { Store } from '../store/store.ts'
 import type { Info } from '../torrent/metainfo.ts'
 import type { Bitfield } from '../wire/bitfield.ts'
@@ -31,6 +32,10 @@ export class Reading {
   readonly #options: ReadingOptions
   readonly #fresh: Fresh
   readonly #readers: Readers
+  /** Nothing more comes. */
+  #failed = false
+  /** The piece that there was no room for. */
+  #refused: number | undefined
 
   constructor(options: ReadingOptions) {
     this.#options = options
@@ -74,7 +79,8 @@ export class Reading {
     if (size) {
       const reader = `${own}${file}`
       if (urgent) this.#place(reader, first, last, Infinity)
-      await this.#readers.wait(reader, first, last, true)
+      // Of what failed some may be in memory only.
+      await this.#readers.wait(reader, first, last, !this.#failed)
       this.release(reader)
     }
     // In Chromium a Blob of a file that is written to later cannot be read any more.
@@ -116,7 +122,7 @@ export class Reading {
 
   /** It is in the store, or will never be. */
   stored(index: number): void {
-    this.#fresh.drop(index)
+    if (index !== this.#refused) this.#fresh.drop(index)
   }
 
   /** More is in the store. */
@@ -125,6 +131,10 @@ export class Reading {
   }
 
   fail(error: StarlingError): void {
+    const { piece } = error as Refused
+    this.#failed = true
+    this.#refused = piece?.index
+    if (piece) this.verified(piece.index, piece.data, true)
     this.#readers.fail(error)
   }
 

@@ -396,7 +396,10 @@ describe('fetching', () => {
       const store = await open(...args)
       const write = store.write.bind(store)
       store.write = async (start, data) => {
-        if (room-- <= 0) throw new StarlingError('no-space', 'This browser has no room left.')
+        if (room-- <= 0) {
+          structuredClone(data, { transfer: [data.buffer] })
+          throw new StarlingError('no-space', 'This browser has no room left.')
+        }
         return write(start, data)
       }
       return store
