@@ -16,6 +16,8 @@ export class Arrival extends Fetching {
   asking = false
   /** Bytes that fit here, where that is less than it has. */
   room: number | undefined
+  /** Not all of it is fetched unasked, whatever its size: there was no room for that. */
+  frugal = false
   /** It is for the section Memos. */
   memo = false
   /** The browser keeps nothing for the page: it has no row, and is here as long as the page is. */
@@ -48,8 +50,9 @@ export class Arriving extends Emitter<{ change: void }> {
   }
 
   /** From the beginning, with the data that is here already. */
-  retry(before: Pick<Arrival, 'link'> & Partial<Pick<Arrival, 'torrent'>>, link = before.link): Arrival {
+  retry(before: Pick<Arrival, 'link'> & Partial<Pick<Arrival, 'torrent'>>, link = before.link, frugal = false): Arrival {
     const arrival = new Arrival(link)
+    arrival.frugal = frugal
     arrival.on('change', () => this.emit('change', undefined))
     this.#arrivals.set(infoHashOf(link) ?? link, arrival)
     void this.#begin(arrival, before.torrent)
@@ -84,7 +87,7 @@ export class Arriving extends Emitter<{ change: void }> {
       if (handOver()) return
       const parcel = arrival.unkept ? undefined : await this.#row(arrival, torrent)
       if (handOver()) return
-      if (!parcel?.from!.whole && !torrent.state.done) await this.#decide(arrival, torrent)
+      if ((arrival.frugal || !parcel?.from!.whole) && !torrent.state.done) await this.#decide(arrival, torrent)
       else await this.fetch(arrival)
       await torrent.done
       if (parcel) await this.#parcels.update(parcel.id, ({ from }) => ({ from: from && { ...from, whole: true, done: true } }))
@@ -99,7 +102,7 @@ export class Arriving extends Emitter<{ change: void }> {
     const free = await room()
     const left = torrent.length - torrent.downloaded
     // What is not kept lies in memory.
-    if (modest(left, free, saveData() || arrival.unkept)) return this.fetch(arrival)
+    if (!arrival.frugal && modest(left, free, saveData() || arrival.unkept)) return this.fetch(arrival)
     arrival.asking = true
     arrival.room = free !== undefined && free < left ? free : undefined
     arrival.emit('change', undefined)

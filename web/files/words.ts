@@ -34,10 +34,21 @@ export function comesFrom({ peers }: Pick<TorrentState, 'peers'>): string {
   return `It comes ${relayed ? '' : 'straight '}from ${many}${by}${web ? ', and from a website' : ''}.`
 }
 
-/** As standing.ts tells it, for files. asking: only what is looked at is fetched. */
-export function standingOf(state: TorrentState | undefined, idle: number, reach: Reach, asking: boolean): Standing {
-  const standing = receiving(state, idle, reach)
-  if (state?.status === 'paused') return standing
+/** What an arrival knows beyond its torrent's state: only what is looked at is fetched; the device was found to be full. */
+interface Circumstances {
+  asking: boolean
+  full?: boolean
+}
+
+/** As standing.ts tells it, for files. */
+export function standingOf(
+  state: TorrentState | undefined,
+  idle: number,
+  reach: Reach,
+  { asking, full }: Circumstances,
+): Standing {
+  const standing = receiving(state, idle, reach, full)
+  if (state?.status === 'paused' || (full && state?.ready)) return standing
   if (state?.done) return { phase: 'All of it is here', text: 'Keep this page open to pass it on to others.', share: 1 }
   if (!asking || !state?.ready) return standing
   const text = state.peers.length ? 'Only what you play or save is fetched.' : 'Looking for whoever has it.'

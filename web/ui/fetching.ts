@@ -1,6 +1,7 @@
 /** What comes by a link, on its way: the same in every section, whatever becomes of it. */
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
+import { isFull } from './full.ts'
 
 export class Fetching extends Emitter<{ change: void }> {
   /** As it was given. */
@@ -14,6 +15,11 @@ export class Fetching extends Emitter<{ change: void }> {
   constructor(link: string) {
     super()
     this.link = link
+  }
+
+  /** There is no room for the rest: what is here stays in use. */
+  get full(): boolean {
+    return !!this.torrent?.state.ready && isFull(this.error)
   }
 
   move(): void {

@@ -1,6 +1,6 @@
 /** Where a transfer stands, in words: made of the engine's state, and of what the browser may do. */
 import type { TorrentState } from '../engine/types.ts'
-import { keepsNothing } from './full.ts'
+import { isFull, keepsNothing } from './full.ts'
 import type { Reach } from './reach.ts'
 import { bytes } from './words.ts'
 
@@ -31,12 +31,25 @@ const ownPatience = 1000
 
 const barred = 'WebRTC is switched off here, by a setting or by an extension.'
 
-/** idle: milliseconds since something moved. */
-export function receiving(state: TorrentState | undefined, idle: number, reach: Reach): Standing {
+/** idle: milliseconds since something moved. full: the device was found to be. */
+export function receiving(state: TorrentState | undefined, idle: number, reach: Reach, full = false): Standing {
   if (state?.status === 'paused') {
     const left = state.ready && !state.done ? `${bytes(Math.max(0, state.length - state.downloaded))} to go. ` : ''
     const text = `${left}Nothing comes or goes until you resume it.`
     return { phase: 'Paused', text, share: state.progress }
+  }
+  if (full && state?.ready) {
+    return {
+      phase: `${Math.floor(state.progress * 100)} %`,
+      text: state.done ? 'It is not kept yet.' : `${bytes(Math.max(0, state.length - state.downloaded))} to go.`,
+      share: state.progress,
+      cause: {
+        title: 'This device is full',
+        text:
+          'What is here can be played and saved, but some of it may be gone when this page is closed. ' +
+          'Make some room, then try again.',
+      },
+    }
   }
   if (state?.done) return { phase: 'Saved', text: 'It is kept on this device.', share: 1 }
   const cause = idle >= (reach === 'open' ? patience : ownPatience) ? causeOf(state, reach) : undefined
@@ -111,7 +124,7 @@ function causeOf(state: TorrentState | undefined, reach: Reach): { title: string
 
 /** What an error of the engine means for somebody who opened a link, or shares something. again: trying again may help. */
 export function failure(error: unknown, wish: 'receive' | 'share' = 'receive'): Failure {
-  const code = (error as { code?: unknown } | undefined)?.code
+  const code = isFull(error) ? 'no-space' : (error as { code?: unknown } | undefined)?.code
   // Only the engine's own messages are words for people.
   const message = typeof code === 'string' && error instanceof Error ? error.message : ''
   if (keepsNothing(error)) {

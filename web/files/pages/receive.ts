@@ -62,7 +62,7 @@ class Receive extends PageElement {
   #windowTitle(): string {
     const arrival = this.#arrival
     if (!this.link) return cutOff
-    if (arrival?.error) return failure(arrival.error).title
+    if (arrival?.error && !arrival.full) return failure(arrival.error).title
     const torrent = this.#ready
     // Where it waits to be asked for, nothing is under way.
     return titled(torrent?.name || 'Files for you', arrival?.asking ? undefined : torrent?.state.progress)
@@ -89,6 +89,11 @@ class Receive extends PageElement {
     }
     this.#off = arrival.on('change', look)
     look()
+  }
+
+  /** frugal: only what is looked at is fetched. */
+  #retry({ link, torrent }: Arrival, frugal = false): void {
+    this.#watch(this.files.arriving.retry({ link, torrent }, link, frugal))
   }
 
   get #ready(): Torrent | undefined {
@@ -120,7 +125,7 @@ class Receive extends PageElement {
   protected override render() {
     if (!this.link) return this.#nothing()
     const arrival = this.#arrival
-    if (arrival?.error) return this.#failed(arrival)
+    if (arrival?.error && !arrival.full) return this.#failed(arrival)
     const torrent = this.#ready
     const state = arrival?.torrent?.state
     const name = torrent?.name ?? 'On its way'
@@ -176,7 +181,7 @@ class Receive extends PageElement {
             `
           : nothing
       }
-      ${arrival.asking ? this.#ask(torrent, arrival) : nothing}
+      ${arrival.asking && !arrival.full ? this.#ask(torrent, arrival) : nothing}
     `
   }
 
@@ -197,7 +202,7 @@ class Receive extends PageElement {
 
   #standing(arrival: Arrival) {
     const state = arrival.torrent?.state
-    const { phase, text, share, cause } = standingOf(state, performance.now() - arrival.moved, reach(), arrival.asking)
+    const { phase, text, share, cause } = standingOf(state, performance.now() - arrival.moved, reach(), arrival)
     const from = state && !state.done ? comesFrom(state) : ''
     // What stands still is read aloud as it is.
     const aloud = arrival.asking ? text : spoken({ phase, text, share: state?.status === 'paused' ? 1 : share })
@@ -217,12 +222,23 @@ class Receive extends PageElement {
             : nothing
         }
         ${
-          cause && !arrival.asking
+          cause && (arrival.full || !arrival.asking)
             ? html`
                 <div class="cause" role="alert">
                   <strong>${cause.title}</strong>
                   <p>${cause.text}</p>
-                  <button class="button" @click=${() => this.#watch(this.files.arriving.retry(arrival))}>Retry</button>
+                  <div class="cause-actions">
+                    <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
+                    ${
+                      arrival.full && !arrival.asking
+                        ? html`
+                            <button class="button quiet" @click=${() => this.#retry(arrival, true)}>
+                              Only what I open
+                            </button>
+                          `
+                        : nothing
+                    }
+                  </div>
                 </div>
               `
             : nothing
@@ -231,14 +247,14 @@ class Receive extends PageElement {
     `
   }
 
-  #progress({ torrent, asking }: Arrival, share: number | undefined) {
+  #progress({ torrent, asking, full }: Arrival, share: number | undefined) {
     const paused = torrent?.status === 'paused'
     const turn = () => void (paused ? torrent.resume() : torrent!.pause()).catch(reportError)
     return html`
       <div class="parcel-progress">
         ${bar('Received', share)}
         ${
-          torrent && !asking
+          torrent && !asking && !full
             ? html`
                 <button class="button icon-only quiet" aria-label=${paused ? 'Resume' : 'Pause'} @click=${turn}>
                   ${paused ? icons.play : icons.pause}
@@ -294,7 +310,7 @@ class Receive extends PageElement {
   }
 
   #failed(arrival: Arrival) {
-    const retry = () => this.#watch(this.files.arriving.retry(arrival))
+    const retry = () => this.#retry(arrival)
     return failedLink(failure(arrival.error), retry, { href: paths.home, text: 'Go to your files' })
   }
 }

@@ -57,7 +57,7 @@ class Receive extends PageElement {
       return saved < many.length ? `${saved} of ${many.length} memos` : `${saved} memos`
     }
     if (!only) return unnamed
-    if (only.error) return failure(only.error).title
+    if (only.error && !this.#usable(only)) return failure(only.error).title
     return titled(this.#title(only) ?? unnamed, this.#standing(only).share)
   }
 
@@ -101,9 +101,14 @@ class Receive extends PageElement {
     return arrival.memos[0] === undefined ? undefined : this.memos.library.get(arrival.memos[0])
   }
 
+  /** There is no room for the rest, or not for a row: what is here can be heard, where it has one. */
+  #usable(arrival: Arrival): boolean {
+    return arrival.full && !!this.#memo(arrival)
+  }
+
   #standing(arrival: Arrival): Standing {
     const state = arrival.torrent?.state
-    const standing = receiving(state, performance.now() - arrival.moved, reach())
+    const standing = receiving(state, performance.now() - arrival.moved, reach(), arrival.full)
     // The engine has it all; the row says so a moment later.
     return state?.done && !arrival.saved ? { ...standing, phase: '100 %', text: 'Saving' } : standing
   }
@@ -136,7 +141,7 @@ class Receive extends PageElement {
   }
 
   #one(arrival: Arrival) {
-    if (arrival.error) return this.#failed(arrival)
+    if (arrival.error && !this.#usable(arrival)) return this.#failed(arrival)
     const standing = this.#standing(arrival)
     const memo = this.#memo(arrival)
     const card = readCard(arrival.torrent?.card)
