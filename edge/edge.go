@@ -163,12 +163,13 @@ func (e *Edge) Key() string { return e.key }
 // neither changes nor keeps them. Call it once.
 func (e *Edge) Handler(next http.Handler) http.Handler {
 	w := &watch{
-		edge: e, next: next, jobs: make(chan job, maxJobs),
+		edge: e, next: next, jobs: make(chan job, maxJobs), large: make(chan job, maxJobs),
 		pending: map[string]bool{}, strikes: map[string]int{}, sure: map[string]time.Time{},
 	}
 	e.watch.Store(w)
 	for range hashers {
-		e.run(w.work)
+		e.run(func(ctx context.Context) { w.work(ctx, w.jobs) })
+		e.run(func(ctx context.Context) { w.work(ctx, w.large) })
 	}
 	return e.mount(w)
 }

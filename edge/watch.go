@@ -15,6 +15,7 @@ import (
 
 const (
 	maxJobs = 1024
+	// hashers are so many for what is small and for what the site is asked again, and as many for what takes long to read.
 	hashers = 2
 	// hashTime is what reading one asset may take.
 	hashTime = 30 * time.Minute
@@ -29,7 +30,8 @@ const (
 type watch struct {
 	edge *Edge
 	next http.Handler
-	jobs chan job
+	// large is a queue of its own: nothing else waits for films.
+	jobs, large chan job
 
 	mu      sync.Mutex
 	pending map[string]bool
@@ -80,7 +82,8 @@ func (w *watch) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 func (w *watch) candidate(r *http.Request) bool {
 	p := r.URL.Path
 	return r.Method == http.MethodGet && r.URL.RawQuery == "" && len(p) <= maxPath && r.Header.Get("Authorization") == "" &&
-		r.Header.Get("Upgrade") == "" && !excluded(w.edge.options.Exclude, p)
+		r.Header.Get("Upgrade") == "" && !excluded(w.edge.options.Exclude, p) &&
+		!strings.Contains(strings.ToLower(r.URL.RawPath), "%2f") // another path, which reads the same here
 }
 
 // observer sees the header of a response.
@@ -210,9 +213,13 @@ func (w *watch) enqueue(j job) {
 	if w.pending[j.path] || w.strikes[j.path] >= maxStrikes {
 		return
 	}
+	jobs := w.jobs
+	if j.known == nil && ownsTorrent(kindOf(typeOf(j.path)), j.seen.size) {
+		jobs = w.large
+	}
 	j.release = w.edge.library.hold()
 	select {
-	case w.jobs <- j:
+	case jobs <- j:
 		w.pending[j.path] = true
 	default: // it will be seen again
 		j.release()
@@ -220,12 +227,12 @@ func (w *watch) enqueue(j job) {
 }
 
 // work hashes one path after another until the context ends.
-func (w *watch) work(ctx context.Context) {
+func (w *watch) work(ctx context.Context, jobs <-chan job) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case j := <-w.jobs:
+		case j := <-jobs:
 			var err error
 			if j.known != nil {
 				err = w.check(ctx, j)
@@ -276,12 +283,15 @@ func (w *watch) hash(ctx context.Context, j job) error {
 	return err
 }
 
+// nobody is an address that is nobody's (RFC 5737): a site may give more to this machine's, or to those of its network.
+const nobody = "192.0.2.1:0"
+
 // ask asks the site for a path as nobody in particular. False: the answer broke off, which is how a reverse proxy ends what
 // it cannot pass on.
 func (w *watch) ask(ctx context.Context, rw http.ResponseWriter, path, host string, more http.Header) (whole bool) {
 	u := &url.URL{Path: path}
 	r := (&http.Request{
-		Method: http.MethodGet, URL: u, RequestURI: u.RequestURI(), Host: host, RemoteAddr: "127.0.0.1:0",
+		Method: http.MethodGet, URL: u, RequestURI: u.RequestURI(), Host: host, RemoteAddr: nobody,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody,
 		Header: http.Header{"Accept": {"*/*"}, "Accept-Encoding": {"identity"}},
 	}).WithContext(ctx)
