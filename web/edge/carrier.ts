@@ -122,7 +122,7 @@ export class Carrier implements LinkHost, PeerNode {
    * how the browser may load it by itself where there is nobody to ask; resolves when it has. Undefined in this case, and
    * where the site has something else by now, or gives nothing.
    */
-  async get(asset: Asset, hurry?: Promise<Cause>, alone?: () => Promise<void>): Promise<Blob | undefined> {
+  async get(asset: Asset, hurry?: Promise<Cause>, alone?: () => Promise<unknown>): Promise<Blob | undefined> {
     const { torrent } = asset
     if (asset.whole) figures.kept += asset.size
     else if (!torrent) return undefined
@@ -292,7 +292,7 @@ export class Carrier implements LinkHost, PeerNode {
     if (!where) return undefined
     let asset = this.#known.get(described.sha256)
     if (!asset?.url || asset.stale) {
-      const url = new URL(path.replace(/[%?#]/g, encodeURIComponent), location.origin).href
+      const url = location.origin + path.replace(/[%?#\\]/g, encodeURIComponent)
       asset = new Asset(url, described, where.pieceLength, this.#cache)
       this.#known.set(described.sha256, asset)
     }

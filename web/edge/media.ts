@@ -69,7 +69,12 @@ class Media {
 
   /** Resolves when the player may be told its URL. */
   async ready(player: HTMLMediaElement, urls: readonly string[]): Promise<void> {
-    const paths = urls.map((url) => new URL(url, document.baseURI).pathname)
+    const paths = urls.flatMap((url) => {
+      const { origin, pathname, search } = new URL(url, document.baseURI)
+      return origin === location.origin && !search ? pathname : []
+    })
+    // Of another site, or with a query: nothing of it comes from here.
+    if (!paths.length) return
     const assets = paths.map(async (path) => {
       this.#players.set(path, player)
       const asset = await this.#carrier.asset(decodeURIComponent(path))
@@ -78,7 +83,7 @@ class Media {
       return asset
     })
     // With CORS, bytes of the site and of the service worker may follow one another. No asset lies behind a redirect.
-    const known = Promise.all(assets).then((all) => all.every(Boolean) && (player.crossOrigin ??= ''))
+    const known = Promise.all(assets).then((all) => all.length === urls.length && all.every(Boolean) && (player.crossOrigin ??= ''))
     const late = new Promise((resolve) => setTimeout(resolve, patience))
     await Promise.race([Promise.all([controlled, known]), late])
   }

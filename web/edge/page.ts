@@ -68,11 +68,17 @@ export class Page {
   async #image(image: HTMLImageElement): Promise<void> {
     const item = this.#item(image, () => reveal(image))
     if (!item) return
+    const name = this.#taken.get(image)
     try {
       if (this.#leave(item, settings.noImages)) return
       if (image.loading === 'lazy') await seen(image, '100%')
       const url = await chosen(image)
-      await this.#bring(item, url, (blob) => (image.src = blob))
+      await this.#bring(item, url, (blob) => {
+        // The page may want another one by now, and what showed the last one would come before it.
+        if (this.#taken.get(image) !== name) return
+        for (const part of partsOf(image)) if (part.dataset.srcset) part.removeAttribute('srcset')
+        image.src = blob
+      })
     } catch {
       item.direct()
     }
@@ -168,8 +174,8 @@ export class Page {
     if (!asset) return item.direct()
     if (!settings.noFold) void seen(element).then(() => item.hurry('view'))
     // Nobody to ask: the browser does it best, and its bytes are given to those who come later.
-    const alone = () => new Promise<void>((resolve) => {
-      for (const type of ['load', 'error']) element.addEventListener(type, () => resolve(), { once: true })
+    const alone = () => new Promise((resolve) => {
+      for (const type of ['load', 'error']) element.addEventListener(type, resolve, { once: true })
       item.direct()
     })
     // What is lazy it may leave for later, and of posters it does not tell.
@@ -195,12 +201,12 @@ export class Page {
 
   /** <a download>: fetched before it is saved. */
   #click(event: MouseEvent): void {
-    const link = event.target instanceof Element && event.target.closest<HTMLAnchorElement>('a[download][href]')
+    const link = (event.target as Partial<Element>).closest?.<HTMLAnchorElement>('a[download][href]')
     const path = link && pathOf(link.href)
     if (!path || settings.noDownloads || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return
     event.preventDefault()
-    Promise.all([this.#load(), import('./download.ts')])
-      .then(([{ carrier }, { download }]) => download(carrier, link, path))
+    import('./download.ts')
+      .then(({ download }) => download(this.#load(), link, path))
       .catch(() => location.assign(link.href))
   }
 
@@ -211,17 +217,19 @@ export class Page {
 
 /** The browser takes it from here. */
 function reveal(element: Element): void {
-  for (const source of element.closest('picture')?.querySelectorAll('source') ?? []) uncover(source)
-  uncover(element)
+  for (const part of partsOf(element)) {
+    for (const name of ['sizes', 'srcset', 'src', 'poster']) {
+      const value = part.dataset[name]
+      if (!value) continue
+      delete part.dataset[name]
+      part.setAttribute(name, value)
+    }
+  }
 }
 
-function uncover(element: Element): void {
-  for (const name of ['sizes', 'srcset', 'src', 'poster']) {
-    const value = element.getAttribute(`data-${name}`)
-    if (value === null) continue
-    element.removeAttribute(`data-${name}`)
-    element.setAttribute(name, value)
-  }
+/** It, after what else its <picture> has. */
+function partsOf(element: Element): HTMLElement[] {
+  return [...(element.closest('picture')?.querySelectorAll('source') ?? []), element as HTMLElement]
 }
 
 /** Whether our service worker is in charge, or may come to be. */
@@ -232,15 +240,14 @@ function awaited(): boolean {
 
 /** Which of its candidates the browser would load: asked of a copy whose candidates are no more than their numbers. */
 async function chosen(image: HTMLImageElement): Promise<string> {
-  const picture = image.closest('picture')
-  if (!image.dataset.srcset && !picture?.querySelector('source[data-srcset]')) return image.dataset.src!
+  if (partsOf(image).every(({ dataset }) => !dataset.srcset)) return image.dataset.src!
   const urls: string[] = []
   const nothing = URL.createObjectURL(new Blob())
   const number = (url: string) => `${nothing}#${urls.push(url) - 1}`
-  const copy = (picture ?? image).cloneNode(true) as HTMLElement
-  const inner = picture ? copy.querySelector('img')! : (copy as HTMLImageElement)
+  const copy = (image.closest('picture') ?? image).cloneNode(true) as HTMLElement
+  const inner = copy.querySelector('img') ?? (copy as HTMLImageElement)
   inner.loading = 'eager'
-  for (const element of [...copy.querySelectorAll('source'), inner]) {
+  for (const element of partsOf(inner)) {
     const { srcset, src, sizes } = element.dataset
     if (sizes) element.setAttribute('sizes', sizes)
     if (src) element.setAttribute('src', number(src))
@@ -248,15 +255,18 @@ async function chosen(image: HTMLImageElement): Promise<string> {
   }
   for (let tries = 20; !inner.currentSrc && tries; tries--) await new Promise((resolve) => setTimeout(resolve, 5))
   URL.revokeObjectURL(nothing)
-  const url = urls[Number(inner.currentSrc.split('#')[1])]
+  const url = urls[+inner.currentSrc.split('#')[1]!]
   if (!url) throw new Error('none')
   return url
 }
 
-/** A path of this site that may be an asset's. */
+/**
+ * A path of this site that may be an asset's. Not what the page made itself (blob:), nor where more than a path tells what is
+ * meant; and %2F is no slash.
+ */
 function pathOf(url: string): string | undefined {
-  const { origin, pathname, search } = new URL(url, document.baseURI)
-  if (origin !== location.origin || search) return undefined
+  const { href, pathname } = new URL(url, document.baseURI)
+  if (href !== location.origin + pathname || /%2f/i.test(pathname)) return undefined
   try {
     return decodeURIComponent(pathname)
   } catch {

@@ -40,17 +40,16 @@ export const ours = `${base}sw.js`
 /** Where a visitor's wish to take no part is kept. */
 const wish = 'starling-edge'
 
-/** Why this visitor takes no part, if so: everything comes over HTTP, and nothing is sent to anybody. */
-export function abstains(): 'off' | 'metered' | undefined {
+/** Whether this visitor takes no part: everything comes over HTTP, and nothing is sent to anybody. */
+export function abstains(): boolean {
   try {
-    if (localStorage.getItem(wish) === 'off') return 'off'
+    if (localStorage.getItem(wish) === 'off') return true
   } catch {
     // Storage is denied to this page: nothing is known.
   }
   const { connection } = navigator as { connection?: { saveData?: boolean; type?: string } }
-  if (!settings.metered && (connection?.saveData || connection?.type === 'cellular')) return 'metered'
-  if (!globalThis.RTCPeerConnection || !globalThis.crypto?.subtle) return 'off'
-  return undefined
+  if (!settings.metered && (connection?.saveData || connection?.type === 'cellular')) return true
+  return !globalThis.RTCPeerConnection || !globalThis.crypto?.subtle
 }
 
 /** A visitor's wish; it is kept in this browser, and holds from the next page on. */
