@@ -261,8 +261,8 @@ async function chosen(image: HTMLImageElement): Promise<string> {
 }
 
 /**
- * A path of this site that may be an asset's. Not what the page made itself (blob:), nor where more than a path tells what is
- * meant; and %2F is no slash.
+ * A path of this site that may be an asset's. Not what the page made itself (blob:), nor where more than a path tells
+ * what is meant; and %2F is no slash.
  */
 function pathOf(url: string): string | undefined {
   const { href, pathname } = new URL(url, document.baseURI)
