@@ -180,7 +180,7 @@ func (k *tracker) announcement(e *entry, event string, offers []*link.Offer) fun
 			left = 1 // what is whole from the start is not counted when it says that it completed
 		}
 		a := announcement{
-			Action: "announce", InfoHash: e.torrent.infoHash, PeerID: k.client.o.PeerID, Uploaded: uploaded,
+			Action: "announce", InfoHash: e.torrent.infoHash, PeerID: k.client.o.PeerID, Key: k.key, Uploaded: uploaded,
 			Downloaded: downloaded, Left: &left, Event: event, NumWant: len(offers), Offers: offerMessages(offers),
 		}
 		if left < 0 {

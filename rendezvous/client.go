@@ -11,6 +11,7 @@ package rendezvous
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -120,7 +121,7 @@ func (c *Client) Add(infoHash [20]byte, trackers []string, state func() (left, u
 	for _, address := range addresses {
 		k := c.trackers[address]
 		if k == nil {
-			k = newTracker(c, address)
+			k = newTracker(c, address, rand.Text())
 			c.trackers[address] = k
 			c.running.Go(k.run)
 		}

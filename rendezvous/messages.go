@@ -13,7 +13,7 @@ import (
 // The WebTorrent tracker protocol: one JSON object per text frame. The 20 bytes of info_hash, peer_id and to_peer_id
 // travel as 20 code points U+0000 to U+00FF; offer_id is opaque.
 //
-//	announce ▶  {action: "announce", info_hash, peer_id, uploaded, downloaded, left, event?, numwant, offers?}
+//	announce ▶  {action: "announce", info_hash, peer_id, key, uploaded, downloaded, left, event?, numwant, offers?}
 //	         ◀  {action: "announce", info_hash, interval, "min interval"?, complete, incomplete}   or "failure reason"
 //	offer    ◀  {action: "announce", info_hash, peer_id, offer_id, offer: {type: "offer", sdp}}
 //	answer   ▶  {action: "announce", info_hash, peer_id, to_peer_id, offer_id, answer: {type: "answer", sdp}}
@@ -65,6 +65,7 @@ type announcement struct {
 	Action     string         `json:"action"`
 	InfoHash   binary         `json:"info_hash"`
 	PeerID     binary         `json:"peer_id"`
+	Key        string         `json:"key"`
 	Uploaded   int64          `json:"uploaded"`
 	Downloaded int64          `json:"downloaded"`
 	Left       *int64         `json:"left"` // null while it is unknown

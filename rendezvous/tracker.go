@@ -43,7 +43,9 @@ var stalledAfter = [...]time.Duration{2 * time.Second, 5 * time.Second, 10 * tim
 type tracker struct {
 	client *Client
 	url    string
-	users  int // guarded by the client's lock
+	// key is known to this tracker alone: with it a peer that has moved to another network proves who it is.
+	key   string
+	users int // guarded by the client's lock
 	// stop ends it, after farewells.
 	leaving  chan struct{}
 	leftOnce sync.Once
@@ -61,9 +63,9 @@ type tracker struct {
 	answering int
 }
 
-func newTracker(c *Client, url string) *tracker {
+func newTracker(c *Client, url, key string) *tracker {
 	return &tracker{
-		client: c, url: url, leaving: make(chan struct{}), wake: make(chan struct{}, 1), making: make(chan struct{}, maxMaking),
+		client: c, url: url, key: key, leaving: make(chan struct{}), wake: make(chan struct{}, 1), making: make(chan struct{}, maxMaking),
 		entries: map[[20]byte]*entry{}, limit: rate.NewLimiter(perSecond, burst),
 	}
 }

@@ -196,7 +196,7 @@ func TestConformance(t *testing.T) {
 			w.wantCounts(a, announce('a', `"left":0`), 1, 0)
 			w.wantCounts(a, announce('a', `"left":5`), 0, 1)
 		}},
-		{"Same peer_id on a new socket: takes over where the old one is dead or comes from the same address", func(w *world) {
+		{"Same peer_id on a new socket: takes over where the old one is dead, comes from the same address or had the same `key`", func(w *world) {
 			first := w.from("192.0.2.1")
 			w.counts(first, announce('a', `"left":0`))
 			same := w.from("192.0.2.1")
@@ -217,6 +217,16 @@ func TestConformance(t *testing.T) {
 			w.wantFailure(moved, announce('a'), "announce", hash, "in use")
 			time.Sleep(50 * time.Second)
 			w.wantCounts(moved, announce('a', `"left":0`), 1, 0)
+
+			// Who has its key need not wait for that.
+			key := func(k string) string { return `"left":0,"key":"` + k + `"` }
+			mine, theirs, short := key(strings.Repeat("k", 16)), key(strings.Repeat("l", 16)), key("k")
+			w.wantCounts(moved, announce('a', mine), 1, 0)
+			w.wantFailure(w.from("192.0.2.3"), announce('a', theirs), "announce", hash, "in use")
+			again := w.from("203.0.113.1")
+			w.wantCounts(again, announce('a', mine), 1, 0)
+			w.wantCounts(again, announce('b', short), 2, 0)
+			w.wantFailure(w.from("192.0.2.3"), announce('b', short), "announce", hash, "in use")
 		}},
 		{"Several peer_ids on one socket: all supported, all cleaned up", func(w *world) {
 			both, a := w.connect(), w.connect()

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"errors"
+	"hash/maphash"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -15,6 +16,8 @@ const (
 	maxBad = 3
 	// maxOfferID is the longest id of an offer, in bytes as sent: 20 code points are at most 122, escaped.
 	maxOfferID = 256
+	// leastKey is the shortest key that proves anything, in bytes as sent, with its quotes.
+	leastKey = 2 + 16
 )
 
 // message is a scanner with room for what one message leads to; used again for others.
@@ -127,6 +130,7 @@ func (s *Server) announce(k *socket, m *message) error {
 	if !ok {
 		return errPeerID
 	}
+	k.prove(m)
 	a := tracker.Announce[Handle]{InfoHash: hash, PeerID: id, Contact: k.handle, Event: m.happened(), Left: m.lacks()}
 	a.MayReplace = func(old Handle) bool { return s.mayReplace(k, old) }
 	if s.options.Place != nil {
@@ -345,11 +349,19 @@ func (m *message) wanted(offers int) int {
 	return offers
 }
 
-// mayReplace says whether a peer may move to the socket k from another one: where that is gone, or comes from the
-// same address. Otherwise the other one is asked for a sign of life, as its owner may have changed networks.
+// prove keeps the key that comes with an announce: who has it is who was on this socket.
+func (k *socket) prove(m *message) {
+	if m.key.kind == text && m.key.end-m.key.start >= leastKey {
+		k.key.Store(maphash.Bytes(m.seed, m.raw(m.key)))
+	}
+}
+
+// mayReplace says whether a peer may move to the socket k from another one: where that is gone, comes from the same
+// address, or had the same key. Otherwise the other one is asked for a sign of life, as its owner may have changed
+// networks.
 func (s *Server) mayReplace(k *socket, old Handle) bool {
 	other := s.table.get(old)
-	if other == nil || other.address == k.address {
+	if key := k.key.Load(); other == nil || other.address == k.address || key != 0 && key == other.key.Load() {
 		return true
 	}
 	other.suspected.Store(true)

@@ -64,6 +64,7 @@ type scanner struct {
 
 	action, infoHash, peerID, toPeerID, offerID value
 	event, left, numWant, offersValue, answer   value
+	key                                         value
 	// offers holds the first of them; offerCount counts all.
 	offers     [maxOffers]offer
 	offerCount int
@@ -77,6 +78,7 @@ func (s *scanner) scan(data []byte) error {
 	s.data, s.at, s.keyed = data, 0, 0
 	s.action, s.infoHash, s.peerID, s.toPeerID, s.offerID = value{}, value{}, value{}, value{}, value{}
 	s.event, s.left, s.numWant, s.offersValue, s.answer = value{}, value{}, value{}, value{}, value{}
+	s.key = value{}
 	s.offerCount, s.hashCount = 0, 0
 	s.space()
 	if s.peek() != '{' {
@@ -119,6 +121,8 @@ func (s *scanner) member(key []byte, depth int) (err error) {
 		to = &s.offerID
 	case "event":
 		to = &s.event
+	case "key":
+		to = &s.key
 	case "left":
 		to = &s.left
 	case "numwant":

@@ -37,6 +37,7 @@ type socket struct {
 	pinged    atomic.Uint32 // when a ping was sent that is not answered yet, or 0
 	closing   atomic.Uint32 // when our close frame was queued, or 0
 	suspected atomic.Bool   // somebody else says that this peer is elsewhere now
+	key       atomic.Uint64 // the hash of that which came with the last announce, or 0
 
 	members map[membership]struct{}
 	counted int // of members, in source
