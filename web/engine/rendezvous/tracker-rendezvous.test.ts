@@ -29,7 +29,6 @@ class FakeSocket {
   onopen: (() => void) | null = null
   onmessage: ((event: { data: unknown }) => void) | null = null
   onclose: (() => void) | null = null
-  onerror: (() => void) | null = null
   readonly url: string
 
   constructor(url: string) {
@@ -145,6 +144,7 @@ describe('announces', () => {
       action: 'announce',
       info_hash: bin(hash(1)),
       peer_id: bin(me),
+      key: expect.stringMatching(/^[0-9a-f]{40}$/),
       uploaded: 0,
       downloaded: 0,
       left: 0,
@@ -473,9 +473,17 @@ describe('a tracker that is gone', () => {
     await after(0)
     target.dispatchEvent(new Event('online'))
     expect(FakeSocket.all).toHaveLength(2)
+    // A socket that stands still is of the network before: nothing comes by it any more, and nobody says so.
+    FakeSocket.all[1]!.open()
+    await after(1)
+    target.dispatchEvent(new Event('online'))
+    expect(FakeSocket.all.map(({ readyState }) => readyState)).toEqual([3, 3, 0])
+    FakeSocket.all[2]!.open()
+    await after(1)
+    expect(events(FakeSocket.all[2]!)).toEqual(['started'])
     await ours.destroy()
     target.dispatchEvent(new Event('online'))
-    expect(FakeSocket.all).toHaveLength(2)
+    expect(FakeSocket.all).toHaveLength(3)
     vi.unstubAllGlobals()
   })
 

@@ -1,4 +1,4 @@
-import { toHex, type Bytes } from '../bytes.ts'
+import { random, toHex, type Bytes } from '../bytes.ts'
 import type { OfferDesk } from '../link/host.ts'
 import { Tracker, type Socket } from './tracker.ts'
 import type { Announcing, Rendezvous, Standing } from './types.ts'
@@ -28,8 +28,8 @@ export class TrackerRendezvous implements Rendezvous {
   onchange: ((infoHash: string) => void) | undefined
   readonly #options: TrackerRendezvousOptions
   readonly #trackers = new Map<string, Tracker>()
-  readonly #retry = () => {
-    if (globalThis.document?.visibilityState !== 'hidden') for (const tracker of this.#trackers.values()) tracker.retry()
+  readonly #retry = ({ type }: Event) => {
+    if (globalThis.document?.visibilityState !== 'hidden') for (const tracker of this.#trackers.values()) tracker.retry(type)
   }
 
   constructor(options: TrackerRendezvousOptions) {
@@ -80,6 +80,7 @@ export class TrackerRendezvous implements Rendezvous {
   #tracker(url: string): Tracker {
     return new Tracker({
       url,
+      key: toHex(random(20)),
       peerId: toHex(this.#options.peerId),
       desk: this.#options.desk,
       socket: this.#options.socket ?? ((address) => new WebSocket(address)),

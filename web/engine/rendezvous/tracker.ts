@@ -2,16 +2,14 @@ import { Deferred } from '../deferred.ts'
 import { Bucket } from '../link/bucket.ts'
 import type { OfferDesk } from '../link/host.ts'
 import { Timers } from '../link/timers.ts'
-import { announce, answer, parse, type Message } from './messages.ts'
+import { announce, answer, parse, type Message, type Speaker } from './messages.ts'
 import type { Announcing, Standing } from './types.ts'
 
 /** What is used of a WebSocket. */
-export type Socket = Pick<WebSocket, 'readyState' | 'send' | 'close' | 'onopen' | 'onmessage' | 'onclose' | 'onerror'>
+export type Socket = Pick<WebSocket, 'readyState' | 'send' | 'close' | 'onopen' | 'onmessage' | 'onclose'>
 
-export interface TrackerOptions {
+export interface TrackerOptions extends Speaker {
   url: string
-  /** 40 hex digits. */
-  peerId: string
   desk: OfferDesk
   socket: (url: string) => Socket
   onchange: (infoHash: string) => void
@@ -147,21 +145,22 @@ export class Tracker {
     this.#entries.delete(infoHash)
   }
 
-  /** The network or the page came back: no reason to wait any longer. */
-  retry(): void {
+  /** The network or the page came back: no reason to wait any longer. A socket of the network before is dead, and nobody says so. */
+  retry(type: string): void {
+    if (type === 'online') this.#broken()
     if (this.#timers.has('retry')) this.#connect()
-    else this.#tick()
+    this.#tick()
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     for (const entry of this.#entries.values()) this.#stop(entry)
     this.#entries.clear()
     this.#timers.close()
     this.#opened.resolve()
     const socket = this.#socket
     this.#socket = undefined
-    if (!socket) return Promise.resolve()
-    return new Promise((resolve) => {
+    if (!socket) return
+    await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, closeWithin)
       socket.onclose = () => {
         clearTimeout(timer)
@@ -180,15 +179,14 @@ export class Tracker {
       return this.#broken() // an address the browser refuses, such as ws: from a page over https
     }
     this.#socket = socket
-    this.#timers.set('connect', connectWithin, () => this.#broken())
+    this.#timers.set('reply', connectWithin, () => this.#broken())
     socket.onopen = () => {
-      this.#timers.clear('connect')
+      this.#timers.clear('reply')
       this.#opened.resolve()
       this.#tick()
     }
     socket.onmessage = ({ data }) => this.#socket === socket && this.#receive(data)
     socket.onclose = () => this.#socket === socket && this.#broken()
-    socket.onerror = () => undefined
   }
 
   #broken(): void {
@@ -197,7 +195,6 @@ export class Tracker {
     socket?.close()
     this.#opened.resolve()
     this.#opened = new Deferred()
-    this.#timers.clear('connect')
     this.#timers.clear('reply')
     for (const entry of this.#entries.values()) {
       entry.started = entry.awaiting = false
@@ -278,7 +275,7 @@ export class Tracker {
       entry.wakeDue = entry.completed ? now : Infinity
       this.#plan(entry)
       entry.offers = offers.map(({ id }) => id)
-      socket.send(announce(torrent, this.#options.peerId, event, offers))
+      socket.send(announce(torrent, this.#options, event, offers))
       if (!this.#timers.has('reply')) this.#timers.set('reply', replyWithin, () => this.#broken())
     }
     this.#soon()
@@ -287,7 +284,7 @@ export class Tracker {
   #stop(entry: Entry): void {
     if (!entry.started) return
     this.#release(entry, entry.offers)
-    this.#send(announce(entry.torrent, this.#options.peerId, 'stopped', []))
+    this.#send(announce(entry.torrent, this.#options, 'stopped', []))
   }
 
   #send(text: string): void {
