@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { concat, fromHex, toHex, type Bytes } from '../bytes.ts'
 import type { Channel } from './channel.ts'
 import { FakeConnection, fakeConnection, fakeSdp, type FakeOptions, type Fault } from './fake-rtc.ts'
@@ -719,6 +719,22 @@ describe('offers', () => {
     await vi.advanceTimersByTimeAsync(70_000)
     expect(a.made.map((pc) => pc.connectionState)).toEqual(['closed', 'closed'])
     expect(a.failures).toEqual([])
+  })
+
+  it('are made anew when the network comes back, as they name addresses of the one before', async () => {
+    const page = new EventTarget()
+    vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+    vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page))
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const a = new Node('1')
+    const [one, two] = await a.links.offers(hash(1), 2)
+    a.links.release([two!.id])
+    page.dispatchEvent(new Event('online'))
+    expect(a.made.map((pc) => pc.connectionState)).toEqual(['closed', 'closed'])
+    a.links.release([one!.id])
+    const [other] = await a.links.offers(hash(1), 1)
+    expect(a.made.map((pc) => pc.connectionState)).toEqual(['closed', 'closed', 'new'])
+    expect([one!.id, two!.id]).not.toContain(other!.id)
   })
 
   it.each(clocks)('go to another torrent when they are not answered in good time, with a clock that %s', async (_, by) => {

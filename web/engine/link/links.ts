@@ -75,6 +75,10 @@ export class Links implements OfferDesk {
   #refreshing: ReturnType<typeof setTimeout> | undefined
   #destroyed = false
   readonly #owner: LinkOwner
+  /** Offers name addresses of the network before. */
+  readonly #moved = () => {
+    for (const id of this.#offers.keys()) this.#discard(id)
+  }
   /** Chromium drops connections of a page that goes away without a word; the other end would wait for long. */
   readonly #hidden = ({ persisted }: PageTransitionEvent) => persisted || this.destroy()
 
@@ -92,6 +96,7 @@ export class Links implements OfferDesk {
       carried: (link, infoHash) => this.#to(link.peerId).some((other) => other !== link && other.carries(infoHash)),
     }
     globalThis.addEventListener?.('pagehide', this.#hidden)
+    globalThis.addEventListener?.('online', this.#moved)
   }
 
   async offers(infoHash: string, count: number, others = Infinity): Promise<Offer[]> {
@@ -192,9 +197,10 @@ export class Links implements OfferDesk {
   destroy(): void {
     this.#destroyed = true
     globalThis.removeEventListener?.('pagehide', this.#hidden)
+    globalThis.removeEventListener?.('online', this.#moved)
     clearTimeout(this.#preparing)
     clearTimeout(this.#refreshing)
-    for (const id of this.#offers.keys()) this.#discard(id)
+    this.#moved()
     for (const link of this.#links) link.dismiss()
     this.#spare?.close()
   }
