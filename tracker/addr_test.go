@@ -138,12 +138,18 @@ func TestAddressesWithin(t *testing.T) {
 
 // Whoever knows a peer_id, as the whole swarm does, can neither take its owner's place nor stop it.
 func TestPeerIDTheft(t *testing.T) {
+	theft(t, "192.0.2.1", "192.0.2.2", "198.51.100.1", "203.0.113.1", "203.0.113.7")
+	theft(t, "[2001:db8::1]", "[2001:db8::2]", "[2001:db8:1::1]", "[2001:db8:2::1]", "[2001:db8:2::7]")
+}
+
+func theft(t *testing.T, home, neighbour, far, witness, away string) {
+	t.Helper()
 	s := newStore()
-	owner := AddrAnnounce{PeerID: peer(1), Addr: at("192.0.2.1:1"), Key: 7, Left: Nothing}
-	thief := AddrAnnounce{PeerID: peer(1), Addr: at("198.51.100.1:1"), Key: 8, Left: Some}
+	owner := AddrAnnounce{PeerID: peer(1), Addr: at(home + ":1"), Key: 7, Left: Nothing}
+	thief := AddrAnnounce{PeerID: peer(1), Addr: at(far + ":1"), Key: 8, Left: Some}
 	seen := func(want ...string) {
 		t.Helper()
-		if _, got := says(t, s, AddrAnnounce{PeerID: peer(9), Addr: at("203.0.113.1:0"), Want: 9}); !slices.Equal(got, want) {
+		if _, got := says(t, s, AddrAnnounce{PeerID: peer(9), Addr: at(witness + ":0"), Want: 9}); !slices.Equal(got, want) {
 			t.Errorf("told of %v, want %v", got, want)
 		}
 	}
@@ -151,28 +157,33 @@ func TestPeerIDTheft(t *testing.T) {
 	stop := thief
 	stop.Event = Stopped
 	says(t, s, stop)
-	seen("192.0.2.1:1")
+	seen(home + ":1")
 	says(t, s, thief)
-	seen("192.0.2.1:1", "198.51.100.1:1")
+	seen(ordered(home+":1", far+":1")...)
 	if c := s.Counts(InfoHash{}); c.Seeders != 1 || c.Leechers != 1 {
 		t.Errorf("counts %+v", c)
 	}
 	says(t, s, stop)
-	seen("192.0.2.1:1")
+	seen(home + ":1")
 
-	owner.Addr = at("192.0.2.1:2")
+	owner.Addr = at(home + ":2")
 	owner.Key = 0
 	says(t, s, owner)
-	seen("192.0.2.1:2") // another port of the same machine
+	seen(home + ":2") // another port of the same machine
 	owner.Key = 7
 	says(t, s, owner)
-	owner.Addr = at("203.0.113.7:7")
+	owner.Addr = at(away + ":7")
 	says(t, s, owner)
-	seen("203.0.113.7:7") // another network, with the same key
+	seen(away + ":7") // another network, with the same key
 	// One who was first does not keep the owner out.
 	says(t, s, AddrAnnounce{PeerID: peer(2), Addr: thief.Addr})
-	says(t, s, AddrAnnounce{PeerID: peer(2), Addr: at("192.0.2.2:2")})
-	seen("192.0.2.2:2", "198.51.100.1:1", "203.0.113.7:7")
+	says(t, s, AddrAnnounce{PeerID: peer(2), Addr: at(neighbour + ":2")})
+	seen(ordered(neighbour+":2", far+":1", away+":7")...)
+}
+
+func ordered(s ...string) []string {
+	slices.Sort(s)
+	return s
 }
 
 func TestQuota(t *testing.T) {
@@ -225,6 +236,19 @@ func TestQuota(t *testing.T) {
 			if err := say(20+n, fmt.Sprintf("[2001:db8:1:1:%d::1]:1", n), None); (err == ErrTooMany) != (n == 3) {
 				t.Errorf("peer %d of a /64: %v", n, err)
 			}
+		}
+		// Networks share counters, and yet those that have all they may have are in few others' way.
+		for n := range 30_000 {
+			_ = say(100+n, fmt.Sprintf("198.18.%d.%d:1", n/3>>8, n/3&255), None)
+		}
+		refused := 0
+		for n := range 2_000 {
+			if say(40_000+n, fmt.Sprintf("203.0.%d.%d:1", n>>8, n&255), None) != nil {
+				refused++
+			}
+		}
+		if refused > 150 { // some forty; were one counter enough, five hundred
+			t.Errorf("%d of 2000 were refused for what others have", refused)
 		}
 		time.Sleep(2 * time.Minute)
 		s.Sweep()
@@ -349,6 +373,30 @@ func TestAllow(t *testing.T) {
 	if c := s.Counts(bad); c != (Counts{}) {
 		t.Errorf("counts of what is denied: %+v", c)
 	}
+}
+
+// When most swarms of a shard have gone, the others are all still there.
+func TestSwarmsOutliveOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New[int](Options{Expiry: time.Minute, AddrExpiry: time.Hour})
+		for n := range 1000 { // one shard's: the last byte is the same
+			h := InfoHash{byte(n), byte(n >> 8)}
+			ask(t, s, Announce[int]{InfoHash: h, PeerID: peer(n), Contact: n, Left: Some})
+			if n < 10 {
+				says(t, s, AddrAnnounce{InfoHash: h, PeerID: peer(n), Addr: at("192.0.2.1:1"), Left: Nothing})
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		s.Sweep()
+		for n := range 10 {
+			if c := whole(s.Counts(InfoHash{byte(n)})); c != (Counts{Seeders: 1}) {
+				t.Errorf("swarm %d: %+v", n, c)
+			}
+		}
+		if got := s.Stats(); got != (Stats{Peers: 10, IPv4: 10, Swarms: 10}) {
+			t.Errorf("left: %+v", got)
+		}
+	})
 }
 
 // What a busy hour needed is given back.

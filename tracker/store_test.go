@@ -290,7 +290,21 @@ func TestOffers(t *testing.T) {
 			t.Error("answered in a swarm that there is not")
 		}
 		join(t, s, 1, Some)
+		for id := range OfferID(100) { // a store that has run for long keeps as many as a young one
+			offer(id)
+		}
+		for id := range OfferID(100) {
+			if !answer(2, 1, id) {
+				t.Errorf("offer %d of many was forgotten", id)
+			}
+		}
+		other := InfoHash{9}
+		ask(t, s, Announce[int]{InfoHash: other, PeerID: peer(1), Contact: 1, Left: Some})
 		offer(one)
+		if _, ok := s.Answer(other, peer(2), peer(1), one); ok {
+			t.Error("answered in another swarm than that of the offer")
+		}
+		s.Remove(other, peer(1), 1)
 		offer(one)
 		if got := s.Stats().Offers; got < 1 {
 			t.Errorf("%d offers are outstanding", got)

@@ -43,6 +43,19 @@ func TestLimiter(t *testing.T) {
 				t.Errorf("%s was refused for what others do", a)
 			}
 		}
+		// Two thousand floods, and still only those are delayed who share both clocks with some of them.
+		for n := range 2000 {
+			allowed(fmt.Sprintf("198.18.%d.%d", n/250, n%250), 50)
+		}
+		delayed := 0
+		for n := range 2000 {
+			if allowed(fmt.Sprintf("203.0.%d.%d", n/250, n%250), 1) == 0 {
+				delayed++
+			}
+		}
+		if delayed > 30 { // two or so; were one clock enough, more than a hundred
+			t.Errorf("%d of 2000 were refused for the floods of others", delayed)
+		}
 		if n := allowed("127.0.0.1", 1000); n != 1000 {
 			t.Errorf("%d from this machine, want all", n)
 		}
@@ -100,6 +113,8 @@ func TestList(t *testing.T) {
 	for content, want := range map[string]string{
 		line(1) + "123\n":                         "line 2 is not an infohash",
 		strings.Repeat("x", 40):                   "line 1 is not an infohash",
+		strings.Repeat("1", 38):                   "line 1 is not an infohash",
+		strings.Repeat("1", 42):                   "line 1 is not an infohash",
 		strings.Repeat("1", 100_000):              "line 1: ",
 		hash(1).String() + " " + hash(2).String(): "line 1 is not an infohash",
 	} {
@@ -226,6 +241,15 @@ func TestUsers(t *testing.T) {
 	}
 	if (*gate.Users)(nil).Admit("/announce") != nil {
 		t.Error("a tracker for everybody refuses")
+	}
+	// A file of the revoked that is not understood revokes nobody, so a tracker does not start with it.
+	broken := filepath.Join(dir, "broken")
+	write(t, broken, "alice\nbob@example.org\n", 0)
+	if _, err := gate.OpenUsers(secret, broken, nil); err == nil || !strings.Contains(err.Error(), "line 2 is not a user's name") {
+		t.Errorf("a broken file of the revoked: %v", err)
+	}
+	if _, err := gate.OpenUsers(secret, filepath.Join(dir, "none"), nil); err == nil {
+		t.Error("a missing file of the revoked")
 	}
 	// Another secret signs differently.
 	write(t, secret, "fedcba9876543210", 0)
