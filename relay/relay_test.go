@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/base64"
@@ -11,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -454,6 +456,80 @@ func TestStreams(t *testing.T) {
 		_ = conn.Close()
 	}
 	w.until("none left", func(s relay.Stats) bool { return s.Streams == 0 })
+}
+
+// Nobody has more connections than allowed, all together do not either, and one that ends makes room for just one.
+func TestTooManyStreams(t *testing.T) {
+	for _, c := range []struct{ all, each int }{{2, 10}, {10, 2}} {
+		o := options()
+		o.MaxAllocations, o.MaxPerAddress = c.all, c.each
+		w := listen(t, o)
+		dial := func() net.Conn {
+			t.Helper()
+			conn, err := net.Dial("tcp", w.at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			return conn
+		}
+		full := func(refused uint64) {
+			t.Helper()
+			conn := dial()
+			_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+			if n, err := conn.Read(make([]byte, 1)); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("%+v: one too many: %d bytes, %v", c, n, err)
+			}
+			w.until("refused", func(s relay.Stats) bool { return s.Refused.Quota == refused })
+		}
+		first, _ := dial(), dial()
+		w.until("two", func(s relay.Stats) bool { return s.Streams == 2 })
+		full(1)
+		_ = first.Close()
+		w.until("room", func(s relay.Stats) bool { return s.Streams == 1 })
+		dial()
+		w.until("two again", func(s relay.Stats) bool { return s.Streams == 2 })
+		full(2)
+	}
+}
+
+// Strangers who send without end are not heard any more, and those who have an allocation at the same address are.
+func TestFloodOfStrangers(t *testing.T) {
+	w := listen(t, options())
+	one, two := w.allocate("udp"), w.allocate("tcp")
+	_, _ = two.WriteTo([]byte("permit"), one.LocalAddr())
+	carry(t, one, two, "before")
+	binding := stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw
+
+	conn, err := net.Dial("tcp", w.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const many = 5000
+	go func() { _, _ = conn.Write(bytes.Repeat(binding, many)) }() // it ends midway
+	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if got, err := io.ReadAll(conn); len(got) >= 40*many || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%d bytes of answers, %v", len(got), err)
+	}
+	before := w.Stats().Refused.Flood
+	if before == 0 {
+		t.Error("a flood by TCP was heard to its end")
+	}
+
+	stranger, err := net.Dial("udp", w.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	w.until("a flood by UDP", func(s relay.Stats) bool {
+		for range 500 {
+			_, _ = stranger.Write(binding)
+		}
+		return s.Refused.Flood > before
+	})
+	carry(t, one, two, "after")
+	carry(t, two, one, "and back")
 }
 
 // RFC 5769: what others have computed.
