@@ -318,6 +318,30 @@ func TestCacheSurvivesRestart(t *testing.T) {
 	}
 }
 
+// What could not be kept is kept when it can be again, also where nothing else has changed since.
+func TestCacheThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	dir, cache := site(t, map[string][]byte{"a.png": random(1000)}), t.TempDir()
+	e := start(t, Options{CacheDir: cache})
+	h := serveFolder(t, e, dir)
+	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	if err := os.RemoveAll(cache); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.library.save(); err == nil {
+		t.Fatal("hashes were kept where there is no folder")
+	}
+	if err := os.Mkdir(cache, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if start(t, Options{CacheDir: cache}).library.known["/a.png"] == nil {
+		t.Error("the hashes are not there after a restart")
+	}
+}
+
 func TestDamagedCache(t *testing.T) {
 	cache := t.TempDir()
 	kept := []any{asset{Path: "/a.png", Size: -1}, nil, asset{Path: "/b.png", Size: 5, Sums: []byte("AAA")}}

@@ -273,6 +273,9 @@ func (l *library) save() error {
 		err = replaceFile(l.path, data)
 	}
 	if err != nil {
+		l.mu.Lock()
+		l.dirty = true // the disk may have room again in a minute
+		l.mu.Unlock()
 		return fmt.Errorf("keeping hashes in %s: %w", l.path, err)
 	}
 	return nil
