@@ -12,10 +12,17 @@ export function filesOf({ at: lastModified, title, text, whole, files }: Shared)
   }
   let at = 0
   const all = files.map(({ name, size, type }) => named(whole.slice(at, (at += size)), name, type))
-  const words = text || (files.length ? '' : title)
+  const words = wordsOf({ title, text, files })
   if (words) all.push(named(new Blob([words]), `${flat(title).slice(0, 60) || 'Text'}.txt`, 'text/plain'))
   return all
 }
+
+/** The text that is sent; a title alone is one, too. */
+export const wordsOf = ({ title, text, files }: Pick<Shared, 'title' | 'text' | 'files'>): string =>
+  text || (files.length ? '' : title)
+
+/** Bytes of all. */
+export const sizeOfAll = (files: readonly File[]): number => files.reduce((sum, { size }) => sum + size, 0)
 
 /** Other apps' names are no paths. */
 const flat = (name: string): string => unturned(name).replace(/[/\\\p{Cc}]+/gu, ' ').trim().replace(/^\.+$/, '')

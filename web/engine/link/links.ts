@@ -75,8 +75,8 @@ export class Links implements OfferDesk {
   #refreshing: ReturnType<typeof setTimeout> | undefined
   #destroyed = false
   readonly #owner: LinkOwner
-  /** Offers name addresses of the network before. */
-  readonly #moved = () => {
+  /** No offer stands any more; on another network they name addresses of the one before. */
+  readonly #withdraw = () => {
     for (const id of this.#offers.keys()) this.#discard(id)
   }
   /** Chromium drops connections of a page that goes away without a word; the other end would wait for long. */
@@ -96,7 +96,7 @@ export class Links implements OfferDesk {
       carried: (link, infoHash) => this.#to(link.peerId).some((other) => other !== link && other.carries(infoHash)),
     }
     globalThis.addEventListener?.('pagehide', this.#hidden)
-    globalThis.addEventListener?.('online', this.#moved)
+    globalThis.addEventListener?.('online', this.#withdraw)
   }
 
   async offers(infoHash: string, count: number, others = Infinity): Promise<Offer[]> {
@@ -197,10 +197,10 @@ export class Links implements OfferDesk {
   destroy(): void {
     this.#destroyed = true
     globalThis.removeEventListener?.('pagehide', this.#hidden)
-    globalThis.removeEventListener?.('online', this.#moved)
+    globalThis.removeEventListener?.('online', this.#withdraw)
     clearTimeout(this.#preparing)
     clearTimeout(this.#refreshing)
-    this.#moved()
+    this.#withdraw()
     for (const link of this.#links) link.dismiss()
     this.#spare?.close()
   }

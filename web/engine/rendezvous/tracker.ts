@@ -145,7 +145,10 @@ export class Tracker {
     this.#entries.delete(infoHash)
   }
 
-  /** The network or the page came back: no reason to wait any longer. A socket of the network before is dead, and nobody says so. */
+  /**
+   * The network ('online') or the page came back: no reason to wait any longer. A socket of the network before is dead, and
+   * nobody says so.
+   */
   retry(type: string): void {
     if (type === 'online') this.#broken()
     if (this.#timers.has('retry')) this.#connect()

@@ -151,12 +151,18 @@ describe('fetching', () => {
     await whole(node)
   })
 
-  test('what a slow peer owes is not asked of it again when it sends at last', async () => {
+  /** A peer that has all, and answers nothing of itself; what it owes. */
+  async function lingering() {
     const node = await leecher()
     const slow = seed(node)
     const owed: [number, number, number][] = []
     slow.request = (...ask) => void owed.push(ask)
     await vi.waitUntil(() => owed.length >= 4)
+    return { node, slow, owed }
+  }
+
+  test('what a slow peer owes is not asked of it again when it sends at last', async () => {
+    const { node, slow, owed } = await lingering()
     const now = performance.now.bind(performance)
     const ticked = new Deferred()
     slow.channel.onmessage = (data) => (data.length === 4 ? ticked.resolve() : slow.wire.receive(data))
@@ -174,11 +180,7 @@ describe('fetching', () => {
   })
 
   test('a line so slow that each block waits for most of a minute is asked for it once', async () => {
-    const node = await leecher()
-    const slow = seed(node)
-    const owed: [number, number, number][] = []
-    slow.request = (...ask) => void owed.push(ask)
-    await vi.waitUntil(() => owed.length >= 4)
+    const { node, slow, owed } = await lingering()
     const now = performance.now.bind(performance)
     let ahead = 0
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + ahead)

@@ -7,7 +7,7 @@ import { ago, bytes } from '../../ui/words.ts'
 import { waiting, type Shared } from '../../sw/shared.ts'
 import type { Files } from '../files.ts'
 import { paths, type Parcel } from '../parcel.ts'
-import { filesOf } from '../shared.ts'
+import { filesOf, sizeOfAll } from '../shared.ts'
 import { nameOf } from '../words.ts'
 
 /** What became of something that was shared, by what is behind the # (sw/sharing.ts, internal/httpd/shared.go). */
@@ -35,8 +35,6 @@ const outcomes = new Map([
     },
   ],
 ])
-
-const sizeOfAll = (files: readonly File[]): number => files.reduce((sum, { size }) => sum + size, 0)
 
 /** Where files are sent from, and what is on this device. */
 class Home extends PageElement {

@@ -7,7 +7,7 @@ import { add, drop, find, type Shared } from '../../sw/shared.ts'
 import type { Files } from '../files.ts'
 import { leadsTo } from '../links.ts'
 import { paths } from '../parcel.ts'
-import { filesOf } from '../shared.ts'
+import { filesOf, sizeOfAll, wordsOf } from '../shared.ts'
 import { nameOf, sizeOf } from '../words.ts'
 import './file-list.ts'
 
@@ -88,12 +88,11 @@ class SharedPage extends PageElement {
         </section>
       `
     const all = this.#all
-    const size = all.reduce((sum, file) => sum + file.size, 0)
     return html`
       <article class="parcel">
         <p class="parcel-for">Shared with Starling</p>
         <h1 class=${this.#name.length > long ? 'is-long' : ''} dir="auto" tabindex="-1" data-focus>${this.#name}</h1>
-        <p class="parcel-facts"><span>${sizeOf({ size, count: all.length })}</span></p>
+        <p class="parcel-facts"><span>${sizeOf({ size: sizeOfAll(all), count: all.length })}</span></p>
         ${this.#ask(all.length)}
         ${
           all.length > 1
@@ -132,8 +131,8 @@ class SharedPage extends PageElement {
   }
 
   /** What a file of text would say: it has no name of its own by which one would know it. */
-  #text({ text, title, files }: Shared) {
-    const words = text || (files.length ? '' : title)
+  #text(shared: Shared) {
+    const words = wordsOf(shared)
     if (!words) return nothing
     const start = words.length > shown ? `${words.slice(0, shown)}…` : words
     return html`
