@@ -9,7 +9,8 @@
 # libutp without asserts, at which a stranger's packet could end the program: peer/utp_cgo.go.
 export CGO_CPPFLAGS := -DNDEBUG -Wno-unused-variable
 # The engine's default store, which is not used, brings all of SQLite, in C: minutes of compiling.
-export GOFLAGS += -tags=nosqlite
+# One -trimpath for all: what the binary is made of is not compiled again to be tested.
+export GOFLAGS += -tags=nosqlite -trimpath
 
 web_sources := $(shell find web -path web/built -prune -o -type f -print)
 go_sources := $(shell find . -path ./node_modules -prune -o -name '*.go' -print) go.mod go.sum
@@ -24,7 +25,7 @@ bin/starling: $(go_sources) web/built/index.html
 
 # with web/built as it is
 binary:
-	go build -trimpath -o bin/starling ./cmd/starling
+	go build -o bin/starling ./cmd/starling
 
 web/built/index.html: $(web_sources) node_modules/.installed
 	node web/build.mjs
@@ -38,7 +39,7 @@ programs:
 
 test: build programs
 	go vet ./...
-	go test ./...
+	go test -vet=off -ldflags='-s -w' ./...
 	npx tsc --noEmit
 	npx vitest run
 
