@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ElementHandle, Page } from 'puppeteer-core'
 import { until, type Kind, type Kit, type Person } from './harness/index.ts'
-import { reads } from './memos.kit.ts'
+import { control, reads } from './memos.kit.ts'
 
 /** When the last torrent is taken away the page hangs up on the tracker, which may be answering at that very moment. */
 export const allow = [/WebSocket connection to '[^']+' failed: Data frame received after close/]
@@ -47,7 +47,7 @@ export async function choose(page: Page, paths: string[], field = 'files'): Prom
 
 /** The link that the page shows, when it is there. */
 export async function givenLink(page: Page): Promise<string> {
-  const field = await page.waitForSelector('aria/Link[role="textbox"]')
+  const field = await control(page, 'Link', 'textbox')
   return field!.evaluate((input) => (input as HTMLInputElement).value)
 }
 

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
 import { allow, arrived, choose, chooseFilm, chooseMany, givenLink, saver, send, unzip, write } from './files.kit.ts'
-import { accessible, makeMemo, path, press, reads, shareLink, text, titles } from './memos.kit.ts'
+import { accessible, control, makeMemo, path, press, reads, shareLink, text, titles } from './memos.kit.ts'
 
 const kit = harness()
 let server: Server
@@ -151,9 +151,9 @@ test('several files: some shown, hostile names as text, all saved as one archive
   expect(shown).not.toContain('\u202e')
   expect(await bob.page.$('main img, main script')).toBe(null)
 
-  await (await bob.page.waitForSelector('aria/bird.svg[role="button"]'))!.click()
+  await (await control(bob.page, 'bird.svg')).click()
   await reads(bob.page, svg, '.viewer')
-  await (await bob.page.waitForSelector('aria/evil.html[role="button"]'))!.click()
+  await (await control(bob.page, 'evil.html')).click()
   await reads(bob.page, '<script>alert(2)</script>', '.viewer')
 
   await press(bob.page, 'Save all')
@@ -179,9 +179,9 @@ test('ten thousand files are listed, found and scrolled through with few on the 
   expect(await rows()).toBeLessThan(100)
   const last = await bob.page.$eval('.file-row:last-child', (row) => [row.ariaSetSize ?? row.getAttribute('aria-setsize'), row.getAttribute('aria-posinset')])
   expect(last).toEqual(['10000', '10000'])
-  await (await bob.page.waitForSelector('aria/Find a file[role="searchbox"]'))!.type('77/7742')
+  await (await control(bob.page, 'Find a file', 'searchbox')).type('77/7742')
   await until('one found', async () => (await rows()) === 1)
-  await (await bob.page.waitForSelector('aria/7742.txt[role="button"]'))!.click()
+  await (await control(bob.page, '7742.txt')).click()
   await reads(bob.page, '77/7742.txt', '.viewer')
 })
 
@@ -192,7 +192,7 @@ test('a public link is a plain torrent; links find their section, wherever they 
   const [one] = await write(from, { 'for all.bin': randomBytes(300_000) })
   await send(ann.page, server.origin, [one!])
   await press(ann.page, 'Public link', 'radio')
-  const magnet = await ann.page.waitForSelector('aria/Magnet[role="textbox"]')
+  const magnet = await control(ann.page, 'Magnet', 'textbox')
   expect(await magnet!.evaluate((input) => (input as HTMLInputElement).value)).toMatch(/^magnet:\?xt=urn:btih:[0-9a-f]{40}&/)
   const link = await givenLink(ann.page)
   expect(link).toMatch(/\/f#[0-9a-f]{40}$/)
@@ -329,7 +329,7 @@ test('everybody can use it: axe finds nothing, and nothing is wider than a phone
   await (await bob.page.waitForSelector('button.file-name'))!.click()
   await bob.page.waitForSelector('.viewer pre')
   await press(bob.page, 'Share')
-  await bob.page.waitForSelector('aria/Copy link[role="button"]')
+  await control(bob.page, 'Copy link')
   await fits(bob.page)
   await bob.page.keyboard.press('Escape')
   await bob.page.setViewport({ width: 1280, height: 800 })

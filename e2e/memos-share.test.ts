@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
-import { arrives, makeMemo, path, position, press, reads, recordFor, shareLink, text, titles } from './memos.kit.ts'
+import { arrives, control, makeMemo, path, position, press, reads, recordFor, shareLink, text, titles } from './memos.kit.ts'
 
 const kit = harness()
 let server: Server
@@ -81,7 +81,7 @@ describe.each(['chromium', 'firefox'] as const)('to %s', (kind) => {
   test('a private link brings the memo; both sides see where it stands; it is kept', async () => {
     const [ann, bob] = [await visitor(), await visitor(kind)]
     await makeMemo(ann.page, 'For Bob', 2)
-    await (await ann.page.waitForSelector('aria/Description[role="textbox"]'))!.type('first line\nsecond line')
+    await (await control(ann.page, 'Description', 'textbox')).type('first line\nsecond line')
     const link = await shareLink(ann.page)
     expect(link).toMatch(/\/m#[0-9a-f]{40}\.[\w-]{22}$/)
     await reads(ann.page, 'Nobody has it yet. Keep this page open')
@@ -140,13 +140,13 @@ test('a renamed memo keeps its link, and those who have it see the new name; a r
   await bob.page.goto(link)
   await reads(bob.page, 'Saved')
   await ann.page.keyboard.press('Escape')
-  const title = await ann.page.waitForSelector('aria/Title[role="textbox"]')
+  const title = await control(ann.page, 'Title', 'textbox')
   await title!.click({ count: 3 })
   await ann.page.keyboard.type('After')
   await ann.page.keyboard.press('Enter')
   await reads(bob.page, 'After')
   await ann.page.reload()
-  await ann.page.waitForSelector('aria/Title[role="textbox"]')
+  await control(ann.page, 'Title', 'textbox')
   expect(await shareLink(ann.page)).toBe(link)
 
   // Carol hears it from Ann, who only opened her page again.
@@ -187,10 +187,10 @@ test('a public link is a magnet too, and the article’s app’s links still wor
   // The sheet grows when the first link comes, and what is on it moves.
   await shareLink(ann.page)
   await press(ann.page, 'Public link', 'radio')
-  const field = await ann.page.waitForSelector('aria/Magnet[role="textbox"]')
+  const field = await control(ann.page, 'Magnet', 'textbox')
   const magnet = await field!.evaluate((input) => (input as HTMLInputElement).value)
   expect(magnet).toMatch(/^magnet:\?xt=urn:btih:[0-9a-f]{40}&/)
-  const link = await ann.page.$eval('aria/Link[role="textbox"]', (input) => (input as HTMLInputElement).value)
+  const link = await (await control(ann.page, 'Link', 'textbox')).evaluate((input) => (input as HTMLInputElement).value)
   expect(link).toMatch(/\/m#[0-9a-f]{40}$/)
   await reads(ann.page, 'It is not encrypted')
   await bob.page.goto(`${server.origin}/share?${new URLSearchParams({ seeds: magnet })}`)

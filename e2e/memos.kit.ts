@@ -1,18 +1,22 @@
 /** What people do in the section Memos, for its tests. */
 import axe from 'axe-core'
 import { expect } from 'vitest'
-import type { Page } from 'puppeteer-core'
-import { until } from './harness/index.ts'
+import type { ElementHandle, Page } from 'puppeteer-core'
+import { named, until } from './harness/index.ts'
 
-/** Waits for the control of that name and role, and until it holds still: sheets rise, and one that moves is missed. */
+/** Waits for what has that name and role. */
+export const control = (page: Page, name: string, role = 'button'): Promise<ElementHandle> =>
+  page.waitForSelector(named(page, name, role)) as Promise<ElementHandle>
+
+/** Waits for that control, and until it holds still: sheets rise, and one that moves is missed. */
 export async function press(page: Page, name: string, role = 'button'): Promise<void> {
   await page.bringToFront()
-  await page.locator(`aria/${name}[role="${role}"]`).setVisibility('visible').click()
+  await page.locator(named(page, name, role)).setVisibility('visible').click()
 }
 
 /** Whether a control of that name is there to be used. */
 export async function sees(page: Page, name: string, role = 'button'): Promise<boolean> {
-  const control = await page.$(`aria/${name}[role="${role}"]`)
+  const control = await page.$(named(page, name, role))
   return !!control && (await control.isVisible())
 }
 
@@ -111,7 +115,7 @@ export const slowWrites = (page: Page): Promise<void> =>
 /** Opens the share sheet and waits for the link. */
 export async function shareLink(page: Page): Promise<string> {
   await press(page, 'Share')
-  const field = await page.waitForSelector('aria/Link[role="textbox"]')
+  const field = await control(page, 'Link', 'textbox')
   return field!.evaluate((input) => (input as HTMLInputElement).value)
 }
 

@@ -1,10 +1,11 @@
 /** Memos on one device: recording, keeping, hearing, naming, deleting, and what goes wrong with them. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { HTTPRequest, Page } from 'puppeteer-core'
-import { harness, until, type Kind, type Person, type Server } from './harness/index.ts'
+import { harness, named, until, type Kind, type Person, type Server } from './harness/index.ts'
 import {
   accessible,
   closeMessages,
+  control,
   fillStorage,
   haveMemos,
   holdPrompt,
@@ -44,7 +45,7 @@ describe('a memo', () => {
     expect(await page.evaluate(() => location.pathname)).toBe('/memos')
     await recordFor(page, 1)
     expect(
-      await page.$eval('aria/Stop', (stop) => Math.min(stop.clientWidth, stop.clientHeight)),
+      await (await control(page, 'Stop')).evaluate((stop) => Math.min(stop.clientWidth, stop.clientHeight)),
     ).toBeGreaterThanOrEqual(64)
     await press(page, 'Pause')
     await press(page, 'Resume')
@@ -57,12 +58,12 @@ describe('a memo', () => {
     )
     await page.keyboard.type('First flight')
     await page.keyboard.press('Enter')
-    const description = await page.waitForSelector('aria/Description[role="textbox"]')
+    const description = await control(page, 'Description', 'textbox')
     await description!.type('one\ntwo')
 
     await press(page, 'Play')
     await until('it to play', async () => (await position(page))[0] >= 1)
-    await page.waitForSelector('aria/Play[role="button"]')
+    await control(page, 'Play')
     const [, duration] = await position(page)
     expect(duration).toBeGreaterThanOrEqual(2)
 
@@ -107,7 +108,7 @@ describe('a memo', () => {
     expect(duration).toBeGreaterThan(2.5)
     expect(duration).toBeLessThan(10)
     expect(seekable).toBeCloseTo(duration!, 1)
-    const wave = await page.waitForSelector('aria/Position[role="slider"]')
+    const wave = await control(page, 'Position', 'slider')
     await wave!.focus()
     await page.keyboard.press('End')
     await until('the end', async () => (await position(page)).every((value, _, [, of]) => value === of))
@@ -164,7 +165,7 @@ describe('a memo', () => {
     await page.focus('a[href="/memos/memo-1"]')
     await page.keyboard.press('Enter')
     await until('its page', async () => (await page.title()).startsWith('Memo 1'))
-    await page.focus('aria/Delete')
+    await (await control(page, 'Delete')).focus()
     await page.keyboard.press('Enter')
     await until('it to be gone', async () => (await titles(page)).join() === 'Memo 0,Memo 2')
     await heading()
@@ -182,7 +183,7 @@ describe('a memo', () => {
     const { page } = await visitor()
     await haveMemos(page, [{ title: 'Three seconds' }])
     await press(page, 'Three seconds', 'link')
-    const wave = await (await page.waitForSelector('aria/Position[role="slider"]'))!.boundingBox()
+    const wave = await (await control(page, 'Position', 'slider')).boundingBox()
     const time = () => text(page, '.times time')
     const [y, right] = [wave!.y + 20, wave!.x + wave!.width - 2]
     await page.mouse.move(wave!.x + 5, y)
@@ -199,7 +200,7 @@ describe('a memo', () => {
     await page.setViewport({ width: 360, height: 640 })
     await haveMemos(page, [{ title: 'An interview about the flood of 1954, with questions '.repeat(3).trim() }])
     await page.locator('.row-title').click()
-    const play = await page.waitForSelector('aria/Play[role="button"]')
+    const play = await control(page, 'Play')
     await until('Play in sight', () => play!.evaluate((button) => button.getBoundingClientRect().bottom <= innerHeight))
   })
 
@@ -383,7 +384,7 @@ describe('the ways the original lost recordings', () => {
     await press(page, 'Record')
     await until('the prompt', () => ofPrompt(page, 'open'))
     await press(page, 'Stop')
-    await page.waitForSelector('aria/Record[role="button"]')
+    await control(page, 'Record')
     await ofPrompt(page, 'answer')
     await until(
       'the microphone to be let go',
@@ -447,7 +448,7 @@ describe('what goes wrong', () => {
     const gone = () => until('that to be taken back', async () => !(await text(page)).includes('Nothing '))
     await gone()
     await press(page, 'Stop')
-    await page.waitForSelector('aria/Play[role="button"]')
+    await control(page, 'Play')
 
     await press(page, 'Memos', 'link')
     await page.evaluate(() => {
@@ -467,7 +468,7 @@ describe('what goes wrong', () => {
     })
     await gone()
     await press(page, 'Stop')
-    await page.waitForSelector('aria/Play[role="button"]')
+    await control(page, 'Play')
   })
 
   test('the microphone is unplugged: what there is is saved', async () => {
@@ -482,7 +483,7 @@ describe('what goes wrong', () => {
     await onTheClock(page, 1)
     await ofPrompt(page, 'unplug')
     await reads(page, 'The microphone was unplugged. What was recorded up to then is saved.')
-    await page.waitForSelector('aria/Play[role="button"]')
+    await control(page, 'Play')
     expect(await ofPrompt(page, 'live')).toBe(0)
   })
 
@@ -530,7 +531,7 @@ describe('what goes wrong', () => {
     await recordFor(page, 1)
     await fillStorage(page)
     const said = await reads(page, 'This device is full.')
-    if (said.includes('then press Keep')) await page.locator('aria/Keep[role="button"]').setVisibility('visible').wait()
+    if (said.includes('then press Keep')) await control(page, 'Keep')
 
     await page.evaluate(() => void indexedDB.deleteDatabase('filler'))
     await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin })
@@ -541,7 +542,7 @@ describe('what goes wrong', () => {
     await until('it, saved or offered', async () => (await both()) || (await text(page)).includes('interrupted'))
     if (!(await both())) {
       await press(page, 'Keep')
-      await page.waitForSelector('aria/Play[role="button"]')
+      await control(page, 'Play')
       await press(page, 'Memos', 'link')
     }
     await until('both memos', both)
@@ -680,10 +681,10 @@ describe('everybody can use it', () => {
       await press(page, 'Pause')
       await accessible(page)
       await press(page, 'Stop')
-      await page.waitForSelector('aria/Play[role="button"]')
+      await control(page, 'Play')
       await accessible(page)
       await press(page, 'Share')
-      await page.waitForSelector('aria/Copy link[role="button"]')
+      await control(page, 'Copy link')
       await accessible(page)
       await page.keyboard.press('Escape')
       await page.goto(`${server.origin}/memos`)
@@ -783,9 +784,9 @@ describe('everybody can use it', () => {
   test('the sheet to share on: a double click leaves it open, Back does not', async () => {
     const { page } = await visitor()
     await makeMemo(page, 'A title that goes on and on, '.repeat(6))
-    await (await page.waitForSelector('aria/Share[role="button"]'))!.click({ count: 2 })
+    await (await control(page, 'Share')).click({ count: 2 })
     await page.setViewport({ width: 360, height: 640 })
-    const link = await page.waitForSelector('aria/Link[role="textbox"]')
+    const link = await control(page, 'Link', 'textbox')
     expect((await link!.boundingBox())!.y).toBeLessThan(640)
     await page.goBack()
     await page.waitForFunction(() => !document.querySelector('dialog'))
@@ -797,9 +798,9 @@ describe('everybody can use it', () => {
       features: [{ name: 'forced-colors', value: 'active' }],
     })
     await reads(page, 'Record something')
-    expect(await inked(page, 'aria/Record[role="button"]')).toBeGreaterThan(0.3)
+    expect(await inked(page, named(page, 'Record', 'button'))).toBeGreaterThan(0.3)
     await recordFor(page, 1)
-    expect(await inked(page, 'aria/Stop[role="button"]')).toBeGreaterThan(0.1)
+    expect(await inked(page, named(page, 'Stop', 'button'))).toBeGreaterThan(0.1)
     await press(page, 'Stop')
     await press(page, 'Memos', 'link')
     await press(page, 'Select')
@@ -813,7 +814,7 @@ describe('everybody can use it', () => {
     const { page } = await visitor()
     await page.setViewport({ width: 640, height: 320 })
     const inSight = async (name: string) => {
-      const { y, height } = (await (await page.waitForSelector(`aria/${name}[role="button"]`))!.boundingBox())!
+      const { y, height } = (await (await control(page, name)).boundingBox())!
       expect(y, name).toBeGreaterThan(0)
       expect(y + height, name).toBeLessThanOrEqual(320)
     }
@@ -832,7 +833,7 @@ describe('everybody can use it', () => {
       page.$eval(selector, (element, side) => element.getBoundingClientRect()[side], side)
     await until('the level above the buttons', async () => (await edge('.level', 'bottom')) < (await edge('.controls', 'top')))
     await press(page, 'Stop')
-    await page.waitForSelector('aria/Play[role="button"]')
+    await control(page, 'Play')
     await page.setViewport({ width: 640, height: 320 })
     await inSight('Play')
   })
@@ -844,7 +845,7 @@ describe('everybody can use it', () => {
     await haveMemos(page, [{ title: 'One' }, { title: 'Two' }])
     await press(page, 'Select')
     const middle = async (name: string) => {
-      const { y, height } = (await (await page.waitForSelector(`aria/${name}[role="button"]`))!.boundingBox())!
+      const { y, height } = (await (await control(page, name)).boundingBox())!
       return y + height / 2
     }
     expect(await middle('Share')).toBeCloseTo(await middle('Delete'), 0)

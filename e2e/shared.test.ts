@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { harness, until, type Person, type Server } from './harness/index.ts'
 import { allow, arrived, givenLink, send, write } from './files.kit.ts'
-import { accessible, path, press, reads, text } from './memos.kit.ts'
+import { accessible, control, path, press, reads, text } from './memos.kit.ts'
 
 const kit = harness()
 let server: Server
@@ -109,7 +109,7 @@ describe('the share sheet', () => {
     const bob = await kit.person('chromium', { allow })
     await bob.page.goto(link)
     await arrived(bob.page)
-    await (await bob.page.waitForSelector('aria/two.txt[role="button"]'))!.click()
+    await (await control(bob.page, 'two.txt')).click()
     await reads(bob.page, 'second', '.viewer')
   })
 
@@ -136,7 +136,7 @@ describe('the share sheet', () => {
     expect(bob.page.url()).toBe(link)
 
     await press(ann.page, 'Public link', 'radio')
-    const field = await ann.page.waitForSelector('aria/Magnet[role="textbox"]')
+    const field = await control(ann.page, 'Magnet', 'textbox')
     const magnet = await field!.evaluate((input) => (input as HTMLInputElement).value)
     await share(bob.page, { words: { url: magnet } })
     await reads(bob.page, 'Public: anyone may fetch it')

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { harness, until, type Kind, type Person } from './harness/index.ts'
-import { makeMemo, onTheClock, press, reads, recordFor, shareLink, titles } from './memos.kit.ts'
+import { control, makeMemo, onTheClock, press, reads, recordFor, shareLink, titles } from './memos.kit.ts'
 import { Versions } from './versions.kit.ts'
 
 const kit = harness()
@@ -55,7 +55,7 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
     await page.bringToFront()
     await onTheClock(page, 3)
     await press(page, 'Stop')
-    await page.waitForSelector('aria/Play[role="button"]')
+    await control(page, 'Play')
     await press(page, 'Files', 'link')
     await reads(page, 'Send files')
   })
@@ -159,7 +159,7 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
     await recordFor(page, 1)
     await clear()
     await reads(page, 'The recording broke off.')
-    await page.waitForSelector('aria/Record[role="button"]')
+    await control(page, 'Record')
     await makeMemo(page, 'After')
     await press(page, 'Memos', 'link')
     expect(await titles(page)).toEqual(['After'])

@@ -53,7 +53,7 @@ export function launch(kind: Kind, { args = [], prefs = {} }: LaunchOptions = {}
 export interface PersonOptions extends LaunchOptions {
   /** Errors on the console, or thrown and uncaught, that this person is meant to meet. */
   allow?: RegExp[]
-  /** A browser process of one's own with an ordinary, not incognito, profile. Implied by args and prefs. */
+  /** An ordinary, not incognito, profile: in Chromium a process of one's own. Implied by args and prefs. */
   own?: boolean
 }
 

@@ -17,7 +17,8 @@ export class Kit {
 
   /** Somebody new, with an empty tab. Closing fails when a page of theirs reported an error that was not allowed. */
   async person(kind: Kind, { allow = [], own = false, ...options }: PersonOptions = {}): Promise<Person> {
-    const alone = own || options.args || options.prefs
+    // In Firefox what any person keeps is kept as in an ordinary profile, and to start it takes seconds.
+    const alone = (own && kind === 'chromium') || options.args || options.prefs
     const browser = await (alone ? launch(kind, options) : this.#browser(kind))
     const context = alone ? browser.defaultBrowserContext() : await browser.createBrowserContext()
     const person = await Person.in(kind, context, [...allow])
