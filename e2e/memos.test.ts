@@ -553,11 +553,11 @@ describe('what goes wrong', () => {
     await ann.allowMicrophone(server.origin)
     const { page } = ann
     const devtools = await page.createCDPSession()
+    // Before anything is written: Chromium looks up what is left for a database only now and then.
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 12e6 })
     await page.goto(server.origin)
     await reads(page, 'App ready for offline use')
     await makeMemo(page, 'Kept')
-    // Not before: the app being kept for offline use may well take all of that from the recording.
-    await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.origin, quotaSize: 3e6 })
     await fillStorage(page)
     await page.focus('.memo-title')
     await page.keyboard.type('Lost')
