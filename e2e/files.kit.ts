@@ -48,7 +48,7 @@ export async function choose(page: Page, paths: string[], field = 'files'): Prom
 /** The link that the page shows, when it is there. */
 export async function givenLink(page: Page): Promise<string> {
   const field = await control(page, 'Link', 'textbox')
-  return field!.evaluate((input) => (input as HTMLInputElement).value)
+  return field.evaluate((input) => (input as HTMLInputElement).value)
 }
 
 /** Sends files from there; returns the link. Ends on its page. */

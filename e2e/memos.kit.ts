@@ -116,7 +116,7 @@ export const slowWrites = (page: Page): Promise<void> =>
 export async function shareLink(page: Page): Promise<string> {
   await press(page, 'Share')
   const field = await control(page, 'Link', 'textbox')
-  return field!.evaluate((input) => (input as HTMLInputElement).value)
+  return field.evaluate((input) => (input as HTMLInputElement).value)
 }
 
 /** Seconds that the player's slider says, as [position, duration]. */

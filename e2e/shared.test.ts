@@ -137,7 +137,7 @@ describe('the share sheet', () => {
 
     await press(ann.page, 'Public link', 'radio')
     const field = await control(ann.page, 'Magnet', 'textbox')
-    const magnet = await field!.evaluate((input) => (input as HTMLInputElement).value)
+    const magnet = await field.evaluate((input) => (input as HTMLInputElement).value)
     await share(bob.page, { words: { url: magnet } })
     await reads(bob.page, 'Public: anyone may fetch it')
     await arrived(bob.page)
