@@ -1,7 +1,7 @@
 /** Two servers that are one tracker: each page knows one of them. */
 import { expect, test } from 'vitest'
 import { freePort, harness, until } from './harness/index.ts'
-import { makeMemo, reads, shareLink } from './memos.kit.ts'
+import { makeMemo, reads, shareLink, visit } from './memos.kit.ts'
 
 const kit = harness()
 
@@ -13,9 +13,7 @@ test('a memo goes from a page of one server to a page of another', async () => {
     (await (await fetch(`${here.origin}/healthz`)).text()).includes('2 servers'),
   )
 
-  const ann = await kit.person('chromium')
-  await ann.allowMicrophone(here.origin)
-  await ann.page.goto(here.origin)
+  const ann = await visit(kit, here)
   await makeMemo(ann.page, 'From one to another', 2)
   const link = await shareLink(ann.page)
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { root } from './harness/build.ts'
 import { harness, type Server } from './harness/index.ts'
-import { makeMemo, press, shareLink } from './memos.kit.ts'
+import { makeMemo, press, shareLink, visit } from './memos.kit.ts'
 
 const kit = harness()
 let server: Server
@@ -24,9 +24,7 @@ async function get(link: string): Promise<Record<string, number>> {
 }
 
 test('a memo, and several in one link: files with the memos’ names', async () => {
-  const ann = await kit.person('chromium')
-  await ann.allowMicrophone(server.origin)
-  await ann.page.goto(server.origin)
+  const ann = await visit(kit, server)
   await makeMemo(ann.page, 'One: a title')
   const files = await get(await shareLink(ann.page))
   expect(Object.keys(files)).toEqual([expect.stringMatching(/^One_? a title\.(webm|m4a|mp4|ogg)$/)])

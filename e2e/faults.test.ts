@@ -1,4 +1,4 @@
-/** What goes wrong, and what then happens: each fault at the engine's door. The pages' own are in memos*.test.ts. */
+/** What goes wrong, and what then happens: each fault at the engine's door. The pages' own are in memos-faults.test.ts and memos-share.test.ts. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { AddOptions, StarlingOptions, TorrentState } from '../web/engine/types.ts'
 import { enter, harness, until, type Lab, type Server } from './harness/index.ts'

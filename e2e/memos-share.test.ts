@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
-import { arrives, control, makeMemo, path, position, press, reads, recordFor, shareLink, text, titles } from './memos.kit.ts'
+import { arrives, control, makeMemo, path, position, press, reads, recordFor, shareLink, text, titles, visit } from './memos.kit.ts'
 
 const kit = harness()
 let server: Server
@@ -11,12 +11,7 @@ beforeAll(async () => {
   server = await kit.serve()
 })
 
-async function visitor(kind: Kind = 'chromium'): Promise<Person> {
-  const person = await kit.person(kind)
-  await person.allowMicrophone(server.origin)
-  await person.page.goto(server.origin)
-  return person
-}
+const visitor = (kind?: Kind): Promise<Person> => visit(kit, server, kind)
 
 /** Seconds without progress, and somewhat more, after which a page says why. */
 const patience = 16

@@ -2,7 +2,20 @@
 import axe from 'axe-core'
 import { expect } from 'vitest'
 import type { ElementHandle, Page } from 'puppeteer-core'
-import { named, until } from './harness/index.ts'
+import { named, until, type Kit, type Kind, type Person, type PersonOptions } from './harness/index.ts'
+
+/** Somebody who may use the microphone, on the first page. */
+export async function visit(
+  kit: Kit,
+  { origin }: { origin: string },
+  kind: Kind = 'chromium',
+  options?: PersonOptions,
+): Promise<Person> {
+  const person = await kit.person(kind, options)
+  await person.allowMicrophone(origin)
+  await person.page.goto(origin)
+  return person
+}
 
 /** Waits for what has that name and role. */
 export const control = (page: Page, name: string, role = 'button'): Promise<ElementHandle> =>

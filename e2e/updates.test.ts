@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { harness, until, type Kind, type Person } from './harness/index.ts'
-import { control, makeMemo, onTheClock, press, reads, recordFor, shareLink, titles } from './memos.kit.ts'
+import { control, makeMemo, onTheClock, press, reads, recordFor, shareLink, titles, visit } from './memos.kit.ts'
 import { Versions } from './versions.kit.ts'
 
 const kit = harness()
@@ -18,9 +18,7 @@ const script = (page: Page): Promise<string> => page.$eval('script[type=module]'
 /** Somebody with the app, kept for offline use. */
 async function visitor(kind: Kind): Promise<Person> {
   // There is no tracker here.
-  const ann = await kit.person(kind, { own: true, allow: [/announce/] })
-  await ann.allowMicrophone(site.origin)
-  await ann.page.goto(site.origin)
+  const ann = await visit(kit, site, kind, { own: true, allow: [/announce/] })
   await reads(ann.page, 'App ready for offline use')
   return ann
 }

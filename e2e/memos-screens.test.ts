@@ -1,0 +1,377 @@
+/** The pages of memos under any hand and eye: by keyboard, by screen reader, on small screens, with large letters. */
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { HTTPRequest } from 'puppeteer-core'
+import { harness, named, until, type Person, type PersonOptions, type Server } from './harness/index.ts'
+import {
+  accessible,
+  closeMessages,
+  control,
+  haveMemos,
+  inked,
+  makeMemo,
+  onTheClock,
+  position,
+  press,
+  reads,
+  recordFor,
+  shareLink,
+  titles,
+  visit,
+} from './memos.kit.ts'
+
+const kit = harness()
+let server: Server
+
+beforeAll(async () => {
+  server = await kit.serve()
+})
+
+const visitor = (options?: PersonOptions): Promise<Person> => visit(kit, server, 'chromium', options)
+
+describe('everybody can use it', () => {
+  test('axe finds nothing on any screen, in light and dark, on a phone and on a desktop', async () => {
+    const ann = await kit.person('chromium')
+    const { page } = ann
+    for (const width of [360, 1280]) {
+      await page.setViewport({ width, height: 800 })
+      await page.goto(`${server.origin}/memos`)
+      await reads(page, width === 360 ? 'Record something' : 'Memos')
+      await accessible(page)
+      await page.goto(`${server.origin}/memos/new`)
+      await accessible(page)
+      if (width === 360) {
+        await press(page, 'Record')
+        await reads(page, 'The microphone is not allowed')
+        await accessible(page)
+        await ann.allowMicrophone(server.origin)
+      }
+      await recordFor(page, 1)
+      await accessible(page)
+      await press(page, 'Pause')
+      await accessible(page)
+      await press(page, 'Stop')
+      await control(page, 'Play')
+      await accessible(page)
+      await press(page, 'Share')
+      await control(page, 'Copy link')
+      await accessible(page)
+      await page.keyboard.press('Escape')
+      await page.goto(`${server.origin}/memos`)
+      await press(page, 'Select')
+      await accessible(page)
+      await page.goto(`${server.origin}/m#${'0'.repeat(40)}.${'A'.repeat(22)}`)
+      await reads(page, 'Finding')
+      await accessible(page)
+      await page.goto(`${server.origin}/m`)
+      await reads(page, 'This link is not complete')
+      await accessible(page)
+      await page.goto(`${server.origin}/memos/nobody`)
+      await reads(page, 'This memo is not on this device')
+      await accessible(page)
+      await page.goto(`${server.origin}/about`)
+      await reads(page, 'What leaves this device')
+      await accessible(page)
+      if (width === 360) {
+        await page.goto(`${server.origin}/memos`)
+        await press(page, 'Select')
+        await (await page.waitForSelector('.tick input'))!.click()
+        await press(page, 'Delete')
+        await reads(page, 'Record something')
+        await accessible(page)
+      }
+    }
+  })
+
+  test('the keyboard is enough', async () => {
+    const { page } = await visitor()
+    const focus = (name: string) =>
+      until(`the focus on ${name}`, async () => {
+        const at = await page.evaluate(() => {
+          const element = document.activeElement as HTMLElement | null
+          return element?.getAttribute('aria-label') ?? element?.textContent?.trim()
+        })
+        if (at !== name) await page.keyboard.press('Tab')
+        return at === name
+      })
+    await reads(page, 'Record something')
+    await focus('Record')
+    await page.keyboard.press('Enter')
+    await onTheClock(page, 1)
+    await focus('Stop')
+    await page.keyboard.press('Enter')
+    await until('the title', () =>
+      page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name === 'title'),
+    )
+    await page.keyboard.type('By hand')
+    await page.keyboard.press('Enter')
+    await focus('Play')
+    await page.keyboard.press('Space')
+    await until('it to play', async () => (await position(page))[0] >= 1)
+    await page.reload()
+    await reads(page, '0:0')
+    await focus('Delete')
+    await page.keyboard.press('Enter')
+    await reads(page, 'Record something')
+    await focus('Undo')
+    await page.keyboard.press('Enter')
+    await until('the memo', async () => (await titles(page)).join() === 'By hand')
+    await until('the focus to be where it was', () => page.evaluate(() => document.activeElement!.closest('main') !== null))
+    await focus('By hand')
+    await page.keyboard.press('Enter')
+    await until('its page', async () => (await page.title()).startsWith('By hand'))
+    // The focus is on the new page's heading.
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1')
+  })
+
+  test('a memo leads back to where its list was left, and choosing keeps the focus', async () => {
+    const { page } = await visitor()
+    const path = await makeMemo(page, 'There and back')
+    const at = () => page.evaluate(() => location.pathname)
+    // The other link of that name is the section's, in the bar.
+    await page.locator('.memo-back').click()
+    await until('the list', async () => (await at()) === '/memos')
+    await page.evaluate(() => history.forward())
+    await until('the memo', async () => (await at()) === path)
+    await press(page, 'Memos', 'link')
+    await press(page, 'Select')
+    expect(await page.evaluate(() => document.activeElement!.textContent!.trim())).toBe('Done')
+    await press(page, 'Select There and back', 'checkbox')
+    await press(page, 'Delete')
+    await until('the focus to be kept', () => page.evaluate(() => document.activeElement!.tagName === 'H1'))
+  })
+
+  test('coming back, the focus is on the memo that was left', async () => {
+    const { page } = await visitor()
+    await haveMemos(page, Array.from({ length: 30 }, (_, i) => ({ title: `Memo ${i}` })))
+    await until('the list', async () => (await titles(page)).length === 30)
+    await page.focus('a[href="/memos/memo-25"]')
+    await page.keyboard.press('Enter')
+    await until('its page', async () => (await page.title()).startsWith('Memo 25'))
+    await page.goBack()
+    const focused = () => page.evaluate(() => document.activeElement!.textContent!.trim())
+    await until('the focus on it', async () => (await focused()) === 'Memo 25')
+    // Elsewhere it is on the heading.
+    await press(page, 'Files', 'link')
+    await until('the heading', async () => (await focused()) === 'Send files')
+  })
+
+  test('the focus does not go away with what is deleted', async () => {
+    const { page } = await visitor()
+    await haveMemos(page, Array.from({ length: 3 }, (_, i) => ({ title: `Memo ${i}` })))
+    await until('the list', async () => (await titles(page)).length === 3)
+    const heading = () => until('the focus on a heading', () => page.evaluate(() => document.activeElement!.tagName === 'H1'))
+    await page.focus('a[href="/memos/memo-1"]')
+    await page.keyboard.press('Enter')
+    await until('its page', async () => (await page.title()).startsWith('Memo 1'))
+    await (await control(page, 'Delete')).focus()
+    await page.keyboard.press('Enter')
+    await until('it to be gone', async () => (await titles(page)).join() === 'Memo 0,Memo 2')
+    await heading()
+    // Or it is deleted in another tab.
+    await page.focus('a[href="/memos/memo-2"]')
+    const other = await page.browserContext().newPage()
+    await other.goto(`${server.origin}/memos/memo-2`)
+    await press(other, 'Delete')
+    await page.bringToFront()
+    await until('that one to be gone', async () => (await titles(page)).join() === 'Memo 0')
+    await heading()
+  })
+
+  test('over a slow line something shows that the page comes', async () => {
+    const { page } = await visitor()
+    await page.setCacheEnabled(false)
+    await page.evaluate(async () => {
+      for (const worker of await navigator.serviceWorker.getRegistrations()) await worker.unregister()
+    })
+    let held: HTTPRequest[] | undefined = []
+    await page.setRequestInterception(true)
+    page.on('request', (request) => {
+      if (held && request.resourceType() === 'script') held.push(request)
+      else void request.continue()
+    })
+    const opened = page.goto(`${server.origin}/memos`)
+    const shown = () => page.$eval('.opening', (mark) => getComputedStyle(mark).display !== 'none' && getComputedStyle(mark).opacity !== '0')
+    await until('the mark', () => shown().catch(() => false))
+    const scripts = held
+    held = undefined
+    for (const script of scripts) void script.continue()
+    await opened
+    await reads(page, 'Record something')
+    expect(await shown()).toBe(false)
+  })
+
+  test('Record holds still while the microphones are looked for', async () => {
+    const { page } = await visitor()
+    await makeMemo(page, 'One')
+    await press(page, 'What leaves this device', 'link')
+    await reads(page, 'While you record')
+    const places = await page.evaluateHandle(() => {
+      const found = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices)
+      navigator.mediaDevices.enumerateDevices = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        return found()
+      }
+      const seen = new Set<number>()
+      const look = (): void => {
+        // Its middle: while it is pressed it is drawn smaller.
+        const box = document.querySelector('.dock [aria-label="Record"]')?.getBoundingClientRect()
+        if (box) seen.add(Math.round(box.top + box.height / 2))
+        requestAnimationFrame(look)
+      }
+      look()
+      return seen
+    })
+    await press(page, 'Memos', 'link')
+    await page.waitForSelector('aria/Microphone')
+    await press(page, 'Record')
+    await onTheClock(page, 1)
+    expect(await places.evaluate((seen) => [...seen])).toHaveLength(1)
+  })
+
+  test('the sheet to share on: a double click leaves it open, Back does not', async () => {
+    const { page } = await visitor()
+    await makeMemo(page, 'A title that goes on and on, '.repeat(6))
+    await (await control(page, 'Share')).click({ count: 2 })
+    await page.setViewport({ width: 360, height: 640 })
+    const link = await control(page, 'Link', 'textbox')
+    expect((await link!.boundingBox())!.y).toBeLessThan(640)
+    await page.goBack()
+    await page.waitForFunction(() => !document.querySelector('dialog'))
+  })
+
+  test('with the colours of the system, the buttons and what is chosen can be seen', async () => {
+    const { page } = await visitor()
+    await (await page.createCDPSession()).send('Emulation.setEmulatedMedia', {
+      features: [{ name: 'forced-colors', value: 'active' }],
+    })
+    await reads(page, 'Record something')
+    expect(await inked(page, named(page, 'Record', 'button'))).toBeGreaterThan(0.3)
+    await recordFor(page, 1)
+    expect(await inked(page, named(page, 'Stop', 'button'))).toBeGreaterThan(0.1)
+    await press(page, 'Stop')
+    await press(page, 'Memos', 'link')
+    await press(page, 'Select')
+    const before = await inked(page, '.tick')
+    await (await page.waitForSelector('.tick input'))!.click()
+    await reads(page, '1 selected')
+    expect(await inked(page, '.tick')).toBeGreaterThan(before + 0.1)
+  })
+
+  test('a long title leaves Play in sight on a phone', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 360, height: 640 })
+    await haveMemos(page, [{ title: 'An interview about the flood of 1954, with questions '.repeat(3).trim() }])
+    await page.locator('.row-title').click()
+    const play = await control(page, 'Play')
+    await until('Play in sight', () => play!.evaluate((button) => button.getBoundingClientRect().bottom <= innerHeight))
+  })
+
+  test('on a small phone, a message leaves Play to whoever presses it', async () => {
+    const { page } = await visitor()
+    await reads(page, 'Record something')
+    await haveMemos(page, [{ title: 'Gone' }])
+    await press(page, 'Gone', 'link')
+    for (const [width, height] of [[320, 568], [360, 640], [640, 360]] as const) {
+      await page.setViewport({ width, height })
+      await press(page, 'Play')
+      await reads(page, 'The sound of this memo is missing')
+      const toast = (await (await page.$('.toast'))!.boundingBox())!
+      const play = (await (await page.$('.play.large'))!.boundingBox())!
+      expect(toast.y + toast.height, `${width} by ${height}`).toBeLessThanOrEqual(play.y)
+      await closeMessages(page)
+    }
+  })
+
+  test('on a phone held sideways, Stop, Record and Play are in sight, also when it was turned meanwhile', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 640, height: 320 })
+    const inSight = async (name: string) => {
+      const { y, height } = (await (await control(page, name)).boundingBox())!
+      expect(y, name).toBeGreaterThan(0)
+      expect(y + height, name).toBeLessThanOrEqual(320)
+    }
+    await inSight('Record')
+    await recordFor(page, 1)
+    for (const name of ['Stop', 'Cancel', 'Pause']) await inSight(name)
+    await press(page, 'Cancel')
+    await reads(page, 'Recording discarded')
+    await page.goto(`${server.origin}/memos/new`)
+    await inSight('Record')
+
+    await page.setViewport({ width: 320, height: 740 })
+    await recordFor(page, 1)
+    await page.setViewport({ width: 320, height: 568 })
+    const edge = (selector: string, side: 'top' | 'bottom') =>
+      page.$eval(selector, (element, side) => element.getBoundingClientRect()[side], side)
+    await until('the level above the buttons', async () => (await edge('.level', 'bottom')) < (await edge('.controls', 'top')))
+    await press(page, 'Stop')
+    await control(page, 'Play')
+    await page.setViewport({ width: 640, height: 320 })
+    await inSight('Play')
+  })
+
+  test('on the narrowest phone, what is done with selected memos stands in one line', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 320, height: 568 })
+    await reads(page, 'Record something')
+    await haveMemos(page, [{ title: 'One' }, { title: 'Two' }])
+    await press(page, 'Select')
+    const middle = async (name: string) => {
+      const { y, height } = (await (await control(page, name)).boundingBox())!
+      return y + height / 2
+    }
+    expect(await middle('Share')).toBeCloseTo(await middle('Delete'), 0)
+    const heading = (await (await page.$('h1'))!.boundingBox())!
+    expect(await middle('Done')).toBeCloseTo(heading.y + heading.height / 2, 0)
+  })
+
+  test('with letters twice as large nothing is cut off', async () => {
+    const { page } = await visitor({ args: ['--blink-settings=defaultFontSize=32'] })
+    await makeMemo(page, 'A title that is long enough to need its room on a narrow screen')
+    const memo = await page.evaluate(() => location.pathname)
+    for (const width of [360, 768, 1280]) {
+      await page.setViewport({ width, height: 740 })
+      for (const path of ['', '/memos/new', '/files', '/about', memo]) {
+        await page.goto(server.origin + path)
+        await page.waitForSelector('main h1')
+        const wide = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        )
+        expect(wide, `${path} at ${width}`).toBeLessThanOrEqual(0)
+      }
+    }
+
+    // Within the sheet and while several are selected, on the narrowest phone.
+    await page.setViewport({ width: 320, height: 740 })
+    const cut = () =>
+      page.$$eval('button, select, .sheet input', (controls) =>
+        controls
+          .filter((control) => control.clientWidth)
+          .filter((control) => control.getBoundingClientRect().right > innerWidth || control.clientWidth < 44)
+          .map((control) => control.textContent?.trim() || control.ariaLabel),
+      )
+    await page.goto(server.origin)
+    await haveMemos(page, [{ title: 'Another' }])
+    await page.waitForSelector('.row')
+    expect(await cut()).toEqual([])
+    await press(page, 'Select')
+    expect(await cut()).toEqual([])
+    await page.goto(server.origin + memo)
+    await shareLink(page)
+    expect(await cut()).toEqual([])
+  })
+
+  test('at 200 % zoom nothing is cut off', async () => {
+    const { page } = await visitor()
+    await makeMemo(page, 'A title that is long enough to need its room on a narrow screen')
+    await page.setViewport({ width: 320, height: 400, deviceScaleFactor: 2 })
+    for (const path of ['', '/memos/new', '/about', await page.evaluate(() => location.pathname)]) {
+      await page.goto(server.origin + path)
+      await page.waitForSelector('main h1')
+      const wide = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      )
+      expect(wide, path).toBeLessThanOrEqual(0)
+    }
+  })
+})
