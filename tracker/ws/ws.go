@@ -1,7 +1,7 @@
 // Package ws is the WebSocket front end of the tracker: what WebTorrent's clients speak, as docs/tracker.md has it.
 //
-// A message comes in as bytes and its parts leave as the same bytes. The scanner (scan.go) passes over them once and
-// notes where each value lies; nothing is decoded but the ids, and no SDP is ever written anew:
+// A message comes in as bytes and its parts leave as the same bytes. The scanner (scan.go, json.go) passes over them
+// once and notes where each value lies; nothing is decoded but the ids, and no SDP is ever written anew:
 //
 //	socket A ─ message ─► scanner ─► announce ─► tracker.Store: counts, peers
 //	                                    │ reply: prefix + A's info_hash + numbers ─► queue of A
