@@ -67,7 +67,8 @@ type Options struct {
 	// Rate and TotalRate bound what one allocation and all of them carry, in bytes of payload per second, both directions
 	// together. What is more is dropped, as on any slow line. 0: no bound.
 	Rate, TotalRate int
-	Log             *slog.Logger
+	// Log gets what goes wrong on our side [none].
+	Log *slog.Logger
 }
 
 // Relay is a running server. All methods may be called at any time from any goroutine.
@@ -112,6 +113,9 @@ func Listen(o Options) (*Relay, error) {
 	if len(o.Secret) == 0 {
 		o.Secret = make([]byte, 32)
 		_, _ = rand.Read(o.Secret) // never fails
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &Relay{
 		secret: secret(o.Secret),

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -34,7 +33,7 @@ type world struct {
 func options() relay.Options {
 	return relay.Options{
 		MaxAllocations: 10, MaxPerAddress: 10, Rate: 1e9, TotalRate: 1e9,
-		Secret: []byte("a secret of the tests"), Log: slog.New(slog.DiscardHandler),
+		Secret: []byte("a secret of the tests"),
 	}
 }
 
