@@ -190,6 +190,9 @@ test('a public link is a magnet too, and the article’s app’s links still wor
   await reads(ann.page, 'It is not encrypted')
   await bob.page.goto(`${server.origin}/share?${new URLSearchParams({ seeds: magnet })}`)
   await reads(bob.page, 'Saved')
+  // What it is about is not told to the server again, with a reload say.
+  expect(new URL(bob.page.url()).search).toBe('')
+  expect(new URL(bob.page.url()).hash).toContain(encodeURIComponent('urn:btih:'))
   await reads(bob.page, 'For all')
   await ann.page.keyboard.press('Escape')
   await reads(ann.page, 'Public')

@@ -9,7 +9,8 @@ const to = (text: string) => leadsTo(text, 'app.test')
 it.each([
   ['a link', `https://app.test/f#${hash}.key`, `/f#${hash}.key`],
   ['a link in a sentence', `Look (http://app.test/m#${hash}.k-y_), and hear!`, `/m#${hash}.k-y_`],
-  ['several memos', `https://app.test/share?seeds=${hash}&seeds=x`, `/share?seeds=${hash}&seeds=x`],
+  ['several memos', `https://app.test/share?seeds=${hash}&seeds=x`, `/share#seeds=${hash}&seeds=x`],
+  ['them, as their page has it', `https://app.test/share#seeds=${hash}&seeds=x`, `/share#seeds=${hash}&seeds=x`],
   ['what is behind another link', `https://example.org/a\nhttps://app.test/f#${hash}`, `/f#${hash}`],
   ['a magnet', `“Film”: ${magnet}.`, `/f#${encodeURIComponent(magnet)}`],
 ])('%s', (_, text, path) => expect(to(text)).toBe(path))

@@ -15,7 +15,10 @@ export function leadsTo(text: string, host = location.host): string | undefined 
     const url = new URL(link)
     if (url.host !== host) continue
     if (/^\/[fm]$/.test(url.pathname) && url.hash.length > 1) return url.pathname + url.hash
-    if (url.pathname === '/share' && url.searchParams.has('seeds')) return url.pathname + url.search
+    if (url.pathname !== '/share') continue
+    const seeds = [url.search, url.hash].map((part) => part.slice(1))
+    const about = seeds.find((part) => new URLSearchParams(part).has('seeds'))
+    if (about) return `/share#${about}`
   }
   return undefined
 }

@@ -24,7 +24,7 @@ export const paths = {
   memo: (id: string) => `/memos/${id}`,
   /** Where the transfer of what a link leads to is shown. */
   receive: (link: string) =>
-    link.startsWith('magnet:') ? `/share?${new URLSearchParams({ seeds: link })}` : `/m#${partOf(link)}`,
+    link.startsWith('magnet:') ? `/share#${new URLSearchParams({ seeds: link })}` : `/m#${partOf(link)}`,
 }
 
 export class Memos {
