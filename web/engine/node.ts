@@ -54,10 +54,15 @@ export interface Network {
   readonly rendezvous: Rendezvous
 }
 
-export function network(peerId: Bytes, host: LinkHost, { iceServers, maxLinks = 55 }: NodeOptions, tried: (infoHash: string) => void): Network {
+/** known: when it is known of a torrent whether it is paused. */
+export function network(
+  peerId: Bytes, host: LinkHost, { iceServers, maxLinks = 55 }: NodeOptions,
+  tried: (infoHash: string) => void, known: (infoHash: string) => Promise<void>,
+): Network {
   const links = new Links({ peerId, host, iceServers, maxLinks, route })
   const desk: OfferDesk = {
-    offers: (infoHash, count, others) => links.offers(infoHash, count, others),
+    // They are made meanwhile, so that nothing is announced later.
+    offers: async (infoHash, count, others) => (await Promise.all([links.offers(infoHash, count, others), known(infoHash)]))[0],
     release: (offerIds) => links.release(offerIds),
     answered(infoHash, from, offerId, sdp) {
       tried(infoHash)
@@ -108,7 +113,11 @@ export class Node implements Engine, LinkHost {
     this.#options = options
     this.#store = store
     const id = new Uint8Array([...utf8.encode('-SL0100-'), ...random(12)])
-    this.#network = connect(id, this, options, (infoHash) => this.#swarms.get(infoHash)?.linking())
+    this.#network = connect(id, this, options, (infoHash) => this.#swarms.get(infoHash)?.linking(), async (infoHash) => {
+      const swarm = this.#swarms.get(infoHash)
+      await swarm?.known.catch(() => {})
+      if (swarm?.entry.paused) rendezvous.remove(infoHash)
+    })
     const { links, rendezvous } = this.#network
     rendezvous.onchange = (infoHash) => this.#swarms.get(infoHash)?.changed()
     this.#host = {

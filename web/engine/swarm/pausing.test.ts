@@ -1,4 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
+import { Deferred } from '../deferred.ts'
+import { Node } from '../node.ts'
 import { memoryStores } from '../store/memory.ts'
 import { destroyAll, join, noise, Stranger, testNode, type TestNode } from './testing.ts'
 
@@ -79,6 +81,49 @@ test('it stays paused in the next engine; who removes it and adds it again wants
   await next.node.remove(infoHash, {})
   expect(await next.node.add(magnetURI, {})).toMatchObject({ status: 'finding' })
   expect(next.announced.size).toBe(1)
+})
+
+test('no tracker hears of it before it is known whether it is paused', async () => {
+  const stores = memoryStores()
+  const { to, infoHash, magnetURI } = await midway(stores)
+  await to.node.pause(infoHash, true)
+  await to.node.destroy()
+
+  const heard: { infoHash: string; event?: string }[] = []
+  class Socket {
+    readyState = 0
+    onopen: (() => void) | undefined
+    constructor() {
+      setTimeout(() => {
+        this.readyState = 1
+        this.onopen?.()
+      })
+    }
+    send(text: string): void {
+      const { info_hash, event } = JSON.parse(text) as { info_hash: string; event?: string }
+      heard.push({ infoHash: Buffer.from(info_hash, 'latin1').toString('hex'), event })
+    }
+    close(): void {}
+  }
+  vi.stubGlobal('WebSocket', Socket)
+  const open = new Deferred()
+  const fresh = 'ab'.repeat(20)
+  const options = { trackers: ['wss://tracker.test/'], iceServers: async () => [], linkBase: 'https://host.test/m' }
+  const node = new Node(options, {
+    stores: () => open.promise.then(() => stores), unknown: async (hash) => hash === fresh, close: () => stores.close(),
+  })
+  const added = node.add(magnetURI, {})
+  // What nothing is kept of waits for no store.
+  await node.add(fresh, {})
+  await vi.waitUntil(() => heard.length)
+  expect(heard).toEqual([{ infoHash: fresh, event: 'started' }])
+  open.resolve()
+  expect(await added).toMatchObject({ status: 'paused' })
+  await node.pause(infoHash, false)
+  await vi.waitUntil(() => heard.length > 1)
+  expect(heard[1]).toEqual({ infoHash, event: 'started' })
+  await node.destroy()
+  vi.unstubAllGlobals()
 })
 
 test('who has all of it sends none while it is paused', async () => {

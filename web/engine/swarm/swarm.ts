@@ -219,6 +219,10 @@ export class Swarm implements PeerHost, Announcing {
 
   // What the node asks
 
+  /** Settles when what was kept of it is read. */
+  get known(): Promise<void> {
+    return this.#keeping.resumed
+  }
   /** Whether channels are welcome. */
   get alive(): boolean {
     return !this.#closed && !this.#lost && !this.entry.paused && (!this.#error || /no-space|storage|wrong-key/.test(this.#error.code))
