@@ -223,6 +223,7 @@ export class Swarm implements PeerHost, Announcing {
   get known(): Promise<void> {
     return this.#keeping.resumed
   }
+
   /** Whether channels are welcome. */
   get alive(): boolean {
     return !this.#closed && !this.#lost && !this.entry.paused && (!this.#error || /no-space|storage|wrong-key/.test(this.#error.code))
