@@ -495,6 +495,15 @@ func TestTransport(t *testing.T) {
 			}
 			b.Send(announce('b', `"to_peer_id":"`+testnet.ID('a')+`","offer_id":"\u00E9/\ud83d\uDE00","answer":{}`))
 			w.one(a)
+			// With its quotes it is 256 bytes at most: machines of a cluster tell it to one another.
+			longest := strings.Repeat("x", 254)
+			w.counts(a, announce('a', `"offers":[{"offer":{},"offer_id":"`+longest+`"}]`))
+			if got := w.one(b)["offer_id"]; got != longest {
+				w.Errorf("got %q", got)
+			}
+			w.wantFailure(a, announce('a', `"offers":[{"offer":{},"offer_id":"`+longest+`x"}]`), "announce", hash, "offers")
+			w.wantFailure(b, announce('b', `"to_peer_id":"`+testnet.ID('a')+`","offer_id":"`+longest+`x","answer":{}`), "announce", hash, "offer_id")
+			w.nothing(a, b)
 		}},
 		{"an SDP travels as it came", func(w *world) {
 			a, b := w.connect(), w.connect()

@@ -114,6 +114,18 @@ func TestHostile(t *testing.T) {
 				w.Errorf("%d offers after ten more seconds", n)
 			}
 		}},
+		{"offers that nobody was there to take do not count", func(w *world) {
+			a, b := w.connect(), w.connect()
+			for range 900 { // 18,000 offers
+				a.Send(announce('a', testnet.Offers(20)))
+			}
+			w.got(a)
+			w.counts(b, announce('b'))
+			w.counts(a, announce('a', testnet.Offers(20)))
+			if got := of("offer", w.got(b)); len(got) != 1 {
+				w.Errorf("%d offers came to somebody who is there", len(got))
+			}
+		}},
 		{"more messages of one address than it may send", func(w *world) {
 			const sockets = 10
 			for range sockets {

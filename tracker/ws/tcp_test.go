@@ -249,6 +249,18 @@ func TestTCP(t *testing.T) {
 			_ = conn.(*net.TCPConn).CloseWrite()
 			a.WaitEnd()
 		}},
+		{"half of a connection, right behind what it says", func(s *system) {
+			for range 20 { // both are there when it is looked at, mostly
+				conn, err := net.Dial("tcp", s.address)
+				if err != nil {
+					s.Fatal(err)
+				}
+				a := testnet.Connect(s, conn)
+				a.Send(announce('a'))
+				_ = conn.(*net.TCPConn).CloseWrite()
+				a.WaitEnd()
+			}
+		}},
 		{"close", func(s *system) {
 			var all []*testnet.Socket
 			for range 50 {
