@@ -266,6 +266,33 @@ func forge(key Key, plain []byte) []byte {
 	}
 }
 
+// RFC 8188 allows padding. Here it would leave a record with less than is read from it, and move all that follows.
+func TestPaddingIsRefused(t *testing.T) {
+	header := fmt.Sprintf(`{"v":1,"files":[{"path":"a","size":%d}]}`, DataSize)
+	plain := append(binary.BigEndian.AppendUint32(nil, uint32(len(header))), header...)
+	plain = append(plain, make([]byte, DataSize)...)
+	for padded := range 2 {
+		r, b := newRecords(Key{}, [16]byte{}), head([16]byte{})
+		for i, data := range [][]byte{plain[:DataSize], plain[DataSize:]} {
+			record := append(make([]byte, 0, len(data)+overhead), data...)
+			if i == padded {
+				record = append(record[:len(data)-9], delimiter(i == 1))
+				record = record[:len(data)+1] // and zeros
+			} else {
+				record = append(record, delimiter(i == 1))
+			}
+			b = append(b, r.seal(int64(i), record)...)
+		}
+		o, err := Open(Key{}, bytes.NewReader(b), int64(len(b)))
+		if err == nil {
+			_, err = o.Content().ReadAt(make([]byte, 1), o.Size()-1)
+		}
+		if !errors.Is(err, ErrFormat) {
+			t.Errorf("record %d: %v", padded, err)
+		}
+	}
+}
+
 func TestWhatNoHeaderIs(t *testing.T) {
 	good := `{"v":1,"name":"n","files":[{"path":"a","size":0}]}`
 	long := good + strings.Repeat(" ", 1<<20)
@@ -275,12 +302,13 @@ func TestWhatNoHeaderIs(t *testing.T) {
 	for name, plain := range map[string][]byte{
 		"longer than what there is":               framed(uint32(len(good))+1, good),
 		"longer than what there is, many records": framed(1<<20, good),
-		"without end":        framed(1<<32-1, good),
-		"of more than 1 MiB": framed(uint32(len(long)), long),
-		"empty":              framed(0, ""),
-		"no header at all":   framed(2, "{}"),
-		"not UTF-8":          framed(uint32(len(good)), strings.Replace(good, "n\"", "\xff\"", 1)),
-		"three bytes":        {0, 0, 0},
+		"without end":           framed(1<<32-1, good),
+		"of more than 1 MiB":    framed(uint32(len(long)), long),
+		"empty":                 framed(0, ""),
+		"no header at all":      framed(2, "{}"),
+		"not UTF-8":             framed(uint32(len(good)), strings.Replace(good, "n\"", "\xff\"", 1)),
+		"three bytes":           {0, 0, 0},
+		"longer than its files": framed(uint32(len(good)), good+"x"),
 	} {
 		b := forge(Key{}, plain)
 		if o, err := Open(Key{}, bytes.NewReader(b), int64(len(b))); !errors.Is(err, ErrFormat) {

@@ -4,7 +4,7 @@ import { concat, random, utf8, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
 import { makeHeader, parseHeader, type Header } from './header.ts'
 import { Opened } from './opened.ts'
-import { Cipher, headLength, makeHead } from './rfc8188.ts'
+import { Cipher, derive, headLength, importAes, makeHead } from './rfc8188.ts'
 import { dataSize, recordSize, SealedSource, sealedLength, type Read } from './sealed.ts'
 
 const reading = (data: Bytes): Read => (start, end) => Promise.resolve(data.slice(start, end))
@@ -191,6 +191,22 @@ describe('malformed', () => {
     const swapped = concat([sealed.subarray(0, headLength), ...[0, 2, 1, 3, 4].map(record)])
     const other = await Opened.open(key, swapped.length, reading(swapped))
     await expect(other.read(100_000, 100_001)).rejects.toMatchObject({ code: 'bad-torrent' })
+  })
+
+  // RFC 8188 allows it. Here it would move all that follows.
+  test('padding', async () => {
+    const salt = random(16)
+    const [cek, iv] = await Promise.all([
+      derive(key, salt, 'Content-Encoding: aes128gcm\0', 16), derive(key, salt, 'Content-Encoding: nonce\0', 12),
+    ])
+    for (const padding of [0, 1]) {
+      const record = concat([framed(good, five.subarray(padding)), new Uint8Array([2]), new Uint8Array(padding)])
+      const body = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await importAes(cek), record))
+      const sealed = concat([makeHead(salt, recordSize), body])
+      const opened = expect(Opened.open(key, sealed.length, reading(sealed)))
+      if (padding) await opened.rejects.toMatchObject({ code: 'bad-torrent' })
+      else await opened.resolves.toBeInstanceOf(Opened)
+    }
   })
 
   test('any bytes give a StarlingError', async () => {
