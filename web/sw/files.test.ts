@@ -135,6 +135,10 @@ test('the tab that asked comes first; the others when it has nothing', async () 
   expect(tabs[0]!.heard).toEqual([])
   tabs = [new Tab('c', null), new Tab('a', null), new Tab('b', { ...memo, name: 'b' })]
   expect((await get()).headers.get('Content-Disposition')).toContain("''b")
+  tabs = [new Tab('c', memo), new Tab('a', null), new Tab('b', memo)]
+  await get()
+  // One of them is read; the other one does not hold it ready.
+  await vi.waitFor(() => expect(tabs.filter(({ heard }) => heard.includes('release'))).toHaveLength(2))
   tabs = [new Tab('b', memo)]
   expect((await get({}, { clientId: '' })).status).toBe(200)
 })
@@ -173,6 +177,7 @@ test('a tab that says nothing, and one that never finds it, are passed over', as
   await new Promise((resolve) => setImmediate(resolve))
   await vi.advanceTimersByTimeAsync(60_000)
   expect((await missing).status).toBe(404)
+  await vi.waitFor(() => expect(tabs.map(({ heard }) => heard.at(-1))).toEqual([expect.anything(), 'release']))
 })
 
 test('a tab that is closed while bytes are awaited', async () => {

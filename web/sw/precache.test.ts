@@ -6,15 +6,19 @@ const revision = (text: string) => createHash('sha256').update(text).digest('hex
 const server = new Map<string, string>()
 const stored = new Map<string, Map<string, Response>>()
 let fetched: [string, string | undefined][] = []
+/** What the network leads to another page. */
+let elsewhere = ''
 
 beforeEach(() => {
   server.clear()
   stored.clear()
   fetched = []
+  elsewhere = ''
   vi.stubGlobal('fetch', async (path: string, options?: RequestInit) => {
     fetched.push([path, options?.cache])
     const text = server.get(path)
-    return text === undefined ? new Response('', { status: 404 }) : new Response(text)
+    const response = text === undefined ? new Response('', { status: 404 }) : new Response(text)
+    return path === elsewhere ? Object.defineProperty(response, 'redirected', { value: true }) : response
   })
   vi.stubGlobal('caches', {
     async open(name: string) {
@@ -52,14 +56,25 @@ test('keeps the files of its version, and those of an older one for as long as t
   expect(two.has('/announce')).toBe(false)
 })
 
+test('those of the latest of several older versions are the ones that stay', async () => {
+  for (const version of ['1', '2', '3', '4']) {
+    server.set('/', version)
+    await new Precache(version, [['/', revision(version)]]).install()
+  }
+  expect(await new Precache('4', []).tidy(2)).toBe(true)
+  expect([...stored.keys()]).toEqual(['starling-2', 'starling-3', 'starling-4'])
+})
+
 test.each([
   ['one is missing', () => server.delete('/b')],
   ['one is of another version', () => server.set('/b', 'newer')],
+  ['one whose name tells its version is missing', () => server.delete('/assets/c-1.js')],
+  ['one is a page to log in at', () => (elsewhere = '/assets/c-1.js')],
 ])('all or nothing: %s', async (_, change) => {
-  server.set('/', 'a').set('/b', 'b')
+  server.set('/', 'a').set('/b', 'b').set('/assets/c-1.js', 'c')
   change()
-  const precache = new Precache('1', [['/', revision('a')], ['/b', revision('b')]])
-  await expect(precache.install()).rejects.toThrow('/b is not what was built')
+  const precache = new Precache('1', [['/', revision('a')], ['/b', revision('b')], ['/assets/c-1.js', '']])
+  await expect(precache.install()).rejects.toThrow(/^\/(b|assets\/c-1\.js) is not what was built/)
   expect(stored.size).toBe(0)
 })
 
@@ -69,4 +84,7 @@ test('asks the network where the browser threw the cache away', async () => {
   await precache.install()
   stored.clear()
   expect(await (await precache.answer('/', '/' as unknown as Request)).text()).toBe('a')
+  // The page is a newer one than this, then.
+  server.set('/assets/x-2.js', 'x')
+  expect(await (await precache.answerOld('/assets/x-2.js', '/assets/x-2.js' as unknown as Request)).text()).toBe('x')
 })

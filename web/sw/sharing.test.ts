@@ -92,6 +92,11 @@ test('what waits counts, whatever room there is', async () => {
   expect(await where({ files: [photo()] })).toBe('/files#no-room')
   await drop('7')
   expect(await where({ files: [photo()] })).toMatch(/shared\?/)
+
+  await drop('8')
+  await add({ id: 'film', at: Date.now(), ...facts, whole: { size: 1e9 } as Blob })
+  await drop('9')
+  expect(await where({ files: [new File([new Uint8Array(2e6)], 'film.mp4')] })).toBe('/files#no-room')
 })
 
 test('what cannot be read or kept says so', async () => {
