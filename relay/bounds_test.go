@@ -162,3 +162,28 @@ func TestUnpermitted(t *testing.T) {
 		})
 	}
 }
+
+// ChannelData that says more than it has is dropped: what lies behind it in memory came from others.
+func TestFalseLengths(t *testing.T) {
+	o := options()
+	o.Private = true
+	k := listen(t, o).talker("udp")
+	peer, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = peer.Close() }()
+	if code := k.bind(0x4000, peer.LocalAddr().(*net.UDPAddr)); code != 0 {
+		t.Fatalf("binding: %d", code)
+	}
+	for _, p := range []string{"\x40\x00\x00\x09a", "\x40\x00\xff\xff", "\x40\x00\x00", "\x40", "\x40\x00\x00\x02ok, and more"} {
+		if _, err := k.conn.WriteTo([]byte(p), k.to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	buffer := make([]byte, 2048)
+	_ = peer.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if n, _, err := peer.ReadFrom(buffer); err != nil || string(buffer[:n]) != "ok" {
+		t.Errorf("%q came first: %v", buffer[:n], err)
+	}
+}
