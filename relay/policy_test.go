@@ -234,6 +234,36 @@ func TestChannels(t *testing.T) {
 	}
 }
 
+// Permissions and channels that end make room for others.
+func TestWhatHasEndedMakesRoom(t *testing.T) {
+	r := &Relay{book: newBook(1, 1, 0), peers: &peers{}}
+	from, at := &net.UDPAddr{IP: net.IPv4(9, 9, 9, 9), Port: 1}, &net.UDPAddr{IP: net.IPv4(203, 0, 113, 5).To4(), Port: 5000}
+	a := r.book.enter(clientAt(from), "user", at.AddrPort())
+	peer := func(i int) *net.UDPAddr { return &net.UDPAddr{IP: net.IPv4(8, 8, 8, byte(i)), Port: 1} }
+	pion := r.events()
+	for i := range maxPeers {
+		pion.OnPermissionCreated(from, nil, "", "", "", at, peer(i).IP)
+	}
+	if r.permit(from, peer(maxPeers).IP) {
+		t.Error("one peer too many")
+	}
+	pion.OnPermissionDeleted(from, nil, "", "", "", at, peer(0).IP)
+	if !r.permit(from, peer(maxPeers).IP) || r.book.hasPermitted(a, peer(0).AddrPort().Addr().Unmap()) {
+		t.Error("a permission that has ended still counts")
+	}
+	for i := range maxChannels {
+		pion.OnChannelCreated(from, nil, "", "", "", at, peer(1), 0x4000+uint16(i))
+	}
+	a.asked.Store(0x5000)
+	if r.permit(from, peer(1).IP) {
+		t.Error("one channel too many")
+	}
+	pion.OnChannelDeleted(from, nil, "", "", "", at, peer(1), 0x4000)
+	if !r.permit(from, peer(1).IP) {
+		t.Error("a channel that has ended still counts")
+	}
+}
+
 func TestOwners(t *testing.T) {
 	c := client{"tcp", netip.MustParseAddrPort("[2600::1]:1")}
 	if got, user, err := parseUserID(userID(c, "17:a b")); err != nil || got != c || user != "17:a b" {
