@@ -63,6 +63,20 @@ describe('a recorded WebM', () => {
     expect(await bytesOf((await seekable(once.blob, 'Wren'))!.blob)).toEqual(await bytesOf(once.blob))
   })
 
+  it('may have more in it than Chromium writes, and keeps what stays true', async () => {
+    const tags = el('1254c367', el('7373', hex('0102')))
+    const half = el('1549a966', el('4489', hex('41200000')), el('2ad7b1', hex('07a120'))) // ticks of half a millisecond
+    const group = el('a0', block(80).with(0, 0xa1), el('75a2', hex('05')))
+    const mended = (await seekable(recorded(
+      el('114d9b74', el('4dbb', hex('00'))), el('ec', hex('0000')), half, tracks, tags, ...cluster(0, block(0), block(60), group),
+    )))!
+    expect(mended.duration).toBeCloseTo(0.05)
+    const all = await bytesOf(mended.blob)
+    expect(find(all, hex('7373 82 0102'))).toBeGreaterThan(0)
+    expect([find(all, hex('114d9b74')), find(all, hex('41200000'))]).toEqual([-1, -1])
+    expect(new DataView(all.buffer).getFloat64(find(all, hex('4489')) + 10)).toBe(100)
+  })
+
   it('cut off in the middle of a block still gets what is there', async () => {
     const all = await bytesOf(recorded(info, tracks, ...clusters))
     const mended = await seekable(new Blob([all.subarray(0, all.length - 3)]))
