@@ -57,8 +57,8 @@ type Options struct {
 	// Channel is called for each channel that opens, whoever opened it. It must not block. The channel is the
 	// receiver's, who must read from it and close it.
 	Channel func(*Channel)
-	// Failed is called when an attempt to link with a peer for this torrent came to nothing; may be nil. It must not
-	// block.
+	// Failed is called when an attempt to link with a peer for this torrent came to nothing, or when a link that carries
+	// it is in doubt and data is lacking; may be nil. It must not block.
 	Failed func(InfoHash)
 	// MaxLinks is the number of links open or under way at once, unanswered offers included; 128 where it is 0.
 	MaxLinks int
@@ -288,6 +288,15 @@ func (h *Host) elsewhere(l *link, ih InfoHash) {
 	for _, other := range h.to(l.peer) {
 		if other != l {
 			other.has(ih)
+		}
+	}
+}
+
+// doubted: another way to the same data is looked for before the link has ended.
+func (h *Host) doubted(l *link) {
+	for ih := range l.carries {
+		if t := h.torrents[ih]; t != nil && t.lacking && h.o.Failed != nil {
+			h.later(func() { h.o.Failed(ih) })
 		}
 	}
 }

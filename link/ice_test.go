@@ -83,7 +83,7 @@ func TestOnePortOnAllAddresses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := addresses()
+	want, err := Addresses()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,6 +126,29 @@ func TestAddressesComeAndGo(t *testing.T) {
 			t.Error("a conn at an address that is not there")
 		}
 		m.RemoveConnByUfrag("ufrag")
+	}
+}
+
+func TestOffersOfAnotherNetworkAreClosed(t *testing.T) {
+	h, err := NewHost(Options{PeerID: PeerID{1}, Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	o, err := h.Offer(t.Context(), InfoHash{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Moved([]netip.Addr{netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("::1")})
+	if n := h.Stats().Offers; n != 1 {
+		t.Fatalf("%d offers, though its address stays", n)
+	}
+	h.Moved([]netip.Addr{netip.MustParseAddr("127.0.0.1")})
+	if n := h.Stats().Offers; n != 0 {
+		t.Errorf("%d offers", n)
+	}
+	if err := o.Accept(t.Context(), PeerID{9}, "nonsense"); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
 	}
 }
 

@@ -160,6 +160,7 @@ func (l *link) watch(s webrtc.PeerConnectionState) {
 		if !l.doubtful {
 			l.doubtful = true
 			l.recoverTimer = l.after(l.host.limits.recoversWithin, l.end)
+			l.host.doubted(l)
 		}
 	default:
 		l.doubtful = false

@@ -85,7 +85,7 @@ func newMux(listen string, l limits, pion logging.LoggerFactory) (*mux, error) {
 func (m *mux) scan() (err error) {
 	all := []netip.Addr{m.only}
 	if !m.only.IsValid() {
-		if all, err = addresses(); err != nil {
+		if all, err = Addresses(); err != nil {
 			return err
 		}
 	}
@@ -147,8 +147,8 @@ func (g *gated) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	return g.WriteToUDPAddrPort(b, to)
 }
 
-// addresses are those of this machine that others may reach, or the loopback ones where there are none.
-func addresses() (all []netip.Addr, err error) {
+// Addresses are those of this machine that others may reach, or the loopback ones where there are none.
+func Addresses() (all []netip.Addr, err error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil, fmt.Errorf("looking at the network interfaces: %w", err)
@@ -178,6 +178,13 @@ func addresses() (all []netip.Addr, err error) {
 		all = loopback
 	}
 	return all[:min(len(all), maxAddresses)], nil
+}
+
+// look has the machine's addresses looked at when they are needed next.
+func (m *mux) look() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.scanned = time.Time{}
 }
 
 func (m *mux) all() (all []*ice.UniversalUDPMuxDefault) {

@@ -6,6 +6,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -211,6 +214,19 @@ func (h *Host) discard(id [20]byte) {
 		stop(p.timer)
 		delete(h.offers, id)
 		h.shut(p.pc)
+	}
+}
+
+// Moved says which addresses of this machine are gone: offers that name one are closed, so that no other peer is told
+// of it. The next offers name the addresses of then.
+func (h *Host) Moved(gone []netip.Addr) {
+	h.mux.look()
+	h.mu.Lock()
+	defer h.unlock()
+	for id, p := range h.offers {
+		if slices.ContainsFunc(gone, func(ip netip.Addr) bool { return strings.Contains(p.sdp, " "+ip.String()+" ") }) {
+			h.discard(id)
+		}
 	}
 }
 

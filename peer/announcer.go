@@ -3,6 +3,8 @@ package peer
 import (
 	"container/heap"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -41,6 +43,7 @@ type announcer struct {
 	mu     sync.Mutex
 	queue  announceQueue
 	of     map[*Torrent][]*announced
+	last   time.Time // that everything was announced anew
 	closed bool
 }
 
@@ -67,6 +70,7 @@ type (
 		event                      string // "", started, completed, stopped
 		want                       int
 		port                       int
+		key                        uint32 // by which who has moved proves who it is
 	}
 	announceReply struct {
 		interval          time.Duration
@@ -147,6 +151,23 @@ func (a *announcer) plan(e *announced, in time.Duration) {
 	heap.Fix(&a.queue, e.place)
 }
 
+// moved announces everything anew, as trackers know this peer by its address.
+func (a *announcer) moved() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	wait := max(0, minInterval-time.Since(a.last))
+	if wait == 0 {
+		a.last = time.Now()
+	}
+	for _, all := range a.of {
+		for _, e := range all {
+			e.failures = 0
+			a.plan(e, wait)
+		}
+	}
+	a.hurry()
+}
+
 func (a *announcer) status(t *Torrent) (all []Tracker) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -210,7 +231,7 @@ func (a *announcer) run() {
 
 func (a *announcer) announce(e *announced) {
 	a.mu.Lock()
-	r := announceRequest{infoHash: e.t.ih, peerID: a.p.id, port: a.p.publicPort()}
+	r := announceRequest{infoHash: e.t.ih, peerID: a.p.id, port: a.p.publicPort(), key: a.p.key(e.url)}
 	switch {
 	case e.gone && !e.started:
 		a.mu.Unlock()
@@ -289,6 +310,12 @@ func announceTo(ctx context.Context, w *ways, tracker string, r announceRequest)
 		return announceUDP(ctx, w, u, r)
 	}
 	return announceHTTP(ctx, w, u, r)
+}
+
+// key is a secret that one tracker knows, and other peers never: it tells them peer_ids.
+func (p *Peer) key(tracker string) uint32 {
+	sum := sha256.Sum256(append(p.salt[:], tracker...))
+	return binary.BigEndian.Uint32(sum[:])
 }
 
 // publicPort is where others reach this peer: 0 where they do not.

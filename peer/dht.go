@@ -39,6 +39,16 @@ func (q *dhtQueue) add(t *Torrent) {
 	q.hurry()
 }
 
+// moved announces all anew: nodes know this peer by its address.
+func (q *dhtQueue) moved() {
+	q.mu.Lock()
+	for t := range q.due {
+		q.due[t] = time.Now()
+	}
+	q.mu.Unlock()
+	q.hurry()
+}
+
 func (q *dhtQueue) hurry() {
 	select {
 	case q.soon <- struct{}{}:

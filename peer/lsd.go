@@ -56,18 +56,38 @@ func newLSD(p *Peer) (*lsd, error) {
 	if err != nil {
 		return nil, err
 	}
+	c := ipv4.NewPacketConn(conn)
+	_ = c.SetMulticastTTL(1)
+	_ = c.SetMulticastLoopback(true) // for other peers on this machine
+	l := runLSD(p, conn, group)
+	l.join()
+	return l, nil
+}
+
+// join listens on all interfaces there are.
+func (l *lsd) join() {
 	interfaces, err := net.Interfaces()
-	if err == nil {
-		c := ipv4.NewPacketConn(conn)
-		for _, i := range interfaces {
-			if i.Flags&net.FlagUp != 0 && i.Flags&net.FlagMulticast != 0 {
-				_ = c.JoinGroup(&i, group) // the first one is in it already
-			}
-		}
-		_ = c.SetMulticastTTL(1)
-		_ = c.SetMulticastLoopback(true) // for other peers on this machine
+	if err != nil {
+		return
 	}
-	return runLSD(p, conn, group), nil
+	c := ipv4.NewPacketConn(l.conn)
+	for _, i := range interfaces {
+		if i.Flags&net.FlagUp != 0 && i.Flags&net.FlagMulticast != 0 {
+			_ = c.JoinGroup(&i, l.group) // some are in it already
+		}
+	}
+}
+
+// moved says on another network what is lacking.
+func (l *lsd) moved() {
+	l.join()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for t := range l.said {
+		if t.lacking() {
+			l.announce(t)
+		}
+	}
 }
 
 func runLSD(p *Peer, conn net.PacketConn, group net.Addr) *lsd {

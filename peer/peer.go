@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -69,8 +70,9 @@ type Options struct {
 	// Log gets what a person may want to know [none].
 	Log *slog.Logger
 
-	tick    time.Duration // of keepHouse
-	dialing time.Duration // how long to wait for an answer
+	tick      time.Duration                // of keepHouse
+	dialing   time.Duration                // how long to wait for an answer
+	addresses func() ([]netip.Addr, error) // of this machine
 }
 
 // Defaults are the options of a peer that uses everything but port mapping and limits.
@@ -175,7 +177,8 @@ func (p *Peer) start() (err error) {
 	if err := p.finders.start(p); err != nil {
 		return err
 	}
-	p.work.Go(p.keepHouse)
+	at := newWhereabouts(p.o.addresses)
+	p.work.Go(func() { p.keepHouse(at) })
 	return nil
 }
 
@@ -244,7 +247,7 @@ func (p *Peer) goWork(f func()) {
 }
 
 // keepHouse does what is to be done from time to time for torrents that are loaded.
-func (p *Peer) keepHouse() {
+func (p *Peer) keepHouse(at *whereabouts) {
 	tick := time.NewTicker(p.o.tick)
 	defer tick.Stop()
 	for n := 1; ; n++ {
@@ -255,6 +258,9 @@ func (p *Peer) keepHouse() {
 		}
 		for _, t := range p.Torrents() {
 			t.tick(n)
+		}
+		if n%lookEvery == 0 {
+			p.finders.moved(at.look())
 		}
 		if n%60 == 0 {
 			forgetCounts()

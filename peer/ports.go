@@ -27,6 +27,8 @@ type mapper struct {
 	// routers finds who is to be asked.
 	routers func(context.Context) []router
 
+	soon chan struct{}
+
 	mu     sync.Mutex
 	mapped map[portKey]int // the port outside
 }
@@ -45,9 +47,17 @@ type router interface {
 }
 
 func newMapper(p *Peer) *mapper {
-	m := &mapper{p: p, routers: findRouters, mapped: map[portKey]int{}}
+	m := &mapper{p: p, routers: findRouters, soon: make(chan struct{}, 1), mapped: map[portKey]int{}}
 	p.goWork(m.run)
 	return m
+}
+
+// again asks at once, as there may be another router.
+func (m *mapper) again() {
+	select {
+	case m.soon <- struct{}{}:
+	default:
+	}
 }
 
 // outside is where a TCP port is mapped to, or 0.
@@ -86,6 +96,7 @@ func (m *mapper) run() {
 		}
 		select {
 		case <-tick.C:
+		case <-m.soon:
 		case <-m.p.ctx.Done():
 			for _, r := range used {
 				m.unmap(r)

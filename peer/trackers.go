@@ -28,7 +28,7 @@ func announceHTTP(ctx context.Context, w *ways, tracker *url.URL, r announceRequ
 		left = 1 << 40 // unknown, but not complete
 	}
 	q := "info_hash=" + url.QueryEscape(string(r.infoHash[:])) + "&peer_id=" + url.QueryEscape(string(r.peerID[:])) +
-		fmt.Sprintf("&port=%d&uploaded=%d&downloaded=%d&left=%d&compact=1&numwant=%d", r.port, r.uploaded, r.downloaded, left, r.want)
+		fmt.Sprintf("&port=%d&uploaded=%d&downloaded=%d&left=%d&compact=1&numwant=%d&key=%08x", r.port, r.uploaded, r.downloaded, left, r.want, r.key)
 	if r.event != "" {
 		q += "&event=" + r.event
 	}
@@ -152,7 +152,7 @@ func announceUDP(ctx context.Context, w *ways, tracker *url.URL, r announceReque
 		b = binary.BigEndian.AppendUint64(b, v)
 	}
 	event := map[string]uint32{"completed": 1, "started": 2, "stopped": 3}[r.event]
-	for _, v := range []uint32{event, 0, binary.BigEndian.Uint32(r.peerID[16:]), uint32(r.want)} {
+	for _, v := range []uint32{event, 0, r.key, uint32(r.want)} {
 		b = binary.BigEndian.AppendUint32(b, v)
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(r.port))

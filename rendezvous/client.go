@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
@@ -198,6 +199,16 @@ func (t *Torrent) Close() {
 			delete(c.trackers, k.url)
 			k.leave()
 		}
+	}
+}
+
+// Moved says that this machine's addresses have changed, and which of them are gone: sockets that began there are
+// replaced, as nobody tells them that they are dead, and what a tracker that is away is waited for begins anew.
+func (c *Client) Moved(gone []netip.Addr) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range c.trackers {
+		k.move(gone)
 	}
 }
 

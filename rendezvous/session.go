@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"sync"
 	"time"
@@ -138,6 +139,12 @@ func (s *session) end(err error) {
 		close(s.ended)
 		_ = s.conn.NetConn().Close()
 	})
+}
+
+// local is the address of this machine at which it began.
+func (s *session) local() netip.Addr {
+	at, _ := netip.ParseAddrPort(s.conn.LocalAddr().String())
+	return at.Addr().Unmap()
 }
 
 func (s *session) alive() { _ = s.conn.SetReadDeadline(time.Now().Add(silentFor)) }

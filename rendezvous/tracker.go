@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,8 +52,10 @@ type tracker struct {
 	leaving  chan struct{}
 	leftOnce sync.Once
 	wake     chan struct{}
-	making   chan struct{}
-	work     sync.WaitGroup
+	// moved cuts short an attempt to connect, or the wait for the next.
+	moved  chan struct{}
+	making chan struct{}
+	work   sync.WaitGroup
 
 	mu        sync.Mutex
 	entries   map[[20]byte]*entry
@@ -65,7 +69,8 @@ type tracker struct {
 
 func newTracker(c *Client, url, key string) *tracker {
 	return &tracker{
-		client: c, url: url, key: key, leaving: make(chan struct{}), wake: make(chan struct{}, 1), making: make(chan struct{}, maxMaking),
+		client: c, url: url, key: key, leaving: make(chan struct{}), wake: make(chan struct{}, 1), moved: make(chan struct{}, 1),
+		making:  make(chan struct{}, maxMaking),
 		entries: map[[20]byte]*entry{}, limit: rate.NewLimiter(perSecond, burst),
 	}
 }
@@ -200,10 +205,38 @@ func (k *tracker) run() {
 		again := time.NewTimer(wait)
 		select {
 		case <-again.C:
+		case <-k.moved:
+			again.Stop()
 		case <-k.leaving:
 			again.Stop()
 			return
 		}
+	}
+}
+
+var errMoved = errors.New("this machine has another address now")
+
+// move makes a new socket where the old one, or the attempt at one, began at an address that is gone. Who lacks data
+// makes new offers in any case.
+func (k *tracker) move(gone []netip.Addr) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.retries = 0
+	switch {
+	case k.session == nil:
+		select {
+		case k.moved <- struct{}{}:
+		default:
+		}
+	case slices.Contains(gone, k.session.local()):
+		k.session.end(errMoved)
+	default:
+		for _, e := range k.entries {
+			if e.torrent.lacks() {
+				k.wakeEntry(e)
+			}
+		}
+		k.soon()
 	}
 }
 
@@ -213,6 +246,8 @@ func (k *tracker) connect(ctx context.Context) (*session, error) {
 	go func() {
 		select {
 		case <-k.leaving:
+			stop()
+		case <-k.moved:
 			stop()
 		case <-dialing.Done():
 		}
