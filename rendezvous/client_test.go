@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/lxzan/gws"
 )
 
 func TestOffersAndAnswersArrive(t *testing.T) {
@@ -263,6 +265,30 @@ func TestATrackerThatIsSilent(t *testing.T) {
 		}
 		_ = p.client.Close()
 		w.shut()
+	})
+}
+
+// Where nothing is heard the line may be dead, and what was offered then lack the addresses that servers would have named.
+func TestOffersToASilentTrackerAreNotUsedAgain(t *testing.T) {
+	inWorld(t, func(w *world) {
+		up := gws.NewUpgrader(&gws.BuiltinEventHandler{}, nil)
+		w.http.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if socket, err := up.Upgrade(rw, r); err == nil {
+				go socket.ReadLoop()
+			}
+		})
+		p := w.peer('p', 100)
+		p.add(hash(1))
+		synctest.Wait()
+		if p.count("out") == 0 {
+			t.Fatal("nothing is offered")
+		}
+		time.Sleep(31 * time.Second)
+		synctest.Wait()
+		if n := p.count("released"); n > 0 || p.count("closed") == 0 {
+			t.Errorf("%d may be used again, %d are closed", n, p.count("closed"))
+		}
+		_ = p.client.Close()
 	})
 }
 

@@ -306,7 +306,11 @@ func (k *tracker) broken(err error) time.Duration {
 		e.wake = time.Now()
 		e.status.Connected = false
 		e.status.Err = err
-		k.release(e)
+		for _, o := range e.recent { // where the line is dead they lack addresses that servers would have named
+			delete(e.offers, o.ID)
+			o.Close()
+		}
+		e.recent = nil
 		k.plan(e)
 	}
 	ceiling := min(slowestRetry, firstRetry<<min(k.retries, 10))
