@@ -2,8 +2,8 @@
 import { trackerOf } from './announce.ts'
 import { StarlingError } from './errors.ts'
 
-/** How long an answer of /api/ice is used that says nothing of it, ms. */
-const iceLife = 55 * 60_000
+/** How long an answer of /api/ice is used at most, ms: a server that was started anew takes no credentials of before. */
+const iceLife = 5 * 60_000
 /** Where there was none, it is asked for again after this, ms. */
 const iceRetry = 10_000
 /** A link must not wait long for what only some links need, ms. */
@@ -30,7 +30,7 @@ export function homeIce(url?: URL): () => Promise<RTCIceServer[]> {
       const { iceServers, lifetime } = (await response.json()) as { iceServers: RTCIceServer[]; lifetime?: number }
       if (!Array.isArray(iceServers)) return before
       // A twelfth is left to whoever was given them last.
-      until = from + (lifetime! > 0 ? lifetime! * (1000 - 1000 / 12) : iceLife)
+      until = from + Math.min(iceLife, lifetime! > 0 ? lifetime! * (1000 - 1000 / 12) : iceLife)
       return iceServers
     } catch {
       return before
