@@ -76,10 +76,13 @@ type Bus interface {
 	Connected() bool
 }
 
-// Sockets are those of this node: a ws.Server.
+// Sockets are those of this node: a ws.Server. Its methods are called by many goroutines, and do not wait.
 type Sockets interface {
+	// Deliver sends an offer's message, unless the socket is slow, and says whether there is such a socket.
 	Deliver(to ws.Handle, message ...[]byte) bool
+	// DeliverAnswer sends an answer's message, if there is such a socket.
 	DeliverAnswer(to ws.Handle, message ...[]byte)
+	// MayReplace says whether a peer at an address may take the place of the one on a socket.
 	MayReplace(old ws.Handle, address netip.Addr) bool
 }
 
@@ -102,6 +105,7 @@ type Options struct {
 }
 
 // Node is this machine's part of the tracker. It is the ws.Cluster of a ws.Server, and the Store of the other front ends.
+// Its methods may be called by many goroutines, once it is started.
 type Node struct {
 	options Options
 	store   *tracker.Store[ws.Handle]
@@ -219,7 +223,7 @@ func (n *Node) Close(ctx context.Context) {
 	})
 }
 
-// Stats are counts since the start, but for Nodes, Open and Offers.
+// Stats are counts since the start, but for Nodes, Connected, Open and Outstanding, which are of now.
 type Stats struct {
 	// Nodes that are there, with this one. Connected says whether the bus is.
 	Nodes     int

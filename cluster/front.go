@@ -11,8 +11,8 @@ import (
 
 var _ ws.Cluster = (*Node)(nil)
 
-// Announce asks the swarm's owner, which may be this node.
-func (n *Node) Announce(a *announce, address netip.Addr, w ws.Waiter) {
+// Announce asks the swarm's owner, which may be this node. It does not wait: w gets the answer.
+func (n *Node) Announce(a *tracker.Announce[ws.Handle], address netip.Addr, w ws.Waiter) {
 	owner := n.members.now().owner(a.InfoHash)
 	if a.Event == tracker.Stopped && owner != nil {
 		n.store.Remove(a.InfoHash, a.PeerID, a.Contact) // it may be here from when the owner did not answer

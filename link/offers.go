@@ -24,7 +24,8 @@ type Offer struct {
 	Desk Desk
 }
 
-// Desk keeps offers; a Host does, and what stands in for one.
+// Desk keeps offers: a Host does, and what stands in for one in tests. Its methods do what those of an Offer do by the
+// same names.
 type Desk interface {
 	Accept(ctx context.Context, o *Offer, from PeerID, sdp string) error
 	Release(*Offer)

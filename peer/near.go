@@ -198,7 +198,8 @@ func trackerKind(u *url.URL) kind {
 // client follows redirects, as far as they may lead.
 func (w *ways) client(k kind) *http.Client { return &http.Client{Transport: way{w, k}} }
 
-// Client asks what else a link leads to, such as its server, where it may lead. What is at own URLs, which the user has
+// Client makes HTTP requests for what else a link leads to, such as its server. It refuses addresses to which no link may
+// lead: this machine's, and link-local ones (docs/peer.md, "Where links may lead"). What is at own URLs, which the user has
 // named, may be anywhere. Call done when there is no more to ask.
 func Client(own ...string) (client *http.Client, done func()) {
 	w := newWays()

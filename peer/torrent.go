@@ -116,10 +116,12 @@ func (t *Torrent) Magnet() string {
 	return makeMagnet(t.ih, name, t.record.Trackers, t.record.WebSeeds)
 }
 
-// Ready waits until its files are known. Errors: the context's, ErrClosed, and those of a torrent that cannot be used.
+// Ready waits until its files are known. Errors: the context's, ErrClosed, ErrTaken, seal.ErrKey where a private link's key
+// is wrong, and those of a torrent that cannot be used.
 func (t *Torrent) Ready(ctx context.Context) error { return t.wait(ctx, t.ready) }
 
 // Done waits until all data is verified and in its place. While the disk is full it goes on waiting; Stats says so.
+// Errors: those of Ready.
 func (t *Torrent) Done(ctx context.Context) error { return t.wait(ctx, t.placed) }
 
 func (t *Torrent) wait(ctx context.Context, c <-chan struct{}) error {
@@ -153,7 +155,8 @@ func (t *Torrent) Root() string {
 	return t.record.Root
 }
 
-// Close stops it; its data stays where it is. A torrent that was shared or added twice is to be closed twice.
+// Close stops it; its data stays where it is. A torrent that was shared or added twice is to be closed twice. The error is
+// always nil.
 func (t *Torrent) Close() error {
 	t.mu.Lock()
 	t.users--

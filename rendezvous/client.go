@@ -37,6 +37,7 @@ type Links interface {
 
 // Options say how trackers are reached; zero values are replaced by those in brackets.
 type Options struct {
+	// PeerID is announced; Links make the connections that are offered and answered.
 	PeerID [20]byte
 	Links  Links
 	// Dial makes connections to trackers and proxies [as net.Dialer].

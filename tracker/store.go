@@ -19,7 +19,7 @@ func ticks(d time.Duration) tick { return tick(d / (time.Second / 10)) }
 
 // Options are a store's limits.
 type Options struct {
-	// Expiry is how long a peer is kept after its last announce: twice the interval.
+	// Expiry is how long a peer is kept after its last announce: twice the interval. It has no default.
 	Expiry time.Duration
 	// AddrExpiry is the same for peers at addresses, who announce less often. 0: Expiry.
 	AddrExpiry time.Duration

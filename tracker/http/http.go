@@ -33,7 +33,7 @@ const (
 	maxWant     = 200
 )
 
-// Store is what a tracker.Store is to this front end.
+// Store is what a tracker.Store is to this front end. Its methods are called by many goroutines.
 type Store interface {
 	AnnounceAddr(a *tracker.AddrAnnounce, picks []tracker.AddrPeer) (tracker.Counts, []tracker.AddrPeer, error)
 	CountsOf(hashes []tracker.InfoHash, to []tracker.Counts) []tracker.Counts

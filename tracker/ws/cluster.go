@@ -31,7 +31,9 @@ type Waiter interface {
 	// Wait is called before the question leaves this machine: what it was made of is to be kept until the answer comes.
 	// False: that is too much at present.
 	Wait() bool
+	// Announced answers Cluster.Announce; the error is one of tracker.Store.Announce.
 	Announced(c tracker.Counts, picks []tracker.Peer[Handle], err error)
+	// Scraped answers Cluster.Scrape, with the counts in the order of the question.
 	Scraped(counts []tracker.Counts)
 }
 
