@@ -41,6 +41,10 @@ void loadNode().catch(() => {})
 /** Longest .torrent file, bytes. */
 const longestFile = 32 << 20
 
+/**
+ * A page's part of the engine: make one, which does not wait for anything. Every error is a StarlingError, and its code says
+ * of which kind (docs/engine.md, "Errors").
+ */
 export class Starling extends Emitter<StarlingEvents> {
   /** The engine runs, here or in another tab. Need not be waited for. Rejects with a StarlingError where it cannot. */
   readonly ready: Promise<void>

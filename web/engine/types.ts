@@ -149,8 +149,9 @@ export interface TorrentState {
 export interface NodeStats {
   /** Whether this tab runs the engine. */
   leader: boolean
+  /** Of all tabs. */
   torrents: number
-  /** Open now. */
+  /** Links to peers that are open now, and the channels on them: one for each torrent that the two share. */
   links: number
   channels: number
   /** Further connections to peers whose link is slow (docs/protocol.md, "Lanes"). */
@@ -159,8 +160,10 @@ export interface NodeStats {
   connectionsMade: number
   /** Peers that sent what is wrong, or broke a protocol: they are kept out for a while (docs/protocol.md). */
   banned: number
+  /** Bytes per second, payload, of all torrents together. */
   downloadSpeed: number
   uploadSpeed: number
+  /** Where data is kept. */
   store: 'opfs' | 'indexeddb' | 'memory'
 }
 

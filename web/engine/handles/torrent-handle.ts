@@ -40,6 +40,10 @@ export let setOrigin: (torrent: Torrent, origin: Origin) => void
 /** Nothing more will come of it. */
 export let end: (torrent: Torrent) => void
 
+/**
+ * A torrent that the page seeded or added. What it says of itself changes as time goes on; 'progress' tells when. Calls
+ * fail with a StarlingError.
+ */
 export class Torrent extends Emitter<TorrentEvents> {
   /** Metadata is here: name, files and length are final. Rejects with a StarlingError when that will never be. */
   readonly ready: Promise<void>
