@@ -53,7 +53,7 @@ func TestSettings(t *testing.T) {
 	}
 	site := Site{
 		Threshold: 5, NoImages: true, NoFonts: true, NoAudio: true, NoVideos: true, NoDownloads: true, NoFold: true, NoNearest: true,
-		Deadline: time.Second, Lead: 2 * time.Second, Upload: -1, Cache: 1000, Metered: true, Worker: true,
+		Deadline: time.Second, Lead: 2 * time.Second, Upload: -1, Keep: 1000, Metered: true, Worker: true,
 	}
 	body := do(start(t, Options{Site: site}).routes, "GET", "/.starling/edge.js", "").Body.String()
 	text, ok := strings.CutPrefix(body, "globalThis.starlingEdge=")
@@ -70,7 +70,7 @@ func TestSettings(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	for _, bad := range []Options{
-		{Site: Site{Threshold: -1}}, {Site: Site{Deadline: time.Millisecond}}, {Site: Site{Lead: time.Hour}}, {Site: Site{Cache: -1}},
+		{Site: Site{Threshold: -1}}, {Site: Site{Deadline: time.Millisecond}}, {Site: Site{Lead: time.Hour}}, {Site: Site{Keep: -1}},
 		{Exclude: []string{"["}}, {Exclude: []string{""}}, {Trackers: []string{"https://example.org"}},
 	} {
 		if e, err := newEdge(bad, built()); err == nil {

@@ -28,8 +28,8 @@ type Site struct {
 	Lead time.Duration `json:"-"`
 	// Upload is the most a visitor sends, in bytes per second [2,000,000]; negative: no limit.
 	Upload int `json:"upload"`
-	// Cache is how many bytes a visitor keeps at most [128 MiB]; what was used longest ago makes way.
-	Cache int64 `json:"cache"`
+	// Keep is how many bytes a visitor keeps at most [128 MiB]; what was used longest ago makes way.
+	Keep int64 `json:"cache"`
 	// Metered lets visitors on metered connections, or who want to save data, take part.
 	Metered bool `json:"metered,omitempty"`
 	// NoTURN leaves TURN servers out: only direct connections.
@@ -58,8 +58,8 @@ func (s Site) withDefaults() Site {
 	if s.Upload == 0 {
 		s.Upload = 2_000_000
 	}
-	if s.Cache == 0 {
-		s.Cache = 128 << 20
+	if s.Keep == 0 {
+		s.Keep = 128 << 20
 	}
 	s.DeadlineMs, s.LeadMs = s.Deadline.Milliseconds(), s.Lead.Milliseconds()
 	return s
@@ -73,8 +73,8 @@ func (s Site) validate() error {
 		return fmt.Errorf("the deadline is %s: it must be from 100ms to 1h", s.Deadline)
 	case s.Lead < 100*time.Millisecond || s.Lead > time.Minute:
 		return fmt.Errorf("the lead is %s: it must be from 100ms to 1m", s.Lead)
-	case s.Cache < 0:
-		return fmt.Errorf("the cache is %d bytes: it cannot be negative", s.Cache)
+	case s.Keep < 0:
+		return fmt.Errorf("the most to keep is %d bytes: it cannot be negative", s.Keep)
 	}
 	return nil
 }

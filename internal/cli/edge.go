@@ -137,7 +137,7 @@ func (c *edgeCmd) options(log *slog.Logger) (edge.Options, error) {
 		CacheDir: dir, Trackers: c.Tracker, Exclude: c.Exclude, PublicMetrics: c.MetricsPublic, Log: log,
 		Site: edge.Site{
 			Threshold: c.Threshold, NoImages: !c.Images, NoFonts: !c.Fonts, NoAudio: !c.Audio, NoVideos: !c.Videos, NoDownloads: !c.Downloads,
-			NoFold: !c.Fold, NoNearest: !c.Nearest, Deadline: c.Deadline, Lead: c.Lead, Upload: c.Upload, Cache: c.Keep,
+			NoFold: !c.Fold, NoNearest: !c.Nearest, Deadline: c.Deadline, Lead: c.Lead, Upload: c.Upload, Keep: c.Keep,
 			Metered: c.Metered, NoTURN: !c.Turn, Worker: c.Worker,
 		},
 	}
