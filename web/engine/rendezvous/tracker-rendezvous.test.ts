@@ -94,15 +94,14 @@ class Desk implements OfferDesk {
 let desk: Desk
 let rendezvous: TrackerRendezvous
 
+const newRendezvous = (): TrackerRendezvous =>
+  new TrackerRendezvous({ peerId: fromHex(me)!, desk, socket: (url) => new FakeSocket(url) as unknown as Socket })
+
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] })
   FakeSocket.all = []
   desk = new Desk()
-  rendezvous = new TrackerRendezvous({
-    peerId: fromHex(me)!,
-    desk,
-    socket: (url) => new FakeSocket(url) as unknown as Socket,
-  })
+  rendezvous = newRendezvous()
 })
 
 afterEach(async () => {
@@ -463,11 +462,7 @@ describe('a tracker that is gone', () => {
     const target = new EventTarget()
     vi.stubGlobal('addEventListener', target.addEventListener.bind(target))
     vi.stubGlobal('removeEventListener', target.removeEventListener.bind(target))
-    const ours = new TrackerRendezvous({
-      peerId: fromHex(me)!,
-      desk,
-      socket: (url) => new FakeSocket(url) as unknown as Socket,
-    })
+    const ours = newRendezvous()
     ours.add(seeder(1))
     FakeSocket.all[0]!.close()
     await after(0)
@@ -490,11 +485,7 @@ describe('a tracker that is gone', () => {
   it('is called at once when the page is shown again, and not while it is hidden', async () => {
     const page = Object.assign(new EventTarget(), { visibilityState: 'hidden' })
     vi.stubGlobal('document', page)
-    const ours = new TrackerRendezvous({
-      peerId: fromHex(me)!,
-      desk,
-      socket: (url) => new FakeSocket(url) as unknown as Socket,
-    })
+    const ours = newRendezvous()
     ours.add(seeder(1))
     FakeSocket.all[0]!.close()
     await after(0)
