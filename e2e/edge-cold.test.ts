@@ -1,6 +1,4 @@
 /** A server that `starling edge --origin` stands in front of since a moment ago: nothing is known of it yet. */
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { beforeAll, expect, test } from 'vitest'
 import { brought, img, kept, page, png, settled, sha256, shown, Site, visit } from './edge.kit.ts'
 import { buildBinary, buildPages } from './harness/build.ts'
@@ -20,17 +18,12 @@ beforeAll(async () => {
 
 /** Any server of files. */
 async function serve(): Promise<string> {
-  const server = createServer(({ url }, response) => {
+  const { origin } = await kit.http(({ url }, response) => {
     const data = images[Number(new RegExp(`^/img/(\\d+)%20${odd}\\.png$`).exec(url!)?.[1])]
     if (!data) return response.setHeader('Content-Type', 'text/html').end(body)
     response.setHeader('Content-Type', 'image/png').setHeader('ETag', `"${sha256(data)}"`).setHeader('Content-Length', data.length).end(data)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  kit.defer(async () => {
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return origin
 }
 
 test('who came first of all gives what the browser loaded before anything was known', async () => {

@@ -1,8 +1,6 @@
 /** A site that nobody here wrote, a manual out of a Debian package, behind `starling edge --origin` with one line added. */
 import { existsSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Page } from 'puppeteer-core'
@@ -26,7 +24,7 @@ let assets: string[] = []
 /** Any server of files, and a template that its owner has added something to. */
 async function serve(kit: Kit, added: string): Promise<string> {
   let free = 0
-  const server = createServer(async (request, response) => {
+  const { origin } = await kit.http(async (request, response) => {
     try {
       const file = join(manual, decodeURI(new URL(request.url!, 'http://manual').pathname))
       const [{ mtime }, data] = await Promise.all([stat(file), readFile(file)])
@@ -42,12 +40,7 @@ async function serve(kit: Kit, added: string): Promise<string> {
       response.writeHead(404).end()
     }
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  kit.defer(async () => {
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return origin
 }
 
 beforeAll(async () => {

@@ -1,6 +1,5 @@
 /** Audio and video on a site that its visitors carry, and the way without a change of markup. */
-import { createServer, request as forward } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { request as forward } from 'node:http'
 import { beforeAll, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { page, png, settled, Site, visit, wav } from './edge.kit.ts'
@@ -104,22 +103,17 @@ test.each(['/auto.html', '/hidden.html'])('what plays by itself begins before th
 })
 
 /** The site as it is where its service worker comes that many milliseconds late. */
-async function late({ origin }: Site, ms: number): Promise<string> {
-  const server = createServer((request, response) => {
+async function late(site: Site, ms: number): Promise<string> {
+  const { origin } = await kit.http((request, response) => {
     const pass = () => {
       const { method, headers, url } = request
-      const onward = forward(origin + url!, { method, headers }, (answer) => answer.pipe(response.writeHead(answer.statusCode!, answer.headers)))
+      const onward = forward(site.origin + url!, { method, headers }, (answer) => answer.pipe(response.writeHead(answer.statusCode!, answer.headers)))
       request.pipe(onward).on('error', () => response.destroy())
     }
     if (request.url === '/.starling/sw.js') setTimeout(pass, ms)
     else pass()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  kit.defer(async () => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return origin
 }
 
 test.each(['/', '/plain.html'])('a film that began before there was a service worker goes on: %s', async (path) => {

@@ -1,6 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { root } from './harness/build.ts'
@@ -14,7 +12,7 @@ async function read(name: string): Promise<string> {
 
 /** These on a static server of another origin than the Starling server, whose address is written into them. */
 async function hosted(kit: Kit, starling: string): Promise<string> {
-  const http = createServer((request, response) => {
+  const { origin } = await kit.http((request, response) => {
     const [, name, end] = /^\/(\w+\.(html|js))$/.exec(request.url ?? '') ?? []
     if (!name) return response.writeHead(204).end()
     read(name).then(
@@ -22,12 +20,7 @@ async function hosted(kit: Kit, starling: string): Promise<string> {
       () => response.writeHead(404).end(),
     )
   })
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
-  kit.defer(async () => {
-    http.closeAllConnections()
-    await new Promise((resolve) => http.close(resolve))
-  })
-  return `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  return origin
 }
 
 /** In the page: chooses a video of a second, made there, as a person would by the file input. */

@@ -1,6 +1,4 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { root } from './harness/build.ts'
@@ -38,21 +36,15 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
       '/app.js': async () => app(server.origin),
       '/sw.js': worker,
     }
-    const site: Server = createServer((request, response) => {
+    const site = await kit.http((request, response) => {
       const path = request.url!
       const read = own[path] ?? (/^\/(starling|assets\/starling)[\w.-]*\.js$/.test(path) ? () => readFile(join(built, path), 'utf8') : undefined)
       if (!read) return response.writeHead(204).end()
       void read().then((text) => response.setHeader('Content-Type', path === '/' ? 'text/html' : 'text/javascript').end(text))
     })
-    await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
-    const close = async () => {
-      site.closeAllConnections()
-      await new Promise((resolve) => site.close(resolve))
-    }
-    kit.defer(close)
     const allow = [/announce|ERR_CONNECTION_REFUSED|Cross-Origin Request Blocked/]
     const [ann, bob] = [await kit.person('chromium', { allow }), await kit.person(kind, { allow })]
-    const origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}/`
+    const origin = `${site.origin}/`
     await ann.page.goto(origin)
     await until('the page', () => ann.page.evaluate(() => 'started' in globalThis))
     const link = await ann.page.evaluate(() => (globalThis as unknown as { share(text: string): Promise<string> }).share('hello'))
@@ -62,7 +54,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     expect(await shown()).toBe('hello from opfs')
     await ann.page.close()
     await server.stop()
-    await close()
+    await site.close()
     await bob.page.reload()
     expect(await shown()).toBe('hello from opfs')
   })

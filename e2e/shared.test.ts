@@ -1,7 +1,5 @@
 /** What other apps hand to this one: with the share sheet, by magnet links of other pages, by pasting and dropping. */
 import { randomBytes } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { harness, until, type Person, type Server } from './harness/index.ts'
@@ -57,17 +55,12 @@ async function share(page: Page, { files = {}, words = {} }: Share): Promise<voi
 /** Another site: its pages, by path, post a form that looks like what was shared. */
 async function stranger(): Promise<string> {
   const form = `<form method="post" enctype="multipart/form-data" action="${server.origin}/files/shared"><input name="text" value="forged"></form>`
-  const http = createServer(({ url }, response) => {
+  const { origin } = await kit.http(({ url }, response) => {
     const policy = url === '/hidden' ? 'no-referrer' : 'unsafe-url'
     const where = url === '/elsewhere' ? form.replace('<form', '<form target="_blank" rel="noopener"') : form
     response.setHeader('Content-Type', 'text/html').end(`<meta name="referrer" content="${policy}">${where}<button onclick="document.forms[0].submit()">Go</button>`)
   })
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
-  kit.defer(async () => {
-    http.closeAllConnections()
-    await new Promise((resolve) => http.close(resolve))
-  })
-  return `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  return origin
 }
 
 /** How much waits in that browser. */

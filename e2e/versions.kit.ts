@@ -1,10 +1,9 @@
 /** The app as it is served over time: what was built, and the same as a later version would be, with other names. */
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { extname, join, relative } from 'node:path'
 import { buildPages, root } from './harness/build.ts'
+import { Http } from './harness/index.ts'
 
 type Files = Map<string, Buffer>
 
@@ -14,10 +13,10 @@ const types: Record<string, string> = {
 }
 
 export class Versions {
-  readonly #http: Server
+  readonly #http: Http
   #files: Files
 
-  private constructor(http: Server, files: Files) {
+  private constructor(http: Http, files: Files) {
     this.#http = http
     this.#files = files
   }
@@ -25,7 +24,7 @@ export class Versions {
   static async start(): Promise<Versions> {
     await buildPages()
     const files = await built()
-    const http = createServer((request, response) => {
+    const http = await Http.start((request, response) => {
       const { pathname } = new URL(request.url ?? '/', 'http://versions')
       if (pathname === '/api/ice') return response.setHeader('Content-Type', 'application/json').end('{"iceServers":[]}')
       // As the user does in the browser's settings.
@@ -37,12 +36,11 @@ export class Versions {
       response.writeHead(200, { 'Content-Type': types[extname(path)] ?? 'text/plain', 'Cache-Control': 'no-store' }).end(body)
     })
     const versions = new Versions(http, files)
-    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
     return versions
   }
 
   get origin(): string {
-    return `http://localhost:${(this.#http.address() as AddressInfo).port}`
+    return `http://localhost:${this.#http.port}`
   }
 
   /** From now on the next version is served, and nothing of this one. */
@@ -50,10 +48,8 @@ export class Versions {
     this.#files = next(this.#files)
   }
 
-  async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#http.close(resolve))
-    this.#http.closeAllConnections()
-    await closed
+  close(): Promise<void> {
+    return this.#http.close()
   }
 }
 

@@ -26,6 +26,7 @@ import { Kit } from './kit.ts'
 
 export { launch, Person, type Kind, type PersonOptions } from './browser.ts'
 export { later } from './clock.ts'
+export { Http } from './http.ts'
 export { Kit } from './kit.ts'
 export { enter, Lab, type LabOptions } from './lab.ts'
 export { Line, type LineOptions } from './line.ts'

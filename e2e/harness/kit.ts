@@ -1,5 +1,7 @@
 import type { Browser } from 'puppeteer-core'
+import type { RequestListener } from 'node:http'
 import { launch, Person, type Kind, type PersonOptions } from './browser.ts'
+import { Http } from './http.ts'
 import { Lab, type LabOptions } from './lab.ts'
 import { Folder, Program } from './program.ts'
 import { Server, type ServeOptions } from './server.ts'
@@ -40,6 +42,13 @@ export class Kit {
     const lab = await Lab.start(entry, options)
     this.defer(() => lab.close())
     return lab
+  }
+
+  /** A site of somebody else's, on a port of its own. */
+  async http(answer: RequestListener): Promise<Http> {
+    const http = await Http.start(answer)
+    this.defer(() => http.close())
+    return http
   }
 
   /** A program that ends with the test. */

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'puppeteer-core'
 import { build, type Plugin } from 'vite'
 import { buildPages, root } from './build.ts'
+import { Http } from './http.ts'
 import { until } from './until.ts'
 
 export interface LabOptions {
@@ -64,9 +64,9 @@ async function make(entry: string): Promise<string> {
  *   /api/ice                               no STUN servers
  */
 export class Lab {
-  readonly #http: HttpServer
+  readonly #http: Http
 
-  private constructor(http: HttpServer) {
+  private constructor(http: Http) {
     this.#http = http
   }
 
@@ -85,7 +85,7 @@ export class Lab {
       '/sw.js': () => bundle(join(root, 'web/sw/index.ts')),
       '/webtorrent.min.js': () => readFile(join(root, 'node_modules/webtorrent/dist/webtorrent.min.js')),
     }
-    const http = createServer((request, response) => {
+    const http = await Http.start((request, response) => {
       const path = new URL(request.url ?? '/', 'http://lab').pathname
       const answer = async () => {
         for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
@@ -103,19 +103,16 @@ export class Lab {
         response.writeHead(500).end()
       })
     })
-    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
     return new Lab(http)
   }
 
   /** http://127.0.0.1:port, without a slash at its end. */
   get origin(): string {
-    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`
+    return this.#http.origin
   }
 
-  async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#http.close(resolve))
-    this.#http.closeAllConnections()
-    await closed
+  close(): Promise<void> {
+    return this.#http.close()
   }
 }
 

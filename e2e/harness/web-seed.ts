@@ -1,5 +1,4 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { Http } from './http.ts'
 
 /** What was asked of a web seed. */
 export interface Asked {
@@ -12,15 +11,15 @@ export interface Asked {
 /** An HTTP server of another origin that answers ranges (BEP 19, RFC 9110), as a site's own server would. */
 export class WebSeed {
   readonly asked: Asked[] = []
-  readonly #http: Server
+  readonly #http: Http
 
-  private constructor(http: Server) {
+  private constructor(http: Http) {
     this.#http = http
   }
 
   /** files: what lies at each path, '/a/b.bin'. */
   static async start(files: ReadonlyMap<string, Uint8Array>): Promise<WebSeed> {
-    const http = createServer((request, response) => {
+    const http = await Http.start((request, response) => {
       response.setHeader('Access-Control-Allow-Origin', '*')
       response.setHeader('Access-Control-Allow-Headers', 'Range')
       response.setHeader('Access-Control-Expose-Headers', 'Content-Range, Content-Length')
@@ -36,17 +35,14 @@ export class WebSeed {
       response.end(file.subarray(start, end + 1))
     })
     const seed = new WebSeed(http)
-    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
     return seed
   }
 
   get origin(): string {
-    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`
+    return this.#http.origin
   }
 
-  async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#http.close(resolve))
-    this.#http.closeAllConnections()
-    await closed
+  close(): Promise<void> {
+    return this.#http.close()
   }
 }
