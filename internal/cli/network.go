@@ -136,9 +136,11 @@ func iceOf(ctx context.Context, servers []server) (list []webrtc.ICEServer, err 
 func taskDir(words []string) (string, error) {
 	base := os.Getenv("XDG_DATA_HOME")
 	if !filepath.IsAbs(base) {
-		if home, err := os.UserHomeDir(); err == nil && runtime.GOOS == "linux" {
-			base = filepath.Join(home, ".local", "share")
-		} else if base, err = os.UserConfigDir(); err != nil {
+		home, err := os.UserHomeDir()
+		if base = filepath.Join(home, ".local", "share"); runtime.GOOS != "linux" {
+			base, err = os.UserConfigDir()
+		}
+		if err != nil {
 			return "", fmt.Errorf("there is no place for data: name a folder with --data-dir: %w", err)
 		}
 	}
