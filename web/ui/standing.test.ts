@@ -68,6 +68,8 @@ describe('the receiver', () => {
     expect(cause({}, 'offline')).toBe('You are offline')
     expect(receiving(state(), 1000, 'offline').cause?.title).toBe('You are offline')
     expect(receiving(state(), 999, 'offline').cause).toBeUndefined()
+    const retried = (reach: Reach) => !receiving(state(), patience, reach).cause!.idle
+    expect([retried('open'), retried('offline'), retried('barred')]).toEqual([true, false, false])
     expect(receiving(state(), 1000, 'barred').cause?.title).toBe('This browser makes no direct connections')
     expect(cause({ trackers: failed })).toBe('The server that introduces peers cannot be reached')
     expect(cause({ trackers: [...failed, tracker()] })).toBe('The sender’s page is closed or offline')

@@ -12,7 +12,14 @@ export interface Standing {
   /** 0 to 1; undefined while it is unknown. */
   share: number | undefined
   /** Nothing has moved for a while: why, and what can be done. */
-  cause?: { title: string; text: string }
+  cause?: Cause
+}
+
+export interface Cause {
+  title: string
+  text: string
+  /** Nobody can help by trying again: it waits for the network, or for another browser. */
+  idle?: true
 }
 
 /** Why a link led to nothing. */
@@ -89,10 +96,13 @@ export const quarters = (share: number): string => {
   return percent ? `${percent} % is here.` : ''
 }
 
-function causeOf(state: TorrentState | undefined, reach: Reach): { title: string; text: string } {
-  if (reach === 'offline') return { title: 'You are offline', text: 'It goes on by itself once you are connected again.' }
+function causeOf(state: TorrentState | undefined, reach: Reach): Cause {
+  if (reach === 'offline') {
+    return { title: 'You are offline', text: 'It goes on by itself once you are connected again.', idle: true }
+  }
   if (reach === 'barred') {
     return {
+      idle: true,
       title: 'This browser makes no direct connections',
       text: `${barred} Switch it on and load this page again, or open the link in another browser.`,
     }

@@ -227,19 +227,23 @@ class Receive extends PageElement {
                 <div class="cause" role="alert">
                   <strong>${cause.title}</strong>
                   <p>${cause.text}</p>
-                  <div class="cause-actions">
-                    <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
-                    ${
-                      arrival.full && !arrival.asking
-                        ? html`
-                            <button class="button quiet" @click=${() => this.#retry(arrival, true)}>
-                              Only what I open
-                            </button>
-                          `
-                        : nothing
-                    }
-                  </div>
+                  ${cause.idle ? nothing : this.#again(arrival)}
                 </div>
+              `
+            : nothing
+        }
+      </div>
+    `
+  }
+
+  #again(arrival: Arrival) {
+    return html`
+      <div class="cause-actions">
+        <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
+        ${
+          arrival.full && !arrival.asking
+            ? html`
+                <button class="button quiet" @click=${() => this.#retry(arrival, true)}>Only what I open</button>
               `
             : nothing
         }

@@ -203,7 +203,13 @@ class Receive extends PageElement {
                 <div class="cause" role="alert">
                   <strong>${standing.cause.title}</strong>
                   <p>${standing.cause.text}</p>
-                  <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
+                  ${
+                    standing.cause.idle
+                      ? nothing
+                      : html`
+                          <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
+                        `
+                  }
                 </div>
               `
             : nothing
@@ -298,7 +304,7 @@ class Receive extends PageElement {
 
   #end(arrival: Arrival, { cause, phase }: Standing) {
     if (arrival.elsewhere) return nothing
-    if (arrival.error || cause)
+    if (arrival.error || (cause && !cause.idle))
       return html`
         <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
       `
