@@ -266,7 +266,7 @@ describe('everybody can use it', () => {
     await until('Play in sight', () => play!.evaluate((button) => button.getBoundingClientRect().bottom <= innerHeight))
   })
 
-  test('on a small phone, a message leaves Play to whoever presses it', async () => {
+  test('on a small phone, a message leaves Play to whoever presses it, and Share where there is room', async () => {
     const { page } = await visitor()
     await reads(page, 'Record something')
     await haveMemos(page, [{ title: 'Gone' }])
@@ -276,8 +276,11 @@ describe('everybody can use it', () => {
       await press(page, 'Play')
       await reads(page, 'The sound of this memo is missing')
       const toast = (await (await page.$('.toast'))!.boundingBox())!
-      const play = (await (await page.$('.play.large'))!.boundingBox())!
-      expect(toast.y + toast.height, `${width} by ${height}`).toBeLessThanOrEqual(play.y)
+      for (const button of ['.play.large', ...(height < 640 ? [] : ['.memo-tools'])]) {
+        const { y, height: tall } = (await (await page.$(button))!.boundingBox())!
+        const covered = toast.y < y + tall && y < toast.y + toast.height
+        expect(covered, `${button} at ${width} by ${height}`).toBe(false)
+      }
       await closeMessages(page)
     }
   })
