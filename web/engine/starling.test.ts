@@ -59,6 +59,9 @@ function page(options: StarlingOptions = {}): { node: Starling; tab: FakeTab } {
 
 const code = (promise: Promise<unknown>) => promise.then(() => 'fulfilled', (error: StarlingError) => error.code)
 
+/** Once all that is under way in this turn is through. */
+const later = () => new Promise<string>((resolve) => setTimeout(resolve, 0, 'not yet'))
+
 /** A page that leads and one that follows. */
 async function pages() {
   const one = page()
@@ -246,6 +249,17 @@ describe('a torrent', () => {
     expect(await code(torrent.done)).toBe('wrong-key')
     expect(errors).toHaveLength(1)
     expect(errors[0]).toMatchObject(error)
+  })
+
+  test('that has failed in one tab is known to have in another that adds it later', async () => {
+    const [one, two] = await pages()
+    await one.node.add(hash('b'))
+    const error = { code: 'no-space', message: 'This browser has no room left.' } as const
+    world.engines[0]!.tell(hash('b'), { status: 'failed', ready: true, error })
+    const torrent = await two.node.add(hash('b'))
+    expect(torrent.state.error).toMatchObject(error)
+    await torrent.ready
+    expect(await Promise.race([code(torrent.done), later()])).toBe('no-space')
   })
 
   test('is removed once; what waited for it fails', async () => {

@@ -74,7 +74,7 @@ export class Torrent extends Emitter<TorrentEvents> {
     this.#host = host
     this.#engine = engine
     this.#origin = origin
-    this.#state = { ...state, ready: false, done: false }
+    this.#state = { ...state, ready: false, done: false, error: undefined }
     this.ready = this.#ready.promise
     this.done = this.#done.promise
     this.#update(state)
