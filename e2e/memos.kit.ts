@@ -87,9 +87,14 @@ export async function makeMemo(page: Page, title: string, seconds = 1): Promise<
   )
   await page.keyboard.type(title)
   await page.keyboard.press('Enter')
-  await until('the title to be kept', async () => (await page.title()).startsWith(title))
+  await until('the title to be shown', async () => (await page.title()).startsWith(title))
+  await until('the title to be kept', () => mayLeave(page))
   return path(page)
 }
+
+/** Whether nothing would be lost: where it would, the browser asks whoever leaves the page. */
+const mayLeave = (page: Page): Promise<boolean> =>
+  page.evaluate(() => dispatchEvent(new Event('beforeunload', { cancelable: true })))
 
 /** The titles in the list. */
 export const titles = (page: Page): Promise<string[]> =>

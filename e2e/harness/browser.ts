@@ -105,6 +105,11 @@ export class Person {
     page.setDefaultTimeout(60_000)
     page.on('pageerror', (error) => this.#errors.push(`uncaught: ${error instanceof Error ? error.message : String(error)}`))
     page.on('error', (error) => this.#errors.push(`crashed: ${error.message}`))
+    // As when a page is left that would lose something: until somebody answers, it stands still.
+    page.on('dialog', (dialog) => {
+      this.#errors.push(`asked: ${dialog.type()} ${dialog.message()}`)
+      void dialog.accept().catch(() => {})
+    })
     page.on('console', (message) => {
       if (message.type() !== 'error') return
       this.#errors.push(`console: ${message.text()} ${message.location().url ?? ''}`)
