@@ -6,6 +6,7 @@ import {
   haveMemos,
   makeMemo,
   onTheClock,
+  path,
   position,
   press,
   reads,
@@ -112,6 +113,17 @@ describe('a memo', () => {
     await reads(page, 'Saved “')
     expect((await titles(page)).length).toBe(1)
     expect(await sees(page, 'Record')).toBe(true)
+  })
+
+  test('who leaves while it is being saved stays where he went', async () => {
+    const { page } = await visitor()
+    await recordFor(page, 1)
+    const [stop, list] = await Promise.all([control(page, 'Stop'), control(page, 'Memos', 'link')])
+    await page.evaluate((...both) => both.forEach((element) => (element as HTMLElement).click()), stop, list)
+    await reads(page, 'Saved “')
+    expect(await path(page)).toBe('/memos')
+    await press(page, 'Open')
+    await until('the memo', async () => /^\/memos\/.+/.test(await path(page)))
   })
 
   test('while the position is dragged, the time says where it would go', async () => {

@@ -108,12 +108,14 @@ export class Memos {
   /** The user went elsewhere: what was being recorded is saved. */
   leaveRecording(): void {
     if (this.recorder.state === 'idle' || this.recorder.state === 'saving') return
-    void this.recorder.stop().then((memo) => {
-      if (memo)
-        this.host.toast({
-          text: `Saved “${mentioned(memo.title)}”`,
-          action: { label: 'Open', run: () => this.host.navigate(paths.memo(memo.id)) },
-        })
+    void this.recorder.stop().then((memo) => memo && this.saved(memo))
+  }
+
+  /** Tells whoever went elsewhere meanwhile. */
+  saved(memo: Memo): void {
+    this.host.toast({
+      text: `Saved “${mentioned(memo.title)}”`,
+      action: { label: 'Open', run: () => this.host.navigate(paths.memo(memo.id)) },
     })
   }
 
@@ -144,11 +146,13 @@ export class Memos {
   }
 
   async recover(take: Take, discard: boolean): Promise<void> {
+    const { href } = location
     try {
       const memo = await this.library.recover(take, discard)
       if (!memo) return
       if (discard) this.offerUndo([memo], 'Recording discarded')
-      else this.host.navigate(paths.memo(memo.id))
+      else if (location.href === href) this.host.navigate(paths.memo(memo.id))
+      else this.saved(memo)
     } catch (error) {
       const full = isFull(error)
       if (!full) reportError(error)

@@ -28,10 +28,10 @@ class Record extends PageElement {
   readonly #stop = async (): Promise<void> => {
     const { memos } = this
     const memo = await memos.recorder.stop()
-    if (memo) {
-      memos.fresh = memo.id
-      memos.host.navigate(paths.memo(memo.id), { replace: true })
-    }
+    if (!memo) return
+    if (!this.isConnected) return memos.saved(memo)
+    memos.fresh = memo.id
+    memos.host.navigate(paths.memo(memo.id), { replace: true })
   }
 
   readonly #cancel = (): void => {
