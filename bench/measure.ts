@@ -61,5 +61,5 @@ export function ratios(above: readonly number[], below: readonly number[]): Samp
   return sample(above.map((value, i) => value / below[i]!))
 }
 
-export const rounded = (value: number) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
+export const rounded = (value: number) => (value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3))
 export const span = ({ median, min, max }: Sample) => `${rounded(median)} (${rounded(min)}–${rounded(max)})`

@@ -50,7 +50,7 @@ async function measure({ kit, rounds }: Bench, autoplay: boolean, visits: Way[])
         seen.began = new Promise((resolve) => addEventListener('DOMContentLoaded', () => {
           const video = document.querySelector('video')!
           // The first frame is there before it is played.
-          const look = () => video.requestVideoFrameCallback((now, { mediaTime }) => (mediaTime || video.autoplay ? resolve(now - seen.from) : look()))
+          const look = () => video.requestVideoFrameCallback((_, { mediaTime }) => (mediaTime || video.autoplay ? resolve(performance.now() - seen.from) : look()))
           look()
           video.addEventListener('play', () => (seen.from ||= video.autoplay ? 0 : performance.now()))
           video.addEventListener('waiting', () => video.currentTime > 0 && !video.seeking && !video.ended && seen.stalls++)
