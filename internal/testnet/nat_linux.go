@@ -82,11 +82,27 @@ func (i *Internet) Machine() *Machine {
 // Behind is one behind a router of its own.
 func (i *Internet) Behind(nat NAT) *Machine {
 	i.t.Helper()
+	m := &Machine{t: i.t, internet: i, space: i.space()}
+	i.ip(m.space, "link set lo up")
+	m.settle(nat)
+	return m
+}
+
+// Move takes a machine that is behind a router to another one, as when somebody leaves the house. Its sockets stay.
+func (m *Machine) Move(nat NAT) {
+	m.t.Helper()
+	m.internet.ip(m.space, "link delete eth0")
+	m.settle(nat)
+}
+
+// settle puts it behind a new router.
+func (m *Machine) settle(nat NAT) {
+	i := m.internet
+	i.t.Helper()
 	router, public := i.join()
-	home := i.space()
 	inside, addr := netip.AddrFrom4([4]byte{10, 0, byte(i.count), 1}), netip.AddrFrom4([4]byte{10, 0, byte(i.count), 2})
-	i.ip(router, "link add lan type veth peer name eth0 netns "+home.path(), "link set lan up", "address add "+inside.String()+"/24 dev lan")
-	i.ip(home, "link set lo up", "link set eth0 up", "address add "+addr.String()+"/24 dev eth0", "route add default via "+inside.String())
+	i.ip(router, "link add lan type veth peer name eth0 netns "+m.space.path(), "link set lan up", "address add "+inside.String()+"/24 dev lan")
+	i.ip(m.space, "link set eth0 up", "address add "+addr.String()+"/24 dev eth0", "route add default via "+inside.String())
 	var err error
 	router.do(func() { err = os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) })
 	if err != nil {
@@ -101,7 +117,7 @@ func (i *Internet) Behind(nat NAT) *Machine {
 			chain to { type filter hook input priority filter; policy drop; ct state established,related accept; iifname { lan, lo } accept; }
 			chain through { type filter hook forward priority filter; policy drop; ct state established,related accept; iifname lan accept; }
 		}`, "nft", "-f", "-")
-	return &Machine{Addr: addr, Public: public, t: i.t, internet: i, space: home}
+	m.Addr, m.Public = addr, public
 }
 
 // join makes a machine at the switch.
