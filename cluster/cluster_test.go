@@ -223,6 +223,10 @@ func TestMachinesJoinAndLeave(t *testing.T) {
 		if len(owned) != 3 {
 			t.Errorf("%d of 3 machines own swarms", len(owned))
 		}
+		stuck := w.connect(second) // takes nothing any more
+		stuck.Hold()
+		stuck.Frame(true, testnet.Ping, nil)
+		w.pass(time.Second)
 		second.close()
 		right("one has left, with its peers", 1)
 		if n := w.machines[0].node.Stats(); n.Nodes != 2 || n.Late != 0 || n.Handed == 0 {

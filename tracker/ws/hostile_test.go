@@ -236,16 +236,26 @@ func TestSocketsPerAddress(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
+	for patience, want := range map[time.Duration]time.Duration{3 * time.Second: 3 * time.Second, time.Hour: 5 * time.Second} {
+		testClose(t, patience, want)
+	}
+}
+
+func testClose(t *testing.T, patience, want time.Duration) {
 	inWorld(t, ws.Options{Interval: interval}, func(w *world) {
 		a, stuck := w.connect(), w.connect()
 		w.counts(a, announce('a'))
 		stuck.Hold()
 		stuck.Frame(true, testnet.Ping, nil)
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(w.Context(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(w.Context(), patience)
 		defer cancel()
+		began := time.Now()
 		if err := w.tracker.Close(ctx); err != context.DeadlineExceeded {
 			w.Errorf("got %v: one socket had to be cut off", err)
+		}
+		if took := time.Since(began); took != want {
+			w.Errorf("it took %s, want %s", took, want)
 		}
 		if code, ended := a.Ended(); !ended || code != 1001 {
 			w.Errorf("ended %v with %d, want 1001", ended, code)

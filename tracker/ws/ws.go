@@ -187,8 +187,8 @@ func (s *Server) gone(k *socket) {
 	s.addresses.leave(k.source)
 }
 
-// Close closes all sockets with code 1001 and returns when they are gone. Those still there when the context ends are
-// cut off.
+// Close closes all sockets with code 1001 and returns when they are gone. Those still there after five seconds, or when
+// the context ends, are cut off; then the error says so.
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	first := !s.closed
@@ -197,6 +197,9 @@ func (s *Server) Close(ctx context.Context) error {
 	if !first {
 		return nil
 	}
+	// What is to come after this, such as handing swarms over, has no time to wait for those who take nothing any more.
+	ctx, cancel := context.WithTimeout(ctx, closeWithin*time.Second)
+	defer cancel()
 	close(s.stop)
 	<-s.swept
 	s.table.each(func(k *socket) { k.close(goingAway, "the tracker is restarting") })
