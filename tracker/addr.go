@@ -12,12 +12,21 @@ type AddrAnnounce struct {
 	PeerID   PeerID
 	// Addr is where it listens. One with port 0 cannot be reached: it is told of others, and not recorded.
 	Addr netip.AddrPort
-	// Key is a secret of the peer's, any hash of it, by which it proves who it is when its address changes; 0: none.
+	// Key is some bits of KeyOf a secret of the peer's, by which it proves who it is when its address changes; 0: none.
 	Key   uint16
 	Event Event
 	Left  Left
 	// Want is the most peers to choose, at most MaxWant.
 	Want int
+}
+
+// KeyOf is what is kept of a secret: the same on all machines of a cluster, and after a restart.
+func KeyOf[T string | []byte](secret T) uint64 {
+	h := uint64(14695981039346656037) // FNV-1a
+	for i := range len(secret) {
+		h = (h ^ uint64(secret[i])) * 1099511628211
+	}
+	return h ^ h>>32
 }
 
 // AddrPeer is a peer that was chosen for another one.

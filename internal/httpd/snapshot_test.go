@@ -55,6 +55,17 @@ func TestRestartKeepsPeers(t *testing.T) {
 		t.Errorf("the second time: %s", said)
 	}
 
+	// Whoever moved meanwhile is known by their key.
+	config.TrustedProxy = []string{"127.0.0.1"}
+	run(t, config, func(at string) {
+		testnet.Ask(t, "GET", announceURL(at, 'k', "left=1&key=secret"), "X-Forwarded-For", "192.0.2.1")
+	})
+	run(t, config, func(at string) {
+		if _, body := testnet.Ask(t, "GET", announceURL(at, 'k', "left=1&key=secret"), "X-Forwarded-For", "192.0.2.2"); !strings.Contains(body, "10:incompletei3e") {
+			t.Errorf("one has moved: %q", body)
+		}
+	})
+
 	// One that is damaged is no reason not to serve, and is written anew.
 	if err := os.WriteFile(config.Snapshot, []byte("starling\x01 and nothing"), 0o600); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,6 @@
 package http
 
 import (
-	"hash/maphash"
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
@@ -76,8 +75,7 @@ func New(store Store, o Options) *Server {
 	if o.Address == nil {
 		o.Address = remote
 	}
-	seed := maphash.MakeSeed()
-	return &Server{options: o, store: store, works: sync.Pool{New: func() any { return &work{query: query{seed: seed}} }}}
+	return &Server{options: o, store: store, works: sync.Pool{New: func() any { return new(work) }}}
 }
 
 func remote(r *http.Request) netip.Addr {

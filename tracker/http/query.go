@@ -2,7 +2,6 @@ package http
 
 import (
 	"errors"
-	"hash/maphash"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -26,7 +25,6 @@ var (
 type query struct {
 	infoHash, peerID, port, left, event, numWant, compact, noPeerID, key, ip string
 	twice                                                                    bool
-	seed                                                                     maphash.Seed // for keys, so that nobody can make two alike
 	hashes                                                                   [maxHashes]tracker.InfoHash
 }
 
@@ -111,7 +109,7 @@ func (q *query) announce(raw string, from netip.Addr) (a tracker.AddrAnnounce, e
 		a.Want = min(int(n), maxWant)
 	}
 	if q.key != "" {
-		a.Key = max(1, uint16(maphash.String(q.seed, q.key)))
+		a.Key = max(1, uint16(tracker.KeyOf(q.key)))
 	}
 	return a, nil
 }

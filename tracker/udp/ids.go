@@ -70,9 +70,3 @@ func (s *ids) knows(m *mac, a netip.Addr, now uint64, id []byte) bool {
 	}
 	return false
 }
-
-// fingerprint is what is kept of a client's key: never 0.
-func (s *ids) fingerprint(m *mac, key uint32) uint16 {
-	id := s.of(m, netip.IPv4Unspecified(), uint64(key)<<32)
-	return max(1, binary.BigEndian.Uint16(id[6:]))
-}

@@ -114,7 +114,7 @@ func (h *Handler) announce(w *work, to, p []byte, from netip.AddrPort) []byte {
 		a.Event = tracker.Stopped
 	}
 	if key := binary.BigEndian.Uint32(p[88:]); key != 0 {
-		a.Key = h.ids.fingerprint(&w.mac, key)
+		a.Key = keyOf(key)
 	}
 	size := 18
 	if a.Addr.Addr().Is4() {
@@ -143,6 +143,15 @@ func (h *Handler) announce(w *work, to, p []byte, from netip.AddrPort) []byte {
 	binary.BigEndian.PutUint32(to[first+12:], uint32(counts.Leechers))
 	binary.BigEndian.PutUint32(to[first+16:], uint32(counts.Seeders))
 	return to
+}
+
+// keyOf writes a key as clients do in URLs, so that it is the same by HTTP.
+func keyOf(key uint32) uint16 {
+	var digits [8]byte
+	for i := range digits {
+		digits[i] = "0123456789ABCDEF"[key>>(28-4*i)&15]
+	}
+	return max(1, uint16(tracker.KeyOf(digits[:])))
 }
 
 // pack announces to a store that does not pack addresses by itself, and appends them.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"slices"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/starling-p2p/starling/tracker"
 	"github.com/starling-p2p/starling/tracker/gate"
+	trackerhttp "github.com/starling-p2p/starling/tracker/http"
 	"github.com/starling-p2p/starling/tracker/udp"
 )
 
@@ -202,6 +204,13 @@ func TestConformance(t *testing.T) {
 			w.wants("192.0.2.2", request{hash: 'h', id: 'a', port: 1, key: 8}, 2, 0)
 			w.wants("192.0.2.3", request{hash: 'h', id: 'a', port: 1, key: 7}, 2, 0)
 			w.wants("192.0.2.9", request{hash: 'h', id: 'a', port: 1, event: 3}, 2, 0)
+		}},
+		{"a key is the same by HTTP", func(w *world) {
+			w.wants("192.0.2.1", request{hash: 'h', id: 'a', port: 1, key: 0xBEEF}, 1, 0)
+			r := httptest.NewRequest("GET", "/announce?key=0000BEEF&port=1&left=0&info_hash="+strings.Repeat("h", 20)+"&peer_id="+strings.Repeat("a", 20), nil)
+			r.RemoteAddr = "192.0.2.2:1"
+			trackerhttp.New(w.store, trackerhttp.Options{}).ServeHTTP(httptest.NewRecorder(), r)
+			w.wants("192.0.2.9", request{hash: 'h', id: 'z', port: 1, left: 1, want: -1}, 1, 1, "192.0.2.2:1")
 		}},
 		{"port 0 cannot be reached: told of others, not counted", func(w *world) {
 			w.wants("192.0.2.1", request{hash: 'h', id: 'a', port: 1}, 1, 0)
