@@ -33,7 +33,7 @@
 //	 4 addrs      │ ask 4 │ status 1 │ counts 36 │ n 2 │ n × (peer 20 │ address 18) │
 //	 5 count      │ ask 4 │ n 2 │ n × infohash 20 │
 //	 6 counted    │ ask 4 │ n 2 │ n × counts 36 │
-//	 7 replace    │ ask 4 │ handle 12 │ address 16 │         may somebody at this address have the peer_id of that socket?
+//	 7 replace    │ ask 4 │ handle 12 │ address 16 │ key 8 │  may somebody with these have the peer_id of that socket?
 //	 8 replaced   │ ask 4 │ yes 1 │
 //	 9 hand       │ ask 4 │ infohash 20 │ downloaded 4 │ n 2 │ n × (peer 20 │ handle 12 │ seeder 1 │ age, s/10 4) │
 //	              │ m 2 │ m × (peer 20 │ address 18 │ key 2 │ seeder 1 │ age 4) │ n × place 4 │
@@ -57,7 +57,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,8 +81,8 @@ type Sockets interface {
 	Deliver(to ws.Handle, message ...[]byte) bool
 	// DeliverAnswer sends an answer's message, if there is such a socket.
 	DeliverAnswer(to ws.Handle, message ...[]byte)
-	// MayReplace says whether a peer at an address may take the place of the one on a socket.
-	MayReplace(old ws.Handle, address netip.Addr) bool
+	// MayReplace says whether a peer may take the place of the one on a socket.
+	MayReplace(old ws.Handle, by ws.Proof) bool
 }
 
 // Options say how a node works; zero values are replaced by those in brackets.

@@ -118,7 +118,7 @@ func TestPeersComeAndGo(t *testing.T) {
 }
 
 // A peer that comes back by another machine is let in once its old socket is known to be dead, or at once from the
-// same address; a stranger with its peer_id is not.
+// same address or with its key; a stranger with its peer_id is not.
 func TestPeerIDMovesToAnotherMachine(t *testing.T) {
 	inWorld(t, 3, func(w *world) {
 		for i, hash := range hashes(6) {
@@ -134,6 +134,17 @@ func TestPeerIDMovesToAnotherMachine(t *testing.T) {
 			w.wantCounts(again, testnet.Announce(hash, 'a', seeder), 1, 0)
 			old.Close()
 			w.wantCounts(again, testnet.Announce(hash, 'a', seeder), 1, 0)
+
+			// Who has its key need not come from the same address.
+			key := func(letter string) string { return `"key":"` + strings.Repeat(letter, 16) + `"` }
+			w.wantCounts(again, testnet.Announce(hash, 'a', seeder, key("k")), 1, 0)
+			stranger.Send(testnet.Announce(hash, 'a', key("l")))
+			if got := w.one(stranger); got["failure reason"] == nil {
+				t.Fatalf("a stranger with another key is in: %v", got)
+			}
+			for _, m := range w.machines {
+				w.wantCounts(w.connect(m), testnet.Announce(hash, 'a', seeder, key("k")), 1, 0)
+			}
 		}
 	})
 }

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"errors"
-	"net/netip"
 	"sync"
 
 	"github.com/starling-p2p/starling/tracker"
@@ -12,12 +11,12 @@ import (
 var _ ws.Cluster = (*Node)(nil)
 
 // Announce asks the swarm's owner, which may be this node. It does not wait: w gets the answer.
-func (n *Node) Announce(a *tracker.Announce[ws.Handle], address netip.Addr, w ws.Waiter) {
+func (n *Node) Announce(a *tracker.Announce[ws.Handle], by ws.Proof, w ws.Waiter) {
 	owner := n.members.now().owner(a.InfoHash)
 	if a.Event == tracker.Stopped && owner != nil {
 		n.store.Remove(a.InfoHash, a.PeerID, a.Contact) // it may be here from when the owner did not answer
 	}
-	question := &question{node: n, announce: *a, address: address, waiter: w}
+	question := &question{node: n, announce: *a, proof: by, waiter: w}
 	if owner == nil {
 		question.here()
 		return
@@ -35,7 +34,7 @@ func (n *Node) Announce(a *tracker.Announce[ws.Handle], address netip.Addr, w ws
 type question struct {
 	node     *Node
 	announce announce
-	address  netip.Addr
+	proof    ws.Proof
 	waiter   ws.Waiter
 	waits    bool
 	replaces ws.Handle // whose peer_id the announce may have, for its node has said so
@@ -110,7 +109,7 @@ func (q *question) settle(owner *member, counts tracker.Counts, picks []peer, er
 		}
 	}
 	if by.Node() == n.id {
-		again(n.sockets.MayReplace(by, q.address))
+		again(n.sockets.MayReplace(by, q.proof))
 		return
 	}
 	to := n.members.now().byID[by.Node()]
@@ -125,7 +124,7 @@ func (q *question) settle(owner *member, counts tracker.Counts, picks []peer, er
 		}
 	}
 	asked := n.ask(to, kindReplace, func(b []byte) []byte {
-		return appendAddr(by.AppendTo(b), q.address)
+		return appendProof(by.AppendTo(b), q.proof)
 	}, func(r *reader) { again(r.u8() == 1) }, func() { again(false) })
 	if !asked {
 		again(false)
@@ -137,7 +136,7 @@ func (q *question) alone() {
 	n, a := q.node, &q.announce
 	picks := room.Get().(*[tracker.MaxWant]peer)
 	defer room.Put(picks)
-	a.MayReplace = func(old ws.Handle) bool { return old.Node() != n.id || n.sockets.MayReplace(old, q.address) }
+	a.MayReplace = func(old ws.Handle) bool { return old.Node() != n.id || n.sockets.MayReplace(old, q.proof) }
 	counts, chosen, err := n.store.Announce(a, picks[:0])
 	if !errors.Is(err, tracker.ErrDenied) {
 		err = nil // not a failure: the next announce is another one

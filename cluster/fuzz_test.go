@@ -2,7 +2,6 @@ package cluster_test
 
 import (
 	"context"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -25,9 +24,9 @@ func (e ear) Subscribe(subject string, f func([]byte)) (func(), error) {
 
 type nobody struct{}
 
-func (nobody) Deliver(ws.Handle, ...[]byte) bool     { return true }
-func (nobody) DeliverAnswer(ws.Handle, ...[]byte)    {}
-func (nobody) MayReplace(ws.Handle, netip.Addr) bool { return false }
+func (nobody) Deliver(ws.Handle, ...[]byte) bool   { return true }
+func (nobody) DeliverAnswer(ws.Handle, ...[]byte)  {}
+func (nobody) MayReplace(ws.Handle, ws.Proof) bool { return false }
 
 // Whatever comes over the bus, nothing breaks, and what makes no sense is counted.
 func FuzzMessages(f *testing.F) {
@@ -43,7 +42,7 @@ func FuzzMessages(f *testing.F) {
 		item(3, number+hash+testnet.ID('a')+address+"\x00\x00\x00\x01\x00\x05"),
 		item(4, number+"\x00"+counts+"\x00\x01"+testnet.ID('b')+address),
 		item(5, number+"\x00\x01"+hash), item(6, number+"\x00\x01"+counts),
-		item(7, number+handle+address[:16]), item(8, number+"\x01"),
+		item(7, number+handle+address[:16]), item(7, number+handle+address[:16]+"key 8 by"), item(8, number+"\x01"),
 		item(9, number+hash+"\x00\x00\x00\x01\x00\x01"+testnet.ID('a')+handle+"\x01\x00\x00\x00\x05\x00\x01"+testnet.ID('b')+address+"\x00\x00\x00\x00\x00\x00\x05"+"\x01\x02\x03\x04"),
 		item(10, number), item(11, hash+testnet.ID('a')+handle),
 		item(12, hash+testnet.ID('a')+handle+handle+"\x00\x02id{}"), item(13, handle+"{}"),

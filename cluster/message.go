@@ -118,6 +118,18 @@ func appendAddr(b []byte, a netip.Addr) []byte {
 	return append(b, ip[:]...)
 }
 
+func appendProof(b []byte, p ws.Proof) []byte {
+	return binary.BigEndian.AppendUint64(appendAddr(b, p.Address), p.Key)
+}
+
+func (r *reader) proof() ws.Proof {
+	p := ws.Proof{Address: r.addr()}
+	if len(r.b) >= 8 { // a minor version ago there was no key
+		p.Key = binary.BigEndian.Uint64(r.bytes(8))
+	}
+	return p
+}
+
 func appendAddrPort(b []byte, a netip.AddrPort) []byte {
 	return binary.BigEndian.AppendUint16(appendAddr(b, a.Addr()), a.Port())
 }

@@ -74,12 +74,12 @@ func (n *Node) item(from uint32, kind byte, r *reader) {
 	case kindCount:
 		n.scraped(from, r)
 	case kindReplace:
-		number, old, address := r.u32(), r.handle(), r.addr()
+		number, old, by := r.u32(), r.handle(), r.proof()
 		if r.bad {
 			return
 		}
 		yes := byte(0)
-		if n.sockets.MayReplace(old, address) {
+		if n.sockets.MayReplace(old, by) {
 			yes = 1
 		}
 		n.reply(from, kindReplaced, number, func(b []byte) []byte { return append(b, yes) })

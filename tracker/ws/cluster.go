@@ -12,9 +12,9 @@ import (
 type Cluster interface {
 	// Node is this machine's number, not 0.
 	Node() uint32
-	// Announce has the swarm's machine record what a says, offers and MayReplace apart. The address is the socket's. The
+	// Announce has the swarm's machine record what a says, offers and MayReplace apart. The proof is the socket's. The
 	// announce may be used again after the call, but for what w keeps.
-	Announce(a *tracker.Announce[Handle], address netip.Addr, w Waiter)
+	Announce(a *tracker.Announce[Handle], by Proof, w Waiter)
 	// Remove forgets a peer of this machine.
 	Remove(h tracker.InfoHash, id tracker.PeerID, contact Handle)
 	// Scrape finds the counts of swarms.
@@ -35,6 +35,12 @@ type Waiter interface {
 	Announced(c tracker.Counts, picks []tracker.Peer[Handle], err error)
 	// Scraped answers Cluster.Scrape, with the counts in the order of the question.
 	Scraped(counts []tracker.Counts)
+}
+
+// Proof is that by which a peer may take the place of the one on another socket.
+type Proof struct {
+	Address netip.Addr
+	Key     uint64 // tracker.KeyOf that of its last announce; 0: none
 }
 
 // Offer says whose it is and whose it will be.
@@ -94,12 +100,12 @@ func (s *Server) DeliverAnswer(to Handle, message ...[]byte) {
 	}
 }
 
-// MayReplace says whether a peer at an address may take the place of the one on a socket of this server: where that is
-// gone, or comes from the same address. Otherwise that one is asked for a sign of life, as its owner may have changed
+// MayReplace says whether a peer may take the place of the one on a socket of this server: where that is gone, comes from
+// the same address, or had the same key. Otherwise that one is asked for a sign of life, as its owner may have changed
 // networks.
-func (s *Server) MayReplace(old Handle, address netip.Addr) bool {
+func (s *Server) MayReplace(old Handle, by Proof) bool {
 	other := s.reach(old)
-	if other == nil || other.address == address {
+	if other == nil || other.address == by.Address || by.Key != 0 && other.key.Load() == by.Key {
 		return true
 	}
 	other.suspected.Store(true)
@@ -144,7 +150,7 @@ func (s *Server) announceAfar(k *socket, m *message, a *tracker.Announce[Handle]
 	m.server, m.made = s, Offer{InfoHash: a.InfoHash, Maker: a.PeerID, From: k.handle}
 	m.asked = *a
 	m.asked.Offers, m.asked.MayReplace = nil, nil
-	s.options.Cluster.Announce(&m.asked, k.address, m)
+	s.options.Cluster.Announce(&m.asked, k.proof(), m)
 	return errElsewhere
 }
 

@@ -2,7 +2,6 @@ package ws
 
 import (
 	"errors"
-	"hash/maphash"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -132,7 +131,7 @@ func (s *Server) announce(k *socket, m *message) error {
 	}
 	k.prove(m)
 	a := tracker.Announce[Handle]{InfoHash: hash, PeerID: id, Contact: k.handle, Event: m.happened(), Left: m.lacks()}
-	a.MayReplace = func(old Handle) bool { return s.mayReplace(k, old) }
+	a.MayReplace = func(old Handle) bool { return s.MayReplace(old, k.proof()) }
 	if s.options.Place != nil {
 		a.Place = s.options.Place(k.address)
 	}
@@ -352,21 +351,11 @@ func (m *message) wanted(offers int) int {
 // prove keeps the key that comes with an announce: who has it is who was on this socket.
 func (k *socket) prove(m *message) {
 	if m.key.kind == text && m.key.end-m.key.start >= leastKey {
-		k.key.Store(maphash.Bytes(m.seed, m.raw(m.key)))
+		k.key.Store(tracker.KeyOf(m.raw(m.key)))
 	}
 }
 
-// mayReplace says whether a peer may move to the socket k from another one: where that is gone, comes from the same
-// address, or had the same key. Otherwise the other one is asked for a sign of life, as its owner may have changed
-// networks.
-func (s *Server) mayReplace(k *socket, old Handle) bool {
-	other := s.table.get(old)
-	if key := k.key.Load(); other == nil || other.address == k.address || key != 0 && key == other.key.Load() {
-		return true
-	}
-	other.suspected.Store(true)
-	return false
-}
+func (k *socket) proof() Proof { return Proof{k.address, k.key.Load()} }
 
 // interval is in seconds, up to a tenth more or less than asked for, so that peers spread out.
 func (s *Server) interval() int64 {
