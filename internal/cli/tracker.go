@@ -63,6 +63,6 @@ func (c *trackerAlone) Run(ctx context.Context, s streams) error {
 	} else {
 		fmt.Fprintln(s.err, "Peers announce at", strings.Join(server.AnnounceURLs(), " and "))
 	}
-	fmt.Fprintf(s.err, "Its figures are at %s/stats\n", server.URL())
+	fmt.Fprintln(s.err, "Its figures are at", server.StatsURL())
 	return server.Serve(ctx)
 }

@@ -27,7 +27,8 @@ func newACME(c *Config, log *slog.Logger, server func(http.Handler) *http.Server
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return a.magic, nil },
 		Logger:           quiet,
 	})
-	options := certmagic.Config{Logger: quiet, OnEvent: func(_ context.Context, event string, data map[string]any) error {
+	// Whoever asks at localhost gets the certificate too: figures are shown nowhere else.
+	options := certmagic.Config{Logger: quiet, FallbackServerName: c.Domain, OnEvent: func(_ context.Context, event string, data map[string]any) error {
 		switch event {
 		case "cert_obtained":
 			log.Info("got a certificate", "domain", data["identifier"])

@@ -2,6 +2,8 @@ package httpd
 
 import (
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
 	"strings"
 
@@ -37,6 +39,14 @@ func newHistory(t *trackers) *history.History {
 			return t.sockets.Stats().Malformed + t.http.Stats().Failures + t.udp.Stats().Failures + t.udp.Stats().Forged
 		}),
 	)
+}
+
+// StatsURL is where the page of figures is: where everybody finds the server, or else on this machine alone.
+func (s *Server) StatsURL() string {
+	if s.config.Domain == "" || s.config.MetricsPublic {
+		return s.URL() + "/stats"
+	}
+	return fmt.Sprintf("https://localhost:%d/stats", s.listener.Addr().(*net.TCPAddr).Port)
 }
 
 // shown says whether who asks may see figures, and if not, answers.
