@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+
+	"github.com/starling-p2p/starling/internal/loopback"
 )
 
 const permissions = "accelerometer=(), autoplay=(self), browsing-topics=(), camera=(self), " +
@@ -24,7 +26,8 @@ func (s *Server) headers(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		if r.TLS != nil {
+		// Browsers would apply it to whatever else is developed at localhost, at all ports.
+		if r.TLS != nil && !loopback.Host(r.Host) {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		next.ServeHTTP(w, r)

@@ -99,6 +99,7 @@ func TestOnePort(t *testing.T) {
 			transport := &http.Transport{DisableKeepAlives: true, ForceAttemptHTTP2: c.major == 2,
 				TLSClientConfig: &tls.Config{InsecureSkipVerify: true, NextProtos: c.protocols}}
 			request, _ := http.NewRequestWithContext(t.Context(), "GET", url+"/", nil)
+			request.Host = "memos.example.org" // localhost is not told to stay with HTTPS
 			response, err := transport.RoundTrip(request)
 			if err != nil {
 				t.Fatalf("%q: %v", c.protocols, err)
