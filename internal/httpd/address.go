@@ -28,11 +28,18 @@ func (s *Server) address(r *http.Request) netip.Addr {
 	a := peer(r)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && s.trusted(a); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		hop := strings.TrimSpace(hops[i])
+		next, err := netip.ParseAddr(hop)
+		if err != nil {
+			// Some balancers add the port.
+			var at netip.AddrPort
+			at, err = netip.ParseAddrPort(hop)
+			next = at.Addr()
+		}
 		if err != nil {
 			break
 		}
-		a = hop.Unmap()
+		a = next.Unmap()
 	}
 	return a
 }

@@ -233,7 +233,10 @@ func TestForwardedFor(t *testing.T) {
 		{trusting, "10.9.8.7, 203.0.113.1", 429},     // what the client itself wrote does not count
 		{trusting, "203.0.113.1, 198.51.100.7", 429}, // through two trusted proxies
 		{trusting, "203.0.113.1, 203.0.113.2", 101},  // the last one that is not trusted counts
-		{trusting, "nonsense", 101},                  // then it is the proxy, on loopback
+		{trusting, "203.0.113.1:4711", 429},          // as some balancers write it
+		{trusting, "[2001:db8::1]:4711", 101},
+		{trusting, "2001:db8::1", 429},
+		{trusting, "nonsense", 101}, // then it is the proxy, on loopback
 		{trusting, "nonsense", 101},
 		{trustless, "203.0.113.1", 101},
 		{trustless, "203.0.113.1", 101},
