@@ -67,6 +67,8 @@ func (s *Server) announce(w http.ResponseWriter, r *http.Request) {
 func (s *Server) scrape(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	clear(h) // what protects pages is no use to programs, and longer than the answer
+	// But for this: a scrape says infohashes as they came, which in a script element of one of our pages would be a script.
+	h.Set("X-Content-Type-Options", "nosniff")
 	if p := peer(r); !p.IsLoopback() && !s.trusted(p) {
 		h.Set("Connection", "close") // the next request comes in a quarter of an hour
 	}

@@ -92,7 +92,7 @@ func TestTrackerAlone(t *testing.T) {
 		if !strings.Contains(body, c.want) {
 			t.Errorf("%s: %d %q, want %q", c.path, response.StatusCode, body, c.want)
 		}
-		if strings.Contains(c.path, "?") && response.Header.Get("Content-Security-Policy") != "" {
+		if h := response.Header; strings.Contains(c.path, "?") && (h.Get("Content-Security-Policy") != "" || h.Get("X-Content-Type-Options") != "nosniff") {
 			t.Errorf("%s: %v", c.path, response.Header)
 		}
 	}
