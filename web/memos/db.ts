@@ -121,15 +121,20 @@ export class MemoDb {
     return this.#db.read((db) => db.getAll('chunks', chunksOf(take, from), count))
   }
 
-  /** The take becomes a memo, or nothing where none is given: both or neither, in one transaction. */
-  endTake(take: string, memo?: Memo, audio?: Blob): Promise<void> {
-    return this.#db.write(['memos', 'audio', 'takes', 'chunks'], (tx) => {
+  /**
+   * The take becomes a memo, or nothing where none is given: both or neither, in one transaction. False where it is gone:
+   * whoever ended it had all of its chunks, and who comes later may not.
+   */
+  endTake(take: string, memo?: Memo, audio?: Blob): Promise<boolean> {
+    return this.#db.write(['memos', 'audio', 'takes', 'chunks'], async (tx) => {
+      if (!(await tx.objectStore('takes').getKey(take))) return false
       if (memo && audio) {
         void tx.objectStore('audio').put(audio, memo.id).catch(ignore)
         void tx.objectStore('memos').put(memo).catch(ignore)
       }
       void tx.objectStore('chunks').delete(chunksOf(take)).catch(ignore)
       void tx.objectStore('takes').delete(take).catch(ignore)
+      return true
     })
   }
 

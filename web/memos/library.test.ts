@@ -200,6 +200,34 @@ it('shows in one tab what another changed, until that one is closed', async () =
   third.close()
 })
 
+it('has all of an interrupted recording that is kept twice, and once', async () => {
+  const library = await open('twice')
+  const take = { id: 'cut', started: 1, type: 'audio/ogg' }
+  await library.db.beginTake(take)
+  for (let i = 0; i < 130; i++) {
+    await library.db.addChunk('cut', i, { bytes: new ArrayBuffer(1), end: (i + 1) / 2, peaks: new Uint8Array(1) })
+  }
+  // The slow one has read a part when the other ends the take.
+  const chunks = library.db.chunks.bind(library.db)
+  let [reached, go] = [() => {}, () => {}]
+  const halfway = new Promise<void>((resolve) => (reached = resolve))
+  const gate = new Promise<void>((resolve) => (go = resolve))
+  vi.spyOn(library.db, 'chunks')
+    .mockImplementationOnce(chunks)
+    .mockImplementationOnce(async (...args) => {
+      reached()
+      await gate
+      return chunks(...args)
+    })
+  const slow = library.recover(take, true)
+  await halfway
+  const memo = await library.recover(take)
+  go()
+  expect([memo?.duration, await slow]).toEqual([65, undefined])
+  expect(library.memos).toEqual([memo])
+  expect((await library.db.audio('cut'))?.size).toBe(130)
+})
+
 it('finds what came from a torrent, deleted or not', async () => {
   const library = await open('from')
   const from = { infoHash: 'f'.repeat(40), file: 0, link: '', done: true }

@@ -398,7 +398,7 @@ it('holds a lock from before the first byte until all is kept, so that no other 
   let kept = 0
   db.endTake = async (...args) => {
     kept = held.size
-    await end(...args)
+    return end(...args)
   }
   expect((await recorder.stop())?.size).toBe(2)
   await Promise.all(held.values())

@@ -190,7 +190,7 @@ export class Recorder extends Emitter<RecorderEvents> {
       started: session.started,
       type: recorder.mimeType || mimeType || 'audio/webm',
     })
-    if (this.#session !== session) return this.#db.endTake(session.id)
+    if (this.#session !== session) return void (await this.#db.endTake(session.id))
 
     session.recorder = recorder
     recorder.ondataavailable = ({ data }) => this.#write(session, data)

@@ -9,7 +9,7 @@ import { seekable } from './webm.ts'
 const batch = 120
 
 /**
- * Makes a memo of what is on disk; undefined when that is nothing. Where it fails (the device is full), the take and
+ * Makes a memo of what is on disk; undefined when that is nothing, or somebody else did. Where it fails (the device is full), the take and
  * its chunks stay as they are. discard: the memo is made all the same, as a deleted one, so that it can be undone.
  */
 export async function keepTake(db: MemoDb, take: Take, discard = false): Promise<Memo | undefined> {
@@ -43,8 +43,7 @@ export async function keepTake(db: MemoDb, take: Take, discard = false): Promise
     peaks: pool(peaks),
     ...(discard ? { deleted: Date.now() } : {}),
   }
-  await db.endTake(take.id, memo, audio)
-  return memo
+  return (await db.endTake(take.id, memo, audio)) ? memo : undefined
 }
 
 /** A recording under way holds this lock, so that no other tab takes it for one that was interrupted. */
