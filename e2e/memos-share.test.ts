@@ -152,6 +152,20 @@ test('a renamed memo keeps its link, and those who have it see the new name; a r
   await reads(carol.page, 'After')
 })
 
+test('who skips to the content stays at what the link leads to', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await makeMemo(ann.page, 'Skipped to')
+  const link = await shareLink(ann.page)
+  await bob.page.goto(link)
+  await reads(bob.page, 'Saved')
+  await bob.page.bringToFront()
+  await (await control(bob.page, 'Skip to content', 'link')).focus()
+  await bob.page.keyboard.press('Enter')
+  await until('the focus to move', () => bob.page.evaluate(() => !document.activeElement!.matches('.skip')))
+  expect(await bob.page.evaluate(() => document.activeElement!.id)).toBe('main')
+  expect([bob.page.url(), (await text(bob.page)).includes('Skipped to')]).toEqual([link, true])
+})
+
 test('plays while it arrives; says so when the sender leaves; goes on when she is back', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await longMemo(ann.page, 150)

@@ -82,8 +82,10 @@ export class Router {
       .composedPath()
       .find((node): node is HTMLAnchorElement => node instanceof HTMLAnchorElement && !!node.href)
     if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return
-    if (link.hash && link.pathname === location.pathname && document.getElementById(link.hash.slice(1))) return
     event.preventDefault()
+    // On some pages what is behind the # is what they show.
+    const here = link.pathname === location.pathname && document.getElementById(link.hash.slice(1))
+    if (here) return here.focus()
     if (link.hasAttribute('data-back')) return this.back(link.pathname)
     const { key } = this.#entry
     this.navigate(link.href)
