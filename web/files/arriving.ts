@@ -43,20 +43,33 @@ export class Arriving extends Emitter<{ change: void }> {
     return [...this.#arrivals.values()].some(({ error, torrent }) => !error && torrent?.status === 'downloading')
   }
 
-  /** Begins to fetch, or finds the arrival that already does. */
+  /** Begins to fetch, or finds the arrival that already does; one that failed is tried again. */
   open(link: string): Arrival {
-    const known = this.#arrivals.get(infoHashOf(link) ?? link)
-    return known && !known.error ? known : this.retry(known ?? { link }, link)
+    const known = this.#arrivals.get(keyOf(link))
+    if (known && !known.error) return known
+    const arrival = known ?? new Arrival(link)
+    if (!known) arrival.on('change', () => this.emit('change', undefined))
+    arrival.link = link
+    this.retry(arrival)
+    return arrival
   }
 
-  /** From the beginning, with the data that is here already. */
-  retry(before: Pick<Arrival, 'link'> & Partial<Pick<Arrival, 'torrent'>>, link = before.link, frugal = false): Arrival {
-    const arrival = new Arrival(link)
+  /** The same for what looks again and again: one that failed waits for the user. */
+  follow(link: string): Arrival {
+    return this.#arrivals.get(keyOf(link)) ?? this.open(link)
+  }
+
+  /** From the beginning, with the data that is here already. frugal: only what is looked at is fetched. */
+  retry(arrival: Arrival, frugal = false): void {
+    this.#arrivals.set(keyOf(arrival.link), arrival)
     arrival.frugal = frugal
-    arrival.on('change', () => this.emit('change', undefined))
-    this.#arrivals.set(infoHashOf(link) ?? link, arrival)
-    void this.#begin(arrival, before.torrent)
-    return arrival
+    void arrival.begin(() => this.#begin(arrival), () => this.#wanted(arrival))
+  }
+
+  /** What has no row, nobody can have deleted. */
+  async #wanted({ link, parcel }: Arrival): Promise<boolean> {
+    if (!this.#arrivals.has(keyOf(link))) return false
+    return !parcel || (await this.#parcels.db.parcels()).some(({ id }) => id === parcel)
   }
 
   /** All of it, whatever its size. */
@@ -76,26 +89,24 @@ export class Arriving extends Emitter<{ change: void }> {
     await forget(await this.#node(), infoHash)
   }
 
-  async #begin(arrival: Arrival, before?: Torrent): Promise<void> {
-    try {
-      const unkept = this.#parcels.db.parcels().then(() => false, keepsNothing)
-      const torrent = await arrival.meet(await this.#node(), before)
-      arrival.unkept = await unkept
-      // Its card, which says that it is a memo, may come a moment later than its files.
-      const handOver = () => isMemo(torrent, arrival) && this.#handOver(arrival)
-      torrent.on('card', () => void handOver())
-      if (handOver()) return
-      const parcel = arrival.unkept ? undefined : await this.#row(arrival, torrent)
-      if (handOver()) return
-      if ((arrival.frugal || !parcel?.from!.whole) && !torrent.state.done) await this.#decide(arrival, torrent)
-      else await this.fetch(arrival)
-      await torrent.done
-      if (parcel) await this.#parcels.update(parcel.id, ({ from }) => ({ from: from && { ...from, whole: true, done: true } }))
-      arrival.asking = false
-      arrival.move()
-    } catch (error) {
-      arrival.fail(error)
-    }
+  async #begin(arrival: Arrival): Promise<void> {
+    arrival.asking = arrival.memo = false
+    arrival.room = undefined
+    const unkept = this.#parcels.db.parcels().then(() => false, keepsNothing)
+    const torrent = await arrival.meet(await this.#node())
+    arrival.unkept = await unkept
+    // Its card, which says that it is a memo, may come a moment later than its files.
+    const handOver = () => isMemo(torrent, arrival) && this.#handOver(arrival)
+    torrent.on('card', () => void handOver())
+    if (handOver()) return
+    const parcel = arrival.unkept ? undefined : await this.#row(arrival, torrent)
+    if (handOver()) return
+    if ((arrival.frugal || !parcel?.from!.whole) && !torrent.state.done) await this.#decide(arrival, torrent)
+    else await this.fetch(arrival)
+    await torrent.done
+    if (parcel) await this.#parcels.update(parcel.id, ({ from }) => ({ from: from && { ...from, whole: true, done: true } }))
+    arrival.asking = false
+    arrival.move()
   }
 
   async #decide(arrival: Arrival, torrent: Torrent): Promise<void> {
@@ -137,6 +148,8 @@ export class Arriving extends Emitter<{ change: void }> {
     return parcel
   }
 }
+
+const keyOf = (link: string): string => infoHashOf(link) ?? link
 
 /** Memos are kept, or they are files like others. */
 function isMemo({ card, files }: Torrent, { unkept }: Arrival): boolean {

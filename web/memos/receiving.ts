@@ -15,6 +15,8 @@ const maxFiles = 200
 /** Largest file that is decoded for its drawing, bytes. */
 const maxDecoded = 32 << 20
 
+const keyOf = (link: string): string => infoHashOf(link) ?? link
+
 export class Arrival extends Fetching {
   /** It is part of a bundle, and cannot be one itself. */
   readonly nested: boolean
@@ -51,24 +53,34 @@ export class Receiving extends Emitter<{ change: void }> {
     )
   }
 
-  /** Begins to fetch, or finds the arrival that already does. */
+  /** Begins to fetch, or finds the arrival that already does; one that failed is tried again. */
   open(link: string, nested = false): Arrival {
-    const key = infoHashOf(link) ?? link
-    const known = this.#arrivals.get(key)
-    return known && !known.error ? known : this.#open(key, link, nested, known)
+    const known = this.#arrivals.get(keyOf(link))
+    if (known && !known.error) return known
+    const arrival = known ?? new Arrival(link, nested)
+    if (!known) arrival.on('change', () => this.emit('change', undefined))
+    arrival.link = link
+    this.retry(arrival)
+    return arrival
+  }
+
+  /** The same for what looks again and again: one that failed waits for the user. */
+  follow(link: string): Arrival {
+    return this.#arrivals.get(keyOf(link)) ?? this.open(link)
   }
 
   /** From the beginning, with the data that is here already. */
-  retry(arrival: Arrival): Arrival {
-    return this.#open(infoHashOf(arrival.link) ?? arrival.link, arrival.link, arrival.nested, arrival)
+  retry(arrival: Arrival): void {
+    this.#arrivals.set(keyOf(arrival.link), arrival)
+    arrival.saved = false
+    void arrival.begin(() => this.#fetch(arrival), () => this.#wanted(arrival))
   }
 
-  #open(key: string, link: string, nested: boolean, before?: Arrival): Arrival {
-    const arrival = new Arrival(link, nested)
-    arrival.on('change', () => this.emit('change', undefined))
-    this.#arrivals.set(key, arrival)
-    void this.#begin(arrival, before?.torrent)
-    return arrival
+  /** What has no rows yet, nobody can have deleted. */
+  async #wanted({ link, memos }: Arrival): Promise<boolean> {
+    if (!this.#arrivals.has(keyOf(link))) return false
+    const all = memos.length ? await this.#library.db.memos() : []
+    return !memos.length || all.some(({ id }) => memos.includes(id))
   }
 
   /** The memo that a link already led to here; a deleted one is taken back. */
@@ -101,26 +113,22 @@ export class Receiving extends Emitter<{ change: void }> {
     await forget(await this.#node(), infoHash)
   }
 
-  async #begin(arrival: Arrival, before?: Torrent): Promise<void> {
-    try {
-      const node = await this.#node()
-      const torrent = await arrival.meet(node, before)
-      torrent.on('card', () => void this.#recard(arrival))
-      if (!arrival.nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType)
-        return await this.#openBundle(arrival, torrent)
-      if (!(await this.#makeRows(arrival, torrent).catch(nowhere))) {
-        this.#arrivals.delete(infoHashOf(arrival.link) ?? arrival.link)
-        arrival.elsewhere = true
-        return arrival.move()
-      }
-      await node.add(arrival.link)
-      await torrent.done
-      for (const id of arrival.memos) await this.#complete(id, torrent)
-      arrival.saved = true
-      arrival.move()
-    } catch (error) {
-      arrival.fail(error)
+  async #fetch(arrival: Arrival): Promise<void> {
+    const node = await this.#node()
+    const torrent = await arrival.meet(node)
+    torrent.on('card', () => void this.#recard(arrival))
+    if (!arrival.nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType)
+      return this.#openBundle(arrival, torrent)
+    if (!(await this.#makeRows(arrival, torrent).catch(nowhere))) {
+      this.#arrivals.delete(keyOf(arrival.link))
+      arrival.elsewhere = true
+      return arrival.move()
     }
+    await node.add(arrival.link)
+    await torrent.done
+    for (const id of arrival.memos) await this.#complete(id, torrent)
+    arrival.saved = true
+    arrival.move()
   }
 
   /** False where it is not for this section. */

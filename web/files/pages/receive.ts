@@ -91,11 +91,6 @@ class Receive extends PageElement {
     look()
   }
 
-  /** frugal: only what is looked at is fetched. */
-  #retry({ link, torrent }: Arrival, frugal = false): void {
-    this.#watch(this.files.arriving.retry({ link, torrent }, link, frugal))
-  }
-
   get #ready(): Torrent | undefined {
     const torrent = this.#arrival?.torrent
     return torrent?.state.ready ? torrent : undefined
@@ -239,11 +234,11 @@ class Receive extends PageElement {
   #again(arrival: Arrival) {
     return html`
       <div class="cause-actions">
-        <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
+        <button class="button" @click=${() => this.files.arriving.retry(arrival)}>Retry</button>
         ${
           arrival.full && !arrival.asking
             ? html`
-                <button class="button quiet" @click=${() => this.#retry(arrival, true)}>Only what I open</button>
+                <button class="button quiet" @click=${() => this.files.arriving.retry(arrival, true)}>Only what I open</button>
               `
             : nothing
         }
@@ -314,7 +309,7 @@ class Receive extends PageElement {
   }
 
   #failed(arrival: Arrival) {
-    const retry = () => this.#retry(arrival)
+    const retry = () => this.files.arriving.retry(arrival)
     return failedLink(failure(arrival.error), retry, { href: paths.home, text: 'Go to your files' })
   }
 }

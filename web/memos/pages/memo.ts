@@ -39,7 +39,7 @@ class MemoPage extends PageElement {
 
   protected override willUpdate(): void {
     const memo = this.#memo
-    const arrival = memo?.from && !memo.from.done ? this.memos.receiving.open(memo.from.link) : undefined
+    const arrival = memo?.from && !memo.from.done ? this.memos.receiving.follow(memo.from.link) : undefined
     if (arrival && arrival !== this.#arrival) this.watch(arrival, 'change')
     this.#arrival = arrival
   }

@@ -87,11 +87,6 @@ class Receive extends PageElement {
     look()
   }
 
-  #retry(arrival: Arrival): void {
-    const again = this.memos.receiving.retry(arrival)
-    this.#watchAll(this.#arrivals.map((other) => (other === arrival ? again : other)))
-  }
-
   #title(arrival: Arrival): string | undefined {
     const memo = this.#memo(arrival)
     return memo?.title ?? readCard(arrival.torrent?.card).title
@@ -207,7 +202,7 @@ class Receive extends PageElement {
                     standing.cause.idle
                       ? nothing
                       : html`
-                          <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
+                          <button class="button" @click=${() => this.memos.receiving.retry(arrival)}>Retry</button>
                         `
                   }
                 </div>
@@ -306,7 +301,7 @@ class Receive extends PageElement {
     if (arrival.elsewhere) return nothing
     if (arrival.error || (cause && !cause.idle))
       return html`
-        <button class="button" @click=${() => this.#retry(arrival)}>Retry</button>
+        <button class="button" @click=${() => this.memos.receiving.retry(arrival)}>Retry</button>
       `
     return html`
       <span class="badge ${arrival.saved ? 'received' : 'receiving'}">${arrival.saved ? 'Saved' : phase}</span>
@@ -314,7 +309,7 @@ class Receive extends PageElement {
   }
 
   #failed(arrival: Arrival) {
-    const retry = () => this.#retry(arrival)
+    const retry = () => this.memos.receiving.retry(arrival)
     return failedLink(failure(arrival.error), retry, { href: paths.list, text: 'Go to your memos' })
   }
 }

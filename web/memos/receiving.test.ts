@@ -1,0 +1,134 @@
+import 'fake-indexeddb/auto'
+import { beforeEach, expect, it, vi } from 'vitest'
+import type { Starling, Torrent } from 'starling'
+import { Deferred } from '../engine/deferred.ts'
+import { Emitter } from '../engine/emitter.ts'
+import { StarlingError, type ErrorCode } from '../engine/errors.ts'
+import type { TorrentEvents } from '../engine/types.ts'
+import { infoHashOf } from '../ui/fetching.ts'
+import { bundleType } from './bundle.ts'
+import { MemoDb } from './db.ts'
+import { Library } from './library.ts'
+import { Receiving } from './receiving.ts'
+
+class FakeTorrent extends Emitter<TorrentEvents> {
+  readonly infoHash: string
+  readonly files: { name: string; type: string; size: number; text(): Promise<string>; blob(): Promise<Blob> }[]
+  readonly link: string
+  readonly name = 'Sounds'
+  readonly private = true
+  readonly ready = Promise.resolve()
+  readonly #done = new Deferred()
+  readonly done = this.#done.promise
+  state = { ready: true, done: false, private: true, peers: [] }
+  readonly #node: FakeNode
+
+  constructor(node: FakeNode, infoHash: string, files: File[]) {
+    super()
+    this.#node = node
+    this.infoHash = infoHash
+    this.link = linkOf(infoHash)
+    this.files = files.map((file) => ({
+      name: file.name, type: file.type, size: file.size, text: () => file.text(), blob: async () => file,
+    }))
+  }
+  finish(): void {
+    this.state = { ...this.state, done: true }
+    this.#done.resolve()
+  }
+  fail(code: ErrorCode): void {
+    const error = new StarlingError(code, '')
+    this.#done.reject(error)
+    this.emit('error', error)
+  }
+  /** In every tab. */
+  async remove(): Promise<void> {
+    if (!this.#node.torrents.delete(this.infoHash)) return
+    this.#done.reject(new StarlingError('removed', ''))
+    this.#node.emit('remove', this as unknown as Torrent)
+  }
+}
+
+class FakeNode extends Emitter<{ remove: Torrent }> {
+  readonly torrents = new Map<string, FakeTorrent>()
+  readonly content = new Map<string, File[]>()
+  get = (infoHash: string) => this.torrents.get(infoHash)
+  async add(link: string): Promise<FakeTorrent> {
+    const infoHash = infoHashOf(link)!
+    const torrent = this.torrents.get(infoHash) ?? new FakeTorrent(this, infoHash, this.content.get(infoHash)!)
+    this.torrents.set(infoHash, torrent)
+    return torrent
+  }
+}
+
+const hashOf = (letter: string): string => letter.repeat(40)
+const linkOf = (infoHash: string): string => `https://host/m#${infoHash}.${'k'.repeat(22)}`
+const sound = (name: string): File => new File(['x'], name, { type: 'audio/ogg' })
+const [one, two, both] = [hashOf('1'), hashOf('2'), hashOf('b')]
+
+let library: Library
+let node: FakeNode
+let receiving: Receiving
+let count = 0
+
+beforeEach(async () => {
+  library = new Library(new MemoDb(`receiving-${count++}`))
+  await library.reload()
+  start()
+})
+
+/** As after a reload. */
+function start(): void {
+  const mine = (node = new FakeNode())
+  for (const infoHash of [one, two]) mine.content.set(infoHash, [sound(`${infoHash[0]}.ogg`)])
+  const here = new Receiving(async () => mine as unknown as Starling, library)
+  receiving = here
+  library.on('purged', (memo) => here === receiving && void here.forget(memo))
+}
+
+/** The torrent, once it is being fetched. */
+const fetched = (infoHash: string) => vi.waitUntil(() => node.get(infoHash))
+
+it('one of several memos in a link that failed can be tried again, and then all are saved', async () => {
+  const links = [one, two].map((infoHash) => linkOf(infoHash).split('#')[1])
+  node.content.set(both, [new File([JSON.stringify({ links })], 'memos.json', { type: bundleType })])
+  const arrival = receiving.open(linkOf(both))
+  for (const infoHash of [both, one]) (await fetched(infoHash)).finish()
+  const failing = await fetched(two)
+  failing.fail('storage')
+  const [, second] = arrival.bundle!
+  await vi.waitUntil(() => second!.error)
+  expect(arrival.saved).toBe(false)
+  receiving.retry(second!)
+  await vi.waitUntil(() => node.get(two) && node.get(two) !== failing)
+  node.get(two)!.finish()
+  await vi.waitUntil(() => arrival.saved)
+  expect(library.memos.map(({ title }) => title).sort()).toEqual(['Sounds', 'Sounds'])
+})
+
+it('what another tab takes away to try again goes on here; what it deletes is said to be gone', async () => {
+  const arrival = receiving.open(linkOf(one))
+  await vi.waitUntil(() => arrival.memos.length)
+  const first = node.get(one)!
+  await first.remove()
+  await vi.waitUntil(() => arrival.torrent && (arrival.torrent as unknown) !== first)
+  expect(arrival.error).toBe(undefined)
+  node.get(one)!.finish()
+  await vi.waitUntil(() => arrival.saved)
+
+  await library.db.delete(arrival.memos[0]!)
+  await node.get(one)!.remove()
+  expect(arrival.error).toMatchObject({ code: 'removed' })
+  // Whoever opens the link again fetches it anew.
+  expect(receiving.open(linkOf(one)).error).toBe(undefined)
+  await fetched(one)
+})
+
+it('what only looks does not try again', async () => {
+  const arrival = receiving.follow(linkOf(one))
+  ;(await fetched(one)).fail('no-space')
+  await vi.waitUntil(() => arrival.error)
+  arrival.on('change', () => receiving.follow(linkOf(one)))
+  expect(receiving.follow(linkOf(one)).error).toBeDefined()
+  expect(receiving.open(linkOf(one)).error).toBe(undefined)
+})
