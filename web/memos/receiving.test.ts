@@ -132,3 +132,32 @@ it('what only looks does not try again', async () => {
   expect(receiving.follow(linkOf(one)).error).toBeDefined()
   expect(receiving.open(linkOf(one)).error).toBe(undefined)
 })
+
+it('of several sounds in one torrent, the one that was deleted stays so', async () => {
+  const titles = () => library.memos.map(({ title }) => title).sort().join()
+  const arrive = async () => {
+    node.content.set(both, ['a', 'b', 'c'].map((name) => sound(`${name}.ogg`)))
+    const arrival = receiving.open(linkOf(both))
+    ;(await fetched(both)).finish()
+    await vi.waitUntil(() => arrival.saved)
+  }
+  await arrive()
+  expect(titles()).toBe('a,b,c')
+  const idOf = (wanted: string) => library.memos.find(({ title }) => title === wanted)!.id
+  const ids = [idOf('a'), idOf('b')]
+  await library.remove(ids)
+  await library.purge([ids[0]!])
+  for (let reload = 0; reload < 2; reload++) {
+    start()
+    await arrive()
+    expect(titles()).toBe('c')
+  }
+  // Once all are gone, the link brings all.
+  ids.push(idOf('c'))
+  await library.remove(ids)
+  await library.purge(ids)
+  await vi.waitUntil(() => !node.get(both))
+  start()
+  await arrive()
+  expect(titles()).toBe('a,b,c')
+})

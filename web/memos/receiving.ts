@@ -108,8 +108,8 @@ export class Receiving extends Emitter<{ change: void }> {
   /** The memo was deleted for good. */
   async forget(memo: Memo): Promise<void> {
     const { infoHash } = memo.from!
-    this.#arrivals.delete(infoHash)
     if ((await this.#library.from(infoHash)).length) return
+    this.#arrivals.delete(infoHash)
     await forget(await this.#node(), infoHash)
   }
 
@@ -134,16 +134,18 @@ export class Receiving extends Emitter<{ change: void }> {
   /** False where it is not for this section. */
   async #makeRows(arrival: Arrival, torrent: Torrent): Promise<boolean> {
     const before = await this.#library.from(torrent.infoHash)
-    const sounds = torrent.files
-      .map((file, index) => ({ file, index }))
-      .filter(({ file }) => isSound(file))
-      .slice(0, maxFiles)
+    const kept = before.filter(({ deleted }) => !deleted)
+    // Before that, those that lack may be those that had no row yet when the page was closed.
+    const chosen = kept.some(({ from }) => from!.done)
+    const sounds = soundsOf(torrent)
     const { kind } = torrent.card ?? {}
     if (!sounds.length || (sounds.length < torrent.files.length && kind !== 'memo')) return false
     const card = sounds.length === 1 ? readCard(torrent.state.card) : {}
     const ids = []
     for (const { file, index } of sounds) {
       const known = before.find((memo) => memo.from!.file === index)
+      // Of several that are here, the user deleted this one.
+      if (known?.deleted ? kept.length : chosen && !known) continue
       const memo: Memo = known ?? {
         id: newId(),
         title: cleanTitle(
@@ -175,9 +177,10 @@ export class Receiving extends Emitter<{ change: void }> {
 
   /** What the sender says of it; what the user wrote over it stays. */
   async #recard(arrival: Arrival): Promise<void> {
-    if (arrival.memos.length !== 1) return
-    const { title, description, ...rest } = readCard(arrival.torrent?.state.card)
-    await this.#library.update(arrival.memos[0]!, (memo) => ({
+    const { torrent, memos: [id] } = arrival
+    if (!id || !torrent || soundsOf(torrent).length !== 1) return
+    const { title, description, ...rest } = readCard(torrent.state.card)
+    await this.#library.update(id, (memo) => ({
       ...(memo.edited || title === undefined ? {} : { title }),
       ...(memo.edited || description === undefined ? {} : { description }),
       ...rest,
@@ -215,6 +218,10 @@ function nowhere(error: unknown): false {
   if (!keepsNothing(error)) throw error
   return false
 }
+
+/** Those that become memos, and which of the torrent's files they are. */
+const soundsOf = ({ files }: Torrent) =>
+  files.flatMap((file, index) => (isSound(file) ? { file, index } : [])).slice(0, maxFiles)
 
 const isSound = ({ name, type }: { name: string; type: string }): boolean =>
   /^(audio\/|video\/webm)/.test(type) || /\.(webm|m4a|mp3|ogg|oga|opus|wav|flac|aac)$/i.test(name)
