@@ -210,6 +210,18 @@ test('a public link is a plain torrent; links find their section, wherever they 
   await until('the memo', async () => (await titles(bob.page)).join() === 'A memo')
 })
 
+test('who goes on to another page while a link is made reads that page’s name in the title of the window', async () => {
+  const { page } = await visitor()
+  const [one] = await write(await kit.folder(), { 'late.bin': randomBytes(400_000) })
+  await send(page, server.origin, [one!])
+  await reads(page, 'Nobody has it yet')
+  const both = await Promise.all([control(page, 'Public link', 'radio'), control(page, 'Memos', 'link')])
+  const sent = await page.evaluateHandle(() => document.querySelector('files-sent') as Element & { torrent?: unknown })
+  await page.evaluate((...both) => both.forEach((element) => (element as HTMLElement).click()), ...both)
+  await until('the link', () => sent.evaluate(({ torrent }) => !!torrent))
+  expect(await page.title()).toMatch(/^Memos/)
+})
+
 describe('after a reload', () => {
   test('a link goes on by itself where a copy is kept, whatever section is shown', async () => {
     const [ann, bob] = [await visitor(), await visitor()]

@@ -9,6 +9,11 @@ export abstract class PageElement extends LitElement {
     return this
   }
 
+  /** What comes to a page that was left must not name the window, say. */
+  protected override shouldUpdate(): boolean {
+    return this.isConnected
+  }
+
   /** What has the focus may go away with what is drawn now, and the next Tab would begin at the top of the page again. */
   protected override update(changed: PropertyValues): void {
     const focused = this.contains(document.activeElement) ? document.activeElement : undefined
