@@ -11,6 +11,9 @@ import { nameOf } from './words.ts'
 
 /** What is being made ready to be sent. */
 export interface Making {
+  /** The parcel's. */
+  id: string
+  kind: Kind
   name: string
   /** Bytes. */
   size: number
@@ -19,13 +22,14 @@ export interface Making {
 }
 
 export class Sending extends Emitter<{ change: void }> {
-  making: Making | undefined
   readonly #node: () => Promise<Starling>
   readonly #parcels: Parcels
   readonly #audience = new Audience()
   /** What the user chose since the page was opened, by the parcel's id. */
   readonly #chosen = new Map<string, readonly File[]>()
   readonly #open = new Map<string, Promise<Torrent>>()
+  readonly #making = new Set<Making>()
+  readonly #sharing = new Map<string, Promise<Share>>()
 
   constructor(node: () => Promise<Starling>, parcels: Parcels) {
     super()
@@ -58,11 +62,10 @@ export class Sending extends Emitter<{ change: void }> {
   async share(parcel: Parcel, kind: Kind): Promise<Share> {
     const known = parcel.sent?.[kind]
     if (known) return known
-    const files = await this.#files(parcel)
-    if (!files) throw new Error('The files are not at hand.')
-    const share = await this.#seed(parcel, kind, files)
-    await this.#parcels.update(parcel.id, ({ sent }) => ({ sent: sent && { ...sent, [kind]: share } }))
-    return share
+    const key = `${kind} ${parcel.id}`
+    const sharing = this.#sharing.get(key) ?? this.#share(parcel, kind).finally(() => this.#sharing.delete(key))
+    this.#sharing.set(key, sharing)
+    return sharing
   }
 
   /** Its torrent of that kind, which has nothing to give (see Torrent.state.done) where the files are not at hand. */
@@ -114,9 +117,29 @@ export class Sending extends Emitter<{ change: void }> {
     return this.#audience.status(torrent)
   }
 
+  /** What was begun last of what is being made ready. */
+  get making(): Making | undefined {
+    return [...this.#making].at(-1)
+  }
+
+  /** The same of one link. */
+  makingOf(id: string, kind: Kind): Making | undefined {
+    return [...this.#making].find((making) => making.id === id && making.kind === kind)
+  }
+
   /** Somebody is fetching something that nobody else has. */
   get busy(): boolean {
-    return this.making !== undefined || this.#audience.busy
+    return this.#making.size > 0 || this.#audience.busy
+  }
+
+  async #share(parcel: Parcel, kind: Kind): Promise<Share> {
+    const files = await this.#files(parcel)
+    if (!files) throw new Error('The files are not at hand.')
+    const share = await this.#seed(parcel, kind, files)
+    const row = await this.#parcels.update(parcel.id, ({ sent }) => ({ sent: sent && { ...sent, [kind]: share } }))
+    // It was deleted for good while they were read.
+    if (!row) await this.forget({ ...parcel, sent: { [kind]: share, kept: false } })
+    return share
   }
 
   async #torrent(parcel: Parcel, kind: Kind): Promise<Torrent> {
@@ -133,8 +156,8 @@ export class Sending extends Emitter<{ change: void }> {
   }
 
   async #seed(parcel: Parcel, kind: Kind, files: readonly File[]): Promise<Share> {
-    const making = { name: parcel.name, size: parcel.size, hashed: 0 }
-    this.making = making
+    const making = { id: parcel.id, kind, name: parcel.name, size: parcel.size, hashed: 0 }
+    this.#making.add(making)
     this.emit('change', undefined)
     try {
       const torrent = await this.#offer(files, {
@@ -147,7 +170,7 @@ export class Sending extends Emitter<{ change: void }> {
       this.#open.set(`${kind} ${parcel.id}`, Promise.resolve(this.#audience.watch(torrent)))
       return { infoHash: torrent.infoHash, link: linkOf(torrent.link) }
     } finally {
-      this.making = undefined
+      this.#making.delete(making)
       this.emit('change', undefined)
     }
   }

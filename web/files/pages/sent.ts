@@ -128,7 +128,7 @@ class SentPage extends PageElement {
 
   #state(parcel: Parcel) {
     const { torrent, error } = this
-    const { making } = this.files.sending
+    const making = this.files.sending.makingOf(parcel.id, this.kind)
     if (making)
       return html`
         <p role="status">Making the link…</p>

@@ -1,0 +1,104 @@
+import 'fake-indexeddb/auto'
+import { beforeEach, expect, it, vi } from 'vitest'
+import type { Starling, Torrent } from 'starling'
+import { Emitter } from '../engine/emitter.ts'
+import type { SeedOptions, TorrentEvents } from '../engine/types.ts'
+import { FilesDb } from './db.ts'
+import { Parcels } from './parcels.ts'
+import { Sending } from './sending.ts'
+
+class FakeTorrent extends Emitter<TorrentEvents> {
+  readonly infoHash: string
+  readonly link: string
+  readonly status = 'seeding'
+  state = { done: true, peers: [], trackers: [] }
+  readonly #node: FakeNode
+
+  constructor(node: FakeNode, infoHash: string) {
+    super()
+    this.#node = node
+    this.infoHash = infoHash
+    this.link = `https://host/m#${infoHash}`
+  }
+  async remove(): Promise<void> {
+    this.#node.torrents.delete(this.infoHash)
+  }
+}
+
+class FakeNode extends Emitter<{ remove: Torrent }> {
+  readonly torrents = new Map<string, FakeTorrent>()
+  seeds = 0
+  /** Files are read as long as this is pending. */
+  reading = Promise.resolve()
+  get = (infoHash: string) => this.torrents.get(infoHash)
+  async seed(_files: readonly File[], { known }: SeedOptions): Promise<FakeTorrent> {
+    const infoHash = known ?? (++this.seeds).toString(16).padStart(40, '0')
+    await this.reading
+    const torrent = new FakeTorrent(this, infoHash)
+    this.torrents.set(infoHash, torrent)
+    return torrent
+  }
+}
+
+let node: FakeNode
+let parcels: Parcels
+let sending: Sending
+let count = 0
+
+beforeEach(() => {
+  vi.stubGlobal('location', { origin: 'https://host' })
+  vi.stubGlobal('navigator', { onLine: true })
+  node = new FakeNode()
+  parcels = new Parcels(new FilesDb(`sending-${count++}`))
+  sending = new Sending(async () => node as unknown as Starling, parcels)
+  parcels.on('purged', (parcel) => void sending.forget(parcel))
+})
+
+const file = (name: string): File => new File([name], name)
+
+/** Files take until the returned function is called. */
+function slowly(): () => void {
+  let go!: () => void
+  node.reading = new Promise((resolve) => (go = resolve))
+  return go
+}
+
+it('a link in the making is that of one parcel, and is made once', async () => {
+  const [one, two] = [await sending.send([file('one')]), await sending.send([file('two')])]
+  const go = slowly()
+  const links = [sending.share(one, 'public'), sending.share(one, 'public')]
+  await vi.waitUntil(() => sending.makingOf(one.id, 'public'))
+  expect([sending.makingOf(one.id, 'private'), sending.makingOf(two.id, 'private')]).toEqual([undefined, undefined])
+  go()
+  const [link, again] = await Promise.all(links)
+  expect([again, node.seeds, sending.busy]).toEqual([link, 3, false])
+})
+
+it('is busy until the last of several is read', async () => {
+  const first = slowly()
+  const one = sending.send([file('one')])
+  await vi.waitUntil(() => node.seeds === 1)
+  const second = slowly()
+  const two = sending.send([file('two')])
+  await vi.waitUntil(() => node.seeds === 2)
+  expect(sending.making?.name).toBe('two')
+  second()
+  await two
+  expect([sending.busy, sending.making?.name]).toEqual([true, 'one'])
+  first()
+  await one
+  expect(sending.busy).toBe(false)
+})
+
+it('what was deleted for good while a link to it was made is not sent', async () => {
+  const parcel = await sending.send([file('one')])
+  const go = slowly()
+  const share = sending.share(parcel, 'public')
+  await vi.waitUntil(() => node.seeds === 2)
+  await parcels.remove(parcel.id)
+  await parcels.purge(parcel.id)
+  await vi.waitUntil(() => !node.torrents.size)
+  go()
+  await share
+  expect(node.torrents.size).toBe(0)
+})
