@@ -24,7 +24,7 @@ export interface Making {
 export class Sending extends Emitter<{ change: void }> {
   readonly #node: () => Promise<Starling>
   readonly #parcels: Parcels
-  readonly #audience = new Audience()
+  readonly #audience: Audience
   /** What the user chose since the page was opened, by the parcel's id. */
   readonly #chosen = new Map<string, readonly File[]>()
   readonly #open = new Map<string, Promise<Torrent>>()
@@ -35,6 +35,7 @@ export class Sending extends Emitter<{ change: void }> {
     super()
     this.#node = node
     this.#parcels = parcels
+    this.#audience = new Audience(node)
     this.#audience.on('change', () => this.emit('change', undefined))
   }
 
@@ -106,8 +107,8 @@ export class Sending extends Emitter<{ change: void }> {
     const node = await this.#node()
     this.#chosen.delete(parcel.id)
     for (const kind of kindsOf(parcel)) {
-      const torrent = await this.#open.get(`${kind} ${parcel.id}`)?.catch(() => undefined)
-      if (torrent) this.#audience.drop(torrent)
+      // What is about to be there would stay.
+      await this.#open.get(`${kind} ${parcel.id}`)?.catch(() => undefined)
       this.#open.delete(`${kind} ${parcel.id}`)
       await forget(node, parcel.sent![kind]!.infoHash)
     }

@@ -1,6 +1,6 @@
 import 'fake-indexeddb/auto'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Starling } from 'starling'
+import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import type { Card, SeedOptions, TorrentEvents } from '../engine/types.ts'
 import { MemoDb } from './db.ts'
@@ -27,7 +27,7 @@ class FakeTorrent extends Emitter<TorrentEvents> {
   }
 }
 
-class FakeNode {
+class FakeNode extends Emitter<{ remove: Torrent }> {
   readonly torrents = new Map<string, FakeTorrent>()
   seeds = 0
   /** Runs while something is being seeded. */

@@ -17,7 +17,7 @@ export class Sharing extends Emitter<{ change: void }> {
   readonly #node: () => Promise<Starling>
   readonly #library: Library
   readonly #receiving: Receiving
-  readonly #audience = new Audience()
+  readonly #audience: Audience
   readonly #making = new Map<string, Promise<Torrent>>()
 
   constructor(node: () => Promise<Starling>, library: Library, receiving: Receiving) {
@@ -25,6 +25,7 @@ export class Sharing extends Emitter<{ change: void }> {
     this.#node = node
     this.#library = library
     this.#receiving = receiving
+    this.#audience = new Audience(node)
     this.#audience.on('change', () => this.emit('change', undefined))
   }
 

@@ -1,5 +1,5 @@
 import { beforeEach, expect, it, vi } from 'vitest'
-import type { Torrent } from 'starling'
+import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import type { PeerState, TorrentEvents } from '../engine/types.ts'
 import { Audience } from './audience.ts'
@@ -22,10 +22,11 @@ class FakeTorrent extends Emitter<TorrentEvents> {
   }
 }
 
-function watched(): { torrent: FakeTorrent; says: () => string } {
-  const [audience, torrent] = [new Audience(), new FakeTorrent()]
-  audience.watch(torrent as unknown as Torrent)
-  return { torrent, says: () => audience.status(torrent as unknown as Torrent).text }
+function watched() {
+  const [node, torrent] = [new Emitter<{ remove: Torrent }>(), new FakeTorrent()]
+  const audience = new Audience(async () => node as unknown as Starling)
+  const given = audience.watch(torrent as unknown as Torrent)
+  return { audience, torrent, says: () => audience.status(given).text, remove: () => node.emit('remove', given) }
 }
 
 it('counts everybody who fetched it, also those who left', () => {
@@ -63,6 +64,17 @@ it('counts nobody twice who opens the page again', () => {
   expect(says()).toContain('1 other has it')
   torrent.now({ bob3: 1 })
   expect(says()).toContain('1 other has all of it')
+})
+
+it('has nobody fetch what was removed, here or in another tab', async () => {
+  const { audience, torrent, remove } = watched()
+  torrent.now({ bob: 0.5 })
+  expect(audience.busy).toBe(true)
+  await new Promise<void>((resolve) => {
+    audience.on('change', resolve)
+    queueMicrotask(remove)
+  })
+  expect(audience.busy).toBe(false)
 })
 
 it('counts those who had it before this page was opened', () => {

@@ -1,4 +1,4 @@
-import type { Torrent } from 'starling'
+import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import type { PeerState } from '../engine/types.ts'
 import { reach } from './reach.ts'
@@ -21,11 +21,20 @@ export class Audience extends Emitter<{ change: void }> {
   /** By infohash. */
   readonly #had = new Map<string, Had>()
   readonly #torrents = new Set<Torrent>()
+  readonly #node: () => Promise<Starling>
+  #listening = false
+
+  constructor(node: () => Promise<Starling>) {
+    super()
+    this.#node = node
+  }
 
   /** Begins to watch it, once; returns it. */
   watch(torrent: Torrent): Torrent {
     if (this.#torrents.has(torrent)) return torrent
     this.#torrents.add(torrent)
+    if (!this.#listening) void this.#node().then((node) => node.on('remove', (gone) => this.#drop(gone)))
+    this.#listening = true
     const had: Had = this.#had.get(torrent.infoHash) ?? { met: new Map(), whole: new Set(), fetched: new Set(), most: 0 }
     this.#had.set(torrent.infoHash, had)
     torrent.on('peer', (peer) => {
@@ -40,9 +49,9 @@ export class Audience extends Emitter<{ change: void }> {
     return torrent
   }
 
-  /** It was removed. */
-  drop(torrent: Torrent): void {
-    this.#torrents.delete(torrent)
+  /** It was removed, here or in another tab: whoever was fetching it is not any more. */
+  #drop(torrent: Torrent): void {
+    if (this.#torrents.delete(torrent)) this.emit('change', undefined)
   }
 
   status(torrent: Torrent): Sending {
