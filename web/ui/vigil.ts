@@ -16,8 +16,9 @@ export function guard({ awake, busy, on }: Vigil): void {
   const look = (): void => {
     const wanted = awake() && document.visibilityState === 'visible'
     if (wanted && !lock) {
-      lock = navigator.wakeLock?.request('screen').catch(() => undefined)
-      void lock?.then((sentinel) => sentinel?.addEventListener('release', () => (lock = undefined)))
+      const mine = (lock = navigator.wakeLock?.request('screen').catch(() => undefined))
+      // Another one may have been had before this is said to be released.
+      void mine?.then((sentinel) => sentinel?.addEventListener('release', () => lock === mine && (lock = undefined)))
     } else if (!wanted && lock) {
       void lock.then((sentinel) => sentinel?.release())
       lock = undefined

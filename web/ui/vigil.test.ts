@@ -1,0 +1,33 @@
+import { afterEach, expect, it, vi } from 'vitest'
+import { Emitter } from '../engine/emitter.ts'
+import { guard } from './vigil.ts'
+
+afterEach(() => vi.unstubAllGlobals())
+
+class FakeLock extends EventTarget {
+  released = false
+  async release(): Promise<void> {
+    this.released = true
+  }
+}
+
+it('lets the screen go off again, however soon it was wanted on once more', async () => {
+  const locks: FakeLock[] = []
+  const request = async () => locks[locks.push(new FakeLock()) - 1]
+  vi.stubGlobal('navigator', { wakeLock: { request } })
+  vi.stubGlobal('document', Object.assign(new EventTarget(), { visibilityState: 'visible' }))
+  vi.stubGlobal('addEventListener', () => {})
+  let wanted = false
+  const works = new Emitter<{ change: void }>()
+  guard({ awake: () => wanted, busy: () => false, on: [works] })
+  const want = async (now: boolean) => {
+    wanted = now
+    works.emit('change', undefined)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  for (const now of [true, false, true]) await want(now)
+  locks[0]!.dispatchEvent(new Event('release'))
+  await want(true)
+  await want(false)
+  expect(locks.map(({ released }) => released)).toEqual([true, true])
+})
