@@ -294,6 +294,23 @@ test('what is paused stays so after a reload, and comes once it is resumed', asy
   await arrived(bob.page)
 })
 
+test('whoever comes back to Files, which could not be loaded at first, finds it', async () => {
+  const ann = await visitor()
+  const { page } = ann
+  ann.allow(/Failed to load resource|ERR_FAILED/)
+  await page.setBypassServiceWorker(true)
+  await page.goto(`${server.origin}/memos`)
+  await page.setRequestInterception(true)
+  let out = true
+  page.on('request', (request) => void (out && /section/.test(request.url()) ? request.abort() : request.continue()))
+  await press(page, 'Files', 'link')
+  await reads(page, 'This part of the app could not be loaded')
+  out = false
+  await press(page, 'Memos', 'link')
+  await press(page, 'Files', 'link')
+  await reads(page, 'Choose files')
+})
+
 test('a link that leads nowhere says why, and what can be done', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   const [one] = await write(await kit.folder(), { 'locked.bin': randomBytes(1000) })

@@ -19,7 +19,6 @@ const restful = 1000
 class App extends PageElement {
   readonly #router = new Router((visit) => void this.#visit(visit))
   readonly #nodes = new NodeHost()
-  readonly #started = new Set<Section>()
   #section: Section | undefined
   #view: TemplateResult | undefined
   #path = ''
@@ -52,11 +51,7 @@ class App extends PageElement {
     const section = sections.find((section) => section.owns(url))
     if (this.#section && this.#section !== section) this.#section.leave()
     this.#section = section
-    let starting: void | Promise<void> = undefined
-    if (section && !this.#started.has(section)) {
-      this.#started.add(section)
-      starting = section.start(this.#host)
-    }
+    const starting = section?.start(this.#host)
     this.#view = section?.view(url) ?? this.#own(url)
     this.requestUpdate()
     if (first) return

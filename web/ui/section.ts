@@ -32,7 +32,7 @@ export interface Section {
   path: string
   /** Whether this section draws that address. */
   owns(url: URL): boolean
-  /** Once, before the first view. What it returns resolves when the section can draw, where it loads late. */
+  /** Before each view. What it returns resolves when the section can draw, where it loads late. */
   start(host: Host): void | Promise<void>
   /** Once, some time after the page was opened, whichever section is shown: to go on with what was under way. */
   wake?(host: Host): void
