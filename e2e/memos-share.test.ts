@@ -212,6 +212,21 @@ test('a public link is a magnet too, and the article’s app’s links still wor
   await reads(ann.page, 'Public')
 })
 
+test('words reach those who have the memo also when the writer goes back with the field still open', async () => {
+  // Which tells of no change then.
+  const [ann, bob] = [await visitor('firefox'), await visitor()]
+  await makeMemo(ann.page, 'Before')
+  await bob.page.goto(await shareLink(ann.page))
+  await reads(bob.page, 'Saved')
+  await ann.page.bringToFront()
+  await ann.page.keyboard.press('Escape')
+  await (await control(ann.page, 'Title', 'textbox')).click({ count: 3 })
+  await ann.page.keyboard.type('After')
+  await ann.page.goBack()
+  await until('the list', async () => (await titles(ann.page)).join() === 'After')
+  await reads(bob.page, 'After')
+})
+
 test('several memos go into one link', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   for (const title of ['One', 'Two']) {

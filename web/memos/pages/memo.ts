@@ -20,6 +20,8 @@ class MemoPage extends PageElement {
   declare memo: string
   /** Where not all of it is here yet. */
   #arrival: Arrival | undefined
+  /** The memo whose words are written and not yet done. */
+  #writing: string | undefined
 
   override connectedCallback(): void {
     super.connectedCallback()
@@ -27,6 +29,7 @@ class MemoPage extends PageElement {
     const width = new ResizeObserver(() => this.#fields().forEach(grow))
     width.observe(this)
     this.onLeave(() => width.disconnect())
+    this.onLeave(() => this.#wrote())
   }
 
   get #memo(): Memo | undefined {
@@ -38,6 +41,7 @@ class MemoPage extends PageElement {
   }
 
   protected override willUpdate(): void {
+    if (this.#writing !== this.memo) this.#wrote()
     const memo = this.#memo
     const arrival = memo?.from && !memo.from.done ? this.memos.receiving.follow(memo.from.link) : undefined
     if (arrival && arrival !== this.#arrival) this.watch(arrival, 'change')
@@ -75,7 +79,15 @@ class MemoPage extends PageElement {
       field.name === 'title' ? { title: cleanTitle(field.value) } : { description: cleanDescription(field.value) }
     if (type === 'change' && words.title) field.value = words.title
     grow(field)
+    this.#writing = type === 'change' ? undefined : id
     void this.memos.rewrite(id, words, type === 'change')
+  }
+
+  /** Whoever goes back while the field has the focus is done, though no change was told. */
+  #wrote(): void {
+    const id = this.#writing
+    this.#writing = undefined
+    if (id) void this.memos.rewrite(id, {}, true)
   }
 
   readonly #delete = (): void => {
