@@ -126,6 +126,22 @@ describe('a memo', () => {
     await until('the memo', async () => /^\/memos\/.+/.test(await path(page)))
   })
 
+  test('its page is not said to be missing before the list has it', async () => {
+    const { page } = await visitor()
+    await recordFor(page, 1)
+    await page.evaluate(() => {
+      const called = new Set<string>()
+      new MutationObserver(() => called.add(document.title)).observe(document.querySelector('title')!, { childList: true })
+      Object.assign(globalThis, { called })
+    })
+    await press(page, 'Stop')
+    await until('the title to be written', () =>
+      page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name === 'title'),
+    )
+    const called = await page.evaluate(() => [...(globalThis as unknown as { called: Set<string> }).called])
+    expect(called.filter((title) => title.startsWith('Nothing'))).toEqual([])
+  })
+
   test('while the position is dragged, the time says where it would go', async () => {
     const { page } = await visitor()
     await haveMemos(page, [{ title: 'Three seconds' }])

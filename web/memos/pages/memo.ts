@@ -36,6 +36,11 @@ class MemoPage extends PageElement {
     return this.memos.library.get(this.memo)
   }
 
+  /** It is not here, nor about to be: what was just recorded comes to the list a moment later. */
+  get #none(): boolean {
+    return !this.#memo && this.memos.library.loaded && this.memos.fresh !== this.memo
+  }
+
   #fields(): HTMLTextAreaElement[] {
     return [...this.querySelectorAll<HTMLTextAreaElement>('textarea')]
   }
@@ -50,10 +55,8 @@ class MemoPage extends PageElement {
 
   protected override updated(): void {
     const memo = this.#memo
-    if (!memo) {
-      if (this.memos.library.loaded) this.memos.host.title('Nothing is here')
-      return
-    }
+    if (this.#none) this.memos.host.title('Nothing is here')
+    if (!memo) return
     this.memos.host.title(titled(memo.title, this.#arrival?.torrent?.progress))
     for (const field of this.#fields()) {
       // What is being written is the user's, whatever happens to the memo meanwhile; and it stays while the disk is slow.
@@ -100,7 +103,7 @@ class MemoPage extends PageElement {
   protected override render() {
     const memo = this.#memo
     if (!memo)
-      return this.memos.library.loaded
+      return this.#none
         ? notFound('This memo is not on this device: it was deleted, or it was recorded on another one.')
         : nothing
     const arrived = this.#arrival ? (this.#arrival.torrent?.progress ?? 0) : 1
