@@ -242,6 +242,26 @@ describe('a memo', () => {
     expect(await sees(other, 'Record')).toBe(true)
   })
 
+  test('Record while the one before is still being saved records as soon as it is', async () => {
+    const { page } = await visitor()
+    await recordFor(page, 1)
+    await page.evaluate(() => {
+      const { stop } = MediaRecorder.prototype
+      MediaRecorder.prototype.stop = function () {
+        MediaRecorder.prototype.stop = stop
+        Object.assign(globalThis, { save: () => stop.call(this) })
+      }
+    })
+    await press(page, 'Memos', 'link')
+    await press(page, 'Record')
+    await reads(page, 'Saving')
+    await page.evaluate(() => (globalThis as unknown as { save(): void }).save())
+    await onTheClock(page, 1)
+    await press(page, 'Stop')
+    await press(page, 'Memos', 'link')
+    await until('both', async () => (await titles(page)).length === 2)
+  })
+
   test('goes away by Cancel, and comes back by Undo', async () => {
     const { page } = await visitor()
     await recordFor(page, 1)

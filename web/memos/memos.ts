@@ -82,6 +82,11 @@ export class Memos {
   async record(): Promise<void> {
     this.trouble = undefined
     this.player.stop()
+    // The one before is still being saved.
+    if (this.recorder.state === 'saving') {
+      await this.recorder.stop()
+      if (location.pathname !== paths.record) return
+    }
     if (this.homeless) {
       this.trouble = {
         title: 'This browser keeps nothing for this page',
