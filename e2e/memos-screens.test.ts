@@ -140,6 +140,22 @@ describe('everybody can use it', () => {
     await until('the focus to be kept', () => page.evaluate(() => document.activeElement!.tagName === 'H1'))
   })
 
+  test('a message stays what it is when another goes, and is not read aloud once more', async () => {
+    const { page } = await visitor()
+    await haveMemos(page, [{ title: 'One' }, { title: 'Two' }])
+    for (const title of ['One', 'Two']) {
+      await press(page, title, 'link')
+      await press(page, 'Delete')
+      await reads(page, 'Memos', 'h1')
+    }
+    await until('two messages', async () => (await page.$$('.toast')).length === 2)
+    const [first, second] = await page.$$('.toast')
+    await (await first!.$('.toast-close'))!.click()
+    await until('one message', async () => (await page.$$('.toast')).length === 1)
+    expect(await second!.evaluate((message) => message.isConnected)).toBe(true)
+    expect(await page.$eval('.toasts', (all) => all.ariaAtomic)).toBe('false')
+  })
+
   test('coming back, the focus is on the memo that was left', async () => {
     const { page } = await visitor()
     await haveMemos(page, Array.from({ length: 30 }, (_, i) => ({ title: `Memo ${i}` })))

@@ -1,4 +1,5 @@
 import { html, nothing } from 'lit'
+import { repeat } from 'lit/directives/repeat.js'
 import { PageElement } from './element.ts'
 import { icons } from './icons.ts'
 
@@ -78,8 +79,10 @@ export class Toasts extends PageElement {
 
   protected override render() {
     return html`
-      <div class="toasts" role="status" aria-live="polite">
-        ${this.#shown.map(
+      <div class="toasts" role="status" aria-live="polite" aria-atomic="false">
+        ${repeat(
+          this.#shown,
+          ({ key }) => key,
           (toast) => html`
             <div class="toast">
               <span>${toast.text}</span>
