@@ -106,6 +106,20 @@ describe('the share sheet', () => {
     await reads(bob.page, 'second', '.viewer')
   })
 
+  test('what is sent does not ask to be sent while its copy is made', async () => {
+    const { page } = await owner()
+    await page.evaluateOnNewDocument(() => (navigator.storage.estimate = () => new Promise(() => {})))
+    await share(page, { files: { 'one.txt': 'first' } })
+    await press(page, 'Send this file')
+    await givenLink(page)
+    await (await page.waitForSelector('.parcel-back'))!.click()
+    await reads(page, 'On this device')
+    await until('the list', async () => (await path(page)) === '/files')
+    await control(page, 'Delete one.txt')
+    expect(await waiting(page)).toBe(1)
+    expect(await text(page)).not.toContain('Not sent yet')
+  })
+
   test('what is turned down is gone, unless that is undone', async () => {
     const { page } = await owner()
     await share(page, { words: { text: 'A thought' } })

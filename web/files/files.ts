@@ -23,6 +23,8 @@ export class Files {
   readonly arriving: Arriving
   readonly sending: Sending
   readonly savings = new Savings()
+  /** By their ids: what other apps shared and is sent, of which a copy is still being made. */
+  readonly handed = new Set<string>()
   /** The parcels have been read, where the browser lets them. */
   readonly ready: Promise<void>
   /** The browser gives this page no storage. */
@@ -80,6 +82,7 @@ export class Files {
   async sendShared(shared: Shared, files: readonly File[]): Promise<void> {
     try {
       const { id } = await this.#send(files, () => void drop(shared.id).catch(reportError))
+      this.handed.add(shared.id)
       if (location.href.endsWith(paths.shared(shared.id))) this.host.navigate(paths.sent(id), { replace: true })
     } catch (error) {
       this.#refuse(error)

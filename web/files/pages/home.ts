@@ -69,7 +69,7 @@ class Home extends PageElement {
     addEventListener('paste', this.#paste)
     this.onLeave(() => removeEventListener('paste', this.#paste))
     void waiting().then(
-      (all) => (this.waiting = all),
+      (all) => (this.waiting = all.filter(({ id }) => !this.files.handed.has(id))),
       () => undefined,
     )
   }
