@@ -196,6 +196,22 @@ test('a tab that is closed while bytes are awaited', async () => {
   await failed
 })
 
+test('who wants no more while bytes are awaited leaves no clock running', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  class Waiting extends Tab {
+    override postMessage(_message: unknown, [port]: MessagePort[]): void {
+      port!.postMessage(memo)
+    }
+  }
+  tabs = [new Waiting('a', memo)]
+  const reader = (await get()).body!.getReader()
+  const reading = reader.read()
+  await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1))
+  await reader.cancel()
+  expect((await reading).done).toBe(true)
+  expect(vi.getTimerCount()).toBe(0)
+})
+
 test.each([
   ['text/html', 'evil.html'],
   ['image/svg+xml', 'evil.svg'],

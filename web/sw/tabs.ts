@@ -21,6 +21,8 @@ export class Supplier {
   readonly #client: Client
   readonly #clients: Clients
   readonly #port: MessagePort
+  /** Of the read that is under way. */
+  #check: ReturnType<typeof setInterval> | undefined
 
   constructor(clients: Clients, client: Client, port: MessagePort, file: File) {
     this.#clients = clients
@@ -32,14 +34,13 @@ export class Supplier {
   /** Bytes from start on, at most up to end. One call at a time. */
   read(start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
     return new Promise((resolve, reject) => {
-      const done = () => clearInterval(timer)
-      const timer = setInterval(async () => {
+      const check = (this.#check = setInterval(async () => {
         if (await this.#clients.get(this.#client.id)) return
-        done()
+        clearInterval(check)
         reject(new Error('the tab was closed'))
-      }, checkTime)
+      }, checkTime))
       this.#port.onmessage = ({ data }: MessageEvent<Uint8Array<ArrayBuffer> | Error>) => {
-        done()
+        clearInterval(check)
         if (data instanceof Error) reject(data)
         else resolve(data)
       }
@@ -71,6 +72,7 @@ export class Supplier {
   }
 
   close(): void {
+    clearInterval(this.#check)
     this.#port.postMessage(release)
     this.#port.close()
   }
