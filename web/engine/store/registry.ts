@@ -20,7 +20,7 @@ type Record = Entry & { kind: string }
 
 /**
  * Which pieces are there is true only of the kind of store that was in use then: where OPFS failed for once, the
- * pieces in it are not in IndexedDB. They count again when it is back.
+ * pieces in it are not in IndexedDB. They count again when it is back, whatever was saved meanwhile.
  */
 export class DatabaseRegistry implements Registry {
   readonly #table: Table
@@ -55,7 +55,8 @@ export class DatabaseRegistry implements Registry {
   #entry(record: Record | undefined): Entry | undefined {
     if (!record) return undefined
     const { kind, ...entry } = record
-    if (kind !== this.#kind && !entry.seeded) delete entry.pieces
-    return entry
+    if (kind === this.#kind) return entry
+    const { pieces, elsewhere, ...rest } = entry
+    return { ...rest, ...(elsewhere && { pieces: elsewhere }), ...(pieces && { elsewhere: pieces }) }
   }
 }

@@ -54,6 +54,8 @@ export interface Entry {
   info?: Bytes
   /** BEP 3 bitfield of the pieces that are in the store and verified. */
   pieces?: Bytes
+  /** The same of the other kind of store, which was in use before. */
+  elsewhere?: Bytes
   /** Some of them could not be read: all that is in the store is looked through before any is promised again. */
   doubted?: boolean
   /** Nothing goes either way until the user says so. */
