@@ -106,6 +106,24 @@ test('pieces count only for the kind of store that has them, and again when that
   await database.close()
 })
 
+test('a torrent is known by all but its key where the browser keeps none', async () => {
+  const database = openDatabase()
+  const registry = new DatabaseRegistry(database.table('torrents'), 'opfs')
+  const pair = { name: 'ECDSA', namedCurve: 'P-256' }
+  const { privateKey: cardKey } = await crypto.subtle.generateKey(pair, false, ['sign', 'verify'])
+  const { put } = IDBObjectStore.prototype
+  vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, value: Entry) {
+    if (value.cardKey) throw new DOMException('The object can not be cloned.', 'DataCloneError')
+    return put.call(this, value)
+  })
+  const shared = { ...entry('a'), cardKey }
+  await registry.put(shared)
+  expect(await registry.get('a')).toEqual(entry('a'))
+  expect(shared.cardKey).toBe(cardKey)
+  await registry.delete('a')
+  await database.close()
+})
+
 test('puts at once share transactions', async () => {
   const database = openDatabase()
   const registry = new DatabaseRegistry(database.table('torrents'), 'opfs')

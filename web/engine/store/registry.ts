@@ -36,7 +36,17 @@ export class DatabaseRegistry implements Registry {
   }
 
   put(entry: Entry): Promise<void> {
-    return this.#table.write((table) => void table.put({ ...entry, kind: this.#kind }))
+    return this.#table.write((table) => {
+      const record: Record = { ...entry, kind: this.#kind }
+      try {
+        table.put(record)
+      } catch (error) {
+        if (!record.cardKey) throw error
+        // Some private windows keep no keys: what is shared stays known, and its card can be changed until a reload.
+        delete record.cardKey
+        table.put(record)
+      }
+    })
   }
 
   delete(infoHash: string): Promise<void> {
