@@ -312,5 +312,10 @@ describe('seeding', () => {
     await leecher.until(infoHash, ({ peers }) => !peers.length)
     expect(channel.open).toBe(false)
     expect((await leecher.node.states())[0]!.downloaded).toBe(0)
+    // The right ones put it right.
+    const again = await seeder.node.seed([file('data.bin', data)], { known: infoHash })
+    expect(again).toMatchObject({ infoHash, status: 'seeding' })
+    join(leecher, seeder, infoHash)
+    same(await fetched(leecher, infoHash), data)
   })
 })

@@ -326,7 +326,8 @@ export class Node implements Engine, LinkHost {
     do {
       await this.#closing.get(infoHash)
       const there = this.#swarms.get(infoHash)
-      if (there?.done) return there
+      // One that failed, as its files were changed, is shared again.
+      if (there?.done && !there.state.error) return there
       if (there) await this.#leave(there)
       before = await registry.get(infoHash)
     } while (this.#swarms.has(infoHash))

@@ -107,7 +107,7 @@ export interface TrackerState {
  * downloading at least one peer is there and data is lacking
  * seeding     all data is here
  * paused      by Torrent.pause, until Torrent.resume
- * failed      see error; nothing more will happen until the torrent is removed and added again
+ * failed      see error; nothing more will happen until the torrent is removed and added again, or seeded again
  */
 export type TorrentStatus = 'finding' | 'connecting' | 'downloading' | 'seeding' | 'paused' | 'failed'
 
