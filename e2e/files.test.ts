@@ -1,6 +1,6 @@
 /** Files between people: what a link shows, playing, saving and keeping them; sending some; and what goes wrong. */
 import { createHash, randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
@@ -273,6 +273,42 @@ describe('after a reload', () => {
     await choose(ann.page, [one!], 'again')
     await reads(ann.page, 'the link works as long as this page is open')
     await bob.page.goto(link)
+    await arrived(bob.page)
+  })
+})
+
+describe('files that are changed where they lie after they were sent', () => {
+  // The page still has the last megabytes of what it hashed.
+  const size = 12 << 20
+
+  test('go out as they were where a copy is kept', async () => {
+    // In private windows Chromium's database refers to the file itself.
+    const [ann, bob] = [await kit.person('chromium', { allow, own: true }), await visitor()]
+    const [one] = await write(await kit.folder(), { 'report.bin': randomBytes(size) })
+    const link = await send(ann.page, server.origin, [one!])
+    await reads(ann.page, 'A copy is kept in this browser')
+    await writeFile(one!, 'written on')
+    await bob.page.goto(link)
+    await arrived(bob.page)
+    await reads(ann.page, '1 other has all of it')
+  })
+
+  test('are asked for again where none is kept', async () => {
+    const [ann, bob] = [await visitor(), await visitor()]
+    await ann.page.evaluateOnNewDocument(() => {
+      navigator.storage.estimate = async () => ({ quota: 1e9, usage: 1e9 - 1000 })
+    })
+    const sent = randomBytes(size)
+    const [one] = await write(await kit.folder(), { 'report.bin': sent })
+    const link = await send(ann.page, server.origin, [one!])
+    await reads(ann.page, 'the link works as long as this page is open')
+    await writeFile(one!, 'written on')
+    await bob.page.goto(link)
+    await reads(ann.page, 'they were changed, moved or deleted since')
+    await choose(ann.page, [one!], 'again')
+    await reads(ann.page, 'These are not the same files')
+    await writeFile(one!, sent)
+    await choose(ann.page, [one!], 'again')
     await arrived(bob.page)
   })
 })

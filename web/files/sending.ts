@@ -1,5 +1,5 @@
 /** Parcels that go to others: the engine seeds files where they lie; where there is room, a copy outlives the page. */
-import type { SeedOptions, Starling, Torrent } from 'starling'
+import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { Audience } from '../ui/audience.ts'
 import { forget } from '../ui/fetching.ts'
@@ -21,12 +21,16 @@ export interface Making {
   hashed: number
 }
 
+type Hashed = (bytes: number) => void
+
 export class Sending extends Emitter<{ change: void }> {
   readonly #node: () => Promise<Starling>
   readonly #parcels: Parcels
   readonly #audience: Audience
   /** What the user chose since the page was opened, by the parcel's id. */
   readonly #chosen = new Map<string, readonly File[]>()
+  /** What was read from this browser: when that fails, there is nothing else. */
+  readonly #copies = new WeakSet<readonly File[]>()
   readonly #open = new Map<string, Promise<Torrent>>()
   readonly #making = new Set<Making>()
   readonly #sharing = new Map<string, Promise<Share>>()
@@ -81,7 +85,7 @@ export class Sending extends Emitter<{ change: void }> {
   /** The user chose the files again. False where they are not the same. */
   async again(parcel: Parcel, files: readonly File[]): Promise<boolean> {
     for (const kind of kindsOf(parcel)) {
-      const torrent = await this.#offer(files, this.#options(parcel, kind))
+      const torrent = await this.#offer(parcel, kind, files)
       if (torrent.infoHash !== parcel.sent![kind]!.infoHash) {
         await torrent.remove({ destroyStore: true })
         return false
@@ -147,10 +151,10 @@ export class Sending extends Emitter<{ change: void }> {
     const node = await this.#node()
     const { infoHash, link } = parcel.sent![kind]!
     const there = node.get(infoHash)
-    if (there?.state.done) return this.#audience.watch(there)
+    if (there?.state.done && !there.state.error) return this.#audience.watch(there)
     const files = await this.#files(parcel)
     const torrent = files
-      ? await node.seed(files, this.#options(parcel, kind))
+      ? await this.#give(parcel, kind, files)
       : // Another tab may have them.
         await node.add(link, { onDemand: true })
     return this.#audience.watch(torrent)
@@ -161,12 +165,9 @@ export class Sending extends Emitter<{ change: void }> {
     this.#making.add(making)
     this.emit('change', undefined)
     try {
-      const torrent = await this.#offer(files, {
-        ...this.#options(parcel, kind),
-        onHash: (hashed) => {
-          making.hashed = hashed
-          this.emit('change', undefined)
-        },
+      const torrent = await this.#offer(parcel, kind, files, (hashed) => {
+        making.hashed = hashed
+        this.emit('change', undefined)
       })
       this.#open.set(`${kind} ${parcel.id}`, Promise.resolve(this.#audience.watch(torrent)))
       return { infoHash: torrent.infoHash, link: linkOf(torrent.link) }
@@ -177,18 +178,33 @@ export class Sending extends Emitter<{ change: void }> {
   }
 
   /** What the user paused while it was to come from others goes on: whoever sends it wants it to go. */
-  async #offer(files: readonly File[], options: SeedOptions): Promise<Torrent> {
-    const torrent = await (await this.#node()).seed(files, options)
+  async #offer(parcel: Parcel, kind: Kind, files: readonly File[], onHash?: Hashed): Promise<Torrent> {
+    const torrent = await this.#give(parcel, kind, files, onHash)
     if (torrent.status === 'paused') await torrent.resume()
     return torrent
   }
 
-  #options({ name, sent }: Parcel, kind: Kind): { name: string; private: boolean; known?: string } {
-    return { name, private: kind === 'private', known: sent?.[kind]?.infoHash }
+  async #give({ id, name, sent }: Parcel, kind: Kind, files: readonly File[], onHash?: Hashed): Promise<Torrent> {
+    const known = sent?.[kind]?.infoHash
+    const torrent = await (await this.#node()).seed(files, { name, private: kind === 'private', known, onHash })
+    if (!this.#copies.has(files)) torrent.once('error', () => void this.#lost(id, kind, files).catch(reportError))
+    return torrent
+  }
+
+  /** Files were changed, moved or deleted where they lie: from here on their copy is sent, if there is one. */
+  async #lost(id: string, kind: Kind, files: readonly File[]): Promise<void> {
+    if (this.#chosen.get(id) === files) this.#chosen.delete(id)
+    this.#open.delete(`${kind} ${id}`)
+    const parcel = this.#parcels.get(id)
+    if (parcel) await this.torrent(parcel, kind)
+    this.emit('change', undefined)
   }
 
   async #files({ id }: Parcel): Promise<readonly File[] | undefined> {
-    return this.#chosen.get(id) ?? (await this.#parcels.db.copy(id))
+    const chosen = this.#chosen.get(id)
+    const copy = chosen ? undefined : await this.#parcels.db.copy(id)
+    if (copy) this.#copies.add(copy)
+    return chosen ?? copy
   }
 
   /** A copy, where there is room; without one, what was sent is there only as long as this page is. */

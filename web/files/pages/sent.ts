@@ -134,7 +134,7 @@ class SentPage extends PageElement {
         <p role="status">Making the link…</p>
         ${bar('Read', making.size ? making.hashed / making.size : undefined)}
       `
-    if (error || (torrent && !torrent.state.done)) return this.#away(parcel)
+    if (error || (torrent && (!torrent.state.done || torrent.state.error))) return this.#away(parcel)
     if (!torrent) return nothing
     return html`
       ${delivery(this.files.sending.status(torrent))}
@@ -148,14 +148,15 @@ class SentPage extends PageElement {
     `
   }
 
-  /** After a reload, and there was no room for a copy. */
+  /** After a reload, or when they were changed where they lie, and there was no room for a copy. */
   #away(parcel: Parcel) {
+    const changed = this.torrent?.state.error?.code === 'unreadable'
     return html`
       <div class="notice">
         <strong>The files are not at hand any more</strong>
         <p>
-          No copy was kept here, and the page was closed since. Choose the same files again, and the link works as
-          before.
+          No copy was kept here, and ${changed ? 'they were changed, moved or deleted' : 'the page was closed'} since.
+          Choose the same files again, and the link works as before.
         </p>
         <button class="button" @click=${() => this.querySelector<HTMLInputElement>('input[name=again]')!.click()}>
           Choose them again
