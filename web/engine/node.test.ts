@@ -160,6 +160,30 @@ test('what is still being made when the node is destroyed is not announced any m
   expect(await stores.registry.list()).toEqual([])
 })
 
+test('what is being deleted when the node is destroyed is deleted', async () => {
+  const stores = memoryStores()
+  const deleted: string[] = []
+  let open = true
+  const { seeder, infoHash } = await shared(noise(1000), {}, testNode({}, {
+    ...stores,
+    destroy: async (infoHash) => void (open && deleted.push(infoHash)),
+    close: async () => void (open = false),
+  }))
+  const removing = seeder.node.remove(infoHash, { destroyStore: true })
+  await seeder.node.destroy()
+  expect(deleted).toEqual([infoHash])
+  await removing
+})
+
+test('what cannot be deleted is removed all the same, which all hear', async () => {
+  const held = async () => Promise.reject(new DOMException('', 'NoModificationAllowedError'))
+  const { seeder, infoHash } = await shared(noise(1000), {}, testNode({}, { ...memoryStores(), destroy: held }))
+  const removed: string[] = []
+  seeder.node.onremove = (infoHash) => removed.push(infoHash)
+  await expect(seeder.node.remove(infoHash, { destroyStore: true })).rejects.toThrow()
+  expect([removed, await seeder.node.states()]).toEqual([[infoHash], []])
+})
+
 test('what is removed while its card is signed stays removed', async () => {
   const { seeder, infoHash } = await shared(noise(1000), { card: { title: 'one' } })
   const setting = seeder.node.setCard(infoHash, { title: 'two' })

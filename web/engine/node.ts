@@ -246,8 +246,12 @@ export class Node implements Engine, LinkHost {
     const swarm = this.#get(infoHash)
     // Whoever adds it again wants it.
     swarm.entry.paused = false
-    await this.#leave(swarm, destroyStore)
-    this.onremove?.(infoHash)
+    try {
+      await this.#leave(swarm, destroyStore)
+    } finally {
+      // Also where its data could not be deleted.
+      this.onremove?.(infoHash)
+    }
   }
 
   async states(): Promise<TorrentState[]> {
@@ -275,7 +279,10 @@ export class Node implements Engine, LinkHost {
       globalThis.removeEventListener?.('pagehide', this.#away)
       globalThis.removeEventListener?.('pageshow', this.#back)
       const { links, rendezvous } = this.#network
-      const closing = Promise.all([rendezvous.destroy(), ...[...this.#swarms.values()].map((swarm) => swarm.close(frozen))])
+      // What is to be deleted still is.
+      const removing = [...this.#closing.values()].map((closing) => closing.catch(() => {}))
+      const swarms = [...this.#swarms.values()].map((swarm) => swarm.close(frozen))
+      const closing = Promise.all([rendezvous.destroy(), ...removing, ...swarms])
       if (frozen) closing.catch(() => {})
       else await closing
       this.#swarms.clear()
