@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Deferred } from './deferred.ts'
 import type { Engine } from './engine.ts'
 import { Starling, StarlingError, type StarlingOptions, type Torrent } from './index.ts'
 import type { FindSource } from './stream/source.ts'
@@ -274,6 +275,24 @@ describe('a torrent', () => {
     expect(removed).toEqual([torrent])
     expect(node.torrents).toEqual([])
     expect(await code(torrent.torrentFile())).toBe('removed')
+  })
+
+  test('that was removed and is added again begins anew, also while another is hashed', async () => {
+    const { node } = page()
+    await node.ready
+    const engine = world.engines[0]!
+    const hashed = new Deferred()
+    engine.hashing = hashed.promise
+    const seeding = node.seed(memo(), { name: hash('a') })
+    const before = await node.add(hash('b'))
+    engine.arrive(hash('b'), memo())
+    await before.done
+    await before.remove({ destroyStore: true })
+    const torrent = await node.add(hash('b'))
+    expect(torrent).toMatchObject({ status: 'finding', progress: 0, files: [] })
+    expect(await Promise.race([code(torrent.done), later()])).toBe('not yet')
+    hashed.resolve()
+    await seeding
   })
 
   test('removed in one tab is removed in all', async () => {

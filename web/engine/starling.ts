@@ -180,6 +180,7 @@ export class Starling extends Emitter<StarlingEvents> {
     }
     engine.onpeer = (infoHash, peer) => torrentOf(infoHash)?.emit('peer', peer)
     engine.onremove = (infoHash) => {
+      this.#early.delete(infoHash)
       const torrent = torrentOf(infoHash)
       if (torrent) this.#drop(torrent)
     }
