@@ -436,6 +436,15 @@ describe('when the tab that runs the engine is gone', () => {
     expect(await added.files[0]!.text()).toBe('a memo')
   })
 
+  test('what was to be fetched whole still is, though it was added on demand later', async () => {
+    const [one, two] = await pages()
+    await two.node.add(hash('b'))
+    await two.node.add(hash('b'), { onDemand: true })
+    one.tab.crash()
+    await vi.waitUntil(() => world.engines[1]?.added.length)
+    expect(world.engines[1]!.added[0]!.options.onDemand).toBeFalsy()
+  })
+
   test('limits that a page set hold for the next one too', async () => {
     const [one, two] = await pages()
     await two.node.limit({ uploadLimit: 1000, downloadLimit: 5 })

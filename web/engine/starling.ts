@@ -95,7 +95,7 @@ export class Starling extends Emitter<StarlingEvents> {
     const card = options.card && plain(options.card)
     const given = { ...options, card, trackers: usable(options.trackers) ?? this.#options.trackers }
     return this.#take({
-      seeded: true,
+      rank: 2,
       make: (engine, before) => {
         if (!before) return engine.seed(files, given, onHash)
         return engine.seed(files, { ...given, known: before.infoHash, private: before.private, card: before.card })
@@ -107,7 +107,7 @@ export class Starling extends Emitter<StarlingEvents> {
   async add(what: Addable, options: AddOptions = {}): Promise<Torrent> {
     const id = await identify(what)
     const given = { ...options, trackers: [...(usable(options.trackers, true) ?? []), ...(this.#options.trackers ?? [])] }
-    return this.#take({ seeded: false, make: (engine) => engine.add(id, given) })
+    return this.#take({ rank: options.onDemand ? 0 : 1, make: (engine) => engine.add(id, given) })
   }
 
   /** Other limits from now on, in all tabs, as they share one engine. What is not named stays as it is. */

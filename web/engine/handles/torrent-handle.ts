@@ -18,7 +18,8 @@ import { revoke, TorrentFile, type EngineCall } from './file-handle.ts'
 
 /** How a torrent was made: enough to make it in an engine again, then told the state it had before. */
 export interface Origin {
-  seeded: boolean
+  /** 2: seeded, 1: added, 0: added on demand. What asks for less takes no other's place. */
+  rank: number
   make(engine: Engine, before?: TorrentState): Promise<TorrentState>
 }
 
@@ -64,7 +65,7 @@ export class Torrent extends Emitter<TorrentEvents> {
     update = (torrent, state) => torrent.#update(state)
     rejoin = (torrent) => void torrent.#call(async () => {}).catch((error) => torrent.#fail(error))
     setOrigin = (torrent, origin) => {
-      if (origin.seeded || !torrent.#origin.seeded) torrent.#origin = origin
+      if (origin.rank >= torrent.#origin.rank) torrent.#origin = origin
     }
     end = (torrent) => torrent.#end()
   }
