@@ -10,24 +10,30 @@ const world = vi.hoisted(() => ({
   options: [] as object[],
   fail: undefined as unknown,
   prepare: undefined as ((engine: FakeEngine) => void) | undefined,
+  gone: undefined as (() => never) | undefined,
   find: undefined as FindSource | undefined,
   rangeURL: undefined as string | undefined,
 }))
 
 vi.mock('./node.ts', () => ({
-  startNode: async (options: object): Promise<Engine> => {
-    if (world.fail) throw world.fail
-    world.options.push(options)
-    const engine = new FakeEngine()
-    world.prepare?.(engine)
-    world.engines.push(engine)
-    return engine
+  get startNode() {
+    world.gone?.()
+    return start
   },
 }))
 vi.mock('./stream/serve.ts', () => ({
   serveRanges: (find: FindSource) => ((world.find = find), () => (world.find = undefined)),
 }))
 vi.mock('./stream/url.ts', () => ({ fileURL: async () => world.rangeURL }))
+
+async function start(options: object): Promise<Engine> {
+  if (world.fail) throw world.fail
+  world.options.push(options)
+  const engine = new FakeEngine()
+  world.prepare?.(engine)
+  world.engines.push(engine)
+  return engine
+}
 
 const hash = (digit: string) => digit.repeat(40)
 const memo = () => new File(['a memo'], 'memo.txt', { type: 'text/plain' })
@@ -36,7 +42,8 @@ let browser: FakeBrowser
 
 beforeEach(() => {
   browser = new FakeBrowser()
-  Object.assign(world, { engines: [], options: [], fail: undefined, prepare: undefined, rangeURL: undefined })
+  const none = { fail: undefined, gone: undefined, prepare: undefined, rangeURL: undefined }
+  Object.assign(world, { engines: [], options: [], ...none })
 })
 afterEach(async () => {
   for (const [node, tab] of open.splice(0)) {
@@ -443,6 +450,20 @@ describe('when the tab that runs the engine is gone', () => {
     one.tab.crash()
     await vi.waitUntil(() => world.engines[1]?.added.length)
     expect(world.engines[1]!.added[0]!.options.onDemand).toBeFalsy()
+  })
+
+  test('it is loaded for the next one where that failed while it was not needed', async () => {
+    const one = page()
+    await one.node.ready
+    const gone = (world.gone = vi.fn(() => {
+      throw new TypeError('Failed to fetch dynamically imported module')
+    }))
+    const two = page()
+    await two.node.ready
+    await vi.waitUntil(() => gone.mock.calls.length)
+    world.gone = undefined
+    one.tab.crash()
+    await vi.waitUntil(async () => (await two.node.stats()).leader)
   })
 
   test('limits that a page set hold for the next one too', async () => {

@@ -144,7 +144,7 @@ export class Starling extends Emitter<StarlingEvents> {
     void ice()
     const node = loadNode()
     node.catch(() => {})
-    const start = async () => (await node)({ ...rest, trackers, iceServers: ice, linkBase })
+    const start = async () => (await node.catch(loadNode))({ ...rest, trackers, iceServers: ice, linkBase })
     const use = (engine: Engine | undefined) => this.#use(engine)
     const failed = (reason: unknown) => {
       const error = reason instanceof StarlingError ? reason : new StarlingError('unsupported', String(reason))
