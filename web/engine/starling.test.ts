@@ -431,7 +431,7 @@ describe('when the tab that runs the engine is gone', () => {
     await vi.waitUntil(() => world.engines.length === 2 && world.engines[1]!.added.length)
     const engine = world.engines[1]!
     expect(engine.seeded.map(({ options }) => options)).toMatchObject([
-      { known: hash('a'), private: true, card: { title: 'two' } },
+      { known: hash('a'), private: true },
     ])
     expect(await engine.seeded[0]!.files[0]!.text()).toBe('a memo')
     expect(engine.added).toMatchObject([{ id: link, options: { onDemand: true } }])
@@ -532,6 +532,16 @@ describe('when the tab that runs the engine is gone', () => {
     expect(await world.engines[1]!.states()).toEqual([])
     await torrent.remove()
     expect(two.node.torrents).toEqual([])
+  })
+
+  test('a card that was changed while a page was frozen stays as it is', async () => {
+    const [one, two] = await pages()
+    const seeded = await two.node.seed(memo(), { name: hash('a'), card: { title: 'one' } })
+    two.tab.events.dispatchEvent(new Event('freeze'))
+    await (await one.node.add(hash('a'))).setCard({ title: 'two' })
+    two.tab.events.dispatchEvent(new Event('resume'))
+    await vi.waitUntil(() => seeded.card!.title === 'two')
+    expect((await world.engines[0]!.states())[0]!.card).toEqual({ title: 'two' })
   })
 
   test('a page in the back/forward cache finds its torrents again', async () => {

@@ -98,7 +98,8 @@ export class Starling extends Emitter<StarlingEvents> {
       rank: 2,
       make: (engine, before) => {
         if (!before) return engine.seed(files, given, onHash)
-        return engine.seed(files, { ...given, known: before.infoHash, private: before.private, card: before.card })
+        // Its card is known there, and may be newer: this page may have been frozen.
+        return engine.seed(files, { ...given, known: before.infoHash, private: before.private, card: undefined })
       },
     })
   }

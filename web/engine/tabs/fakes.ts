@@ -138,7 +138,8 @@ export class FakeEngine implements Engine {
     this.#alive()
     const infoHash = options.known ?? options.name ?? ''
     this.#data.set(infoHash, file)
-    return this.#keep({ ...made(infoHash), ...whole(file), private: !!options.private, card: options.card })
+    const card = options.card ?? this.#torrents.get(infoHash)?.card
+    return this.#keep({ ...made(infoHash), ...whole(file), private: !!options.private, card })
   }
 
   async add(id: string | Bytes, options: AddOptions): Promise<TorrentState> {
