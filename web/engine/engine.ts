@@ -1,6 +1,11 @@
 import type { Bytes } from './bytes.ts'
 import type { AddOptions, Card, Limits, NodeStats, PeerState, SeedOptions, TorrentState } from './types.ts'
 
+/** Of a torrent that the page had in an engine before: where it was removed since, it stays so ('removed'). */
+export interface Again {
+  again?: boolean
+}
+
 /**
  * What the handles that pages hold (starling.ts) ask of whoever does the work: node.ts in the tab that runs the
  * engine, tabs/remote.ts in every other tab. Everything passed is cloneable, so that both are alike.
@@ -8,9 +13,11 @@ import type { AddOptions, Card, Limits, NodeStats, PeerState, SeedOptions, Torre
  */
 export interface Engine {
   /** Hashes (onHash tells the bytes done so far), stores what must survive a reload, and starts to seed. */
-  seed(files: readonly Blob[], options: SeedOptions, onHash?: (bytes: number) => void): Promise<TorrentState>
+  seed(
+    files: readonly Blob[], options: SeedOptions & Again, onHash?: (bytes: number) => void,
+  ): Promise<TorrentState>
   /** A link, magnet, infohash or the bytes of a .torrent file. Resolves at once: metadata may take its time. */
-  add(id: string | Bytes, options: AddOptions): Promise<TorrentState>
+  add(id: string | Bytes, options: AddOptions & Again): Promise<TorrentState>
   /**
    * Verified (and opened) bytes of a file from start on: at least one, at most end - start, at most 1 MiB; waits for
    * them, fetching around this position first. reader names one reading position: a page or player that reads on

@@ -177,11 +177,25 @@ test('what is being deleted when the node is destroyed is deleted', async () => 
 
 test('what cannot be deleted is removed all the same, which all hear', async () => {
   const held = async () => Promise.reject(new DOMException('', 'NoModificationAllowedError'))
-  const { seeder, infoHash } = await shared(noise(1000), {}, testNode({}, { ...memoryStores(), destroy: held }))
+  const stores = { ...memoryStores(), destroy: held }
+  const { seeder, infoHash } = await shared(noise(1000), {}, testNode({}, stores))
   const removed: string[] = []
   seeder.node.onremove = (infoHash) => removed.push(infoHash)
   await expect(seeder.node.remove(infoHash, { destroyStore: true })).rejects.toThrow()
   expect([removed, await seeder.node.states()]).toEqual([[infoHash], []])
+})
+
+test('what was removed is not made again by who did not hear of that, until somebody else does', async () => {
+  const data = file('data.bin', noise(1000))
+  const { node } = testNode()
+  const { infoHash } = await node.seed([data], {})
+  await node.add(infoHash, { again: true })
+  await node.remove(infoHash, {})
+  await expect(node.add(infoHash, { again: true })).rejects.toMatchObject({ code: 'removed' })
+  await expect(node.seed([data], { known: infoHash, again: true })).rejects.toMatchObject({ code: 'removed' })
+  expect(await node.states()).toEqual([])
+  await node.seed([data], { known: infoHash })
+  expect(await node.add(infoHash, { again: true })).toMatchObject({ done: true })
 })
 
 test('what is removed while its card is signed stays removed', async () => {

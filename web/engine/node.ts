@@ -9,7 +9,7 @@
  */
 import { equal, random, toHex, utf8, type Bytes } from './bytes.ts'
 import { clock } from './clock.ts'
-import type { Engine } from './engine.ts'
+import type { Again, Engine } from './engine.ts'
 import { StarlingError, removed } from './errors.ts'
 import type { Channel } from './link/channel.ts'
 import type { LinkHost, OfferDesk } from './link/host.ts'
@@ -92,6 +92,8 @@ export class Node implements Engine, LinkHost {
   readonly #swarms = new Map<string, Swarm>()
   /** Torrents that are being removed. */
   readonly #closing = new Map<string, Promise<void>>()
+  /** Those that were, and that nobody wanted since: a page that was frozen meanwhile does not bring them back. */
+  readonly #removed = new Set<string>()
   readonly #network: Network
   readonly #host: SwarmHost & { up: Limit; down: Limit }
   readonly #changed = new Set<string>()
@@ -152,9 +154,12 @@ export class Node implements Engine, LinkHost {
 
   // Engine
 
-  async seed(files: readonly Blob[], options: SeedOptions, onHash?: (bytes: number) => void): Promise<TorrentState> {
+  async seed(
+    files: readonly Blob[], options: SeedOptions & Again, onHash?: (bytes: number) => void,
+  ): Promise<TorrentState> {
     const { card } = options
     const known = options.known ? await parseId(options.known) : undefined
+    if (known && options.again) this.#missed(known.infoHash)
     const before = known && (this.#swarms.get(known.infoHash)?.entry ?? (await this.#before(known.infoHash)))
     const given = {
       ...options,
@@ -169,9 +174,11 @@ export class Node implements Engine, LinkHost {
     return swarm.state
   }
 
-  async add(id: string | Bytes, { trackers = [], webSeeds = [], onDemand = false }: AddOptions): Promise<TorrentState> {
+  async add(id: string | Bytes, options: AddOptions & Again): Promise<TorrentState> {
+    const { trackers = [], webSeeds = [], onDemand = false, again } = options
     const parsed = await parseId(id)
     const { infoHash, key } = parsed
+    if (again) this.#missed(infoHash)
     if (key) void opening().catch(() => {})
     parsed.trackers = [...parsed.trackers, ...trackers, ...this.#options.trackers]
     parsed.webSeeds = [...parsed.webSeeds, ...webSeeds]
@@ -246,6 +253,7 @@ export class Node implements Engine, LinkHost {
     const swarm = this.#get(infoHash)
     // Whoever adds it again wants it.
     swarm.entry.paused = false
+    this.#removed.add(infoHash)
     try {
       await this.#leave(swarm, destroyStore)
     } finally {
@@ -324,6 +332,11 @@ export class Node implements Engine, LinkHost {
     throw removed()
   }
 
+  /** Throws where it was removed. */
+  #missed(infoHash: string): void {
+    if (this.#removed.has(infoHash)) throw removed()
+  }
+
   /** Seeds what was prepared, in place of what there is of the same torrent. */
   async #enter({ entry, options }: Prepared): Promise<Swarm> {
     const { infoHash } = entry
@@ -358,6 +371,7 @@ export class Node implements Engine, LinkHost {
     if (this.#destroyed) throw removed()
     const { infoHash } = swarm
     this.#swarms.set(infoHash, swarm)
+    this.#removed.delete(infoHash)
     this.#announce(swarm)
     this.#network.links.refresh()
     return swarm

@@ -431,7 +431,7 @@ describe('when the tab that runs the engine is gone', () => {
     await vi.waitUntil(() => world.engines.length === 2 && world.engines[1]!.added.length)
     const engine = world.engines[1]!
     expect(engine.seeded.map(({ options }) => options)).toMatchObject([
-      { known: hash('a'), private: true },
+      { known: hash('a'), private: true, again: true },
     ])
     expect(await engine.seeded[0]!.files[0]!.text()).toBe('a memo')
     expect(engine.added).toMatchObject([{ id: link, options: { onDemand: true } }])
@@ -532,6 +532,24 @@ describe('when the tab that runs the engine is gone', () => {
     expect(await world.engines[1]!.states()).toEqual([])
     await torrent.remove()
     expect(two.node.torrents).toEqual([])
+  })
+
+  test('what was removed while a page was frozen is not brought back by it', async () => {
+    const [one, two] = await pages()
+    const seeded = await two.node.seed(memo(), { name: hash('a') })
+    const added = await two.node.add(hash('b'))
+    two.tab.events.dispatchEvent(new Event('freeze'))
+    for (const infoHash of [hash('a'), hash('b')]) await (await one.node.add(infoHash)).remove()
+    const gone: Torrent[] = []
+    two.node.on('remove', (torrent) => gone.push(torrent))
+    two.tab.events.dispatchEvent(new Event('resume'))
+    await vi.waitUntil(() => !two.node.torrents.length)
+    expect(gone).toHaveLength(2)
+    expect(await code(added.done)).toBe('removed')
+    expect(await code(seeded.setCard({}))).toBe('removed')
+    expect(await world.engines[0]!.states()).toEqual([])
+    const [file] = (await two.node.seed(memo(), { name: hash('a') })).files
+    expect(await file!.text()).toBe('a memo')
   })
 
   test('a card that was changed while a page was frozen stays as it is', async () => {

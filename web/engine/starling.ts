@@ -99,7 +99,8 @@ export class Starling extends Emitter<StarlingEvents> {
       make: (engine, before) => {
         if (!before) return engine.seed(files, given, onHash)
         // Its card is known there, and may be newer: this page may have been frozen.
-        return engine.seed(files, { ...given, known: before.infoHash, private: before.private, card: undefined })
+        const same = { known: before.infoHash, private: before.private, card: undefined, again: true }
+        return engine.seed(files, { ...given, ...same })
       },
     })
   }
@@ -108,7 +109,8 @@ export class Starling extends Emitter<StarlingEvents> {
   async add(what: Addable, options: AddOptions = {}): Promise<Torrent> {
     const id = await identify(what)
     const given = { ...options, trackers: [...(usable(options.trackers, true) ?? []), ...(this.#options.trackers ?? [])] }
-    return this.#take({ rank: options.onDemand ? 0 : 1, make: (engine) => engine.add(id, given) })
+    const make: Origin['make'] = (engine, before) => engine.add(id, { ...given, again: !!before })
+    return this.#take({ rank: options.onDemand ? 0 : 1, make })
   }
 
   /** Other limits from now on, in all tabs, as they share one engine. What is not named stays as it is. */
@@ -237,7 +239,8 @@ export class Starling extends Emitter<StarlingEvents> {
   }
 
   #drop(torrent: Torrent): void {
-    if (!this.#torrents.delete(torrent.infoHash)) return
+    if (this.get(torrent.infoHash) !== torrent) return
+    this.#torrents.delete(torrent.infoHash)
     end(torrent)
     this.emit('remove', torrent)
   }

@@ -35,7 +35,7 @@ export interface TorrentHost {
 
 /** For the node that owns the handle; pages have no use for them. */
 export let update: (torrent: Torrent, state: TorrentState) => void
-/** The engine is another one: makes the torrent there. */
+/** The engine is another one: makes the torrent there, unless it was removed. */
 export let rejoin: (torrent: Torrent) => void
 export let setOrigin: (torrent: Torrent, origin: Origin) => void
 /** Nothing more will come of it. */
@@ -200,6 +200,8 @@ export class Torrent extends Emitter<TorrentEvents> {
   }
 
   #fail({ code, message }: StarlingError): void {
+    // While this page was frozen, and could not hear of it.
+    if (code === 'removed') return this.#host.drop(this)
     this.#update({ ...this.#state, status: 'failed', error: { code, message } })
   }
 

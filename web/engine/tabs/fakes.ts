@@ -1,7 +1,7 @@
 /** For tests in Node: tabs of one browser, and an engine that fetches nothing. */
 import type { Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
-import type { Engine } from '../engine.ts'
+import type { Again, Engine } from '../engine.ts'
 import { StarlingError } from '../errors.ts'
 import type { AddOptions, Card, Limits, NodeStats, SeedOptions, TorrentState } from '../types.ts'
 
@@ -127,25 +127,30 @@ export class FakeEngine implements Engine {
   readonly #data = new Map<string, Blob>()
   readonly #waiting = new Map<string, Deferred<never>>()
   readonly #arrived = new Deferred()
+  readonly #removed = new Set<string>()
   /** Set: seed waits for it after it told onHash. */
   hashing: Promise<void> | undefined
 
-  async seed(files: readonly Blob[], options: SeedOptions, onHash?: (bytes: number) => void): Promise<TorrentState> {
+  async seed(
+    files: readonly Blob[], options: SeedOptions & Again, onHash?: (bytes: number) => void,
+  ): Promise<TorrentState> {
     this.seeded.push({ files, options })
     const file = files[0]!
     onHash?.(file.size)
     await this.hashing
     this.#alive()
     const infoHash = options.known ?? options.name ?? ''
+    this.#wanted(infoHash, options)
     this.#data.set(infoHash, file)
     const card = options.card ?? this.#torrents.get(infoHash)?.card
     return this.#keep({ ...made(infoHash), ...whole(file), private: !!options.private, card })
   }
 
-  async add(id: string | Bytes, options: AddOptions): Promise<TorrentState> {
+  async add(id: string | Bytes, options: AddOptions & Again): Promise<TorrentState> {
     this.#alive()
     this.added.push({ id, options })
     const infoHash = typeof id === 'string' ? id.slice(0, 40) : 'f'.repeat(40)
+    this.#wanted(infoHash, options)
     return this.#torrents.get(infoHash) ?? this.#keep(made(infoHash))
   }
 
@@ -202,6 +207,7 @@ export class FakeEngine implements Engine {
   async remove(infoHash: string): Promise<void> {
     this.#state(infoHash)
     this.#torrents.delete(infoHash)
+    this.#removed.add(infoHash)
     this.onremove?.(infoHash)
   }
 
@@ -218,6 +224,11 @@ export class FakeEngine implements Engine {
   async destroy(): Promise<void> {
     this.destroyed = true
     for (const stop of this.#waiting.values()) stop.reject(new StarlingError('removed', 'Destroyed.'))
+  }
+
+  #wanted(infoHash: string, { again }: Again): void {
+    if (again && this.#removed.has(infoHash)) throw new StarlingError('removed', 'It was removed.')
+    this.#removed.delete(infoHash)
   }
 
   #keep(state: TorrentState): TorrentState {
