@@ -82,7 +82,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     expect(await leads(other)).toBe(true)
   })
 
-  test('files have URLs in a tab that does not run the engine', async () => {
+  test('files have URLs, and are read whole, in a tab that does not run the engine', async () => {
     const server = await kit.serve({ pages: false })
     const place = await kit.lab(entry)
     const [ann, bob] = [await kit.person(kind), await kit.person(kind)]
@@ -95,6 +95,7 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     const infoHash = await add(other, link)
     const got = await other.evaluate((hash) => lab.range(hash, 2_500_000, 2_500_009), infoHash)
     expect(got).toEqual([206, await other.evaluate(() => lab.expectedRange(3_000_000, 2_500_000, 2_500_009))])
+    expect(await fetched(other, infoHash)).toBe(await other.evaluate(() => lab.expected(3_000_000)))
   })
 
   test('a page that is left, and come back to, holds nobody up', async () => {
