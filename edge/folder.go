@@ -14,13 +14,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
 // scanEach is how often a folder is looked at for what has changed: a few thousand files take some milliseconds.
 const scanEach = 2 * time.Second
 
-// The system's own table of types may lack these.
+// The system's own table of types may lack these, or have other names for them.
 var types = map[string]string{
 	".html": "text/html; charset=utf-8", ".htm": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
 	".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".json": "application/json",
@@ -29,6 +30,9 @@ var types = map[string]string{
 	".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg", ".mov": "video/quicktime",
 	".mp3": "audio/mpeg", ".m4a": "audio/mp4", ".ogg": "audio/ogg", ".oga": "audio/ogg", ".opus": "audio/ogg", ".wav": "audio/wav", ".flac": "audio/flac",
 	".pdf": "application/pdf", ".zip": "application/zip", ".gz": "application/gzip", ".epub": "application/epub+zip",
+	".tar": "application/x-tar", ".7z": "application/x-7z-compressed", ".xz": "application/x-xz", ".zst": "application/zstd",
+	".iso": "application/x-iso9660-image", ".jar": "application/java-archive",
+	".deb": "application/vnd.debian.binary-package", ".apk": "application/vnd.android.package-archive",
 	".webmanifest": "application/manifest+json", ".txt": "text/plain; charset=utf-8", ".wasm": "application/wasm",
 }
 
@@ -46,7 +50,11 @@ func typeOf(name string) string {
 // folder is a site that lies on disk. Links that lead out of it are not followed, and hidden files are not served.
 type folder struct {
 	edge *Edge
+	dir  string
+	// mu is held for reading while something is looked up in root; info is of root.
+	mu   sync.RWMutex
 	root *os.Root
+	info fs.FileInfo
 	// release lets versions be made again: some file is about to be hashed.
 	release func()
 }
@@ -67,13 +75,49 @@ func (e *Edge) Folder(dir string) (http.Handler, error) {
 	if cache := e.options.CacheDir; cache != "" && Serves(dir, cache) {
 		return nil, fmt.Errorf("the cache's folder %s lies in the site, where everybody could read the owner's key: choose another one", cache)
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
+	f := &folder{edge: e, dir: dir}
+	if err := f.enter(); err != nil {
 		return nil, fmt.Errorf("opening the site's folder: %w", err)
 	}
-	f := &folder{edge: e, root: root}
 	e.run(f.watch)
 	return e.mount(f), nil
+}
+
+// enter opens the folder that has the site's name now, in place of the one that had it.
+func (f *folder) enter() error {
+	root, err := os.OpenRoot(f.dir)
+	if err != nil {
+		return err
+	}
+	info, err := root.Stat(".")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err = errors.Join(err, f.edge.ctx.Err()); err != nil {
+		_ = root.Close()
+		return err
+	}
+	if f.root != nil {
+		_ = f.root.Close()
+	}
+	f.root, f.info = root, info
+	return nil
+}
+
+// here gives the folder until done is called. Deploys put another one in its place, or have a link lead to another.
+func (f *folder) here() (root *os.Root, done func()) {
+	f.mu.RLock()
+	if now, err := os.Stat(f.dir); err == nil && !os.SameFile(now, f.info) {
+		f.mu.RUnlock()
+		_ = f.enter() // the last one is better than none
+		f.mu.RLock()
+	}
+	return f.root, f.mu.RUnlock
+}
+
+func (f *folder) leave() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_ = f.root.Close()
 }
 
 // Serves says whether Folder(dir) gives everybody what lies at a path of this machine, a file or a folder.
@@ -143,11 +187,13 @@ func (f *folder) open(clean string) (*os.File, fs.FileInfo, error) {
 	if name == "" {
 		name = "."
 	}
+	root, done := f.here()
+	defer done()
 	// Opening a pipe would wait for who writes to it.
-	if info, err := f.root.Stat(name); err != nil || !info.Mode().IsRegular() && !info.IsDir() {
+	if info, err := root.Stat(name); err != nil || !info.Mode().IsRegular() && !info.IsDir() {
 		return nil, nil, errors.Join(err, fs.ErrNotExist)
 	}
-	file, err := f.root.Open(name)
+	file, err := root.Open(name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -176,7 +222,7 @@ func (f *folder) missing(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *folder) watch(ctx context.Context) {
-	defer f.root.Close()
+	defer f.leave()
 	tick := time.NewTicker(scanEach)
 	defer tick.Stop()
 	for first := true; ; first = false {
@@ -196,7 +242,8 @@ func (f *folder) watch(ctx context.Context) {
 func (f *folder) scan(ctx context.Context, first bool) error {
 	e := f.edge
 	there := map[string]stamp{}
-	err := fs.WalkDir(f.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+	root, done := f.here()
+	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -210,16 +257,20 @@ func (f *folder) scan(ctx context.Context, first bool) error {
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() || !e.options.Site.wants(kindOf(typeOf(name))) || excluded(e.options.Exclude, p) {
+		if d.IsDir() || !e.options.Site.wants(kindOf(typeOf(name))) || excluded(e.options.Exclude, p) {
 			return nil
 		}
 		info, err := d.Info()
-		if err != nil || info.Size() == 0 || info.Size() > largest || len(there) >= maxAssets {
+		if d.Type() == fs.ModeSymlink {
+			info, err = root.Stat(name)
+		}
+		if err != nil || !info.Mode().IsRegular() || info.Size() == 0 || info.Size() > largest || len(there) >= maxAssets {
 			return nil
 		}
 		there[p] = stamp{info.Size(), info.ModTime()}
 		return nil
 	})
+	done()
 	if err != nil {
 		return err
 	}
