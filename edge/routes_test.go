@@ -89,6 +89,11 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%q: %d, want %d", contentType, got, want)
 		}
 	}
+	for _, ext := range []string{"pdf", "zip", "gz", "tar", "7z", "xz", "zst", "epub", "iso", "jar", "deb", "apk"} {
+		if got := typeOf("a." + ext); kindOf(got) != download {
+			t.Errorf("%s is no download, but %q", ext, got)
+		}
+	}
 	for i, s := range []Site{{NoImages: true}, {NoFonts: true}, {NoAudio: true}, {NoVideos: true}, {NoDownloads: true}} {
 		for k := image; k <= download; k++ {
 			if s.wants(k) == (int(k) == i+1) {
@@ -104,9 +109,18 @@ func TestExclude(t *testing.T) {
 		"*.gif":      {"/a/b.gif", "/a.gif/b.png"},
 		"/img/*.png": {"/img/a.png", "/img/x/a.png"},
 		"/a.png":     {"/a.png", "/b/a.png"},
+		"/private":   {"/private/a.png", "/privates/a.png"},
+		"/hidden/":   {"//hidden/a.png", "/hidden.png"},
 	} {
 		if !excluded([]string{"/none/", pattern}, paths[0]) || excluded([]string{pattern}, paths[1]) {
 			t.Errorf("%s: %v", pattern, paths)
+		}
+	}
+	// What excludes nothing is not taken for an answer.
+	for _, pattern := range []string{"private/", "img/*.png", "", "[a"} {
+		if e, err := New(Options{Exclude: []string{pattern}}); err == nil {
+			t.Errorf("%q is taken", pattern)
+			_ = e.Close()
 		}
 	}
 }

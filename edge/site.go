@@ -126,14 +126,18 @@ func validPattern(pattern string) error {
 	if _, err := path.Match(pattern, "/"); err != nil || pattern == "" {
 		return fmt.Errorf("%q is no pattern of paths such as /private/, *.gif or /img/*.png", pattern)
 	}
+	if strings.Contains(pattern, "/") && pattern[0] != '/' {
+		return fmt.Errorf("%q is the path of nothing, as paths begin with a slash: write %q", pattern, "/"+pattern)
+	}
 	return nil
 }
 
 // excluded says whether one of the patterns is about the path.
 func excluded(patterns []string, p string) bool {
+	p = path.Clean(p) // as the site may read it
 	for _, pattern := range patterns {
 		switch {
-		case strings.HasSuffix(pattern, "/") && strings.HasPrefix(p, pattern):
+		case strings.HasPrefix(p, strings.TrimSuffix(pattern, "/")+"/"):
 			return true
 		case !strings.Contains(pattern, "/"):
 			if ok, _ := path.Match(pattern, path.Base(p)); ok {
