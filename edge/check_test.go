@@ -164,6 +164,23 @@ func TestCompressed(t *testing.T) {
 	}
 }
 
+// A site of which visitors see something new all the time does not wait for a rest that never comes.
+func TestSomethingNewAllTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := start(t, Options{})
+		h := e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { given(w, `"1"`, []byte(r.URL.Path)) }))
+		for end := time.Now().Add(2 * longestHold); time.Now().Before(end); time.Sleep(settle / 2) {
+			do(h, "GET", "/"+time.Now().Format("05.000")+".png", "")
+		}
+		if n := len(e.library.version.Load().places); n == 0 {
+			t.Error("nothing is named")
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Who replaces a picture now and then has it carried all the same.
 func TestManyDeploys(t *testing.T) {
 	o := &origin{content: random(30_000), etag: `"0"`}

@@ -28,7 +28,7 @@ const (
 	// to slowest, for each version is a new swarm.
 	settle  = 500 * time.Millisecond
 	slowest = time.Minute
-	// longestHold is how long a version waits for what is being hashed.
+	// longestHold is how long a version waits for what is being hashed, and for a site of which more is seen all the time.
 	longestHold = 10 * time.Second
 	saveEach    = 5 * time.Second
 )
@@ -216,7 +216,7 @@ func (l *library) publish(now time.Time) time.Duration {
 	if l.since.IsZero() {
 		l.since = now
 	}
-	if wait := settle - now.Sub(last); wait > 0 {
+	if wait := settle - now.Sub(last); wait > 0 && now.Sub(l.since) < longestHold {
 		return wait
 	}
 	if wait := longestHold - now.Sub(l.since); l.held.Load() > 0 && wait > 0 {
