@@ -28,21 +28,21 @@ func (w *watch) confirm(a *asset) {
 	if due {
 		w.sure[a.Path] = time.Now()
 	}
-	host := w.host
+	by := w.way
 	w.mu.Unlock()
 	if due {
-		w.enqueue(job{path: a.Path, host: host, known: a})
+		w.enqueue(job{path: a.Path, way: by, known: a})
 	}
 }
 
 // confirmed: the site has just given it.
-func (w *watch) confirmed(a *asset, host string) {
+func (w *watch) confirmed(a *asset, by way) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.sure) >= 2*maxAssets {
 		clear(w.sure)
 	}
-	w.sure[a.Path], w.host = time.Now(), host
+	w.sure[a.Path], w.way = time.Now(), by
 }
 
 // doubt: a visitor got no bytes at all, but an error or another place. Nobody is told of what was known until the site has been asked.
@@ -52,9 +52,9 @@ func (w *watch) doubt(a *asset) {
 	}
 	w.edge.library.drop(a.Path)
 	w.mu.Lock()
-	host := w.host
+	by := w.way
 	w.mu.Unlock()
-	w.enqueue(job{path: a.Path, host: host, known: a})
+	w.enqueue(job{path: a.Path, way: by, known: a})
 }
 
 // check asks the site whether an asset is what it was.
@@ -70,7 +70,7 @@ func (w *watch) check(ctx context.Context, j job) error {
 		condition.Set("If-Modified-Since", a.Modified)
 	}
 	v := &verdict{header: http.Header{}, stop: cancel}
-	_ = w.ask(ctx, v, j.path, j.host, condition) // it breaks off where the header is all that was wanted
+	_ = w.ask(ctx, v, j.path, j.way, condition) // it breaks off where the header is all that was wanted
 	h := v.header
 	switch {
 	case v.status == http.StatusNotModified,

@@ -1,13 +1,31 @@
 package edge
 
 import (
+	"bytes"
+	"crypto/tls"
 	"fmt"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/netip"
 	"sync/atomic"
 	"testing"
 )
+
+// inFront has an Edge in front of a server that is somewhere else.
+func inFront(t *testing.T, origin http.HandlerFunc) (*Edge, http.Handler) {
+	t.Helper()
+	server := httptest.NewServer(origin)
+	t.Cleanup(server.Close)
+	proxy, err := Proxy(server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.(*httputil.ReverseProxy).Transport.(*http.Transport).CloseIdleConnections)
+	e := start(t, Options{})
+	return e, e.Handler(proxy)
+}
 
 // given answers with data as an asset.
 func given(w http.ResponseWriter, etag string, data []byte) {
@@ -89,5 +107,77 @@ func TestEscapedSlash(t *testing.T) {
 	for range maxStrikes {
 		do(h, "GET", "/a%2Fb.png", "")
 		check(t, ask(t, h, "/a/b.png"), "/a/b.png", one)
+	}
+}
+
+// A server that sends all who come otherwise to HTTPS is told who came by it, whoever ends their TLS; so the edge comes, too.
+func TestWhereHTTPSIsDemanded(t *testing.T) {
+	data := random(20_000)
+	_, h := inFront(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Forwarded-Proto") != "https" {
+			http.Redirect(w, r, "https://example.com"+r.URL.Path, http.StatusMovedPermanently)
+			return
+		}
+		given(w, `"1"`, data)
+	})
+	for path, come := range map[string]func(*http.Request){
+		"/a.png": func(r *http.Request) { r.TLS = &tls.ConnectionState{} },
+		"/b.png": func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") },
+	} {
+		r := httptest.NewRequest("GET", path, nil)
+		come(r)
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != http.StatusOK {
+			t.Fatalf("%s: %d", path, w.Code)
+		}
+		eventually(t, "the asset", func() bool { return len(ask(t, h, path).Assets) == 1 })
+		check(t, ask(t, h, path), path, data)
+	}
+	if w := do(h, "GET", "/c.png", ""); w.Code != http.StatusMovedPermanently {
+		t.Errorf("by HTTP: %d", w.Code)
+	}
+}
+
+// Many servers answer nobody who does not say what program it is.
+func TestWhatProgramItIs(t *testing.T) {
+	data := random(20_000)
+	_, h := inFront(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.UserAgent() == "" {
+			http.Error(w, "A robot.", http.StatusForbidden)
+			return
+		}
+		given(w, `"1"`, data)
+	})
+	do(h, "GET", "/a.png", "", "User-Agent", "Mozilla/5.0")
+	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+}
+
+// What the edge does not read to its end is no news for whoever runs it.
+func TestWhatIsBrokenOff(t *testing.T) {
+	var said bytes.Buffer
+	defer log.SetOutput(log.Writer())
+	log.SetOutput(&said)
+	data := random(20_000)
+	asked := make(chan struct{}, 100)
+	e, h := inFront(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Odd") != "" {
+			http.NotFound(w, r)
+			return
+		}
+		if r.Header.Get("If-None-Match") != "" {
+			asked <- struct{}{}
+		}
+		given(w, `"1"`, data)
+	})
+	do(h, "GET", "/a.png", "")
+	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	do(h, "GET", "/a.png", "", "X-Odd", "1")
+	<-asked
+	eventually(t, "the asset again", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if said.Len() > 0 {
+		t.Errorf("it says %s", &said)
 	}
 }

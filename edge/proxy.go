@@ -29,8 +29,13 @@ func Proxy(origin string, log *slog.Logger) (http.Handler, error) {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(u)
+			r.Out.URL.RawQuery = r.In.URL.RawQuery // as it came, for sites that separate by ";" or mean "100%"
 			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 			r.SetXForwarded()
+			// Whoever ends TLS in front of this program says how visitors came.
+			if proto, said := r.In.Header["X-Forwarded-Proto"]; said && r.In.TLS == nil {
+				r.Out.Header["X-Forwarded-Proto"] = proto
+			}
 		},
 		ModifyResponse: func(r *http.Response) error {
 			if to := r.Header.Get("Location"); to != "" {

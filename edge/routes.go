@@ -55,6 +55,11 @@ func (e *Edge) address(r *http.Request) netip.Addr {
 	return a.Addr().Unmap()
 }
 
+// secure says whether who asks came by HTTPS, be it to a proxy in front of this program.
+func secure(r *http.Request) bool {
+	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
+}
+
 // torrentFile is for BitTorrent clients: /.starling/t/<infohash>.torrent.
 func (e *Edge) torrentFile(w http.ResponseWriter, r *http.Request) {
 	name, ok := strings.CutSuffix(r.PathValue("file"), ".torrent")
@@ -68,7 +73,7 @@ func (e *Edge) torrentFile(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	scheme := "http"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+	if secure(r) {
 		scheme = "https"
 	}
 	trackers := e.options.Trackers

@@ -85,17 +85,24 @@ func TestTrackerOfOwnTorrents(t *testing.T) {
 	}
 }
 
-// The server behind hears of all whom a visitor came by, and is asked for no more than the visitor asked for.
+// The server behind hears of all whom a visitor came by, and is asked for what the visitor asked for, and for no more.
 func TestWhatTheOriginHears(t *testing.T) {
-	heard := make(chan http.Header, 1)
-	origin := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { heard <- r.Header }))
+	heard, target := make(chan http.Header, 1), make(chan string, 1)
+	origin := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		heard <- r.Header
+		target <- r.RequestURI
+	}))
 	defer origin.Close()
 	proxy, err := Proxy(origin.URL, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	do(proxy, "GET", "http://example.com/", "", "X-Forwarded-For", "203.0.113.9")
+	want := "/a%2Fb//c?p=site.git;a=log&to=100%&q=b+c%20d&again"
+	do(proxy, "GET", "http://example.com"+want, "", "X-Forwarded-For", "203.0.113.9")
 	header := <-heard
+	if got := <-target; got != want {
+		t.Errorf("asked for %s, want %s", got, want)
+	}
 	if got := header.Get("X-Forwarded-For"); got != "203.0.113.9, 192.0.2.1" {
 		t.Errorf("X-Forwarded-For: %q", got)
 	}

@@ -2,11 +2,14 @@ package edge
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"maps"
+	"mime"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,17 +40,26 @@ type watch struct {
 	pending map[string]bool
 	strikes map[string]int
 	struck  time.Time // when they were last forgiven
-	// sure is when the site last gave an asset as it is known (check.go), and host under which name it did.
+	// sure is when the site last gave an asset as it is known (check.go), and way how whoever got it came.
 	sure map[string]time.Time
-	host string
+	way  way
 }
+
+// way is how a visitor came to the site, as it may answer others otherwise: under which name, and whether by HTTPS.
+type way struct {
+	host   string
+	secure bool
+}
+
+func wayOf(r *http.Request) way { return way{r.Host, secure(r)} }
 
 // job is a path to be hashed, and what a visitor got for it; or an asset that is known, to be asked for again.
 type job struct {
-	path, host string
-	seen       validators
-	known      *asset
-	release    func()
+	path    string
+	way     way
+	seen    validators
+	known   *asset
+	release func()
 }
 
 // validators tell one representation from another.
@@ -124,6 +136,9 @@ func (w *watch) look(r *http.Request, status int, h http.Header) {
 	seen := validatorsOf(status, h)
 	switch status {
 	case http.StatusOK, http.StatusPartialContent:
+		if strings.HasPrefix(h.Get("Content-Type"), "multipart/byteranges") {
+			return // several parts at once, of whatever type it is
+		}
 		if !w.edge.options.Site.wants(kindOf(h.Get("Content-Type"))) || !public(h) {
 			if known != nil {
 				w.edge.library.drop(p)
@@ -134,7 +149,7 @@ func (w *watch) look(r *http.Request, status int, h http.Header) {
 	case http.StatusNotModified:
 		// It has no type, and perhaps not all validators.
 		if known != nil && (seen.etag == "" || bare(seen.etag) == bare(known.ETag)) && (seen.modified == "" || seen.modified == known.Modified) {
-			w.confirmed(known, r.Host)
+			w.confirmed(known, wayOf(r))
 			return
 		}
 		if known == nil && seen.etag == "" && seen.modified == "" || !w.edge.options.Site.wants(kindOf(typeOf(p))) {
@@ -148,7 +163,7 @@ func (w *watch) look(r *http.Request, status int, h http.Header) {
 	}
 	if known != nil {
 		if seen.same(known.validators()) {
-			w.confirmed(known, r.Host)
+			w.confirmed(known, wayOf(r))
 			return
 		}
 		// From now on nobody is sent to peers for it.
@@ -158,7 +173,7 @@ func (w *watch) look(r *http.Request, status int, h http.Header) {
 	if seen.size >= 0 && (seen.etag != "" || seen.modified != "") && w.edge.library.recall(p, seen.size, seen.etag, seen.modified) {
 		return
 	}
-	w.enqueue(job{path: p, host: r.Host, seen: seen})
+	w.enqueue(job{path: p, way: wayOf(r), seen: seen})
 }
 
 func validatorsOf(status int, h http.Header) validators {
@@ -192,6 +207,13 @@ func public(h http.Header) bool {
 		}
 	}
 	return true
+}
+
+// renamed says whether what lies at a path is to be saved under another name, which visitors do not tell one another.
+func renamed(disposition, p string) bool {
+	_, params, err := mime.ParseMediaType(disposition)
+	name, named := params["filename"]
+	return disposition != "" && (err != nil || named && name != path.Base(p))
 }
 
 func (w *watch) strike(path string) {
@@ -264,7 +286,7 @@ func (w *watch) hash(ctx context.Context, j job) error {
 	ctx, cancel := context.WithTimeout(ctx, hashTime)
 	defer cancel()
 	s := &sink{header: http.Header{}, watch: w, job: j, stop: cancel}
-	if !w.ask(ctx, s, j.path, j.host, nil) && s.err == nil {
+	if !w.ask(ctx, s, j.path, j.way, nil) && s.err == nil {
 		s.err = errChanged
 	}
 	switch {
@@ -278,7 +300,7 @@ func (w *watch) hash(ctx context.Context, j job) error {
 	a, err := s.hasher.finish()
 	if err == nil {
 		w.edge.library.add(a)
-		w.confirmed(a, j.host)
+		w.confirmed(a, j.way)
 	}
 	return err
 }
@@ -288,13 +310,18 @@ const nobody = "192.0.2.1:0"
 
 // ask asks the site for a path as nobody in particular. False: the answer broke off, which is how a reverse proxy ends what
 // it cannot pass on.
-func (w *watch) ask(ctx context.Context, rw http.ResponseWriter, path, host string, more http.Header) (whole bool) {
+func (w *watch) ask(ctx context.Context, rw http.ResponseWriter, path string, by way, more http.Header) (whole bool) {
 	u := &url.URL{Path: path}
 	r := (&http.Request{
-		Method: http.MethodGet, URL: u, RequestURI: u.RequestURI(), Host: host, RemoteAddr: nobody,
+		Method: http.MethodGet, URL: u, RequestURI: u.RequestURI(), Host: by.host, RemoteAddr: nobody,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody,
-		Header: http.Header{"Accept": {"*/*"}, "Accept-Encoding": {"identity"}},
-	}).WithContext(ctx)
+		Header: http.Header{"Accept": {"*/*"}, "Accept-Encoding": {"identity"}, "User-Agent": {"starling-edge"}},
+		// It is a server's: without, a reverse proxy complains to the log of what is broken off here on purpose.
+	}).WithContext(context.WithValue(ctx, http.ServerContextKey, &http.Server{}))
+	if by.secure {
+		r.TLS = &tls.ConnectionState{HandshakeComplete: true}
+		r.Header.Set("X-Forwarded-Proto", "https")
+	}
 	maps.Copy(r.Header, more)
 	defer func() {
 		if recover() != nil {
@@ -336,6 +363,8 @@ func (s *sink) begin(status int) (*hasher, error) {
 	case status != http.StatusOK || !e.options.Site.wants(kindOf(contentType)) || !public(h) || h.Get("Content-Encoding") != "":
 		return nil, errNoAsset
 	case seen.size < 0 || seen.etag == "" && seen.modified == "":
+		return nil, errNoAsset
+	case kindOf(contentType) == download && renamed(h.Get("Content-Disposition"), s.job.path):
 		return nil, errNoAsset
 	case !seen.same(s.job.seen):
 		return nil, errDiffers
