@@ -35,7 +35,7 @@ const maxLinks = 30
 const maxPaths = 256
 const maxHeld = 256
 const lookupTime = 5_000
-/** Torrents of earlier versions that are kept for those who are in them still. */
+/** From so many torrents on this visitor is in those alone from which the page has something, whatever else is kept. */
 const maxTorrents = 8
 /**
  * Assets that come over HTTP at once, but for those in view: as many as browsers open connections to an HTTP/1.1 server,
@@ -85,7 +85,12 @@ export class Carrier implements LinkHost, PeerNode {
     this.#rendezvous.onchange = () => this.#turns()
     setInterval(() => this.#tick(), tickEvery)
     // A page that the browser puts aside answers nobody; it may come back as it was.
-    addEventListener('pagehide', () => this.#rest())
+    addEventListener('pagehide', () => {
+      for (const torrent of this.#torrents.values()) {
+        this.#rendezvous.remove(torrent.infoHash)
+        torrent.leave()
+      }
+    })
     addEventListener('pageshow', ({ persisted }) => persisted && this.#announce())
     figures.onversion = (version) => version !== this.#version && void this.#renew()
   }
@@ -119,10 +124,10 @@ export class Carrier implements LinkHost, PeerNode {
 
   /**
    * All of an asset: from the cache, or from peers until its turn to come over HTTP has come, or hurry resolves. alone:
-   * how the browser may load it by itself where there is nobody to ask; resolves when it has. Undefined in this case, and
-   * where the site has something else by now, or gives nothing.
+   * how the browser may load it by itself where there is nobody to ask; resolves when it has, rejects where it cannot.
+   * Undefined in this case, and where the site has something else by now, or gives nothing.
    */
-  async get(asset: Asset, hurry?: Promise<Cause>, alone?: () => Promise<unknown>): Promise<Blob | undefined> {
+  async get(asset: Asset, hurry: Promise<Cause> = new Promise(() => {}), alone?: () => Promise<unknown>): Promise<Blob | undefined> {
     const { torrent } = asset
     if (asset.whole) figures.kept += asset.size
     else if (!torrent) return undefined
@@ -132,7 +137,7 @@ export class Carrier implements LinkHost, PeerNode {
       const turn = new Promise<Cause>((go) => this.#waiting.add((waiting = { asset, since: this.now(), go })))
       this.#turns()
       const whole = asset.until(() => asset.whole)
-      const cause = await Promise.race([whole, turn, ...(hurry ? [hurry] : [])])
+      const cause = await Promise.race([whole, turn, hurry])
       const turned = !this.#waiting.delete(waiting)
       try {
         if (cause) figures.because(cause)
@@ -276,7 +281,7 @@ export class Carrier implements LinkHost, PeerNode {
       this.#torrents.set(described.infoHash, torrent)
       for (const [infoHash, old] of this.#torrents) {
         if (this.#torrents.size <= maxTorrents) break
-        if (old.hungry || old === torrent) continue
+        if (old.hungry || old === torrent || [...this.#known.values()].some(({ url, torrent }) => url && torrent === old)) continue
         this.#rendezvous.remove(infoHash)
         this.#torrents.delete(infoHash)
         old.leave()
@@ -296,8 +301,7 @@ export class Carrier implements LinkHost, PeerNode {
       asset = new Asset(url, described, where.pieceLength, this.#cache)
       this.#known.set(described.sha256, asset)
     }
-    const torrent = this.#torrent(where)
-    if (!asset.places.some((place) => place.torrent === torrent)) torrent.lie(asset, described.first)
+    this.#torrent(where).lie(asset, described.first)
     return asset
   }
 
@@ -306,10 +310,9 @@ export class Carrier implements LinkHost, PeerNode {
     for (const [sha, { torrent, first }] of Object.entries(held)) {
       const where = torrents[torrent]
       if (!where) continue
-      const there = this.#torrent(where)
       const asset = this.#known.get(sha) ?? Asset.held(sha, where.pieceLength, this.#cache)
       this.#known.set(sha, asset)
-      if (!asset.places.some((place) => place.torrent === there)) there.lie(asset, first)
+      this.#torrent(where).lie(asset, first)
     }
     this.#announce()
   }
@@ -317,13 +320,6 @@ export class Carrier implements LinkHost, PeerNode {
   #announce(): void {
     for (const torrent of this.#torrents.values()) this.#rendezvous.add(torrent)
     this.#links.refresh()
-  }
-
-  #rest(): void {
-    for (const torrent of this.#torrents.values()) {
-      this.#rendezvous.remove(torrent.infoHash)
-      torrent.leave()
-    }
   }
 
   /** There is a new version: what is the same in it lies elsewhere now. */

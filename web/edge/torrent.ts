@@ -63,7 +63,7 @@ export class Torrent implements PeerHost, Announcing {
   #wants: Want[] = []
   readonly #choker = new Choker<Peer>()
   /** The least milliseconds from asking to having, of each: how near it is. */
-  readonly #delays = new Map<unknown, number>()
+  readonly #delays = new WeakMap<Source, number>()
   #fedAt = 0
   #chokedAt = 0
 
@@ -84,6 +84,7 @@ export class Torrent implements PeerHost, Announcing {
 
   /** An asset lies here from that piece on. */
   lie(asset: Asset, first: number): void {
+    if (asset.places.some(({ torrent }) => torrent === this)) return
     asset.places.push({ torrent: this, first })
     for (let i = 0; i < asset.pieces; i++) {
       this.#owners.set(first + i, { asset, first })
@@ -147,7 +148,7 @@ export class Torrent implements PeerHost, Announcing {
   async #verify(piece: Piece<Source>): Promise<void> {
     const { index, data } = piece
     const owner = this.#owners.get(index)
-    const [source] = piece.from
+    const source = piece.from[0]!
     this.#delays.set(source, Math.min(this.#delays.get(source) ?? Infinity, this.#carrier.now() - piece.time[0]!))
     if (owner && (await owner.asset.take(index - owner.first, data!))) {
       figures.peers += piece.length
@@ -227,7 +228,6 @@ export class Torrent implements PeerHost, Announcing {
   gone(peer: Peer): void {
     if (!this.#peers.delete(peer)) return
     this.picker.leave(peer)
-    this.#delays.delete(peer)
     this.choke()
     this.refill()
     if (this.hungry) this.#carrier.refresh(this)
