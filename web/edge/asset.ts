@@ -35,8 +35,8 @@ export class Asset {
   /** The newest last. */
   readonly places: Place[] = []
   readonly #cache: Cache
-  /** Pieces in memory: those that are not in the cache. */
-  readonly #parts: (Bytes | undefined)[]
+  /** Pieces that are not in the cache: in memory, or wherever the browser puts those that found no room there. */
+  readonly #parts: (Bytes | Blob | undefined)[]
   /** Where each piece lies in the cache; -1: it does not. */
   readonly #kept: Int32Array
   #count = 0
@@ -110,13 +110,14 @@ export class Asset {
 
   /** A piece's bytes at once, or undefined: then read has them. */
   here(piece: number): Bytes | undefined {
-    return this.#parts[piece]
+    const part = this.#parts[piece]
+    return part instanceof Blob ? undefined : part
   }
 
   /** Rejects where they are gone. */
   async read(piece: number): Promise<Bytes> {
     const part = this.#parts[piece]
-    if (part) return part
+    if (part) return this.here(piece) ?? new Uint8Array(await (part as Blob).arrayBuffer())
     const start = this.#kept[piece]!
     const data = await this.#cache.get(this.sha, start)
     const at = piece * this.pieceLength - start
@@ -125,7 +126,7 @@ export class Asset {
 
   /** All of it. Rejects where it is gone. */
   async blob(): Promise<Blob> {
-    const parts = await Promise.all(Array.from(this.#parts, (_, piece) => this.read(piece)))
+    const parts = await Promise.all(Array.from(this.#parts, (part, piece) => part ?? this.read(piece)))
     this.#cache.use(this.sha)
     return new Blob(parts, { type: this.type })
   }
@@ -159,14 +160,14 @@ export class Asset {
 
   async #keep(piece: number, data: Bytes): Promise<void> {
     const start = piece * this.pieceLength
-    if (!(await this.#cache.put(this.sha, this.size, start, data))) return
-    this.#kept[piece] = start
-    this.#parts[piece] = undefined
+    const kept = await this.#cache.put(this.sha, this.size, start, data)
+    if (kept) this.#kept[piece] = start
+    this.#parts[piece] = kept ? undefined : new Blob([data])
   }
 
   async #keepAll(): Promise<void> {
     const all = new Uint8Array(this.size)
-    for (const [i, part] of this.#parts.entries()) all.set(part!, i * this.pieceLength)
+    for (const [i, part] of this.#parts.entries()) all.set(part as Bytes, i * this.pieceLength)
     if (!(await this.#cache.put(this.sha, this.size, 0, all))) return
     this.#kept.fill(0)
     this.#parts.fill(undefined)
