@@ -10,7 +10,7 @@ const images = Array.from({ length: 8 }, (_, i) => png(140, 120, i))
 const body = images.map((_, i) => img(`/img/${i}.png`)).join('')
 const files: Record<string, string | Buffer> = {
   'index.html': page(body),
-  'strict.html': page(body, `<meta http-equiv=Content-Security-Policy content="default-src 'none'; script-src 'self'; connect-src 'self' ws:; img-src 'self' data:">`),
+  'strict.html': page(`${body}<video data-poster="/img/5.png" preload=none></video>`, `<meta http-equiv=Content-Security-Policy content="default-src 'none'; script-src 'self'; connect-src 'self' ws:; img-src 'self' data:">`),
   ...Object.fromEntries(images.map((data, i) => [`img/${i}.png`, data])),
 }
 const whole = images.map(sha256)
@@ -66,6 +66,9 @@ test('a policy forbids blobs: the browser loads them by itself', async () => {
   const bob = await visit(kit, site, '/strict.html', { allow: [/Content Security Policy|Content-Security-Policy/] })
   await until('all images to be there', () => bob.page.evaluate(() => [...document.images].every((image) => image.complete && image.naturalWidth > 0)))
   expect(await brought(bob.page)).toBe(0)
+  // Of a poster that is not shown browsers do not tell.
+  await until('the poster', () => bob.page.evaluate(() => !!document.querySelector('video')!.poster))
+  expect(await bob.page.evaluate(() => document.querySelector('video')!.poster)).toBe(`${site.origin}/img/5.png`)
 })
 
 test.each([

@@ -11,6 +11,8 @@ const files: Record<string, string | Buffer> = {
   'index.html': page(images.map((_, i) => img(`/img/${i}.png`)).join('') + '<img data-src="/sprite.svg" width=9 height=9>'),
   'one.html': page(`${low}<img data-src="/img/0.png" width=600 height=700>`),
   'set.html': page(`<img data-srcset="/img/0.png 1x" width=600 height=700>${low}`),
+  'sets.html': page(`${low}<picture><source media="(max-width: 700px)" data-srcset="/img/1.png"><img data-src="/img/0.png" width=600 height=700></picture>
+    <img data-srcset="/img/2.png 2x">`),
   'part.html': page(`${low}<img data-src="/sprite.svg#b" width=9 height=9>`),
   'foreign.html': page('<audio preload=auto></audio>'),
   'export.html': page('<button>Export</button>'),
@@ -48,6 +50,33 @@ test('an element that showed one of several candidates is told others, and shows
   })
   await until('the other to be brought', async () => (await brought(bob.page)) === 1)
   expect(await shown(bob.page)).toEqual([sha256(images[2]!)])
+})
+
+test('what is brought is one of several candidates still: as dense as that one, and another one where the window is another', async () => {
+  await first(kit, site)
+  const bob = await visit(kit, site, '/sets.html')
+  await bob.page.setViewport({ width: 900, height: 600 })
+  await until('both to be brought', async () => (await brought(bob.page)) === 2)
+  expect(await shown(bob.page)).toEqual([sha256(images[0]!), sha256(images[2]!)])
+  expect(await bob.page.evaluate(() => document.images[1]!.naturalWidth)).toBe(70)
+  await bob.page.setViewport({ width: 600, height: 600 })
+  await until('the other', async () => (await shown(bob.page))[0] === sha256(images[1]!))
+})
+
+test('what an element showed is let go with it', async () => {
+  await first(kit, site)
+  const bob = await visit(kit, site, '/one.html', { allow: [/ERR_FILE_NOT_FOUND/] })
+  await until('it to be brought', async () => (await brought(bob.page)) === 1)
+  const url = await bob.page.evaluate(() => {
+    const [image] = document.images
+    image!.remove()
+    return image!.currentSrc
+  })
+  const session = await bob.page.createCDPSession()
+  await until('its bytes to be gone', async () => {
+    await session.send('HeapProfiler.collectGarbage')
+    return bob.page.evaluate((url) => fetch(url).then(() => false, () => true), url)
+  })
 })
 
 test('a part of an image is shown as that part', async () => {

@@ -161,7 +161,7 @@ export async function first(kit: Kit, site: Site, path?: string, options?: Param
 
 /** Which images are shown from bytes that the script brought. */
 export const brought = (page: Page): Promise<number> =>
-  page.evaluate(() => [...document.images].filter((image) => image.src.startsWith('blob:')).length)
+  page.evaluate(() => [...document.images].filter((image) => image.currentSrc.startsWith('blob:')).length)
 
 /** Bytes of assets that this visitor keeps, to show them again and to give them to others. */
 export const kept = (page: Page): Promise<number> =>

@@ -13,14 +13,18 @@ const posters = 'video[data-poster]'
 /** Milliseconds after the page has loaded. */
 const calmAfter = 500
 const all = `${images},${players},${posters}`
+/** What an element shows is kept as long as it is. */
+const blobs = new FinalizationRegistry((url: string) => URL.revokeObjectURL(url))
+/** What copies of images load, as long as they are. */
+const nothing = URL.createObjectURL(new Blob())
+const near = sight('100%')
+const seen = sight()
 
 /** Something of the page that is to be loaded. */
 interface Item {
   readonly element: HTMLElement
   /** Loads it as if there were no script. */
   direct(): void
-  hurry: (cause: Cause) => void
-  readonly hurried: Promise<Cause>
   settled: boolean
 }
 
@@ -37,8 +41,7 @@ export class Page {
     this.#find(document)
     new MutationObserver((records) => {
       for (const { target, addedNodes, type } of records) {
-        if (type === 'attributes') this.#take(target as Element)
-        for (const node of addedNodes) if (node instanceof Element) this.#find(node)
+        for (const node of type === 'attributes' ? [target] : addedNodes) if (node instanceof Element) this.#find(node)
       }
     }).observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-src', 'data-srcset', 'data-poster'] })
     if (this.#abstains) return
@@ -51,7 +54,9 @@ export class Page {
   }
 
   #find(root: Element | Document): void {
-    if (root instanceof Element && root.matches(all)) this.#take(root)
+    // A player's <source> may come later than the player.
+    const whole = root instanceof Element && root.closest(all)
+    if (whole) this.#take(whole)
     for (const element of root.querySelectorAll(all)) this.#take(element)
   }
 
@@ -71,13 +76,11 @@ export class Page {
     const name = this.#taken.get(image)
     try {
       if (this.#leave(item, settings.noImages)) return
-      if (image.loading === 'lazy') await seen(image, '100%')
+      if (image.loading === 'lazy') await near(image)
       const url = await chosen(image)
       await this.#bring(item, url, (blob) => {
-        // The page may want another one by now, and what showed the last one would come before it.
-        if (this.#taken.get(image) !== name) return
-        for (const part of partsOf(image)) if (part.dataset.srcset) part.removeAttribute('srcset')
-        image.src = blob
+        // The page may want another one by now.
+        if (this.#taken.get(image) === name) reveal(image, url, blob)
       })
     } catch {
       item.direct()
@@ -105,7 +108,7 @@ export class Page {
     this.#taken.set(player, `${paths}`)
     const show = () => {
       for (const source of hidden) reveal(source)
-      if (hidden.length > 1) player.load()
+      if (hidden.some((source) => source !== player)) player.load()
       hidden.length = 0
     }
     const wanted = player instanceof HTMLVideoElement ? !settings.noVideos : !settings.noAudio
@@ -138,11 +141,8 @@ export class Page {
       if (this.#taken.get(element) === name) return undefined
       this.#taken.set(element, name)
     }
-    let hurry!: Item['hurry']
     const item: Item = {
       element,
-      hurried: new Promise((resolve) => (hurry = resolve)),
-      hurry,
       settled: false,
       direct: () => {
         if (item.settled) return
@@ -161,7 +161,7 @@ export class Page {
     }
     if (settings.noFold || !inView(item.element)) return false
     const { element } = item
-    element.addEventListener('load', () => void this.#adopt((element as HTMLImageElement).currentSrc), { once: true })
+    element.addEventListener('load', () => void this.#adopt((element as HTMLImageElement).currentSrc))
     item.direct()
     return true
   }
@@ -172,23 +172,24 @@ export class Page {
     const path = pathOf(url)
     const asset = path && (await carrier.asset(path))
     if (!asset) return item.direct()
-    if (!settings.noFold) void seen(element).then(() => item.hurry('view'))
+    const hurry = settings.noFold ? undefined : seen(element).then((): Cause => 'view')
     // Nobody to ask: the browser does it best, and its bytes are given to those who come later.
-    const alone = () => new Promise((resolve) => {
-      for (const type of ['load', 'error']) element.addEventListener(type, resolve, { once: true })
+    const alone = () => {
       item.direct()
-    })
+      return loaded(element)
+    }
     // What is lazy it may leave for later, and of posters it does not tell.
     const tells = element instanceof HTMLImageElement && element.loading !== 'lazy'
-    const blob = await carrier.get(asset, item.hurried, tells ? alone : undefined)
+    const blob = await carrier.get(asset, hurry, tells ? alone : undefined)
     if (!blob) return item.direct()
+    const probe = new Image()
+    probe.src = URL.createObjectURL(blob)
+    blobs.register(element, probe.src)
+    // Where a policy forbids blobs, the browser loads it as ever.
+    await loaded(probe)
     if (item.settled) return
     item.settled = true
-    // Where a policy forbids blobs, the browser loads it as ever.
-    const failed = () => reveal(element)
-    element.addEventListener('error', failed, { once: true })
-    element.addEventListener('load', () => element.removeEventListener('error', failed), { once: true })
-    show(URL.createObjectURL(blob))
+    show(probe.src)
   }
 
   async #adopt(url: string): Promise<void> {
@@ -215,14 +216,14 @@ export class Page {
   }
 }
 
-/** The browser takes it from here. */
-function reveal(element: Element): void {
+/** The browser takes it from here; in place of url it takes blob. */
+function reveal(element: Element, url = '', blob = ''): void {
   for (const part of partsOf(element)) {
-    for (const name of ['sizes', 'srcset', 'src', 'poster']) {
+    for (const name of ['sizes', 'srcset', 'src']) {
       const value = part.dataset[name]
       if (!value) continue
       delete part.dataset[name]
-      part.setAttribute(name, value)
+      part.setAttribute(name, value.replace(url, blob))
     }
   }
 }
@@ -230,6 +231,14 @@ function reveal(element: Element): void {
 /** It, after what else its <picture> has. */
 function partsOf(element: Element): HTMLElement[] {
   return [...(element.closest('picture')?.querySelectorAll('source') ?? []), element as HTMLElement]
+}
+
+/** Rejects where it cannot load what it was told to. */
+function loaded(image: Element): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    image.addEventListener('load', resolve)
+    image.addEventListener('error', reject)
+  })
 }
 
 /** Whether our service worker is in charge, or may come to be. */
@@ -242,7 +251,6 @@ function awaited(): boolean {
 async function chosen(image: HTMLImageElement): Promise<string> {
   if (partsOf(image).every(({ dataset }) => !dataset.srcset)) return image.dataset.src!
   const urls: string[] = []
-  const nothing = URL.createObjectURL(new Blob())
   const number = (url: string) => `${nothing}#${urls.push(url) - 1}`
   const copy = (image.closest('picture') ?? image).cloneNode(true) as HTMLElement
   const inner = copy.querySelector('img') ?? (copy as HTMLImageElement)
@@ -254,17 +262,15 @@ async function chosen(image: HTMLImageElement): Promise<string> {
     if (srcset) element.setAttribute('srcset', srcset.replace(/(^|,)\s*([^\s,][^\s]*[^\s,])/g, (_, comma: string, url: string) => `${comma} ${number(url)}`))
   }
   for (let tries = 20; !inner.currentSrc && tries; tries--) await new Promise((resolve) => setTimeout(resolve, 5))
-  URL.revokeObjectURL(nothing)
-  const url = urls[+inner.currentSrc.split('#')[1]!]
-  if (!url) throw new Error('none')
-  return url
+  // None: the page itself, which is no asset.
+  return urls[+inner.currentSrc.split('#')[1]!] ?? ''
 }
 
 /**
  * A path of this site that may be an asset's. Not what the page made itself (blob:), nor where more than a path tells
  * what is meant; and %2F is no slash.
  */
-function pathOf(url: string): string | undefined {
+export function pathOf(url: string): string | undefined {
   const { href, pathname } = new URL(url, document.baseURI)
   if (href !== location.origin + pathname || /%2f/i.test(pathname)) return undefined
   try {
@@ -274,14 +280,18 @@ function pathOf(url: string): string | undefined {
   }
 }
 
-/** Resolves when it comes into view, or so near to it. */
-function seen(element: Element, rootMargin?: string): Promise<void> {
-  return new Promise((resolve) => {
-    const observer = new IntersectionObserver((entries) => {
-      if (!entries.some(({ isIntersecting }) => isIntersecting)) return
-      observer.disconnect()
-      resolve()
-    }, { rootMargin })
+/** Resolves when it comes into view, or so near to it. What the page removes before is not held for it. */
+function sight(rootMargin?: string): (element: Element) => Promise<void> {
+  const waiting = new WeakMap<Element, () => void>()
+  const observer = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue
+      observer.unobserve(target)
+      waiting.get(target)!()
+    }
+  }, { rootMargin })
+  return (element) => new Promise((resolve) => {
+    waiting.set(element, resolve)
     observer.observe(element)
   })
 }
