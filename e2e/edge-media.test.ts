@@ -1,4 +1,5 @@
 /** Audio and video on a site that its visitors carry, and the way without a change of markup. */
+import { writeFile } from 'node:fs/promises'
 import { request as forward } from 'node:http'
 import { beforeAll, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
@@ -181,6 +182,40 @@ test('Firefox plays on where another visitor is there who has none of it', async
   await until('it to play', async () => (await player(bob.page)).time > 0)
   await plays(bob.page, 12, 13)
   await plays(bob.page, 2, 11)
+})
+
+test('a film whose element is made anew plays from its beginning, where another visitor has none of it', async () => {
+  const site = await Site.serve(kit, { ...files, 'none.html': page('<video muted preload=none data-src="/film.webm"></video>') }, { args, assets: 2 })
+  await visit(kit, site, '/none.html')
+  await settled(site, 1)
+  const { page: tab } = await visit(kit, site)
+  await until('it can be played', async () => (await player(tab)).state >= 3)
+  await plays(tab, 12, 13)
+  await tab.evaluate(() => {
+    document.querySelector('video')!.remove()
+    const video = Object.assign(document.createElement('video'), { preload: 'auto', muted: true })
+    video.dataset.src = '/film.webm'
+    document.body.append(video)
+  })
+  await until('it can be played', async () => (await player(tab)).state >= 3)
+  await plays(tab, 0, 9)
+})
+
+test.each([true, false])('a film with one source is played, which may come later than its element: %s', async (later) => {
+  const source = '<source type="video/webm" data-src="/film.webm">'
+  const site = await Site.serve(kit, { ...files, 'one.html': page(`<video muted preload=auto>${later ? '' : source}</video>`) }, { args, assets: 2 })
+  const { page: tab } = await visit(kit, site, '/one.html')
+  if (later) await tab.evaluate((source) => (document.querySelector('video')!.innerHTML = source), source)
+  await until('it can be played', async () => (await player(tab)).state >= 3, { within: 10_000 })
+})
+
+test('a film whose name is not UTF-8 comes from the site', async () => {
+  const site = await Site.serve(kit, { ...files, 'old.html': page('<video muted preload=auto data-src="/caf%E9.webm"></video>') }, { args, assets: 2 })
+  await writeFile(Buffer.concat([Buffer.from(`${site.folder}/caf`), Buffer.from([0xe9]), Buffer.from('.webm')]), film)
+  const { page: tab } = await visit(kit, site)
+  await until('the service worker', async () => (await player(tab)).controlled)
+  await tab.goto(`${site.origin}/old.html`)
+  await until('it can be played', async () => (await player(tab)).state >= 3, { within: 10_000 })
 })
 
 test('what plays by itself always has more to play where the script does not run', async () => {

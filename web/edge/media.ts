@@ -5,6 +5,7 @@ import type { Asset } from './asset.ts'
 import type { Carrier } from './carrier.ts'
 import { controlled } from './control.ts'
 import { figures, type Cause } from './figures.ts'
+import { pathOf } from './page.ts'
 import { fetchPieces } from './ranges.ts'
 import { settings } from './settings.ts'
 
@@ -69,15 +70,13 @@ class Media {
 
   /** Resolves when the player may be told its URL. */
   async ready(player: HTMLMediaElement, urls: readonly string[]): Promise<void> {
-    const paths = urls.flatMap((url) => {
-      const { origin, pathname, search } = new URL(url, document.baseURI)
-      return origin === location.origin && !search ? pathname : []
-    })
+    // A fragment is a time to begin at.
+    const paths = urls.flatMap((url) => pathOf(url.split('#')[0]!) ?? [])
     // Of another site, or with a query: nothing of it comes from here.
     if (!paths.length) return
     const assets = paths.map(async (path) => {
       this.#players.set(path, player)
-      const asset = await this.#carrier.asset(decodeURIComponent(path))
+      const asset = await this.#carrier.asset(path)
       // What it will ask for first comes meanwhile, if it does not have that already.
       if (asset?.places.length && paths.length === 1 && player.preload !== 'none' && !player.currentSrc) this.#stream(asset, player).begin()
       return asset
@@ -116,29 +115,29 @@ class Media {
   }
 
   #adopt(url: string): void {
-    const { pathname, search } = new URL(url || 'data:')
-    if (!url.startsWith(`${location.origin}/`) || search) return
-    void this.#carrier.asset(decodeURIComponent(pathname)).then((asset) => asset && this.#carrier.adopt(asset)).catch(() => {})
+    const path = pathOf(url || 'data:')
+    if (path) void this.#carrier.asset(path).then((asset) => asset && this.#carrier.adopt(asset)).catch(() => {})
   }
 
   #stream(asset: Asset, player: HTMLMediaElement | undefined): Stream {
     let stream = this.#streams.get(asset)
-    if (!stream) this.#streams.set(asset, (stream = new Stream(this.#carrier, asset, player)))
+    if (!stream) this.#streams.set(asset, (stream = new Stream(this.#carrier, asset)))
+    stream.follow(player)
     return stream
   }
 
   async #answer(port: MessagePort, { path, destination, goesOn }: AskAsset): Promise<void> {
     const no = () => port.postMessage(null)
     port.postMessage(looking)
-    const player = this.#players.get(path)
+    const name = pathOf(path)
     const playing = /^(audio|video)$/.test(destination)
-    if (playing && (this.#broken.has(path) || (goesOn && !this.#begun.has(path)))) return no()
+    if (!name || (playing && (this.#broken.has(path) || (goesOn && !this.#begun.has(path))))) return no()
     if (!playing && (this.#shows?.(new URL(path, location.origin).href) ?? true)) return no()
-    const asset = await this.#carrier.asset(decodeURIComponent(path)).catch(() => undefined)
+    const asset = await this.#carrier.asset(name)
     if (!asset || asset.stale || !asset.places.length || (!asset.whole && !playing && !this.#carrier.crowded(asset))) return no()
     if (playing) {
       this.#begun.add(path)
-      serve(port, this.#stream(asset, player))
+      serve(port, this.#stream(asset, this.#players.get(name)))
     } else {
       const blob = await this.#carrier.get(asset)
       if (!blob) return no()
@@ -158,7 +157,8 @@ class Stream implements RangeSource {
   readonly size: number
   readonly #carrier: Carrier
   readonly #asset: Asset
-  readonly #player: HTMLMediaElement | undefined
+  /** Of a page's players of it the one that came last. */
+  #player: HTMLMediaElement | undefined
   /** Where each reader is, the last one last. */
   readonly #readers = new Map<string, number>()
   readonly #fetching = new Set<number>()
@@ -170,13 +170,23 @@ class Stream implements RangeSource {
   #time = -1
   #since = 0
 
-  constructor(carrier: Carrier, asset: Asset, player: HTMLMediaElement | undefined) {
+  readonly #waits = () => {
+    const { seeking, currentTime } = this.#player!
+    if (!seeking && currentTime > 0) figures.stalls++
+  }
+
+  constructor(carrier: Carrier, asset: Asset) {
     this.#carrier = carrier
     this.#asset = asset
-    this.#player = player
     this.type = asset.type
     this.size = asset.size
-    player?.addEventListener('waiting', () => !player.seeking && player.currentTime > 0 && figures.stalls++)
+  }
+
+  /** From now on it is this one that plays it. */
+  follow(player: HTMLMediaElement | undefined): void {
+    this.#player?.removeEventListener('waiting', this.#waits)
+    this.#player = player
+    player?.addEventListener('waiting', this.#waits)
   }
 
   /** Fetches what a player cannot begin without. */
