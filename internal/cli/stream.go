@@ -24,7 +24,7 @@ func (stream) Help() string {
 
 Example:
   starling stream 'https://share.example.org/f#08ada5a7…'
-  mpv "$(starling stream 'magnet:?xt=urn:btih:08ada5a7…' | head -1)"`
+  starling stream 'magnet:?xt=urn:btih:08ada5a7…' | xargs -n 1 mpv`
 }
 
 // streaming is what is printed as JSON once it can be played.
