@@ -15,7 +15,7 @@
 // What strangers chose (names, paths, errors from afar) goes through names.Text before it is printed (text.go). Those
 // commands that meet other peers have the flags of network.go; what they are doing is shown by progress.go.
 //
-// Exit codes: 0 done, or what runs until it is stopped was stopped by SIGINT or SIGTERM; 1 it failed; 2 the command
+// Exit codes: 0 done, or what runs until it is stopped was stopped by SIGINT, SIGTERM or SIGHUP; 1 it failed; 2 the command
 // line, the environment or the file is wrong; exit.go has the rest.
 package cli
 
@@ -99,9 +99,15 @@ func Run(ctx context.Context, args []string, out, stderr io.Writer) (code int) {
 	return 0
 }
 
-// Main is Run for the process itself: SIGINT and SIGTERM end the context, and a second one the process.
+// Main is Run for the process itself: SIGINT and SIGTERM end the context, and a second one the process. A terminal that is
+// closed says so by SIGHUP, more than once.
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		var closed context.CancelFunc
+		ctx, closed = signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer closed()
+	}
 	return Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 }

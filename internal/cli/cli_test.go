@@ -12,10 +12,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -55,6 +57,7 @@ type worldKey struct{}
 //	interrupt                   sends the server SIGINT and waits; fails unless the exit code is 0
 //	run NAME ARGS…              runs starling until it prints its first line, which becomes $NAME
 //	end NAME [N]                sends that one SIGINT and waits; prints its output, fails unless the exit code is N [0]
+//	hangup NAME [N]             the same as when its terminal is closed: by SIGHUP, twice
 //	await NAME [N]              the same for one that ends by itself
 //	says NAME REGEXP            waits until it has printed that, be it to stdout or stderr
 //	noise FILE N                makes a file of N bytes
@@ -95,7 +98,7 @@ func TestScripts(t *testing.T) {
 			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "start": start, "get": visit, "range": ranges, "interrupt": interrupt, "run": run, "end": end, "await": await, "noise": noise, "says": says,
+			"status": status, "start": start, "get": visit, "range": ranges, "interrupt": interrupt, "run": run, "end": end, "hangup": hangup, "await": await, "noise": noise, "says": says,
 		},
 	})
 }
@@ -209,6 +212,17 @@ func running(ts *testscript.TestScript, name string) *process {
 
 func end(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(running(ts, args[0]).cmd.Process.Signal(os.Interrupt))
+	await(ts, false, args)
+}
+
+func hangup(ts *testscript.TestScript, _ bool, args []string) {
+	if signal.Ignored(syscall.SIGHUP) { // and so for those that are started here
+		end(ts, false, args)
+		return
+	}
+	for range 2 {
+		ts.Check(running(ts, args[0]).cmd.Process.Signal(syscall.SIGHUP))
+	}
 	await(ts, false, args)
 }
 

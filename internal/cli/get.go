@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/starling-p2p/starling/peer"
@@ -80,6 +82,7 @@ func (c *get) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if c.Output == "-" {
+		signal.Ignore(syscall.SIGPIPE) // it would end the program before what was fetched is removed
 		err = c.pipe(ctx, s, f)
 		return errors.Join(err, f.close(true))
 	}
@@ -165,6 +168,9 @@ func (c *get) pipe(ctx context.Context, s streams, f *found) error {
 		_, err := io.Copy(out, r)
 		return err
 	})
+	if errors.Is(err, syscall.EPIPE) {
+		return stopped("nobody reads stdout any more")
+	}
 	return ending(ctx, err, "stdout has only the beginning of it")
 }
 
