@@ -20,7 +20,7 @@ func TestPatience(t *testing.T) {
 		"nobody reads what is passed": {time.Minute, figures{Bytes: 100, Done: 99}, true, false},
 	} {
 		now := time.Now()
-		w := wait{limit: c.limit, since: now}
+		w := wait{limit: c.limit, since: now, asked: now}
 		ended := false
 		for range 1000 {
 			now = now.Add(barEvery)
@@ -31,16 +31,32 @@ func TestPatience(t *testing.T) {
 		}
 	}
 
-	// A second before the end, something comes.
+	// A second before the end, something comes: a piece, or a part of one.
 	now := time.Now()
-	w := wait{limit: time.Minute, since: now}
-	for i := range 10 {
-		now = now.Add(59 * time.Second)
-		if w.over(now, figures{Bytes: 100, Done: int64(i + 1)}, false) {
-			t.Fatalf("it ended after %d", i)
+	w := wait{limit: time.Minute, since: now, asked: now}
+	f := figures{Bytes: 100}
+	for i := range 10 * 59 {
+		now = now.Add(time.Second)
+		if i%(2*59) == 0 {
+			f.Done++
+		} else if i%59 == 0 {
+			f.came++
+		}
+		if w.over(now, f, false) {
+			t.Fatalf("it ended after %d s", i)
 		}
 	}
-	if !w.over(now.Add(61*time.Second), figures{Bytes: 100, Done: 10}, false) {
+	// Nobody asked for an hour.
+	now = now.Add(time.Hour)
+	if w.over(now, f, false) {
+		t.Error("it ended when the program went on")
+	}
+	ended := false
+	for range 61 {
+		now = now.Add(time.Second)
+		ended = w.over(now, f, false)
+	}
+	if !ended {
 		t.Error("it did not end")
 	}
 

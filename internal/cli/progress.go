@@ -30,6 +30,8 @@ type figures struct {
 	Up       float64    `json:"upRate"`
 	Uploaded int64      `json:"uploaded"`
 	Peers    peerCounts `json:"peers"`
+
+	came int64 // bytes, be they verified yet or not
 }
 
 func (f figures) plus(o figures) figures {

@@ -30,7 +30,7 @@ func bytesOf(t *peer.Torrent) (sum int64) {
 func figuresOf(t *peer.Torrent) figures {
 	s := t.Stats()
 	return figures{
-		Bytes: s.Bytes, Done: s.BytesDone, Down: math.Round(s.DownRate), Up: math.Round(s.UpRate), Uploaded: s.Uploaded,
+		Bytes: s.Bytes, Done: s.BytesDone, Down: math.Round(s.DownRate), Up: math.Round(s.UpRate), Uploaded: s.Uploaded, came: s.Downloaded,
 		Peers: peerCounts{Browser: s.Peers.Browser, TCP: s.Peers.TCP, UTP: s.Peers.UTP, WebSeed: s.Peers.WebSeed},
 	}
 }
@@ -48,7 +48,8 @@ func watch(ctx context.Context, t *peer.Torrent, view *screen, l look, patience 
 
 	tick := time.NewTicker(barEvery)
 	defer tick.Stop()
-	w, told := wait{limit: patience, since: time.Now()}, false
+	now := time.Now()
+	w, told := wait{limit: patience, since: now, asked: now}, false
 	for {
 		select {
 		case err := <-ended:
@@ -79,16 +80,21 @@ func watch(ctx context.Context, t *peer.Torrent, view *screen, l look, patience 
 
 // wait is for what others send.
 type wait struct {
-	limit time.Duration // 0: none
-	since time.Time
-	done  int64
+	limit        time.Duration // 0: none
+	since, asked time.Time
+	done, came   int64
 }
 
 // over says that nothing has come for too long. What has come wholly is put in its place, which takes as long as it takes,
-// and while held is true nobody takes what has come.
+// and while held is true nobody takes what has come. Time in which nobody asked does not count: the program was stopped by
+// Ctrl-Z, or the machine slept.
 func (w *wait) over(now time.Time, f figures, held bool) bool {
-	if held || f.Done != w.done || f.Bytes > 0 && f.Done == f.Bytes {
-		w.since, w.done = now, f.Done
+	if gap := now.Sub(w.asked); gap > tellAfter {
+		w.since = w.since.Add(gap)
+	}
+	w.asked = now
+	if held || f.Done != w.done || f.came != w.came || f.Bytes > 0 && f.Done == f.Bytes {
+		w.since, w.done, w.came = now, f.Done, f.came
 	}
 	return w.limit > 0 && now.Sub(w.since) > w.limit
 }
