@@ -10,17 +10,21 @@ import (
 	"testing"
 )
 
-// A full disk pauses, says so, once, and goes on when there is room.
-func TestDiskFull(t *testing.T) {
-	dir := t.TempDir()
-	small := filepath.Join(dir, "small")
-	if err := os.Mkdir(small, 0o755); err != nil {
-		t.Fatal(err)
-	}
+// smallDisk is a folder with room for 3 MB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	small := t.TempDir()
 	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=3m"); err != nil {
 		t.Skipf("needs the right to mount: %v", err)
 	}
-	defer func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) }()
+	t.Cleanup(func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) })
+	return small
+}
+
+// A full disk pauses, says so, once, and goes on when there is room.
+func TestDiskFull(t *testing.T) {
+	dir := t.TempDir()
+	small := smallDisk(t)
 	ballast := write(t, filepath.Join(small, "ballast"), make([]byte, 2<<20))
 
 	var log strings.Builder
@@ -46,5 +50,21 @@ func TestDiskFull(t *testing.T) {
 	// Who asks for Problem would show it twice.
 	if strings.Contains(log.String(), "paused") {
 		t.Errorf("the log warns too: %s", &log)
+	}
+}
+
+// Where there is no room to decrypt what has come, what was decrypted does not keep the disk full.
+func TestNoRoomToDecrypt(t *testing.T) {
+	small := smallDisk(t)
+	seeder := start(t)
+	data := random(2<<20, 1)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(t.TempDir(), "a"), data)}, Private: true})
+	fetched := add(t, start(t), shared.Link("h"), AddOptions{Dir: filepath.Join(small, "to"), Peers: []string{seeder.Addr().String()}})
+	until(t, "it is said", func() bool { return fetched.Stats().Problem != nil })
+	if err := fetched.Stats().Problem; !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "all has come") {
+		t.Errorf("it says %v", err)
+	}
+	if left, err := os.ReadDir(filepath.Join(small, "to", partFolder, hexOf(shared.ih))); err != nil || len(left) != 1 {
+		t.Errorf("there are %v, %v", left, err)
 	}
 }

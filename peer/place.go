@@ -61,7 +61,7 @@ func (t *Torrent) finish() {
 //
 // A private torrent's files are decrypted beside its container first. For that time they need their room twice; then
 // the container goes, and is made of the files again as peers ask for it.
-func (t *Torrent) place() error {
+func (t *Torrent) place() (err error) {
 	t.flush(true)
 	t.mu.Lock()
 	s, m, r := t.store, t.meta, t.record
@@ -71,6 +71,11 @@ func (t *Torrent) place() error {
 
 	top, inside := t.shape(m, &r)
 	if t.key != nil {
+		defer func() {
+			if err != nil && t.ctx.Err() == nil { // they are made anew the next time, and may have filled the disk
+				_ = os.RemoveAll(filepath.Join(part, filesFolder))
+			}
+		}()
 		if err := t.decrypt(s, m, part, top, inside, &r); err != nil {
 			return err
 		}
@@ -108,9 +113,9 @@ func (t *Torrent) place() error {
 	t.mu.Lock()
 	t.record, t.opened = r, nil
 	t.mu.Unlock()
-	err := t.p.state.put(recordEntry(t.bucket, t.ih, &r), entry{progressBucket, t.ih[:], s.snapshot().encode()})
-	if err != nil {
-		t.p.log.Warn("a finished torrent could not be written down", "torrent", r.Name, "error", err)
+	put := t.p.state.put(recordEntry(t.bucket, t.ih, &r), entry{progressBucket, t.ih[:], s.snapshot().encode()})
+	if put != nil {
+		t.p.log.Warn("a finished torrent could not be written down", "torrent", r.Name, "error", put)
 	}
 	to.close()
 	t.clear(&r)
