@@ -14,11 +14,11 @@ var ErrTaken = errors.New("the name is taken by a file or folder with other cont
 
 var errDiffers = errors.New("other contents")
 
-// lying looks whether all files of a torrent that is new here lie already where they are to go: fetched by another
-// program, say. They are hashed, up to the first piece that is wrong. If all is right the record says where they are,
-// and nothing needs to be fetched.
+// lying looks whether all files of a torrent that is new here, or for which no other name will do, lie already where they
+// are to go: fetched by another program, say. They are hashed, up to the first piece that is wrong. If all is right the
+// record says where they are, and nothing needs to be fetched.
 func (t *Torrent) lying(m *meta, info []byte, r *record) (from io.ReaderAt, files *content, p progress, err error) {
-	if !t.fresh || t.lazy {
+	if t.lazy || !t.fresh && !t.exact {
 		return nil, nil, p, nil
 	}
 	top, inside := t.shape(m, r)

@@ -8,6 +8,65 @@ import (
 	"testing"
 )
 
+// Where no other name will do and something has it meanwhile, that is said, and what has come is kept for when it is free.
+func TestNameTakenMeanwhile(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		t.Run(map[bool]string{false: "public", true: "private"}[private], func(t *testing.T) {
+			dir := t.TempDir()
+			b := random(3_000_000, 3)
+			seeder := start(t)
+			shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), b)}, Private: private})
+			in := func(o *Options) { o.DataDir = filepath.Join(dir, "state") }
+			name := filepath.Join(dir, "to", "b")
+			o := AddOptions{Dir: filepath.Dir(name), Name: "b", Exact: true, Peers: []string{seeder.Addr().String()}}
+			taken := func(err error) {
+				t.Helper()
+				if !errors.Is(err, ErrTaken) {
+					t.Errorf("taken: %v", err)
+				}
+				same(t, name, []byte("other"))
+				if all, _ := os.ReadDir(filepath.Dir(name)); len(all) != 2 || all[0].Name() != partFolder {
+					t.Errorf("there are %v", all)
+				}
+			}
+
+			// While it comes.
+			p := start(t, in)
+			begun := o
+			begun.Lazy = true
+			tt := add(t, p, shared.Link(""), begun)
+			if err := tt.Ready(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+			write(t, name, []byte("other"))
+			taken(add(t, p, shared.Link(""), o).Done(soon(t)))
+			_ = p.Close()
+
+			// Between two processes.
+			p = start(t, in)
+			taken(add(t, p, shared.Link(""), o).Ready(soon(t)))
+			_ = p.Close()
+			_ = os.Remove(name)
+			p = start(t, in)
+			tt = add(t, p, shared.Link(""), o)
+			done(t, tt)
+			same(t, name, b)
+			if got := tt.Stats().Downloaded; got > 0 {
+				t.Errorf("%d bytes were fetched again", got)
+			}
+			_ = p.Close()
+
+			// When it was there.
+			write(t, name, []byte("else"))
+			p = start(t, in)
+			if err := add(t, p, shared.Link(""), o).Ready(soon(t)); !errors.Is(err, ErrTaken) {
+				t.Errorf("changed: %v", err)
+			}
+			same(t, name, []byte("else"))
+		})
+	}
+}
+
 // Files that lie in their place already are verified, and not fetched again. Which those of a private torrent are is
 // known when something of it has come.
 func TestLyingInPlace(t *testing.T) {

@@ -37,6 +37,9 @@ func (t *Torrent) finish() {
 		if err == nil {
 			break
 		}
+		if errors.Is(err, ErrTaken) {
+			t.fail(err)
+		}
 		if t.ctx.Err() != nil {
 			return
 		}
@@ -88,6 +91,9 @@ func (t *Torrent) place() (err error) {
 		called = r.As
 	}
 	for n := 1; ; n++ {
+		if t.exact && n > 1 {
+			return ErrTaken
+		}
 		r.Root = filepath.Join(r.Dir, numbered(called, n))
 		r.Paths = placedPaths(r.Root, inside)
 		if _, err := os.Lstat(r.Root); err == nil && n < 10_000 {

@@ -52,6 +52,9 @@ func (t *Torrent) understand(info []byte) error {
 			return err
 		}
 		if placed = files != nil; placed {
+			if !t.fresh {
+				t.clear(&r)
+			}
 			files.seal(p.stamps)
 			s.placed(from, files, p.done)
 			if err := t.p.state.put(entry{progressBucket, t.ih[:], p.encode()}); err != nil {
@@ -111,7 +114,7 @@ func (t *Torrent) prepare() error {
 	h, salt := opened.Header(), opened.Salt()
 	r.Name, r.Header, r.Files, r.Salt = h.Name, opened.RawHeader(), h.Files, salt[:]
 	from, files, p, err := t.lying(m, t.infoBytes(), &r)
-	if errors.Is(err, ErrTaken) {
+	if errors.Is(err, ErrTaken) && t.fresh {
 		t.unload()
 		t.clear(&r)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"syscall"
+
+	"github.com/starling-p2p/starling/peer"
 )
 
 // Exit codes; docs/commands/README.md has them for scripts.
@@ -39,11 +41,13 @@ func stopped(what string) error {
 	return failure{exitStopped, errors.New("stopped: " + what)}
 }
 
-// onMachine gives errors of this machine's disks their exit code, and says what to do.
+// onMachine gives errors of this machine's disks and folders their exit code, and says what to do.
 func onMachine(err error) error {
 	var f failure
 	var e syscall.Errno
 	switch {
+	case errors.Is(err, peer.ErrTaken), errors.Is(err, peer.ErrBusy):
+		return failure{exitMachine, err}
 	case err == nil || errors.As(err, &f) || !errors.As(err, &e) && !errors.Is(err, fs.ErrNotExist):
 		return err
 	case e == syscall.ENOSPC || e == syscall.EDQUOT:

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starling-p2p/starling/peer"
 	"github.com/starling-p2p/starling/seal"
 )
 
@@ -33,6 +34,8 @@ func TestExitCodes(t *testing.T) {
 		{onMachine(errors.New("odd")), exitFailed, "odd"},
 		{onReading(&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}), exitMachine, "permission denied: share what you may read"},
 		{onReading(full), exitMachine, "free some"},
+		{ofLink(fmt.Errorf("x: %w", peer.ErrTaken)), exitMachine, "move that away"},
+		{ofLink(peer.ErrBusy), exitMachine, "wait until it has"},
 		{ofLink(seal.ErrKey), exitLink, "ask for the link again"},
 		{ofLink(nobody(time.Second, "")), exitNobody, "nothing has come for 1s: nobody who has it is online"},
 		{ofLink(nobody(time.Second, "x does not answer (y)")), exitNobody, "nothing has come for 1s, and x does not answer (y): is the address right"},
