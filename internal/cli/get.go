@@ -105,7 +105,14 @@ func (c *get) fetch(ctx context.Context, s streams, f *found) (all []*peer.Torre
 	if parts == nil {
 		return []*peer.Torrent{f.torrent}, c.print(s, f.torrent)
 	}
-	list := f.torrent.Root()
+	list, called := f.torrent.Root(), f.options.Name != ""
+	if called { // the folder is, in which they are to lie
+		_ = f.torrent.Close() // not to be shared from where it was
+		if err := os.Remove(list); err != nil {
+			return nil, onMachine(err)
+		}
+		f.options.Dir, f.options.Name, f.options.Exact = list, "", false
+	}
 	for _, part := range parts {
 		t, err := f.add(ctx, f.linkTo(part))
 		if err == nil {
@@ -118,6 +125,9 @@ func (c *get) fetch(ctx context.Context, s streams, f *found) (all []*peer.Torre
 			return nil, ofLink(err)
 		}
 		all = append(all, t)
+	}
+	if called {
+		return all, nil
 	}
 	return all, os.Remove(list) // nobody needs it any more
 }

@@ -85,21 +85,26 @@ func TestSeveralThings(t *testing.T) {
 	path := file("all.starling-links", string(text))
 	for _, c := range []struct {
 		share []string
+		into  []string // folders that are there, or names of some
 		want  string
-	}{{nil, "a.txt b.txt c.txt"}, {[]string{"--public"}, "all.starling-links"}} {
+	}{
+		{nil, []string{t.TempDir(), filepath.Join(t.TempDir(), "called")}, "a.txt b.txt c.txt"},
+		{[]string{"--public"}, []string{t.TempDir()}, "all.starling-links"},
+	} {
 		link := begin(t, false, append([]string{"share", "--server", url, "--no-webrtc", path}, c.share...)...)
-		into := t.TempDir()
-		var out, stderr strings.Builder
-		if code := Run(t.Context(), []string{"get", "--no-webrtc", "-o", into, link}, &out, &stderr); code != 0 {
-			t.Fatalf("exit code %d: %s", code, &stderr)
-		}
-		entries, err := os.ReadDir(into)
-		var names, paths []string
-		for _, e := range entries {
-			names, paths = append(names, e.Name()), append(paths, filepath.Join(into, e.Name()))
-		}
-		if got := strings.Join(names, " "); err != nil || got != c.want || strings.TrimSpace(out.String()) != strings.Join(paths, "\n") {
-			t.Errorf("%v: there is %s, %v, and it says %q", c.share, got, err, &out)
+		for _, into := range c.into {
+			var out, stderr strings.Builder
+			if code := Run(t.Context(), []string{"get", "--no-webrtc", "-o", into, link}, &out, &stderr); code != 0 {
+				t.Fatalf("exit code %d: %s", code, &stderr)
+			}
+			entries, err := os.ReadDir(into)
+			var names, paths []string
+			for _, e := range entries {
+				names, paths = append(names, e.Name()), append(paths, filepath.Join(into, e.Name()))
+			}
+			if got := strings.Join(names, " "); err != nil || got != c.want || strings.TrimSpace(out.String()) != strings.Join(paths, "\n") {
+				t.Errorf("%v: there is %s, %v, and it says %q", c.share, got, err, &out)
+			}
 		}
 	}
 }
