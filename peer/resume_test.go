@@ -85,18 +85,23 @@ func TestShareAgain(t *testing.T) {
 
 // A file that is written to while it is hashed has no link: nobody could fetch what it names.
 func TestShareOfWhatChanges(t *testing.T) {
-	for _, private := range []bool{false, true} {
-		p := start(t)
-		data := random(1<<20, 1)
-		path := write(t, filepath.Join(t.TempDir(), "a"), data)
-		long := time.Now().Add(-time.Hour)
-		_, err := p.Share(soon(t), ShareOptions{Paths: []string{path}, Private: private, Progress: func(int64, int64) {
-			if err := os.Chtimes(path, long, long); err != nil {
-				t.Error(err)
+	long := time.Now().Add(-time.Hour)
+	for what, change := range map[string]func(path string) error{
+		"touched": func(path string) error { return os.Chtimes(path, long, long) },
+		"shorter": func(path string) error { return os.Truncate(path, 1000) },
+	} {
+		for _, private := range []bool{false, true} {
+			p := start(t)
+			data := random(1<<20, 1)
+			path := write(t, filepath.Join(t.TempDir(), "a"), data)
+			_, err := p.Share(soon(t), ShareOptions{Paths: []string{path}, Private: private, Progress: func(int64, int64) {
+				if err := change(path); err != nil {
+					t.Error(err)
+				}
+			}})
+			if err == nil || !strings.Contains(err.Error(), path+" changed while it was read") || len(p.Torrents()) != 0 {
+				t.Errorf("%s, private=%v: %v, and %d torrents", what, private, err, len(p.Torrents()))
 			}
-		}})
-		if err == nil || !strings.Contains(err.Error(), path+" changed while it was read") || len(p.Torrents()) != 0 {
-			t.Errorf("private=%v: %v, and %d torrents", private, err, len(p.Torrents()))
 		}
 	}
 	path := write(t, filepath.Join(t.TempDir(), "a"), random(10, 1))

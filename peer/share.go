@@ -52,15 +52,15 @@ func (p *Peer) Share(ctx context.Context, o ShareOptions) (*Torrent, error) {
 
 	before := files.lookAll()
 	info, from, m, err := p.hashShare(ctx, o, list, files, &r)
-	if err != nil {
-		return nil, fmt.Errorf("hashing what is to be shared: %w", err)
-	}
-	if now := files.lookAll(); !slices.Equal(before, now) {
-		for i := range now {
-			if now[i] != before[i] {
+	if err == nil || errors.Is(err, io.ErrUnexpectedEOF) { // one has become shorter
+		for i, now := range files.lookAll() {
+			if now != before[i] || now.size != files.files[i].size {
 				return nil, fmt.Errorf("%s changed while it was read: share it when nobody writes to it", files.files[i].path)
 			}
 		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("hashing what is to be shared: %w", err)
 	}
 	ih := sha1.Sum(info)
 	done := newBitset(m.pieces)
