@@ -104,7 +104,8 @@ func (t *Torrent) check(s *store, quiet []int) {
 			t.suspects[i] = suspect{wrong: stamps[i]}
 		}
 	}
-	if len(t.suspects) > 0 {
+	for i := range t.suspects {
+		t.problem = changedError{s.files.files[i].path}
 		return
 	}
 	t.problem = nil

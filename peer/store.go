@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/anacrolix/torrent/storage"
+
+	"github.com/starling-p2p/starling/seal"
 )
 
 // store is a torrent's data as pieces: which are verified, and what they are read from and written to. The engine
@@ -170,11 +172,12 @@ func (s *store) swap(from io.ReaderAt, files *content, rename func() error) erro
 
 // of are the pieces [first, end) that file i is in.
 func (s *store) of(i int) (first, end int) {
-	if s.from != io.ReaderAt(s.files) { // sealed: the files lie elsewhere among the pieces
-		return 0, s.meta.pieces
-	}
 	f := s.files.files[i]
-	return s.meta.covering(f.offset, f.offset+f.size)
+	from, to := f.offset, f.offset+f.size
+	if sealed, ok := s.from.(*seal.Sealed); ok {
+		from, to = sealed.Covering(from, to)
+	}
+	return s.meta.covering(from, to)
 }
 
 // whole says whether all pieces of file i are verified.

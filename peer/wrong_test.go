@@ -67,6 +67,35 @@ func TestChangedFile(t *testing.T) {
 	}
 }
 
+// Of a folder in which one file has changed, the others are still to be had, but for what shares a piece with it.
+func TestOneFileOfSeveralChanged(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		t.Run(fmt.Sprintf("private=%v", private), func(t *testing.T) {
+			dir := t.TempDir()
+			seeder := start(t)
+			data := random(1<<20, 1)
+			for _, name := range []string{"a", "b", "c", "d", "e"} {
+				write(t, filepath.Join(dir, "box", name), data)
+			}
+			shared := share(t, seeder, ShareOptions{Paths: []string{filepath.Join(dir, "box")}, Private: private})
+			write(t, filepath.Join(dir, "box/c"), []byte("other"))
+			fetched := add(t, start(t), shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Lazy: true, Peers: []string{seeder.Addr().String()}})
+			if err := fetched.Ready(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+			go func() { _, _ = fetched.Files()[2].NewReader(soon(t)).Read(make([]byte, 1)) }()
+			until(t, "the change is said", func() bool { return shared.Stats().Problem != nil })
+			for _, i := range []int{0, 4} {
+				r := fetched.Files()[i].NewReader(soon(t))
+				if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, data) {
+					t.Errorf("of %s there are %d bytes, %v", fetched.Files()[i].Path, len(got), err)
+				}
+				_ = r.Close()
+			}
+		})
+	}
+}
+
 // wire speaks the peer wire protocol by hand.
 type wire struct {
 	t *testing.T

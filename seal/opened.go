@@ -111,9 +111,7 @@ func (o *Opened) File(i int) *io.SectionReader {
 
 // Covering tells which bytes of the container, [start, end), must be there to read bytes [start, end) of the i-th file.
 func (o *Opened) Covering(i int, start, end int64) (int64, int64) {
-	first, last := o.starts[i]+start, o.starts[i]+end
-	return headLength + first/DataSize*RecordSize,
-		min(headLength+(last+DataSize-1)/DataSize*RecordSize, o.size)
+	return covering(o.starts[i]+start, o.starts[i]+end, o.size)
 }
 
 type plaintext struct{ o *Opened }

@@ -101,6 +101,12 @@ func head(salt [16]byte) []byte {
 	return append(b, 0)
 }
 
+// covering are the bytes of a container of this size, [start, end), in whose records bytes [start, end) of the plaintext
+// are.
+func covering(start, end, size int64) (int64, int64) {
+	return headLength + start/DataSize*RecordSize, min(headLength+(end+DataSize-1)/DataSize*RecordSize, size)
+}
+
 // SealedSize tells how long the container of so much plaintext (header and its length included) is.
 func SealedSize(plain int64) int64 {
 	return headLength + plain + overhead*max(1, (plain+DataSize-1)/DataSize)

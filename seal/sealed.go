@@ -51,6 +51,15 @@ func Again(key Key, salt [16]byte, header []byte, content io.ReaderAt, size int6
 // Size is the container's, in bytes.
 func (s *Sealed) Size() int64 { return SealedSize(s.plain) }
 
+// Covering tells which bytes of the container, [start, end), are made of bytes [start, end) of the content.
+func (s *Sealed) Covering(start, end int64) (int64, int64) {
+	if start == end {
+		return 0, 0
+	}
+	front := int64(len(s.front))
+	return covering(front+start, front+end, s.Size())
+}
+
 // ReadAt is io.ReaderAt. Errors are those of the content; content shorter than its header says is
 // io.ErrUnexpectedEOF.
 func (s *Sealed) ReadAt(p []byte, off int64) (n int, err error) {
