@@ -83,6 +83,15 @@ func openState(dir string) (*state, error) {
 	return &state{db}, nil
 }
 
+// InUse says whether a peer has this data directory, in whichever process.
+func InUse(dataDir string) bool {
+	db, err := bolt.Open(filepath.Join(dataDir, "state.db"), 0o600, &bolt.Options{Timeout: time.Millisecond, ReadOnly: true})
+	if err == nil {
+		_ = db.Close()
+	}
+	return errors.Is(err, bolt.ErrTimeout)
+}
+
 func (s *state) close() error { return s.db.Close() }
 
 // put writes; several values at once are all there or none. What is there already is not written again.

@@ -54,12 +54,20 @@ func TestExitCodes(t *testing.T) {
 func TestTasksOfLongAgoAreForgotten(t *testing.T) {
 	base := t.TempDir()
 	old := time.Now().Add(-2 * forgotten)
+	const runs = "share-00112233445566ff"
 	for name, at := range map[string]time.Time{
-		"get-0123456789abcdef": old, "share-0123456789abcdef": time.Now(), "mine": old, "get-x": old,
+		"get-0123456789abcdef": old, "share-0123456789abcdef": time.Now(), "mine": old, "get-x": old, runs: old,
 	} {
 		path := filepath.Join(base, name)
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			t.Fatal(err)
+		}
+		if name == runs {
+			p, err := peer.New(peer.Options{DataDir: path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = p.Close() }()
 		}
 		if err := os.Chtimes(path, at, at); err != nil {
 			t.Fatal(err)
@@ -67,7 +75,7 @@ func TestTasksOfLongAgoAreForgotten(t *testing.T) {
 	}
 	forget(base)
 	left, err := os.ReadDir(base)
-	if err != nil || len(left) != 3 || left[0].Name() != "get-x" {
+	if err != nil || len(left) != 4 || left[0].Name() != "get-x" || left[2].Name() != runs {
 		t.Errorf("%v, %v", left, err)
 	}
 	forget(filepath.Join(base, "none"))

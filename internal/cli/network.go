@@ -153,15 +153,18 @@ const forgotten = 180 * 24 * time.Hour
 
 var taskName = regexp.MustCompile(`^(share|push|get|stream|info)-[0-9a-f]{16}$`)
 
-// forget removes what is kept of tasks of long ago. What they fetched or shared is not in there.
+// forget removes what is kept of tasks of long ago, unless one has run ever since. What they fetched or shared is not in
+// there.
 func forget(base string) {
 	entries, err := os.ReadDir(base)
 	if err != nil {
 		return // the first one
 	}
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.IsDir() && taskName.MatchString(e.Name()) && time.Since(info.ModTime()) > forgotten {
-			_ = os.RemoveAll(filepath.Join(base, e.Name()))
+		info, err := e.Info()
+		dir := filepath.Join(base, e.Name())
+		if err == nil && info.IsDir() && taskName.MatchString(e.Name()) && time.Since(info.ModTime()) > forgotten && !peer.InUse(dir) {
+			_ = os.RemoveAll(dir)
 		}
 	}
 }
