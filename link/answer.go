@@ -87,7 +87,7 @@ func (h *Host) accepts(ih InfoHash, from PeerID, sdp string) error {
 		return net.ErrClosed
 	case h.refuses(from, sdp):
 		return ErrDeclined
-	case slices.ContainsFunc(h.to(from), func(l *link) bool { return l.named || l.ih == ih }):
+	case slices.ContainsFunc(h.to(from), func(l *link) bool { return l.named || l.ih == ih && !l.late() }):
 		return ErrDeclined
 	case !h.makeRoom():
 		return ErrBusy
@@ -135,6 +135,8 @@ func (h *Host) redundant(ih InfoHash, peer PeerID) bool {
 		switch {
 		case l.named:
 			return true
+		case l.ih == ih && l.late():
+			l.dismiss()
 		case l.ih != ih && (!l.unsettled || string(peer[:len(ours)]) != ours):
 		case l.open || l.initiator || string(peer[:]) < string(h.o.PeerID[:]):
 			return true

@@ -6,7 +6,7 @@ import "time"
 func Hurried(o Options) (*Host, error) {
 	l := usual
 	for _, d := range []*time.Duration{
-		&l.answerWithin, &l.freshFor, &l.overdue, &l.bringsWithin, &l.openWithin, &l.extendedWithin, &l.helloWithin,
+		&l.answerWithin, &l.freshFor, &l.overdue, &l.bringsWithin, &l.openWithin, &l.lateAfter, &l.extendedWithin, &l.helloWithin,
 		&l.meetWithin, &l.recoversWithin, &l.spareAfter, &l.idleFor, &l.retryAfter, &l.retrySoon, &l.keepEvery,
 	} {
 		*d /= 100
@@ -18,6 +18,13 @@ func Hurried(o Options) (*Host, error) {
 func Sparing(o Options) (*Host, error) {
 	l := usual
 	l.spareAfter = 0
+	return newHost(o, l)
+}
+
+// Impatient is a host that waits for no link to open.
+func Impatient(o Options) (*Host, error) {
+	l := usual
+	l.lateAfter, l.extendedWithin = 0, 50*time.Millisecond
 	return newHost(o, l)
 }
 

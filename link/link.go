@@ -18,8 +18,9 @@ type limits struct {
 	// another one would be for.
 	bringsWithin time.Duration
 	// openWithin is from the answer to the first channel, extendedWithin from then until the peer named the extension,
-	// helloWithin from then to its hello, meetWithin from a further channel to its handshake.
-	openWithin, extendedWithin, helloWithin, meetWithin time.Duration
+	// helloWithin from then to its hello, meetWithin from a further channel to its handshake. One that has not opened after
+	// lateAfter is in nobody's way: the addresses it was made with may be dead.
+	openWithin, lateAfter, extendedWithin, helloWithin, meetWithin time.Duration
 	// A link over which nothing goes may make room for another one after spareAfter, and ends after idleFor.
 	recoversWithin, spareAfter, idleFor time.Duration
 	// A torrent whose channel closed is tried again on this link after retryAfter, then twice this time, and so on; the
@@ -33,7 +34,7 @@ type limits struct {
 
 var usual = limits{
 	answerWithin: 50 * time.Second, freshFor: 120 * time.Second, overdue: 10 * time.Second, bringsWithin: 2 * time.Second,
-	openWithin: 30 * time.Second, extendedWithin: 10 * time.Second, helloWithin: 10 * time.Second, meetWithin: 10 * time.Second,
+	openWithin: 30 * time.Second, lateAfter: 5 * time.Second, extendedWithin: 10 * time.Second, helloWithin: 10 * time.Second, meetWithin: 10 * time.Second,
 	recoversWithin: 10 * time.Second, spareAfter: 10 * time.Second, idleFor: 60 * time.Second, retryAfter: 10 * time.Second, retrySoon: time.Second, keepEvery: 15 * time.Second,
 	pending: 16,
 }
@@ -175,6 +176,9 @@ func (l *link) spare() bool {
 
 // healthy: under way, or open and not in doubt.
 func (l *link) healthy() bool { return !l.ended && !l.doubtful }
+
+// late: it has not opened, and most likely never will.
+func (l *link) late() bool { return !l.open && time.Since(l.since) >= l.host.limits.lateAfter }
 
 func (l *link) settle() {
 	if l.unsettled {

@@ -388,6 +388,19 @@ func TestAnAttemptThatFailsIsTold(t *testing.T) {
 	}
 }
 
+// What was offered or answered with addresses that are dead is not in the way of another try.
+func TestALinkThatDoesNotOpenIsInNobodysWay(t *testing.T) {
+	a, b := newNode(t, '1', habits{impatient: true}), newNode(t, '2', habits{impatient: true})
+	o, err := a.Offer(t.Context(), hash(1))
+	must(t, err)
+	answer, err := b.Answer(t.Context(), hash(1), a.id, unreachable(o.SDP))
+	must(t, err)
+	must(t, o.Accept(t.Context(), b.id, unreachable(answer)))
+	must(t, introduce(t, a, b, hash(1)))
+	a.untilMet(hash(1))
+	b.untilMet(hash(1))
+}
+
 // unreachable takes all addresses away.
 func unreachable(sdp string) string {
 	var kept []string

@@ -32,10 +32,11 @@ type node struct {
 
 type habits struct {
 	// stranger: it knows no extension, and its peer_id is another client's.
-	stranger bool
-	hurried  bool
-	sparing  bool
-	maxLinks int
+	stranger  bool
+	hurried   bool
+	sparing   bool
+	impatient bool
+	maxLinks  int
 	// number makes peer_ids differ where the digit does not.
 	number  int
 	servers func(context.Context) ([]webrtc.ICEServer, error)
@@ -67,6 +68,8 @@ func newNode(t testing.TB, digit byte, h habits) *node {
 		open = link.Hurried
 	case h.sparing:
 		open = link.Sparing
+	case h.impatient:
+		open = link.Impatient
 	}
 	host, err := open(o)
 	if err != nil {
