@@ -58,7 +58,7 @@ type Options struct {
 	// receiver's, who must read from it and close it.
 	Channel func(*Channel)
 	// Failed is called when an attempt to link with a peer for this torrent came to nothing, or when a link that carries
-	// it is in doubt and data is lacking; may be nil. It must not block.
+	// it is in doubt or has ended, and data is lacking; may be nil. It must not block.
 	Failed func(InfoHash)
 	// MaxLinks is the number of links open or under way at once, unanswered offers included; 128 where it is 0.
 	MaxLinks int
@@ -292,9 +292,16 @@ func (h *Host) elsewhere(l *link, ih InfoHash) {
 	}
 }
 
-// doubted: another way to the same data is looked for before the link has ended.
-func (h *Host) doubted(l *link) {
+// missed: another way to what a link carries, or has carried just now, is looked for; also before it has ended.
+func (h *Host) missed(l *link) {
+	all := map[InfoHash]bool{}
 	for ih := range l.carries {
+		all[ih] = true
+	}
+	for ih := range l.tried {
+		all[ih] = true
+	}
+	for ih := range all {
 		if t := h.torrents[ih]; t != nil && t.lacking && h.o.Failed != nil {
 			h.later(func() { h.o.Failed(ih) })
 		}
@@ -307,7 +314,11 @@ func (h *Host) ended(l *link) {
 		h.elsewhere(l, ih)
 	}
 	another := slices.ContainsFunc(h.to(l.peer), func(other *link) bool { return other.open })
-	if !l.open && !l.dismissed && !another && h.o.Failed != nil {
+	switch {
+	case l.dismissed || another || h.o.Failed == nil:
+	case !l.open:
 		h.later(func() { h.o.Failed(l.ih) })
+	case time.Since(l.since) >= h.limits.lateAfter: // who hangs up at once is not called back at once
+		h.missed(l)
 	}
 }

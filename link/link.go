@@ -161,7 +161,7 @@ func (l *link) watch(s webrtc.PeerConnectionState) {
 		if !l.doubtful {
 			l.doubtful = true
 			l.recoverTimer = l.after(l.host.limits.recoversWithin, l.end)
-			l.host.doubted(l)
+			l.host.missed(l)
 		}
 	default:
 		l.doubtful = false

@@ -138,6 +138,19 @@ func TestALinkThatDiesClosesItsChannels(t *testing.T) {
 	a.gone()
 }
 
+// Who else has the data is asked for at once.
+func TestALinkThatEndsIsToldWhereDataIsLacking(t *testing.T) {
+	a, b := newNode(t, '1', habits{impatient: true}), newNode(t, '2', habits{})
+	for i := range 2 {
+		a.Want(hash(i), i == 0)
+		b.Want(hash(i), i != 0)
+	}
+	must(t, introduce(t, b, a, hash(1)))
+	a.untilMet(hash(0), hash(1))
+	must(t, b.Close())
+	a.until(func() bool { return slices.Equal(a.failed, []link.InfoHash{hash(0)}) })
+}
+
 func TestIdleLinksEnd(t *testing.T) {
 	a, b := newNode(t, '1', habits{hurried: true}), newNode(t, '2', habits{hurried: true})
 	a.Want(hash(1), true)

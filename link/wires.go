@@ -208,14 +208,16 @@ func (l *link) meet(c *Channel) {
 // receive is the channel's reading goroutine, until the peer has closed it or the link ends.
 func (l *link) receive(c *Channel, first func(handshake []byte)) {
 	err := c.receive(first)
+	l.do(func() {
+		_, here := l.wires[c]
+		if !errors.Is(err, io.EOF) || here && !l.named && len(l.wires) == 1 {
+			l.end() // the peer broke the rules of data channels, or is gone; without the extension the channel is the link
+		}
+	})
 	l.over(c)
 	l.do(func() {
-		if !errors.Is(err, io.EOF) {
-			l.end() // the peer broke the rules of data channels, or is gone
-			return
-		}
 		if !l.named && len(l.wires) == 0 {
-			l.end() // without the extension the channel is the link
+			l.end()
 			return
 		}
 		l.half--
