@@ -51,8 +51,8 @@ type Options struct {
 	// Listen is the UDP address for all links, ":0" where it is empty. Without a host, it is that port on every address
 	// of this machine, as they come and go; the loopback address is used where there is no other.
 	Listen string
-	// ICEServers returns STUN and TURN servers; nil means none. It is asked anew every ten minutes, and before
-	// credentials end that carry their time (a user name of the form "unix time:name").
+	// ICEServers returns STUN and TURN servers; nil means none. It is asked anew every ten minutes, before credentials end
+	// that carry their time (a user name of the form "unix time:name"), and after Renew.
 	ICEServers func(context.Context) ([]webrtc.ICEServer, error)
 	// Channel is called for each channel that opens, whoever opened it. It must not block. The channel is the
 	// receiver's, who must read from it and close it.

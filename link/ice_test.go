@@ -152,6 +152,37 @@ func TestOffersOfAnotherNetworkAreClosed(t *testing.T) {
 	}
 }
 
+// A server that was started anew knows nothing of what it gave and relayed before.
+func TestAServerThatWasAwayIsAskedAgain(t *testing.T) {
+	asked := 0
+	h, err := NewHost(Options{PeerID: PeerID{1}, Listen: "127.0.0.1:0", ICEServers: func(context.Context) ([]webrtc.ICEServer, error) {
+		asked++
+		return nil, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	for range 2 {
+		o, err := h.Offer(t.Context(), InfoHash{1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer o.Close()
+		o.Release()
+	}
+	if asked != 1 || h.Stats().Made != 1 {
+		t.Errorf("asked %d times, for %d connections", asked, h.Stats().Made)
+	}
+	h.Renew()
+	if n := h.Stats().Offers; n != 0 {
+		t.Errorf("%d offers of before", n)
+	}
+	if _, err := h.Offer(t.Context(), InfoHash{1}); err != nil || asked != 2 {
+		t.Errorf("asked %d times, %v", asked, err)
+	}
+}
+
 func TestListenRefusesNonsense(t *testing.T) {
 	for _, listen := range []string{"here", "localhost:0", "127.0.0.1:99999", "192.0.2.77:0"} {
 		if h, err := NewHost(Options{Listen: listen}); err == nil {

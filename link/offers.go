@@ -231,6 +231,19 @@ func (h *Host) Moved(gone []netip.Addr) {
 	}
 }
 
+// Renew says that a server was away. It may have been started anew, and then what it relayed is gone, and what it gave for
+// that is of no use: ICEServers is asked again, and offers that wait for a torrent are closed.
+func (h *Host) Renew() {
+	h.servers.stale.Store(true)
+	h.mu.Lock()
+	defer h.unlock()
+	for id, p := range h.offers {
+		if p.idle {
+			h.discard(id)
+		}
+	}
+}
+
 // accept makes a link of an offer that was answered.
 func (h *Host) accept(id [20]byte, from PeerID, sdp string) error {
 	h.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -25,6 +26,9 @@ type servers struct {
 	ask func(context.Context) ([]webrtc.ICEServer, error)
 	log *slog.Logger
 
+	// stale: what is known may be of no use.
+	stale atomic.Bool
+
 	mu    sync.Mutex
 	known []webrtc.ICEServer
 	until time.Time
@@ -38,7 +42,7 @@ func (s *servers) get(ctx context.Context) []webrtc.ICEServer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if now.Before(s.until) {
+	if !s.stale.Swap(false) && now.Before(s.until) {
 		return s.known
 	}
 	ctx, stop := context.WithTimeout(ctx, askWithin)

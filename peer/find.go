@@ -44,7 +44,9 @@ func (f *finders) start(p *Peer) (err error) {
 		if err != nil {
 			return fmt.Errorf("starting to listen for links: %w", err)
 		}
-		f.rendezvous = rendezvous.New(rendezvous.Options{PeerID: p.id, Links: f.host, Dial: p.ways.dial, Proxy: p.ways.proxy, Log: p.log})
+		f.rendezvous = rendezvous.New(rendezvous.Options{
+			PeerID: p.id, Links: f.host, Dial: p.ways.dial, Proxy: p.ways.proxy, Lost: f.host.Renew, Log: p.log,
+		})
 	}
 	if p.o.DHT.Enabled {
 		f.dht = newDHTQueue(p)

@@ -46,6 +46,8 @@ type Options struct {
 	Proxy func(*http.Request) (*url.URL, error)
 	// TLS is for wss trackers [the system's roots].
 	TLS *tls.Config
+	// Lost is called when a tracker that was connected is so no more; it must not block [nothing].
+	Lost func()
 	// Log gets what may need attention [none].
 	Log *slog.Logger
 }
@@ -77,6 +79,9 @@ func New(o Options) *Client {
 	}
 	if o.Proxy == nil {
 		o.Proxy = http.ProxyFromEnvironment
+	}
+	if o.Lost == nil {
+		o.Lost = func() {}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -248,6 +248,9 @@ func TestATrackerThatGoesAndComes(t *testing.T) {
 		if n := w.store.Stats().Peers; n != 1 {
 			t.Errorf("%d peers", n)
 		}
+		if p.lost != 1 {
+			t.Errorf("it was lost %d times", p.lost)
+		}
 	})
 }
 

@@ -299,6 +299,9 @@ func (k *tracker) depart(s *session) {
 func (k *tracker) broken(err error) time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.session != nil {
+		k.client.o.Lost()
+	}
 	k.session = nil
 	k.replyBy = time.Time{}
 	for _, e := range k.entries {

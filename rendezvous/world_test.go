@@ -92,6 +92,7 @@ type peer struct {
 	accepted map[[20]byte][]string  // answers by who sent them
 	offered  map[[20]byte]int
 	carried  int
+	lost     int // trackers
 	busy     bool
 	left     int64
 }
@@ -101,6 +102,11 @@ func (w *world) peer(digit byte, left int64) *peer {
 	copy(p.id[:], bytes.Repeat([]byte{digit}, 20))
 	p.client = rendezvous.New(rendezvous.Options{
 		PeerID: p.id, Links: p, Dial: w.dial, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil },
+		Lost: func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.lost++
+		},
 	})
 	w.Cleanup(func() { _ = p.client.Close() })
 	return p
