@@ -129,6 +129,20 @@ describe('picker', () => {
     expect(send(one, again)).toBe(false)
   })
 
+  test('what comes twice leaves what came first, so that who sent what is known', () => {
+    const { picker, join, complete } = setUp(1, 4)
+    const [one, two] = [join(new Bitfield(1).fill()), join(new Bitfield(1).fill())]
+    const first = picker.pick(one, unit, 0)!
+    const rest = picker.pick(one, 4 * unit, 0)!
+    const again = picker.pick(two, 4 * unit, 0)!
+    expect([first.begin, rest.begin, again]).toMatchObject([0, unit, { begin: 0, length: 4 * unit }])
+    picker.receive(one, 0, 0, new Uint8Array(unit).fill(1), 0)
+    picker.receive(two, 0, 0, new Uint8Array(4 * unit).fill(2), 0)
+    const [piece] = complete
+    expect([0, 1, 2, 3].map((u) => [piece!.from[u] === one, piece!.data![u * unit]]))
+      .toEqual([[true, 1], [false, 2], [false, 2], [false, 2]])
+  })
+
   test('blocks nobody asked for are refused', () => {
     const { picker, join } = setUp(2, 2)
     const peer = join(new Bitfield(2).fill())
@@ -201,6 +215,20 @@ describe('picker', () => {
     expect(slow.pace.owed).toBe(0)
   })
 
+  test('of a piece that failed nobody owes anything any more', () => {
+    const { picker, join, send, complete } = setUp(1, 2)
+    const slow = join(new Bitfield(1).fill())
+    picker.pick(slow, unit, 0)
+    picker.lose(slow)
+    const other = join(new Bitfield(1).fill())
+    send(other, picker.pick(other, unit, 1)!)
+    picker.find(slow, 0, 2)
+    send(other, picker.pick(other, unit, 2)!)
+    picker.failed(complete[0]!, true)
+    expect([slow.asks.size, slow.pace.owed, slow.cancelled.length]).toEqual([0, 0, 1])
+    expect(all(picker, other, unit)).toMatchObject([{ begin: 0 }, { begin: unit }])
+  })
+
   test('a piece that failed comes from one peer', () => {
     const { picker, join, send, complete } = setUp(1, 4)
     const one = join(new Bitfield(1).fill())
@@ -258,7 +286,9 @@ describe('picker', () => {
 
   test('whatever happens, all that somebody has is fetched, from those who have it', () => {
     const step = fc.record({
-      do: fc.constantFrom('pick', 'pick', 'pick', 'send', 'send', 'drop', 'lose', 'find', 'leave', 'gain', 'fail', 'window', 'prune'),
+      do: fc.constantFrom(
+        'pick', 'pick', 'pick', 'send', 'send', 'drop', 'lose', 'find', 'leave', 'gain', 'fail', 'window', 'prune',
+      ),
       peer: fc.nat(4),
       n: fc.nat(1000),
     })

@@ -178,18 +178,19 @@ export class Picker<A extends Asked> {
     const piece = this.#revive(index, now)
     if (!piece?.missing) return ask
     piece.data ??= (piece.length === this.#pieceLength && this.#spare.pop()) || new Uint8Array(piece.length)
-    piece.data.set(block, begin)
     piece.touched = now
     let others = false
     for (let u = begin / unit; u * unit < begin + block.length; u++) {
       if (piece.from[u]) continue
       piece.from[u] = asked
+      piece.data.set(block.subarray(u * unit - begin, (u + 1) * unit - begin), u * unit)
       piece.missing--
       if (piece.asked[u]) others = true
       else piece.free--
     }
     if (!piece.free) this.#open.delete(piece)
-    if (others) this.#cancel(piece)
+    // Of a whole one nobody may owe anything: should it be wrong, it begins anew.
+    if (others || !piece.missing) this.#cancel(piece)
     if (!piece.missing) this.#complete(piece)
     return ask
   }
