@@ -254,13 +254,50 @@ describe('picker', () => {
     expect(complete).toHaveLength(1)
   })
 
-  test('a web seed takes whole pieces in a row', () => {
+  test('a web seed takes whole pieces that nobody else is asked for', () => {
     const { picker, join, complete } = setUp(10, 4)
     const web = join(new Bitfield(10).fill())
-    picker.windows = [{ from: 4, to: 9 }]
-    expect(picker.run(web, 3 * 4 * unit, 0)).toEqual({ from: 4, to: 7 })
+    const peer = join(bits(10, 4))
+    picker.pick(peer, unit, 0)
+    expect([4, 5, 5, 10].map((index) => picker.whole(web, index, 0))).toEqual([false, true, false, false])
     expect(picker.receive(web, 5, 0, new Uint8Array(4 * unit), 0)).toBeDefined()
     expect(complete.map((piece) => piece.index)).toEqual([5])
+  })
+
+  test('a web seed takes what a peer left unfinished', () => {
+    const { picker, join, complete, send } = setUp(2, 4)
+    const web = join(new Bitfield(2).fill())
+    const peer = join(bits(2, 1))
+    send(peer, picker.pick(peer, unit, 0)!)
+    picker.leave(peer)
+    // Another peer may be about to go on with it.
+    expect([1_000, 3_000, 6_000].map((now) => picker.whole(web, 1, now))).toEqual([false, true, false])
+    expect(picker.receive(web, 1, 0, new Uint8Array(4 * unit), 3_000)).toBeDefined()
+    const [piece] = complete
+    // What was here is as it was, so that who sent what remains known.
+    expect([0, 1, 2, 3].map((u) => [piece!.from[u] === peer, piece!.data![u * unit]]))
+      .toEqual([[true, 1], [false, 0], [false, 0], [false, 0]])
+  })
+
+  test('a web seed takes what somebody waits for where a peer takes its time, and only then', () => {
+    const { picker, join, complete, send } = setUp(2, 4)
+    const web = join(new Bitfield(2).fill())
+    const slow = join(bits(2, 1))
+    const ask = picker.pick(slow, 2 * unit, 0)!
+    const owed = picker.pick(slow, unit, 1_000)!
+    send(slow, ask, 1_500)
+    const takes = (now: number, urgent: boolean) => picker.whole(web, 1, now, urgent)
+    expect([takes(2_500, true), takes(9_000, false), takes(3_500, true)]).toEqual([false, false, true])
+    expect(picker.receive(web, 1, 0, new Uint8Array(4 * unit), 4_000)).toBeDefined()
+    expect(complete).toHaveLength(1)
+    expect(slow.cancelled).toEqual([owed])
+  })
+
+  test('a web seed takes what somebody waits for although others hold all memory', () => {
+    const { picker, join } = setUp(10, 4, 4 * unit)
+    const web = join(new Bitfield(10).fill())
+    picker.pick(join(bits(10, 4)), unit, 0)
+    expect([picker.whole(web, 5, 0), picker.whole(web, 5, 0, true)]).toEqual([false, true])
   })
 
   test('a hundred thousand pieces and fifty peers cost little', () => {
@@ -287,7 +324,7 @@ describe('picker', () => {
   test('whatever happens, all that somebody has is fetched, from those who have it', () => {
     const step = fc.record({
       do: fc.constantFrom(
-        'pick', 'pick', 'pick', 'send', 'send', 'drop', 'lose', 'find', 'leave', 'gain', 'fail', 'window', 'prune',
+        'pick', 'pick', 'pick', 'send', 'send', 'whole', 'drop', 'lose', 'find', 'leave', 'gain', 'fail', 'window', 'prune',
       ),
       peer: fc.nat(4),
       n: fc.nat(1000),
@@ -322,6 +359,7 @@ describe('picker', () => {
             const ask = asks[n % (asks.length || 1)]
             if (what === 'pick') pick(peer, [unit, 2 * unit, 4 * unit][n % 3]!)
             else if (what === 'send' && ask) expect(send(peer, ask)).toBe(true)
+            else if (what === 'whole') picker.whole(peers[0]!, n % pieces, 5_000, n % 2 > 0)
             else if (what === 'drop' && ask) picker.drop(peer, ask)
             else if (what === 'lose') picker.lose(peer)
             else if (what === 'find') picker.find(peer, 0, 0)

@@ -70,7 +70,7 @@ export interface Window {
 }
 
 const lateAfter = 2000
-const nearBytes = 1 << 20
+export const nearBytes = 1 << 20
 const copies = 3
 const staleAfter = 30_000
 /** A torrent may have one piece of so many bytes going, whatever others hold. */
@@ -84,6 +84,8 @@ export class Picker<A extends Asked> {
   /** Whether pieces outside of windows are wanted. */
   wantAll = true
   readonly had: Bitfield
+  /** Pieces that lack, and that nobody is asked for. */
+  readonly free: Rarity
   readonly #length: number
   readonly #pieceLength: number
   readonly #perPiece: number
@@ -91,7 +93,6 @@ export class Picker<A extends Asked> {
   readonly #complete: (piece: Piece<A>) => void
   readonly #askeds = new Set<A>()
   readonly #seeds = new Set<A>()
-  readonly #free: Rarity
   readonly #going = new Map<number, Piece<A>>()
   readonly #open = new Set<Piece<A>>()
   /** Grows when a piece becomes free again. */
@@ -110,8 +111,8 @@ export class Picker<A extends Asked> {
     this.#perPiece = Math.ceil(pieceLength / unit)
     this.#budget = budget
     this.#complete = complete
-    this.#free = new Rarity(had.size)
-    for (let i = 0; i < had.size; i++) if (!had.has(i)) this.#free.insert(i)
+    this.free = new Rarity(had.size)
+    for (let i = 0; i < had.size; i++) if (!had.has(i)) this.free.insert(i)
   }
 
   size(index: number): number {
@@ -142,7 +143,7 @@ export class Picker<A extends Asked> {
     this.#next.delete(asked)
     this.release(asked)
     if (this.#seeds.delete(asked)) return
-    for (let i = 0; i < this.had.size; i++) if (asked.have.has(i)) this.#free.seen(i, -1)
+    for (let i = 0; i < this.had.size; i++) if (asked.have.has(i)) this.free.seen(i, -1)
   }
 
   /** The next block of at most max bytes to ask of it; it counts as asked at once. */
@@ -155,19 +156,21 @@ export class Picker<A extends Asked> {
   }
 
   /**
-   * For a source of whole pieces: up to max bytes of free pieces, one after another, all of their blocks asked of it.
-   * [first, end), or undefined.
+   * For a source of whole pieces: asks it for all of this one, where nobody is asked for any of it; urgent: or where those
+   * who are take their time, and whatever memory others hold.
    */
-  run(asked: A, max: number, now: number): Window | undefined {
-    const from = this.#foremost() ?? (this.wantAll ? this.#any() : undefined)
-    if (from === undefined) return undefined
-    let to = from
-    for (let bytes = 0; bytes < max && this.#free.has(to); bytes += this.size(to++)) {
-      const piece = this.#start(to, now)
-      if (!piece) break
-      while (piece.free) this.#take(piece, asked, Infinity, now)
+  whole(asked: A, index: number, now: number, urgent = false): boolean {
+    const begun = !this.free.has(index)
+    const piece = this.#revive(index, now, urgent)
+    if (!piece || (piece.only && piece.only !== asked)) return false
+    if (begun) {
+      const late = (from: A | undefined, u: number) =>
+        !from && now - (piece.asked[u] ? piece.time[u]! : piece.touched) > lateAfter
+      if (!urgent && piece.free < piece.missing) return false
+      if (asked.asks.has(this.#unit(index, 0)) || !piece.from.some(late)) return false
     }
-    return to > from ? { from, to } : undefined
+    this.#ask(piece, asked, 0, Infinity, now, () => true)
+    return true
   }
 
   /** A block came. Answers what it was asked for with: nothing where it was not, or is of another length. */
@@ -231,7 +234,7 @@ export class Picker<A extends Asked> {
   done(index: number, spare?: Bytes | void): void {
     const piece = this.#going.get(index)
     if (piece) this.#end(piece)
-    else if (this.#free.has(index)) this.#free.remove(index)
+    else if (this.free.has(index)) this.free.remove(index)
     this.#failed.delete(index)
     if (!this.had.set(index)) return
     for (const asked of this.#askeds) if (asked.have.has(index)) asked.useful--
@@ -259,7 +262,7 @@ export class Picker<A extends Asked> {
   }
 
   #seen(asked: A, index: number): void {
-    this.#free.seen(index, 1)
+    this.free.seen(index, 1)
     if (this.had.has(index)) return
     asked.useful++
     asked.dry = -1
@@ -284,25 +287,6 @@ export class Picker<A extends Asked> {
     return undefined
   }
 
-  /** A free piece; when there is none, one that somebody left unfinished. */
-  #any(): number | undefined {
-    for (const bucket of this.#free.buckets) if (bucket.length) return bucket[0]
-    for (const piece of this.#open) {
-      if (piece.free < piece.missing) continue
-      this.#discard(piece)
-      return piece.index
-    }
-    return undefined
-  }
-
-  /** The first free piece of a window. */
-  #foremost(): number | undefined {
-    for (const window of this.windows) {
-      for (let i = window.from; i < window.to; i++) if (this.#free.has(i)) return i
-    }
-    return undefined
-  }
-
   #begun(asked: A, max: number, now: number): Ask | undefined {
     for (const piece of this.#open) {
       if (asked.can(piece.index) && this.#may(piece, asked)) return this.#take(piece, asked, max, now)
@@ -312,11 +296,11 @@ export class Picker<A extends Asked> {
 
   #rarest(asked: A, max: number, now: number): Ask | undefined {
     if (asked.dry === this.#returned) return undefined
-    for (let rarity = this.#seeds.has(asked) ? 0 : 1; rarity < this.#free.buckets.length; rarity++) {
+    for (let rarity = this.#seeds.has(asked) ? 0 : 1; rarity < this.free.buckets.length; rarity++) {
       // What lies next to the last one was read from disk together with it, and will be written there.
       const next = this.#next.get(asked) ?? -1
-      const follows = this.#free.has(next) && this.#free.of(next) === rarity && asked.can(next)
-      const index = follows ? next : this.#free.buckets[rarity]!.find((i) => asked.can(i))
+      const follows = this.free.has(next) && this.free.of(next) === rarity && asked.can(next)
+      const index = follows ? next : this.free.buckets[rarity]!.find((i) => asked.can(i))
       if (index === undefined) continue
       const piece = this.#start(index, now)
       if (piece) this.#next.set(asked, index + 1)
@@ -327,7 +311,7 @@ export class Picker<A extends Asked> {
   }
 
   #endgame(asked: A, max: number, now: number): Ask | undefined {
-    if (this.#free.free || this.#open.size || asked.asks.size > 1) return undefined
+    if (this.free.free || this.#open.size || asked.asks.size > 1) return undefined
     for (const piece of this.#going.values()) {
       const ask = asked.can(piece.index) && this.#again(piece, asked, max, now, () => true)
       if (ask) return ask
@@ -424,14 +408,14 @@ export class Picker<A extends Asked> {
   }
 
   /** One that is going, or was given up. */
-  #revive(index: number, now: number): Piece<A> | undefined {
-    return this.#going.get(index) ?? (this.#free.has(index) ? this.#start(index, now, true) : undefined)
+  #revive(index: number, now: number, force = true): Piece<A> | undefined {
+    return this.#going.get(index) ?? (this.free.has(index) ? this.#start(index, now, force) : undefined)
   }
 
   #start(index: number, now: number, force = false): Piece<A> | undefined {
     const length = this.size(index)
     if (!this.#budget.take(length, force || (!this.#going.size && length <= alone))) return undefined
-    this.#free.remove(index)
+    this.free.remove(index)
     const units = Math.ceil(length / unit)
     const piece: Piece<A> = {
       index,
@@ -460,7 +444,7 @@ export class Picker<A extends Asked> {
   #discard(piece: Piece<A>): void {
     if (this.#going.get(piece.index) !== piece) return
     this.#end(piece)
-    this.#free.insert(piece.index)
+    this.free.insert(piece.index)
     this.#returned++
   }
 }

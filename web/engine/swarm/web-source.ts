@@ -2,7 +2,7 @@ import type { Info } from '../torrent/metainfo.ts'
 import type { PeerState } from '../types.ts'
 import { Bitfield } from '../wire/bitfield.ts'
 import type { PeerNode, Source } from './host.ts'
-import type { Ask, Picker } from './picker.ts'
+import { nearBytes, type Ask, type Picker, type Window } from './picker.ts'
 import { Speed } from '../speed.ts'
 import { WebSeed } from './webseed.ts'
 
@@ -28,8 +28,8 @@ class WebSource implements Source {
   dry = -1
   readonly #host: WebHost
   readonly #seed: WebSeed
-  readonly #abort = new AbortController()
   readonly #speed = new Speed()
+  readonly #abort = new AbortController()
   #runs = 0
 
   constructor(url: string, host: WebHost) {
@@ -75,10 +75,28 @@ class WebSource implements Source {
     const { node: { down }, picker, fetching } = this.#host
     while (fetching && picker && this.alive && this.#runs < runs && now >= this.#seed.retryAt) {
       if (!down.take(1, now)) return
-      const run = picker.run(this, runBytes, now)
+      const run = this.#begin(picker, now)
       if (!run) return
       void this.#fetch(run.from, run.to)
     }
+  }
+
+  /** Asks for pieces, one after another: those that somebody waits for, else the rarest, in the end what others left. */
+  #begin(picker: Picker<Source>, now: number): Window | undefined {
+    const { had, free, windows, wantAll } = picker
+    let from = -1
+    const found = (index: number, urgent?: boolean): boolean => {
+      if (from < 0 && picker.whole(this, index, now, urgent)) from = index
+      return from >= 0
+    }
+    const near = Math.ceil(nearBytes / picker.size(0))
+    for (const window of windows) for (let i = window.from; i < window.to && !found(i, i <= window.from + near); ) i++
+    if (wantAll && free.free) found(free.buckets.find(({ length }) => length)![0]!)
+    else if (wantAll) for (let i = 0; i < had.size && !found(i); ) i++
+    if (from < 0) return undefined
+    let to = from + 1
+    for (let bytes = picker.size(from); bytes < runBytes && picker.whole(this, to, now); ) bytes += picker.size(to++)
+    return { from, to }
   }
 
   async #fetch(from: number, to: number): Promise<void> {

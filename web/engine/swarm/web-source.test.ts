@@ -1,0 +1,81 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Bytes } from '../bytes.ts'
+import { makeInfo, makeTorrent } from '../torrent/making.ts'
+import { infoHashOf, parseInfo } from '../torrent/metainfo.ts'
+import { hashPieces } from './hash.ts'
+import { destroyAll, noise, Stranger, testNode, type TestNode } from './testing.ts'
+
+const pieceLength = 64 << 10
+
+interface Request {
+  /** Bytes [start, end). */
+  start: number
+  end: number
+  response: ServerResponse
+}
+
+let server: Server
+let url: string
+let asked: Request[]
+let data: Bytes
+let answer: (request: Request) => void
+
+const whole = ({ start, end, response }: Request): void => {
+  response.writeHead(206, { 'content-range': `bytes ${start}-${end - 1}/${data.length}` })
+  response.end(data.subarray(start, end))
+}
+
+beforeEach(async () => {
+  asked = []
+  answer = whole
+  server = createServer(({ headers }: IncomingMessage, response) => {
+    const [, start, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range!)!
+    const request = { start: Number(start), end: Number(last) + 1, response }
+    asked.push(request)
+    answer(request)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/data.bin`
+})
+
+afterEach(async () => {
+  await destroyAll()
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+async function torrentOf(pieces: number) {
+  data = noise(pieces * pieceLength - 1000)
+  const hashes = await hashPieces(async (start, end) => data.slice(start, end), data.length, pieceLength)
+  const info = makeInfo({ name: 'data.bin', files: [{ path: 'data.bin', size: data.length }], pieceLength, hashes })
+  return { info: parseInfo(info), infoHash: await infoHashOf(info), torrent: makeTorrent(info, [], []) }
+}
+
+async function read({ node }: TestNode, infoHash: string, piece: number): Promise<void> {
+  const start = piece * pieceLength
+  const bytes = await node.read(infoHash, 0, start, start + 100, 'player')
+  expect(Buffer.compare(bytes, data.subarray(start, start + bytes.length))).toBe(0)
+}
+
+test('what a peer that left has begun is fetched where somebody waits for it', async () => {
+  const { info, infoHash, torrent } = await torrentOf(10)
+  const to = testNode()
+  await to.node.add(torrent, { onDemand: true })
+  const peer = new Stranger(to, infoHash)
+  peer.wire.info = info
+  await peer.met.promise
+  peer.wire.bitfield(new Uint8Array(), 10, 10)
+  peer.wire.unchoke()
+  peer.request = (index, begin, length) => {
+    if (!peer.channel.open) return
+    const start = index * pieceLength + begin
+    peer.wire.piece(index, begin, data.slice(start, start + length))
+    peer.channel.close()
+  }
+  const reading = read(to, infoHash, 3)
+  await peer.closed.promise
+  await to.node.add(infoHash, { onDemand: true, webSeeds: [url] })
+  await reading
+})
