@@ -63,7 +63,7 @@ export function network(
   const desk: OfferDesk = {
     // They are made meanwhile, so that nothing is announced later.
     offers: async (infoHash, count, others) => (await Promise.all([links.offers(infoHash, count, others), known(infoHash)]))[0],
-    release: (offerIds) => links.release(offerIds),
+    release: (offerIds, spoiled) => links.release(offerIds, spoiled),
     answered(infoHash, from, offerId, sdp) {
       tried(infoHash)
       links.answered(infoHash, from, offerId, sdp)

@@ -30,8 +30,11 @@ export interface OfferDesk {
    * others: how many peers there are in all, where one tracker knows them all; none is made where links reach as many.
    */
   offers(infoHash: string, count: number, others?: number): Promise<Offer[]>
-  /** These were not relayed to anybody (the swarm is smaller): they may be used for another torrent. */
-  release(offerIds: readonly string[]): void
+  /**
+   * These were not relayed to anybody (the swarm is smaller): they may be used for another torrent. spoiled: they may have
+   * been, and the answers are lost; whoever answered one would wait on it in vain, and take no other.
+   */
+  release(offerIds: readonly string[], spoiled?: boolean): void
   /** An answer to one of ours. Unknown ids are ignored. */
   answered(infoHash: string, peerId: string, offerId: string, sdp: string): void
   /** Somebody's offer: the answer to send back, or undefined where we decline (known link, full, banned, bad SDP). */

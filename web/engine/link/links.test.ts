@@ -658,13 +658,15 @@ describe('two sides that offer at once', () => {
     expect(a.links.stats().links).toBe(1)
   })
 
-  it('make no other link where a peer that answers is known already, and the offer is good for another torrent', async () => {
+  it('make no other link where a peer that answers is known already, and the offer that it took is good for nobody else', async () => {
     const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1))]
     await introduce(a, b, hash(1))
     await ready(a, b)
     const [offer] = await a.links.offers(hash(2), 1)
     a.links.answered(hash(2), b.id, offer!.id, fakeSdp('needless'))
-    expect(await a.links.offers(hash(3), 1)).toMatchObject([{ sdp: offer!.sdp }])
+    expect(a.made.map((pc) => pc.connectionState)).toEqual(['connected', 'closed'])
+    const [next] = await a.links.offers(hash(3), 1)
+    expect(next!.sdp).not.toBe(offer!.sdp)
   })
 
   it('have the first of two links under way where a peer answers twice', async () => {
@@ -697,6 +699,17 @@ describe('offers', () => {
     expect(again.map(({ id }) => id)).not.toEqual(first.slice(1).map(({ id }) => id))
     expect(again[0]!.id).toHaveLength(20)
     expect(a.links.stats().connectionsMade).toBe(5)
+  })
+
+  it('that others may have had, whose answers are lost, are used no more', async () => {
+    const [a, b] = [new Node('1').want(hash(1)), new Node('2').seed(hash(1))]
+    const [had, free] = await a.links.offers(hash(1), 2)
+    expect(await b.links.offered(hash(1), a.id, had!.sdp)).toBeDefined()
+    a.links.release([had!.id], true)
+    a.links.release([free!.id])
+    expect(a.made.map((pc) => pc.connectionState)).toEqual(['closed', 'new'])
+    expect(await a.links.offers(hash(2), 5)).toHaveLength(5)
+    expect(a.links.stats().connectionsMade).toBe(6)
   })
 
   it('are not made where links reach everybody there is', async () => {

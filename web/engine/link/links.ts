@@ -123,16 +123,15 @@ export class Links implements OfferDesk {
     return taken
   }
 
-  release(offerIds: readonly string[]): void {
-    for (const id of offerIds) this.#pool(id)
+  release(offerIds: readonly string[], spoiled?: boolean): void {
+    for (const id of offerIds) spoiled ? this.#discard(id) : this.#pool(id)
   }
 
   answered(infoHash: string, peerId: string, offerId: string, sdp: string): void {
     const offer = this.#offers.get(offerId)
     if (offer?.infoHash !== infoHash || this.#refuses(peerId, infoHash)) return
-    if (!plausible(sdp) || this.#redundant(infoHash, peerId) || !this.#makeRoom()) {
-      return this.#pool(offerId)
-    }
+    // Who answered it calls it, and in Chromium nobody else gets through any more.
+    if (!plausible(sdp) || this.#redundant(infoHash, peerId) || !this.#makeRoom()) return this.#discard(offerId)
     clearTimeout(offer.timer)
     this.#offers.delete(offerId)
     const link = new Link(offer.pc, this.#owner, peerId, infoHash, offer.first)
@@ -278,9 +277,9 @@ export class Links implements OfferDesk {
 
   #discard(id: string): void {
     const offer = this.#offers.get(id)
+    this.#offers.delete(id)
     clearTimeout(offer?.timer)
     offer?.pc.close()
-    this.#offers.delete(id)
   }
 
   #refuses(peerId: string, infoHash: string): boolean {

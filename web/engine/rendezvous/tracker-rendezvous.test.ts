@@ -65,6 +65,8 @@ class Desk implements OfferDesk {
   budget = 5
   made = 0
   readonly released: string[] = []
+  /** Of these, those that others may have had. */
+  readonly spoiled: string[] = []
   readonly heard: unknown[] = []
   readonly asked: unknown[] = []
   answer: () => Promise<string | undefined> = async () => 'our answer'
@@ -76,8 +78,9 @@ class Desk implements OfferDesk {
     return Array.from({ length: granted }, () => ({ id: `offer ${this.made++}`, sdp: 'our offer' }))
   }
 
-  release(ids: readonly string[]): void {
+  release(ids: readonly string[], spoiled?: boolean): void {
     this.released.push(...ids)
+    if (spoiled) this.spoiled.push(...ids)
     this.budget += ids.length
   }
 
@@ -185,6 +188,7 @@ describe('announces', () => {
     const socket = await start(leecher(1))
     socket.reply(hash(1), 1, 1)
     expect(desk.released).toEqual(['offer 1'])
+    expect(desk.spoiled).toEqual([])
     expect(rendezvous.trackers(hash(1))).toMatchObject([{ status: 'working', seeders: 1, leechers: 1 }])
   })
 
@@ -429,6 +433,23 @@ describe('a tracker that is gone', () => {
     await after(0)
     expect(await waits()).toBeGreaterThanOrEqual(500)
     dice.mockRestore()
+  })
+
+  it('may have handed on the offers whose reply has not come, so that they are no good for others', async () => {
+    const socket = await start(leecher(1), leecher(2))
+    socket.reply(hash(1), 1, 1)
+    desk.released.length = 0
+    socket.close()
+    await after(0)
+    expect(desk.released).toEqual(['offer 2', 'offer 3'])
+    expect(desk.spoiled).toEqual(['offer 2', 'offer 3'])
+    await after(1_100)
+    FakeSocket.all[1]!.open()
+    await after(1)
+    FakeSocket.all[1]!.say({ info_hash: bin(hash(1)), 'failure reason': 'not here' })
+    rendezvous.remove(hash(2))
+    expect(desk.released.slice(2)).toEqual(['offer 4', 'offer 5', 'offer 6'])
+    expect(desk.spoiled.slice(2)).toEqual(['offer 5', 'offer 6'])
   })
 
   it('may be gone before the first offers are made', async () => {

@@ -200,9 +200,9 @@ export class Tracker {
     this.#opened = new Deferred()
     this.#timers.clear('reply')
     for (const entry of this.#entries.values()) {
+      this.#release(entry, entry.offers)
       entry.started = entry.awaiting = false
       entry.wakeDue = 0
-      this.#release(entry, entry.offers)
       this.#change(entry, { status: 'failed' })
     }
     const ceiling = Math.min(slowestRetry, firstRetry * 2 ** this.#retries++)
@@ -294,8 +294,9 @@ export class Tracker {
     if (this.#socket?.readyState === open) this.#socket.send(text)
   }
 
+  /** While the reply has not come, somebody may have had them. */
   #release(entry: Entry, offers: string[]): void {
-    if (offers.length) this.#options.desk.release(offers)
+    this.#options.desk.release(offers, entry.awaiting)
     entry.offers = []
   }
 
