@@ -79,3 +79,13 @@ test('what a peer that left has begun is fetched where somebody waits for it', a
   await to.node.add(infoHash, { onDemand: true, webSeeds: [url] })
   await reading
 })
+
+test('a download limit holds', async () => {
+  const { infoHash, torrent } = await torrentOf(6)
+  const to = testNode({ downloadLimit: 200_000 })
+  const started = performance.now()
+  await to.node.add(torrent, { webSeeds: [url] })
+  await to.until(infoHash, ({ done }) => done)
+  // One second's worth at once, and what comes as one part of debt; the rest at the limit.
+  expect(performance.now() - started).toBeGreaterThan(((data.length - 200_000 - pieceLength) / 200_000) * 1000 - 50)
+})

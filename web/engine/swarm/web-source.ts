@@ -18,6 +18,8 @@ export interface WebHost {
 /** Runs of pieces at once, and bytes of each. */
 const runs = 2
 const runBytes = 4 << 20
+/** How often it is looked whether a limit allows more, ms. */
+const lookEvery = 100
 
 /** A web seed (BEP 19) as a source of whole pieces, several in a row. */
 class WebSource implements Source {
@@ -34,7 +36,7 @@ class WebSource implements Source {
 
   constructor(url: string, host: WebHost) {
     this.#host = host
-    this.#seed = new WebSeed({ url, info: host.info! })
+    this.#seed = new WebSeed({ url, info: host.info!, room: (bytes, signal) => this.#room(bytes, signal) })
     this.have = new Bitfield(host.info!.pieces).fill()
     host.picker!.join(this)
   }
@@ -100,10 +102,9 @@ class WebSource implements Source {
   }
 
   async #fetch(from: number, to: number): Promise<void> {
-    const { node: { down }, picker } = this.#host
+    const { picker } = this.#host
     const take = (index: number, data: Uint8Array): void => {
       const now = this.#host.node.now()
-      down.take(data.length, now)
       this.#speed.add(data.length, now)
       this.#host.received(data.length)
       picker!.receive(this, index, 0, data, now)
@@ -117,6 +118,17 @@ class WebSource implements Source {
     this.#runs--
     for (const ask of [...this.asks.values()]) if (ask.piece >= from && ask.piece < to) picker!.drop(this, ask)
     if (!this.#abort.signal.aborted) this.tick(this.#host.node.now())
+  }
+
+  /** So many bytes came. Resolves when the limit allows more; undefined where it does already. */
+  #room(bytes: number, signal: AbortSignal): Promise<void> | undefined {
+    const { node } = this.#host
+    const free = (): boolean => signal.aborted || node.down.take(0, node.now())
+    const wait = async (): Promise<void> => {
+      while (!free()) await new Promise((resolve) => setTimeout(resolve, lookEvery))
+    }
+    node.down.give(-bytes)
+    return free() ? undefined : wait()
   }
 }
 

@@ -20,6 +20,8 @@ export interface WebSeedOptions {
   url: string
   info: Info
   fetch?: typeof fetch
+  /** Told of all that comes. Resolves when more may come; undefined where it may at once. */
+  room?: (bytes: number, signal: AbortSignal) => Promise<void> | undefined
 }
 
 /**
@@ -30,14 +32,16 @@ export class WebSeed {
   readonly url: string
   readonly #info: Info
   readonly #fetch: typeof fetch
+  readonly #room: WebSeedOptions['room']
   #failed = false
   #failures = 0
   #retryAt = 0
 
-  constructor({ url, info, fetch: by = (...args) => fetch(...args) }: WebSeedOptions) {
+  constructor({ url, info, fetch: by = (...args) => fetch(...args), room }: WebSeedOptions) {
     this.url = url
     this.#info = info
     this.#fetch = by
+    this.#room = room
   }
 
   /** It has nothing of use: not to be asked again. */
@@ -161,6 +165,11 @@ export class WebSeed {
         skip = Math.max(0, skip - value.length)
         left -= data.length
         take(data.length, data)
+        const room = this.#room?.(value.length, signal)
+        if (!room) continue
+        clearTimeout(timer!)
+        await room
+        heard(least)
       }
     } finally {
       clearTimeout(timer!)
