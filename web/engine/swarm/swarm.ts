@@ -326,9 +326,10 @@ export class Swarm implements PeerHost, Announcing {
       this.#rotatedAt = now
       this.metadata.rotate()
     }
-    if (this.#peers.size && now - this.#chokedAt > chokeEvery) {
+    if (now - this.#chokedAt > chokeEvery) {
       this.#chokedAt = now
       for (const part of [this.#choker, this.#outgoing, this.#lanes]) part.retry()
+      if (!this.#webs.it) this.#join()
       this.choke()
       this.#choker.it?.round(this.#peers, now)
     }

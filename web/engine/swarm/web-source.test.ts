@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Bytes } from '../bytes.ts'
 import { makeInfo, makeTorrent } from '../torrent/making.ts'
 import { infoHashOf, parseInfo } from '../torrent/metainfo.ts'
@@ -88,4 +88,16 @@ test('a download limit holds', async () => {
   await to.until(infoHash, ({ done }) => done)
   // One second's worth at once, and what comes as one part of debt; the rest at the limit.
   expect(performance.now() - started).toBeGreaterThan(((data.length - 200_000 - pieceLength) / 200_000) * 1000 - 50)
+})
+
+test('one that was given up is asked again where it is added again', async () => {
+  const { infoHash, torrent } = await torrentOf(2)
+  const to = testNode()
+  answer = ({ response }) => void response.writeHead(404).end()
+  await to.node.add(torrent, { webSeeds: [url] })
+  await vi.waitUntil(() => asked.length > 0)
+  await vi.waitUntil(async () => (await to.node.states())[0]!.status === 'finding')
+  answer = whole
+  await to.node.add(torrent, { webSeeds: [url] })
+  await to.until(infoHash, ({ done }) => done)
 })

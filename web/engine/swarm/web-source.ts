@@ -41,10 +41,6 @@ class WebSource implements Source {
     host.picker!.join(this)
   }
 
-  get url(): string {
-    return this.#seed.url
-  }
-
   get state(): PeerState {
     const downloadSpeed = this.#speed.at(this.#host.node.now())
     return { id: '', client: new URL(this.#seed.url).host, kind: 'webseed', downloadSpeed, uploadSpeed: 0, progress: 1 }
@@ -52,11 +48,11 @@ class WebSource implements Source {
 
   /** Whether anything can be hoped for from it. */
   get alive(): boolean {
-    return !this.#seed.failed
+    return this.can() && !this.#seed.failing
   }
 
   can(): boolean {
-    return this.alive
+    return !this.#seed.failed
   }
 
   cancel(): void {
@@ -75,7 +71,7 @@ class WebSource implements Source {
 
   tick(now: number): void {
     const { node: { down }, picker, fetching } = this.#host
-    while (fetching && picker && this.alive && this.#runs < runs && now >= this.#seed.retryAt) {
+    while (fetching && picker && this.can() && this.#runs < runs && now >= this.#seed.retryAt) {
       if (!down.take(1, now)) return
       const run = this.#begin(picker, now)
       if (!run) return
@@ -135,7 +131,7 @@ class WebSource implements Source {
 /** The web seeds of a torrent. */
 export class WebSources {
   readonly #host: WebHost
-  readonly #all: WebSource[] = []
+  readonly #all = new Map<string, WebSource>()
 
   constructor(host: WebHost) {
     this.#host = host
@@ -143,20 +139,26 @@ export class WebSources {
 
   /** Those of which anything can be hoped for. */
   get alive(): WebSource[] {
-    return this.#all.filter((web) => web.alive)
+    return [...this.#all.values()].filter((web) => web.alive)
   }
 
-  /** Takes in those that are new, if there is still anything to fetch. */
+  /** Takes in those that are new, or were given up before, if there is still anything to fetch. */
   join(urls: readonly string[]): void {
     if (!this.#host.fetching) return
-    for (const url of urls) if (!this.#all.some((web) => web.url === url)) this.#all.push(new WebSource(url, this.#host))
+    for (const url of urls) {
+      const before = this.#all.get(url)
+      if (before?.can()) continue
+      before?.close()
+      this.#all.set(url, new WebSource(url, this.#host))
+    }
   }
 
   tick(now: number): void {
-    for (const web of this.#all) web.tick(now)
+    for (const web of this.#all.values()) web.tick(now)
   }
 
   close(): void {
-    for (const web of this.#all.splice(0)) web.close()
+    for (const web of this.#all.values()) web.close()
+    this.#all.clear()
   }
 }

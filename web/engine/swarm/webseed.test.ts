@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Bytes } from '../bytes.ts'
 import { encode } from '../torrent/bencode.ts'
 import { makeInfo } from '../torrent/making.ts'
@@ -195,16 +195,36 @@ describe('what goes wrong', () => {
     expect(await fetched(seed, 1, 1)).toEqual([1])
   })
 
-  test('in the end it is given up', async () => {
+  test('for long: it is asked every few minutes, and is as good as any once it is back', async () => {
     answer = status(500)
     const seed = new WebSeed({ url: `${base}/f.bin`, info: single })
     vi.useFakeTimers({ toFake: ['performance'] })
-    for (let i = 0; i < 50 && !seed.failed; i++) {
-      await expect(fetched(seed, 1, 1)).rejects.toThrow()
-      vi.advanceTimersByTime(seed.retryAt - performance.now())
+    const pauses: number[] = []
+    for (let i = 0; i < 20; i++) {
+      expect(seed.failing).toBe(i >= 8)
+      await expect(fetched(seed, 1, 1)).rejects.toThrow('500')
+      pauses.push(seed.retryAt - performance.now())
+      vi.advanceTimersByTime(pauses.at(-1)!)
     }
-    expect(seed.failed).toBe(true)
-    expect(asked.length).toBeLessThan(15)
+    for (const pause of pauses.slice(10)) expect([pause >= 150_000, pause <= 300_000]).toEqual([true, true])
+    answer = ranges
+    expect(await fetched(seed, 1, 1)).toEqual([1])
+    expect(seed).toMatchObject({ failed: false, failing: false })
+  })
+
+  test('without a network it is not its fault, and it is asked again soon', async () => {
+    vi.stubGlobal('navigator', { onLine: false })
+    onTestFinished(() => void vi.unstubAllGlobals())
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const cut = async () => { throw new TypeError('Failed to fetch') }
+    const seed = new WebSeed({ url: 'https://seed.example/x', info: single, fetch: cut })
+    for (let i = 0; i < 20; i++) {
+      await expect(fetched(seed, 1, 1)).rejects.toThrow('Failed to fetch')
+      const pause = seed.retryAt - performance.now()
+      expect(pause).toBeLessThanOrEqual(1_000)
+      vi.advanceTimersByTime(pause)
+    }
+    expect(seed.failing).toBe(false)
   })
 
   test('what came before is kept', async () => {

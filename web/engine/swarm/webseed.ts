@@ -10,8 +10,8 @@ const patience = 20_000
 const least = 16 << 10
 const firstPause = 1_000
 const longestPause = 5 * 60_000
-/** Failures in a row after which it is given up. */
-const maxFailures = 8
+/** Failures in a row after which little is hoped for. */
+const manyFailures = 8
 /** Most bytes to pass over at a server that has no ranges. */
 const maxSkip = 32 << 20
 
@@ -49,6 +49,11 @@ export class WebSeed {
     return this.#failed
   }
 
+  /** Nothing has come of it for long; it is still to be asked now and then, as a server comes back. */
+  get failing(): boolean {
+    return this.#failures >= manyFailures
+  }
+
   /** The time, of clock, before which it is not to be asked. */
   get retryAt(): number {
     return this.#retryAt
@@ -73,7 +78,8 @@ export class WebSeed {
       this.#failures = 0
     } catch (error) {
       if (!signal.aborted) {
-        this.#failed ||= ++this.#failures >= maxFailures
+        // Where there is no network, that says nothing about it.
+        if (globalThis.navigator?.onLine !== false) this.#failures++
         const pause = Math.min(firstPause * 2 ** this.#failures, longestPause)
         this.#retryAt = clock() + Math.round(pause * (0.5 + Math.random() / 2))
       }
