@@ -101,3 +101,16 @@ test('one that was given up is asked again where it is added again', async () =>
   await to.node.add(torrent, { webSeeds: [url] })
   await to.until(infoHash, ({ done }) => done)
 })
+
+test('who goes on reading elsewhere does not wait for what is under way', async () => {
+  const { infoHash, torrent } = await torrentOf(200)
+  const to = testNode()
+  answer = ({ response }) => void response.writeHead(206).flushHeaders()
+  await to.node.add(torrent, { webSeeds: [url] })
+  await vi.waitUntil(() => asked.length === 2)
+  const elsewhere = Array.from({ length: 200 }, (_, i) => i).find((i) =>
+    asked.every(({ start, end }) => i * pieceLength < start || i * pieceLength >= end))!
+  answer = whole
+  await read(to, infoHash, elsewhere)
+  expect(asked[2]!.start).toBe(elsewhere * pieceLength)
+})

@@ -21,6 +21,11 @@ const runBytes = 4 << 20
 /** How often it is looked whether a limit allows more, ms. */
 const lookEvery = 100
 
+/** One request for several pieces. */
+interface Run extends Window {
+  readonly stop: AbortController
+}
+
 /** A web seed (BEP 19) as a source of whole pieces, several in a row. */
 class WebSource implements Source {
   readonly have: Bitfield
@@ -31,8 +36,8 @@ class WebSource implements Source {
   readonly #host: WebHost
   readonly #seed: WebSeed
   readonly #speed = new Speed()
-  readonly #abort = new AbortController()
-  #runs = 0
+  readonly #runs = new Set<Run>()
+  #closed = false
 
   constructor(url: string, host: WebHost) {
     this.#host = host
@@ -65,22 +70,34 @@ class WebSource implements Source {
   }
 
   close(): void {
-    this.#abort.abort()
+    this.#closed = true
+    for (const { stop } of this.#runs) stop.abort()
     this.#host.picker?.leave(this)
   }
 
   tick(now: number): void {
     const { node: { down }, picker, fetching } = this.#host
-    while (fetching && picker && this.can() && this.#runs < runs && now >= this.#seed.retryAt) {
+    if (!fetching || !picker || this.#closed) return
+    this.#hurry(picker)
+    while (this.can() && this.#runs.size < runs && now >= this.#seed.retryAt) {
       if (!down.take(1, now)) return
       const run = this.#begin(picker, now)
       if (!run) return
-      void this.#fetch(run.from, run.to)
+      void this.#fetch(run)
     }
   }
 
+  /** Where somebody has gone to read elsewhere, the run that is farthest from there makes way. */
+  #hurry({ free, windows }: Picker<Source>): void {
+    const [place] = windows
+    if (!place || this.#runs.size < runs || !free.has(place.from)) return
+    const far = ({ from }: Run): number => Math.abs(from - place.from)
+    const [farthest] = [...this.#runs].sort((a, b) => far(b) - far(a))
+    farthest!.stop.abort()
+  }
+
   /** Asks for pieces, one after another: those that somebody waits for, else the rarest, in the end what others left. */
-  #begin(picker: Picker<Source>, now: number): Window | undefined {
+  #begin(picker: Picker<Source>, now: number): Run | undefined {
     const { had, free, windows, wantAll } = picker
     let from = -1
     const found = (index: number, urgent?: boolean): boolean => {
@@ -94,26 +111,28 @@ class WebSource implements Source {
     if (from < 0) return undefined
     let to = from + 1
     for (let bytes = picker.size(from); bytes < runBytes && picker.whole(this, to, now); ) bytes += picker.size(to++)
-    return { from, to }
+    const run = { from, to, stop: new AbortController() }
+    this.#runs.add(run)
+    return run
   }
 
-  async #fetch(from: number, to: number): Promise<void> {
+  async #fetch(run: Run): Promise<void> {
     const { picker } = this.#host
+    const { from, to, stop } = run
     const take = (index: number, data: Uint8Array): void => {
       const now = this.#host.node.now()
       this.#speed.add(data.length, now)
       this.#host.received(data.length)
       picker!.receive(this, index, 0, data, now)
     }
-    this.#runs++
     try {
-      await this.#seed.fetchPieces(from, to - from, take, this.#abort.signal)
+      await this.#seed.fetchPieces(from, to - from, take, stop.signal)
     } catch {
       // It rests, or is given up; others may have what it owed.
     }
-    this.#runs--
+    this.#runs.delete(run)
     for (const ask of [...this.asks.values()]) if (ask.piece >= from && ask.piece < to) picker!.drop(this, ask)
-    if (!this.#abort.signal.aborted) this.tick(this.#host.node.now())
+    this.tick(this.#host.node.now())
   }
 
   /** So many bytes came. Resolves when the limit allows more; undefined where it does already. */
