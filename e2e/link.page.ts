@@ -59,8 +59,11 @@ function channel(channel: Channel, infoHash?: string): void {
   if (infoHash) channel.send(handshake(infoHash))
   let shaken = false
   channel.onclose = () => {
+    const infoHash = torrents.get(channel) ?? ''
     open.delete(channel)
-    closed.push(torrents.get(channel) ?? '')
+    closed.push(infoHash)
+    // As a node does: it lacks a peer.
+    rendezvous.wake(infoHash)
   }
   channel.onmessage = (data) => {
     if (!channel.open) return
