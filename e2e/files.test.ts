@@ -293,6 +293,17 @@ describe('files that are changed where they lie after they were sent', () => {
     await reads(ann.page, '1 other has all of it')
   })
 
+  test('do not go out as they are now, of which Firefox says nothing', async () => {
+    const [ann, bob] = [await kit.person('firefox', { allow }), await visitor()]
+    const [one] = await write(await kit.folder(), { 'report.bin': randomBytes(size) })
+    const link = await send(ann.page, server.origin, [one!])
+    await reads(ann.page, 'A copy is kept in this browser')
+    await writeFile(one!, randomBytes(size))
+    await bob.page.goto(link)
+    await arrived(bob.page)
+    await reads(ann.page, '1 other has all of it')
+  })
+
   test('are asked for again where none is kept', async () => {
     const [ann, bob] = [await visitor(), await visitor()]
     await ann.page.evaluateOnNewDocument(() => {

@@ -80,6 +80,6 @@ export interface SwarmOptions {
   source?: Bearer
   /** Its files, where they need not be opened. */
   content?: Content
-  /** It was not hashed now: each piece is verified before it is first sent. */
+  /** It was not hashed now, or may change: each piece is verified before it is first sent. */
   unproven?: boolean
 }

@@ -16,7 +16,7 @@ export interface OutgoingOptions {
   /** Under which its stretches lie on the shelf. */
   name: string
   read: Read
-  /** It was not hashed since the node began: each piece is verified before it is first sent. */
+  /** It was not hashed since the node began, or may have changed since: each piece is verified before it is first sent. */
   unproven?: boolean
   /** What is promised cannot be read, or is not what was promised. */
   failed(error: unknown): void

@@ -54,8 +54,13 @@ async function hashed(
       infoHash: await infoHashOf(info), info, seeded: true, trackers: [], webSeeds: sealed ? [] : [...webSeeds],
       added: Date.now(), ...(cardKey && { cardKey }), ...seal,
     },
-    options,
+    options: { ...options, unproven: mayDiffer(files) },
   }
+}
+
+/** Firefox reads what a file has become since it was chosen, and says nothing. */
+function mayDiffer(files: Files): boolean {
+  return /Firefox\//.test(globalThis.navigator?.userAgent) && files.some((file) => file instanceof File)
 }
 
 /** The one folder that several files lie in: whoever fetches them has it already, by the torrent's name (BEP 3). */
