@@ -255,7 +255,17 @@ describe('a memo', () => {
     await press(page, 'Memos', 'link')
     await press(page, 'Record')
     await reads(page, 'Saving')
-    await page.evaluate(() => (globalThis as unknown as { save(): void }).save())
+    await page.evaluate(() => {
+      const { mediaDevices } = navigator
+      const ask = mediaDevices.getUserMedia.bind(mediaDevices)
+      mediaDevices.getUserMedia = async (wanted) => {
+        await new Promise((resolve) => setTimeout(resolve, 500))
+        return ask(wanted)
+      }
+      ;(globalThis as unknown as { save(): void }).save()
+    })
+    // Until then the clock is that of the one before, and Stop takes back the question for the microphone.
+    await reads(page, 'Recording', '.recording-state')
     await onTheClock(page, 1)
     await press(page, 'Stop')
     await press(page, 'Memos', 'link')
