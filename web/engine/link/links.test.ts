@@ -796,6 +796,18 @@ describe('offers', () => {
     expect(await a.links.offers(hash(3), 5)).toHaveLength(1)
   })
 
+  it('keep it also when the answer is of no use, though they are offered to nobody else', async () => {
+    const a = new Node('1')
+    const [useless, other] = await a.links.offers(hash(1), 2)
+    a.links.answered(hash(1), new Node('2').id, useless!.id, 'no answer')
+    expect(a.made.map((pc) => pc.connectionState)).toEqual(['closed', 'new'])
+    expect(await a.links.offers(hash(2), 5)).toHaveLength(3)
+    await vi.advanceTimersByTimeAsync(2_000)
+    const again = await a.links.offers(hash(3), 5)
+    expect(again).toHaveLength(1)
+    expect([useless!.sdp, other!.sdp]).not.toContain(again[0]!.sdp)
+  })
+
   it('count against the links there may be', async () => {
     const a = new Node('1', { maxLinks: 2 }).want(hash(1))
     expect(await a.links.offers(hash(1), 5)).toHaveLength(2)

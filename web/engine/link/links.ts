@@ -117,7 +117,7 @@ export class Links implements OfferDesk {
     reuse((offer) => !offer.infoHash)
     const spare = healthy.filter((link) => link.spare).length
     const room = Math.min(count - taken.length, pendingOffers - unanswered - answered.length, this.#free + spare - unanswered)
-    const made = await Promise.all(Array.from({ length: Math.max(0, room) }, () => this.#make(infoHash)))
+    const made = await Promise.all(Array.from({ length: room }, () => this.#make(infoHash)))
     for (const offer of made) if (offer) taken.push(offer)
     reuse(({ at, stale }) => at + overdueAfter < clock() && stale > clock())
     return taken
@@ -130,10 +130,13 @@ export class Links implements OfferDesk {
   answered(infoHash: string, peerId: string, offerId: string, sdp: string): void {
     const offer = this.#offers.get(offerId)
     if (offer?.infoHash !== infoHash || this.#refuses(peerId, infoHash)) return
-    // Who answered it calls it, and in Chromium nobody else gets through any more.
-    if (!plausible(sdp) || this.#redundant(infoHash, peerId) || !this.#makeRoom()) return this.#discard(offerId)
-    clearTimeout(offer.timer)
     this.#offers.delete(offerId)
+    if (!plausible(sdp) || this.#redundant(infoHash, peerId) || !this.#makeRoom()) {
+      // Who answered it calls it, and in Chromium nobody else gets through any more. Its place is kept, as others' are.
+      offer.pc.close()
+      return void this.#keep(offer, infoHash, bringsWithin)
+    }
+    clearTimeout(offer.timer)
     const link = new Link(offer.pc, this.#owner, peerId, infoHash, offer.first)
     this.#links.add(link)
     offer.pc.setRemoteDescription({ type: 'answer', sdp }).catch(() => link.dismiss())
