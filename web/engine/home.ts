@@ -1,6 +1,7 @@
 /** The server that starling.js came from, or that the page names: what a page gets when it names nothing else. */
 import { trackerOf } from './announce.ts'
 import { StarlingError } from './errors.ts'
+import { urlOf } from './url.ts'
 
 /** How long an answer of /api/ice is used at most, ms: a server that was started anew takes no credentials of before. */
 const iceLife = 5 * 60_000
@@ -12,7 +13,7 @@ const iceWait = 3_000
 /** Of the server at this URL. Throws where it is none. */
 export function homeOf(server?: string) {
   const url = server ?? import.meta.url
-  if (/^https?:/.test(url) && URL.canParse(url)) return { trackers: [trackerOf(url)], linkBase: new URL('/m', url).href, ice: homeIce(new URL('/api/ice', url)) }
+  if (/^https?:/.test(url) && urlOf(url)) return { trackers: [trackerOf(url)], linkBase: new URL('/m', url).href, ice: homeIce(new URL('/api/ice', url)) }
   if (server === undefined) return { trackers: [], linkBase: 'https://localhost/m', ice: homeIce() }
   throw new StarlingError('unsupported', "The server must be a whole URL, such as 'https://starling.example'.")
 }

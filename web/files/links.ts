@@ -1,4 +1,5 @@
 /** Links in what people paste, drop and share: where in the app they lead. */
+import { urlOf } from '../ui/url.ts'
 
 /** Punctuation and brackets behind a link, as in a sentence. */
 const behind = /[).,;:!?'"\]}>]+$/
@@ -11,9 +12,8 @@ export function leadsTo(text: string, host = location.host): string | undefined 
   for (const [word] of text.slice(0, 1 << 16).matchAll(/(https?:\/\/|magnet:\?)[^\s<>"]+/gi)) {
     const link = word.replace(behind, '')
     if (/^magnet:\?(.*&)?xt(\.\d+)?=urn:btih:/i.test(link)) return magnetPath(link)
-    if (!URL.canParse(link)) continue
-    const url = new URL(link)
-    if (url.host !== host) continue
+    const url = urlOf(link)
+    if (url?.host !== host) continue
     if (/^\/[fm]$/.test(url.pathname) && url.hash.length > 1) return url.pathname + url.hash
     if (url.pathname !== '/share') continue
     const seeds = [url.search, url.hash].map((part) => part.slice(1))

@@ -4,6 +4,7 @@ import { html, nothing, svg, type TemplateResult } from 'lit'
 import type { TorrentState } from '../engine/types.ts'
 import { icons } from './icons.ts'
 import type { Failure, Sending } from './standing.ts'
+import { urlOf } from './url.ts'
 import { bytes } from './words.ts'
 
 /** Around a round button: how far something is, 0 to 1. */
@@ -172,6 +173,4 @@ export function numbers(state: TorrentState): TemplateResult {
   `
 }
 
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : url
-}
+const hostOf = (url: string): string => urlOf(url)?.host ?? url

@@ -4,6 +4,7 @@ import parse from 'parse-torrent'
 import { expect, test } from 'vitest'
 import { random, toBase64url } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
+import { homeOf } from '../home.ts'
 import { encode } from './bencode.ts'
 import { makeLink, parseId } from './link.ts'
 import { makeMagnet } from './magnet.ts'
@@ -16,6 +17,18 @@ const key = 'AAECAwQFBgcICQoLDA0ODw'
 const keyBytes = Uint8Array.from({ length: 16 }, (_, i) => i)
 const plain = { infoHash: hash, trackers: [], webSeeds: [] }
 const sealed = { ...plain, key: keyBytes }
+
+test('links are read in Safari 16 too, which has no URL.canParse', async () => {
+  const { canParse } = URL
+  Reflect.deleteProperty(URL, 'canParse')
+  try {
+    expect(await parseId(`https://host.example/m#${hash}`)).toMatchObject({ trackers: ['wss://host.example/announce'] })
+    expect((await parseId(`${hash}&tr=wss%3A%2F%2Ft.example%2F&tr=wss%3A%2F%2F`)).trackers).toEqual(['wss://t.example/'])
+    expect(homeOf('https://host.example')).toMatchObject({ linkBase: 'https://host.example/m' })
+  } finally {
+    Object.assign(URL, { canParse })
+  }
+})
 
 test.each([
   ['an infohash', hash, plain],

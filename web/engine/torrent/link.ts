@@ -1,6 +1,7 @@
 import { trackerOf } from '../announce.ts'
 import { fromBase64url, toBase64url, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
+import { urlOf } from '../url.ts'
 import { makeQuery, parseHash, parseMagnet, type Sources } from './magnet.ts'
 import { infoHashOf, parseInfo, parseTorrent, seedUrls, trackerUrls, type Info } from './metainfo.ts'
 
@@ -39,7 +40,7 @@ export async function parseId(id: string | Bytes): Promise<TorrentId> {
   if (!hash || (!text.includes('#') && text.includes('://'))) throw cut()
   const infoHash = checkHash(hash)
   const named = trackerUrls(query.getAll('tr'))
-  const own = /^https?:/i.test(text) && URL.canParse(text) ? [trackerOf(text)] : []
+  const own = /^https?:/i.test(text) && urlOf(text) ? [trackerOf(text)] : []
   const sources = { infoHash, trackers: named.length ? named : own, webSeeds: seedUrls(query.getAll('ws')) }
   if (keyText === undefined) return sources
   // Messengers take the punctuation behind a link for a part of it.

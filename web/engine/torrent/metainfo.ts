@@ -1,5 +1,6 @@
 import { sha1, toHex, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
+import { urlOf } from '../url.ts'
 import {
   bytesOf, damaged, decode, decodePrefix, dictOf, listOf, sizeOf, textOf, type Value,
 } from './bencode.ts'
@@ -137,7 +138,7 @@ export const seedUrls = (urls: readonly (string | undefined)[]): string[] => usa
 
 function usable(urls: readonly (string | undefined)[], schemes: RegExp): string[] {
   const good = urls.filter((url): url is string =>
-    !!url && url.length <= 2048 && URL.canParse(url) && schemes.test(new URL(url).protocol))
+    !!url && url.length <= 2048 && schemes.test(urlOf(url)?.protocol ?? ''))
   return [...new Set(good)].slice(0, maxUrls)
 }
 
