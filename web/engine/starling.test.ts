@@ -150,8 +150,8 @@ describe('seed', () => {
   test('what is of no use to it is refused in plain words', async () => {
     const { node } = page()
     for (const what of [undefined, null, 3, {}, Promise.resolve(memo())]) {
-      await expect(node.seed(what as never)).rejects.toMatchObject({ code: 'unreadable', message: /cannot be shared/ })
-      await expect(node.add(what as never)).rejects.toMatchObject({ code: 'bad-link', message: /not a link/ })
+      await expect(node.seed(what as never)).rejects.toMatchObject({ code: 'unreadable', message: expect.stringMatching(/cannot be shared/) })
+      await expect(node.add(what as never)).rejects.toMatchObject({ code: 'bad-link', message: expect.stringMatching(/not a link/) })
     }
     const trackers = 'wss://tracker.example/announce' as unknown as string[]
     expect(() => new Starling({ trackers })).toThrow(StarlingError)
@@ -328,7 +328,7 @@ describe('a torrent', () => {
     await torrent.setCard({ title: 'two', nothing: () => {} })
     // Peers would take none of these.
     for (const card of ['three', ['three'], 3, null, undefined] as never[]) {
-      await expect(torrent.setCard(card)).rejects.toMatchObject({ code: 'unsupported', message: /must be an object/ })
+      await expect(torrent.setCard(card)).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(/must be an object/) })
     }
     expect(await code(node.seed(memo(), { name: hash('b'), card: 'three' as never }))).toBe('unsupported')
     expect(torrent.card).toEqual({ title: 'two' })
