@@ -80,11 +80,30 @@ test('where the browser does not tell', async () => {
   expect(await fileURL(infoHash, 3, 'a b.webm')).toBeUndefined()
 })
 
-test("somebody else's", async () => {
+test("somebody else's, which is not waited for again", async () => {
   container.controller = container.worker(false)
   const got = fileURL(infoHash, 3, 'a b.webm')
   await vi.advanceTimersByTimeAsync(3000)
   expect(await got).toBeUndefined()
+  expect(await Promise.race([fileURL(infoHash, 4, 'b.webm'), new Promise((resolve) => setImmediate(resolve, 'waits'))])).toBeUndefined()
+  expect(container.greeted).toBe(1)
+  // Until another one takes its place.
+  container.controller = container.worker(true)
+  expect(await fileURL(infoHash, 3, 'a b.webm')).toBe(url)
+})
+
+test('one that a busy browser starts late is ours from then on', async () => {
+  const ports: MessagePort[] = []
+  container.controller = {
+    postMessage(_: unknown, [port]: MessagePort[]) {
+      if (ports.push(port!) > 1) port!.postMessage('yes')
+    },
+  }
+  const got = fileURL(infoHash, 3, 'a b.webm')
+  await vi.advanceTimersByTimeAsync(3000)
+  expect(await got).toBeUndefined()
+  ports[0]!.postMessage('yes')
+  await vi.waitUntil(async () => (await fileURL(infoHash, 3, 'a b.webm')) === url)
 })
 
 test('no service workers here', async () => {

@@ -7,6 +7,8 @@ const answerTime = 3000
 
 /** Found out once, and again where there was none: an app may register its service worker late. */
 let ours: Promise<boolean> | undefined
+/** It has not answered, as a page's own does not: that is waited for once, and not for each file. */
+let silent: ServiceWorker | undefined
 
 /**
  * The URL under which players get a file, seek in it, and wait for its bytes. Undefined where no service worker of
@@ -23,7 +25,11 @@ async function inCharge(): Promise<boolean> {
   const container = globalThis.navigator?.serviceWorker
   if (!container) return false
   const worker = container.controller ?? (await coming(container))
-  if (!worker || !(await within(answerTime, greet(worker)))) return false
+  if (!worker || worker === silent) return false
+  silent = worker
+  const heard = greet(worker).then(() => (silent = undefined), () => {})
+  await within(answerTime, heard)
+  if (worker === silent) return false
   // A page that was loaded past its service worker (Shift + Reload) is in its charge when the claim has come through.
   return !!container.controller || !!(await within(answerTime, once(container, 'controllerchange')))
 }
