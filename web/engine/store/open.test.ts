@@ -2,6 +2,7 @@ import 'fake-indexeddb/auto'
 import { expect, test, vi } from 'vitest'
 import { indexedDBStores } from './indexeddb.ts'
 import { openStores } from './open.ts'
+import { opfsStores } from './opfs.ts'
 import { openDatabase } from './registry.ts'
 
 const infoHash = 'a'.repeat(40)
@@ -27,6 +28,27 @@ test('open stores tell by themselves, as do those in memory', async () => {
   expect(await opening.unknown('b'.repeat(40))).toBe(false)
   await opening.close()
   expect(await openStores('memory').unknown('b'.repeat(40))).toBe(false)
+})
+
+test('what a page takes for the name of a store is the best there is, and forgets nothing', async () => {
+  const opening = openStores('opfs' as 'auto')
+  expect((await opening.stores()).kind).toBe('indexeddb')
+  await opening.close()
+})
+
+test('where a bundler wrote down where the engine lay on its disk, the worker comes from the page’s server', async () => {
+  const asked: string[] = []
+  vi.stubGlobal('location', new URL('https://site.example/app/'))
+  vi.stubGlobal('Worker', class {
+    constructor(script: string) {
+      asked.push(script)
+      throw new Error('That is all.')
+    }
+  })
+  expect(import.meta.url).toMatch(/^file:/)
+  await expect(opfsStores()).rejects.toThrow('That is all.')
+  expect(asked).toEqual(['https://site.example/starling-store.js'])
+  vi.unstubAllGlobals()
 })
 
 test('bytes that no torrent has any more are deleted once there is time, and those of others are not', async () => {

@@ -28,7 +28,7 @@ const leisure = 60_000
 
 export function openStores(mode: 'auto' | 'memory'): Opening {
   const database = openDatabase()
-  const auto = mode === 'auto'
+  const auto = mode !== 'memory'
   let opened: Promise<Stores> | undefined
   let idle: ReturnType<typeof setTimeout> | undefined
   const open = async (): Promise<Stores> => {

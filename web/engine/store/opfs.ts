@@ -93,8 +93,9 @@ class Desk {
 
   constructor() {
     // Of the server that this came from, as all in home.ts; the names keep bundlers from taking the worker into the bundle.
+    // Some put there where this lay on the disk of whoever built it.
     const [file, here] = ['/starling-store.js', import.meta.url]
-    const { href, origin } = new URL(file, here)
+    const { href, origin } = new URL(file, /^https?:/.test(here) ? here : location.href)
     // A worker begins with a script of the page's own origin, which may import any other.
     const own = origin === location.origin
     const script = own ? href : URL.createObjectURL(new Blob([`import ${JSON.stringify(href)}`], { type: 'text/javascript' }))
