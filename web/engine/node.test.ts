@@ -160,6 +160,17 @@ test('what is still being made when the node is destroyed is not announced any m
   expect(await stores.registry.list()).toEqual([])
 })
 
+test('what is being hashed when the node is destroyed is not hashed to its end', async () => {
+  const { node } = testNode()
+  const hashed: number[] = []
+  const seeding = node.seed([file('data.bin', new Uint8Array(40 << 20))], {}, (bytes) => {
+    hashed.push(bytes)
+    void node.destroy()
+  })
+  await expect(seeding).rejects.toMatchObject({ code: 'removed' })
+  expect(hashed).toHaveLength(1)
+})
+
 test('what is being deleted when the node is destroyed is deleted', async () => {
   const stores = memoryStores()
   const deleted: string[] = []

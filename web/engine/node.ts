@@ -166,7 +166,12 @@ export class Node implements Engine, LinkHost {
       // What was private is not made public by leaving a word out.
       private: options.private ?? !!(known?.key ?? before?.key),
       trackers: options.trackers ?? [...this.#options.trackers],
-      onHash: onHash ?? options.onHash,
+      onHash: (bytes: number) => {
+        // A large file takes long, which nobody waits for any more.
+        if (this.#destroyed) throw removed()
+        const tell = onHash ?? options.onHash
+        tell?.(bytes)
+      },
     }
     const { prepare } = await more()
     const swarm = await this.#enter(await prepare(files, given, before))
