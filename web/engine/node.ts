@@ -20,7 +20,7 @@ import type { Rendezvous, Standing } from './rendezvous/types.ts'
 import { openStores, type Opening } from './store/open.ts'
 import type { Entry } from './store/store.ts'
 import type { SwarmHost } from './swarm/host.ts'
-import { extend, wrongKey } from './swarm/keeping.ts'
+import { extend, keyless, wrongKey } from './swarm/keeping.ts'
 import { more, opening } from './swarm/lazy.ts'
 import { Budget, Limit } from './swarm/limit.ts'
 import { Peer } from './swarm/peer.ts'
@@ -190,6 +190,7 @@ export class Node implements Engine, LinkHost {
     let swarm = this.#swarms.get(infoHash)
     // With another key it is begun anew, unless it is open already.
     if (swarm && key && !equal(key, swarm.entry.key ?? new Uint8Array())) {
+      if (swarm.opened && !swarm.entry.key) throw keyless()
       if (swarm.opened) throw wrongKey()
       await this.#leave(swarm)
     } else if (swarm?.lost) await this.#leave(swarm)

@@ -802,6 +802,20 @@ describe('private torrents', () => {
     await expect(to.node.add(link.replace(/\.[\w-]{22}/, `.${'A'.repeat(22)}`), {})).rejects.toMatchObject({ code: 'wrong-key' })
   })
 
+  test('a link is not said to have the wrong key where the torrent was added without any', async () => {
+    const from = testNode()
+    const { link, infoHash } = await from.node.seed([new File(['secret'], 'a.txt')], { private: true })
+    const to = testNode()
+    await to.node.add(infoHash, {})
+    join(to, from, infoHash)
+    expect(await to.until(infoHash, ({ done }) => done)).toMatchObject({ name: 'sealed', private: false })
+    await expect(to.node.add(link, {})).rejects.toMatchObject({ code: 'wrong-key', message: expect.stringMatching(/without its key.*Remove it/) })
+    // Which puts it right.
+    await to.node.remove(infoHash, {})
+    await to.node.add(link, {})
+    expect(await to.until(infoHash, ({ done }) => done)).toMatchObject({ name: 'a.txt', private: true })
+  })
+
   test('a range is read before the rest is there', async () => {
     const from = testNode()
     const secret = noise(1 << 20)
