@@ -381,7 +381,7 @@ describe('a file', () => {
 
   test('has the URL of the service worker, where there is one', async () => {
     world.rangeURL = 'https://host/torrent/x'
-    const { file: small } = await file()
+    const { file: small, torrent } = await file()
     expect(await small.url()).toBe('https://host/torrent/x')
   })
 
@@ -450,6 +450,8 @@ describe('when the tab that runs the engine is gone', () => {
     one.tab.crash()
     await vi.waitUntil(() => world.engines[1]?.added.length)
     expect(world.engines[1]!.added[0]!.options.onDemand).toBeFalsy()
+    await torrent.remove()
+    expect(await code(small.url())).toBe('removed')
   })
 
   test('it is loaded for the next one where that failed while it was not needed', async () => {
@@ -459,6 +461,7 @@ describe('when the tab that runs the engine is gone', () => {
       throw new TypeError('Failed to fetch dynamically imported module')
     }))
     const two = page()
+    expect(await code(small.url())).toBe('removed')
     await two.node.ready
     await vi.waitUntil(() => gone.mock.calls.length)
     world.gone = undefined

@@ -1,5 +1,6 @@
 import type { Bytes } from '../bytes.ts'
 import type { Engine } from '../engine.ts'
+import { removed } from '../errors.ts'
 import type { RangeSource } from '../stream/source.ts'
 import { readable } from '../stream/stream.ts'
 import { fileURL } from '../stream/url.ts'
@@ -43,6 +44,7 @@ export class TorrentFile {
     revoke = (file) => {
       file.#revoked = true
       void file.#url?.then((url) => URL.revokeObjectURL(url)).catch(() => {})
+      file.#url = undefined
     }
   }
 
@@ -111,9 +113,9 @@ export class TorrentFile {
 
   async #makeURL(): Promise<string> {
     const ranged = await fileURL(this.#torrent.infoHash, this.#index, this.name)
-    if (ranged) return ranged
-    const url = URL.createObjectURL(await this.blob())
-    if (this.#revoked) URL.revokeObjectURL(url)
-    return url
+    const url = ranged ?? URL.createObjectURL(await this.blob())
+    if (!this.#revoked) return url
+    URL.revokeObjectURL(url)
+    throw removed()
   }
 }
