@@ -383,6 +383,8 @@ describe('a file', () => {
     world.rangeURL = 'https://host/torrent/x'
     const { file: small, torrent } = await file()
     expect(await small.url()).toBe('https://host/torrent/x')
+    await torrent.remove()
+    expect(await code(small.url())).toBe('removed')
   })
 
   test('otherwise has a blob URL, the same each time, until its torrent is removed', async () => {
@@ -392,6 +394,7 @@ describe('a file', () => {
     expect((await (await fetch(url)).arrayBuffer()).byteLength).toBe(6)
     await torrent.remove()
     await vi.waitFor(async () => expect(await fetch(url).catch(() => 'gone')).toBe('gone'))
+    expect(await code(small.url())).toBe('removed')
   })
 
   test('is found for the service worker: of this page, and of a tab that follows another', async () => {
@@ -450,8 +453,6 @@ describe('when the tab that runs the engine is gone', () => {
     one.tab.crash()
     await vi.waitUntil(() => world.engines[1]?.added.length)
     expect(world.engines[1]!.added[0]!.options.onDemand).toBeFalsy()
-    await torrent.remove()
-    expect(await code(small.url())).toBe('removed')
   })
 
   test('it is loaded for the next one where that failed while it was not needed', async () => {
@@ -461,7 +462,6 @@ describe('when the tab that runs the engine is gone', () => {
       throw new TypeError('Failed to fetch dynamically imported module')
     }))
     const two = page()
-    expect(await code(small.url())).toBe('removed')
     await two.node.ready
     await vi.waitUntil(() => gone.mock.calls.length)
     world.gone = undefined
@@ -594,7 +594,10 @@ describe('the node', () => {
     const { node } = page()
     const torrent = await node.add(hash('b'))
     const streaming = code(new Response((await node.seed(memo(), { name: hash('a') })).files[0]!.stream()).text())
+    const removed = vi.fn()
+    node.on('remove', removed)
     await Promise.all([node.destroy(), node.destroy()])
+    expect(removed).not.toHaveBeenCalled()
     expect(world.engines[0]!.destroyed).toBe(true)
     expect(world.find).toBeUndefined()
     expect(await code(torrent.done)).toBe('removed')
@@ -602,6 +605,29 @@ describe('the node', () => {
     expect(await code(node.stats())).toBe('removed')
     expect(node.torrents).toEqual([])
     await streaming
+  })
+
+  test.each([true, false])('destroyed while a torrent is added has none afterwards (tabs share: %s)', async (shareTabs) => {
+    const { node } = page({ shareTabs })
+    await node.ready
+    const engine = world.engines[0]!
+    const [asked, added] = [new Deferred(), new Deferred()]
+    const { add } = engine
+    engine.add = async (...args) => {
+      const state = await add.apply(engine, args)
+      asked.resolve()
+      await added.promise
+      return state
+    }
+    const came = vi.fn()
+    node.on('torrent', came)
+    const adding = code(node.add(hash('b')))
+    await asked.promise
+    const destroyed = node.destroy()
+    added.resolve()
+    expect(await adding).toBe('removed')
+    await destroyed
+    expect([node.torrents, came.mock.calls]).toEqual([[], []])
   })
 
   test('destroyed at once starts no engine that stays', async () => {

@@ -7,7 +7,7 @@ import type { Bytes } from './bytes.ts'
 import { Deferred } from './deferred.ts'
 import { Emitter } from './emitter.ts'
 import type { Engine } from './engine.ts'
-import { StarlingError, unloaded } from './errors.ts'
+import { StarlingError, removed, unloaded } from './errors.ts'
 import { ranges, source } from './handles/file-handle.ts'
 import { end, plain, rejoin, setOrigin, Torrent, update } from './handles/torrent-handle.ts'
 import type { Origin, TorrentHost } from './handles/torrent-handle.ts'
@@ -134,7 +134,9 @@ export class Starling extends Emitter<StarlingEvents> {
     this.#unserve()
     const left = this.#leave()
     this.#fail(new StarlingError('removed', 'This Starling was destroyed.'))
-    for (const torrent of this.torrents) this.#drop(torrent)
+    // Without 'remove': what is there stays, and pages that keep a list of it are to keep that.
+    for (const torrent of this.torrents) end(torrent)
+    this.#torrents.clear()
     await left
   }
 
@@ -233,6 +235,8 @@ export class Starling extends Emitter<StarlingEvents> {
     try {
       const state = await origin.make(engine, before)
       return then(this.#early.get(state.infoHash) ?? state)
+        // Meanwhile: it would stay, and end with nothing.
+        if (this.#destroyed) throw removed()
     } finally {
       if (!--this.#making) this.#early.clear()
     }
