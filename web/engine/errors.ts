@@ -5,7 +5,7 @@
  * no-space     the browser's storage is full; what was there is untouched
  * storage      the browser's storage failed in another way
  * unreadable   a seeded Blob or File can no longer be read, or has changed; or what was given cannot be shared
- * unsupported  this browser or page (no HTTPS, no WebRTC) cannot do it; or an option is of a wrong type
+ * unsupported  this browser or page (no HTTPS, a worker) cannot do it; or an option is of a wrong type
  * unloaded     a part of the engine could not be loaded: offline, or from a version that the server has no more
  * removed      the torrent or node was removed while the call was under way
  * aborted      a stream was cancelled while it was read

@@ -42,6 +42,7 @@ let browser: FakeBrowser
 
 beforeEach(() => {
   browser = new FakeBrowser()
+  vi.stubGlobal('document', {})
   const none = { fail: undefined, gone: undefined, prepare: undefined, rangeURL: undefined }
   Object.assign(world, { engines: [], options: [], ...none })
 })
@@ -628,6 +629,18 @@ describe('the node', () => {
     expect(await adding).toBe('removed')
     await destroyed
     expect([node.torrents, came.mock.calls]).toEqual([[], []])
+  })
+
+  test('does not run where there is no page, such as in a worker, and leads no tab from there', async () => {
+    vi.stubGlobal('document', undefined)
+    for (const options of [{}, { shareTabs: false }]) {
+      const { node } = page(options)
+      expect(await code(node.ready)).toBe('unsupported')
+      expect(await code(node.add(hash('b')))).toBe('unsupported')
+    }
+    expect(world.engines).toEqual([])
+    vi.stubGlobal('document', {})
+    expect(await page().node.stats()).toMatchObject({ leader: true })
   })
 
   test('destroyed at once starts no engine that stays', async () => {

@@ -146,19 +146,24 @@ export class Starling extends Emitter<StarlingEvents> {
     const home = homeOf(server)
     const { trackers = home.trackers, linkBase = home.linkBase } = rest
     const ice = iceServers ? async () => iceServers : home.ice
-    void ice()
     const node = loadNode()
     node.catch(() => {})
-    const start = async () => (await node.catch(loadNode))({ ...rest, trackers, iceServers: ice, linkBase })
+    const { BroadcastChannel, document, navigator } = globalThis
+    if (document) void ice()
+    const start = async () => {
+      const startNode = await node.catch(loadNode)
+      // It has no WebRTC. A worker would lead the site's tabs, which have; a program that renders pages would not end.
+      if (!document) throw new StarlingError('unsupported', 'Starling runs in pages, not in workers or Node.js. Make it in the page.')
+      return startNode({ ...rest, trackers, iceServers: ice, linkBase })
+    }
     const use = (engine: Engine | undefined) => this.#use(engine)
     const failed = (reason: unknown) => {
       const error = reason instanceof StarlingError ? reason : new StarlingError('unsupported', String(reason))
       this.#fail(error)
       this.emit('error', error)
     }
-    const { BroadcastChannel, navigator } = globalThis
     // What is to stay in memory must not land on the disk of another tab's engine.
-    if (share && rest.store !== 'memory' && BroadcastChannel && navigator?.locks) {
+    if (document && share && rest.store !== 'memory' && BroadcastChannel && navigator?.locks) {
       try {
         const tabs = shareTabs(start, use, failed, { locks: navigator.locks, events: globalThis, BroadcastChannel })
         return () => tabs.close()
