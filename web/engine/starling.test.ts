@@ -643,6 +643,12 @@ describe('the node', () => {
     expect(await page().node.stats()).toMatchObject({ leader: true })
   })
 
+  test('fails with a StarlingError, whatever went wrong, in the tab that leads as in others', async () => {
+    const both = await pages()
+    world.engines[0]!.stats = () => Promise.reject(new TypeError('x is not iterable'))
+    for (const { node } of both) expect(await code(node.stats())).toBe('unsupported')
+  })
+
   test('destroyed at once starts no engine that stays', async () => {
     for (const options of [{}, { shareTabs: false }]) {
       const { node } = page(options)

@@ -158,7 +158,7 @@ export class Starling extends Emitter<StarlingEvents> {
     }
     const use = (engine: Engine | undefined) => this.#use(engine)
     const failed = (reason: unknown) => {
-      const error = reason instanceof StarlingError ? reason : new StarlingError('unsupported', String(reason))
+      const error = told(reason)
       this.#fail(error)
       this.emit('error', error)
     }
@@ -212,7 +212,7 @@ export class Starling extends Emitter<StarlingEvents> {
       try {
         return await work(await promised.promise)
       } catch (error) {
-        if (promised === this.#promised) throw error
+        if (promised === this.#promised) throw told(error)
       }
     }
   }
@@ -309,3 +309,6 @@ async function identify(what: Addable): Promise<string | Bytes> {
   }
   return new Uint8Array(what instanceof Blob ? await what.arrayBuffer() : what.slice(0))
 }
+const told = (error: unknown): StarlingError =>
+  error instanceof StarlingError ? error : new StarlingError('unsupported', String(error), { cause: error })
+
