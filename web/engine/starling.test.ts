@@ -215,6 +215,12 @@ describe('add', () => {
     expect(await code(node.add(film))).toBe('too-large')
   })
 
+  test('says that a torrent file cannot be read any more', async () => {
+    const file = new File(['de'], 'film.torrent')
+    file.arrayBuffer = () => Promise.reject(new DOMException('It has changed.', 'NotReadableError'))
+    expect(await code(page().node.add(file))).toBe('unreadable')
+  })
+
   test('of the same twice is one torrent, and one that was seeded stays so', async () => {
     const { node } = page()
     const seeded = await node.seed(memo(), { name: hash('a') })

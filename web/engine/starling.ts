@@ -307,7 +307,11 @@ async function identify(what: Addable): Promise<string | Bytes> {
   if ((what instanceof Blob ? what.size : what.byteLength) > longestFile) {
     throw new StarlingError('too-large', 'This is too large for a torrent file.')
   }
-  return new Uint8Array(what instanceof Blob ? await what.arrayBuffer() : what.slice(0))
+  if (what instanceof ArrayBuffer) return new Uint8Array(what.slice(0))
+  const data = await what.arrayBuffer().catch((cause: unknown) => {
+    throw new StarlingError('unreadable', 'This torrent file cannot be read any more. Choose it again.', { cause })
+  })
+  return new Uint8Array(data)
 }
 const told = (error: unknown): StarlingError =>
   error instanceof StarlingError ? error : new StarlingError('unsupported', String(error), { cause: error })
