@@ -170,6 +170,66 @@ describe('seed', () => {
     await new Starling({ trackers: [], store: 'memory' }).destroy()
   })
 
+  test('web seeds are meant from where the page lies; what is no URL of one is refused', async () => {
+    vi.stubGlobal('location', { href: 'https://site.example/films/' })
+    const { node } = page()
+    const webSeeds = ['one.mp4', '/two.mp4', 'https://cdn.example/three.mp4']
+    const whole = ['https://site.example/films/one.mp4', 'https://site.example/two.mp4', 'https://cdn.example/three.mp4']
+    await node.seed(memo(), { name: hash('a'), webSeeds })
+    await node.add(hash('b'), { webSeeds })
+    const { seeded, added } = world.engines[0]!
+    expect([seeded[0]!.options.webSeeds, added[0]!.options.webSeeds]).toEqual([whole, whole])
+    // One text would be as many web seeds as it has letters.
+    for (const wrong of ['https://cdn.example/one.mp4', ['https://'], ['ftp://cdn.example/one.mp4']] as never[]) {
+      expect(await code(node.seed(memo(), { webSeeds: wrong }))).toBe('unsupported')
+      expect(await code(node.add(hash('b'), { webSeeds: wrong }))).toBe('unsupported')
+    }
+  })
+
+  test('ICE servers that the browser does not take are refused with its words', async () => {
+    const close = vi.fn()
+    vi.stubGlobal('RTCPeerConnection', class {
+      close = close
+      constructor({ iceServers }: RTCConfiguration) {
+        for (const { username } of iceServers!) if (!username) throw new TypeError('A username is required.')
+      }
+    })
+    const urls = 'turn:turn.example'
+    for (const iceServers of [[{ urls }], { urls }] as RTCIceServer[][]) {
+      expect(() => new Starling({ iceServers })).toThrow(expect.objectContaining({ name: 'StarlingError', code: 'unsupported' }))
+    }
+    expect(() => new Starling({ iceServers: [{ urls }] })).toThrow(/A username is required/)
+    await page({ iceServers: [{ urls, username: 'ann', credential: 'secret' }] }).node.ready
+    expect(close).toHaveBeenCalledOnce()
+  })
+
+  test('what a framework watches for changes is taken in every tab, and what is no option is not sent there', async () => {
+    const watched = <T extends object>(value: T): T => new Proxy(value, {})
+    const some = () => ({ trackers: watched(['wss://one']), webSeeds: watched(['https://cdn.example/a']), onDone: () => {} })
+    await page().node.ready
+    const { node } = page(watched({ trackers: watched(['wss://two']) }))
+    await node.seed(memo(), watched({ name: hash('a') }))
+    await node.seed(memo(), watched({ name: hash('b'), ...some() }))
+    await node.add(hash('c'), watched(some()))
+    await node.limit(watched({ uploadLimit: 1000 }))
+    expect((await node.stats()).leader).toBe(false)
+    const { seeded, added, limits } = world.engines[0]!
+    expect(seeded.map(({ options }) => options.trackers)).toEqual([['wss://two'], ['wss://one']])
+    expect(added[0]!.options.trackers).toEqual(['wss://one', 'wss://two'])
+    expect(limits).toEqual([{ uploadLimit: 1000 }])
+  })
+
+  test('an onHash that throws ends no share', async () => {
+    const reported = vi.fn()
+    vi.stubGlobal('reportError', reported)
+    const error = new TypeError('bar is null')
+    const onHash = () => {
+      throw error
+    }
+    await (await page().node.seed(memo(), { name: hash('a'), onHash })).done
+    expect(reported).toHaveBeenCalledWith(error)
+  })
+
   test('a base of links is meant from where the page lies', async () => {
     vi.stubGlobal('location', { href: 'https://site.example/films/' })
     await page({ linkBase: 'watch.html' }).node.ready

@@ -16,6 +16,7 @@ import { serveRanges } from './stream/serve.ts'
 import type { RangeSource } from './stream/source.ts'
 import { shareTabs } from './tabs/tabs.ts'
 import type { AddOptions, Limits, NodeStats, SeedOptions, StarlingOptions, TorrentState } from './types.ts'
+import { urlOf } from './url.ts'
 
 /** What can be seeded: text and bytes become a file of their own. */
 export type Seedable = Blob | string | ArrayBuffer | ArrayBufferView<ArrayBuffer>
@@ -70,8 +71,9 @@ export class Starling extends Emitter<StarlingEvents> {
 
   constructor(options: StarlingOptions = {}) {
     super()
-    usable(options.trackers)
-    this.#options = { ...options, linkBase: options.linkBase && whole(options.linkBase) }
+    connectable(options.iceServers)
+    const { linkBase } = options
+    this.#options = { ...options, trackers: usable(options.trackers), linkBase: linkBase && whole(linkBase) }
     this.ready = this.#call(async () => {})
     this.ready.catch(() => {})
     this.#leave = this.#enter()
@@ -89,15 +91,26 @@ export class Starling extends Emitter<StarlingEvents> {
   }
 
   /** Shares files: resolves when they are hashed and have a link. Blobs are read where they lie, and not copied. */
-  async seed(what: Seedable | Iterable<Seedable>, { onHash, ...options }: SeedOptions = {}): Promise<Torrent> {
+  async seed(what: Seedable | Iterable<Seedable>, options: SeedOptions = {}): Promise<Torrent> {
     const files = blobs(what)
     if (!files.length) throw new StarlingError('unreadable', 'There is no file to share.')
-    const card = options.card && plain(options.card)
-    const given = { ...options, card, trackers: usable(options.trackers) ?? this.#options.trackers }
+    const { name, private: sealed, known, onHash } = options
+    const given = {
+      name, private: sealed, known, card: options.card && plain(options.card), webSeeds: seeds(options.webSeeds),
+      trackers: usable(options.trackers) ?? this.#options.trackers,
+    }
+    // A page's progress bar that is gone ends no share.
+    const hashed = onHash && ((bytes: number) => {
+      try {
+        onHash(bytes)
+      } catch (error) {
+        reportError(error)
+      }
+    })
     return this.#take({
       rank: 2,
       make: (engine, before) => {
-        if (!before) return engine.seed(files, given, onHash)
+        if (!before) return engine.seed(files, given, hashed)
         // Its card is known there, and may be newer: this page may have been frozen.
         const same = { known: before.infoHash, private: before.private, card: undefined, again: true }
         return engine.seed(files, { ...given, ...same })
@@ -108,15 +121,17 @@ export class Starling extends Emitter<StarlingEvents> {
   /** Fetches, and shares what it has. Resolves at once; see Torrent.ready and Torrent.done. */
   async add(what: Addable, options: AddOptions = {}): Promise<Torrent> {
     const id = await identify(what)
-    const given = { ...options, trackers: [...(usable(options.trackers, true) ?? []), ...(this.#options.trackers ?? [])] }
+    const trackers = [...(usable(options.trackers, true) ?? []), ...(this.#options.trackers ?? [])]
+    const given = { trackers, webSeeds: seeds(options.webSeeds), onDemand: !!options.onDemand }
     const make: Origin['make'] = (engine, before) => engine.add(id, { ...given, again: !!before })
-    return this.#take({ rank: options.onDemand ? 0 : 1, make })
+    return this.#take({ rank: given.onDemand ? 0 : 1, make })
   }
 
   /** Other limits from now on, in all tabs, as they share one engine. What is not named stays as it is. */
   limit(limits: Limits): Promise<void> {
-    this.#limits = { ...this.#limits, ...limits }
-    return this.#call((engine) => engine.limit(limits))
+    const given = { ...limits }
+    this.#limits = { ...this.#limits, ...given }
+    return this.#call((engine) => engine.limit(given))
   }
 
   /** Of the whole engine, whichever tab runs it. */
@@ -220,6 +235,8 @@ export class Starling extends Emitter<StarlingEvents> {
   #take(origin: Origin): Promise<Torrent> {
     return this.#call((engine) =>
       this.#make(engine, origin, undefined, (state) => {
+        // Meanwhile: it would stay, and end with nothing.
+        if (this.#destroyed) throw removed()
         const { infoHash } = state
         let torrent = this.#torrents.get(infoHash)
         if (torrent) {
@@ -240,8 +257,6 @@ export class Starling extends Emitter<StarlingEvents> {
     try {
       const state = await origin.make(engine, before)
       return then(this.#early.get(state.infoHash) ?? state)
-        // Meanwhile: it would stay, and end with nothing.
-        if (this.#destroyed) throw removed()
     } finally {
       if (!--this.#making) this.#early.clear()
     }
@@ -275,17 +290,38 @@ function usable(trackers: string[] | undefined, besides?: boolean): string[] | u
   if (trackers?.length && !(Array.isArray(trackers) && (besides || trackers.some((url) => /^wss?:/i.test(url))))) {
     throw new StarlingError('unsupported', "The trackers must be an array, with one that browsers can ask, such as ['wss://…'].")
   }
-  return trackers
+  // A copy: what frameworks watch for changes cannot be sent to another tab.
+  return trackers ? [...trackers] : undefined
 }
 
-/** As other links are, it is meant from where the page lies. */
+/** Others are told of them; and what is no URL would break the torrent, also after a reload. */
+function seeds(urls: string[] = []): string[] {
+  const all = Array.isArray(urls) ? urls.map(absolute) : ['']
+  if (all.every((url) => /^https?:/.test(url))) return all
+  throw new StarlingError('unsupported', "The webSeeds must be an array of URLs, such as ['https://site.example/film.mp4'].")
+}
+
 function whole(linkBase: string): string {
+  const url = absolute(linkBase)
+  if (url) return url
+  throw new StarlingError('unsupported', "The linkBase must be a URL, such as 'https://site.example/watch' or 'watch.html'.")
+}
+
+/** As links are, it is meant from where the page lies; '' where it is none. */
+const absolute = (url: string): string => urlOf(url, globalThis.location?.href)?.href ?? ''
+
+/** A browser says what is wrong with them only where it connects: nobody would hear that, and nobody be reached. */
+function connectable(iceServers: RTCIceServer[] | undefined): void {
+  if (!iceServers || iceServers.length === 0 || !globalThis.RTCPeerConnection) return
   try {
-    return new URL(linkBase, globalThis.location?.href).href
-  } catch {
-    throw new StarlingError('unsupported', "The linkBase must be a URL, such as 'https://site.example/watch' or 'watch.html'.")
+    new RTCPeerConnection({ iceServers }).close()
+  } catch (cause) {
+    throw new StarlingError('unsupported', `The iceServers are of no use to this browser. ${(cause as Error).message}`, { cause })
   }
 }
+
+const told = (error: unknown): StarlingError =>
+  error instanceof StarlingError ? error : new StarlingError('unsupported', String(error), { cause: error })
 
 function blobs(what: Seedable | Iterable<Seedable>): Blob[] {
   // A tab's message keeps a File's name, but not where it lay in a folder.
@@ -313,6 +349,3 @@ async function identify(what: Addable): Promise<string | Bytes> {
   })
   return new Uint8Array(data)
 }
-const told = (error: unknown): StarlingError =>
-  error instanceof StarlingError ? error : new StarlingError('unsupported', String(error), { cause: error })
-

@@ -41,7 +41,7 @@ export interface SeedOptions {
   private?: boolean
   /** Trackers in place of the node's. */
   trackers?: string[]
-  /** BEP 19 web seeds, for plain torrents. */
+  /** BEP 19 web seeds, for plain torrents: URLs, meant from where the page lies. */
   webSeeds?: string[]
   /** Told the bytes hashed so far, as hashing a large file takes a while. */
   onHash?: (bytes: number) => void
@@ -57,7 +57,7 @@ export interface SeedOptions {
 export interface AddOptions {
   /** Trackers besides those that the link, magnet or file names. */
   trackers?: string[]
-  /** BEP 19 web seeds besides those, for plain torrents. */
+  /** BEP 19 web seeds besides those, for plain torrents: URLs, meant from where the page lies. */
   webSeeds?: string[]
   /** Fetch nothing by itself: only what files' streams and urls ask for. Default false. */
   onDemand?: boolean
