@@ -581,6 +581,37 @@ func TestProxy(t *testing.T) {
 	}
 }
 
+// Programs that send events (SSE) ask first whether what they write is passed on at once.
+func TestThatEventsArePassedOnAtOnce(t *testing.T) {
+	t.Parallel()
+	e := start(t, Options{})
+	front := httptest.NewServer(e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		flusher, ok := w.(http.Flusher)
+		if !ok {
+			http.Error(w, "streaming is not supported", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		flusher.Flush()
+		_, _ = io.WriteString(w, "data: one\n\n")
+		flusher.Flush()
+		<-r.Context().Done()
+	})))
+	defer front.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	r, _ := http.NewRequestWithContext(ctx, "GET", front.URL+"/events", nil)
+	response, err := front.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	event := make([]byte, 9)
+	if _, err := io.ReadFull(response.Body, event); err != nil || response.StatusCode != 200 || string(event) != "data: one" {
+		t.Errorf("%s: %q, %v", response.Status, event, err)
+	}
+}
+
 // Many servers put their own address into redirects, such as from /a to /a/. Visitors stay with the address that they
 // came to, which may be the only one they reach.
 func TestProxyRedirects(t *testing.T) {

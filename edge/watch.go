@@ -129,6 +129,17 @@ func (o *observer) ReadFrom(r io.Reader) (int64, error) {
 	return o.meter.ReadFrom(r)
 }
 
+// Flush is for those who ask whether a writer is an http.Flusher, as many do who send events.
+func (o *observer) Flush() { _ = o.FlushError() }
+
+// FlushError is for http.ResponseController.
+func (o *observer) FlushError() error {
+	if !o.looked {
+		o.WriteHeader(http.StatusOK)
+	}
+	return http.NewResponseController(o.ResponseWriter).Flush()
+}
+
 // look decides on what a visitor got.
 func (w *watch) look(r *http.Request, status int, h http.Header) {
 	p := r.URL.Path
