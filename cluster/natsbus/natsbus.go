@@ -61,7 +61,7 @@ type Bus struct {
 // ErrNoSecret is of Embed, where NeedsSecret says so and there is none.
 var ErrNoSecret = errors.New("a cluster that other machines can reach needs a secret")
 
-// Embed starts a server, and is connected to it.
+// Embed starts a server, and is connected to it. The log may be nil.
 func Embed(e Embedded, log *slog.Logger) (*Bus, error) {
 	host, port, err := split(e.Listen)
 	if err != nil {
@@ -96,7 +96,7 @@ func Embed(e Embedded, log *slog.Logger) (*Bus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the cluster's bus: %w", err)
 	}
-	b := &Bus{server: s, log: &serverLog{log: log}}
+	b := &Bus{server: s, log: newLog(log)}
 	s.SetLoggerV2(b.log, false, false, false)
 	go s.Start()
 	for late := time.Now().Add(startTimeout); !s.ReadyForConnections(100 * time.Millisecond); {
@@ -134,9 +134,9 @@ func split(hostPort string) (host string, port int, err error) {
 }
 
 // Dial connects to a server that is there, nats:// or tls://, with a file of credentials, if it is not empty. A server
-// that cannot be reached is tried again and again, for as long as the bus is open.
+// that cannot be reached is tried again and again, for as long as the bus is open. The log may be nil.
 func Dial(url, credentials string, log *slog.Logger) (*Bus, error) {
-	b := &Bus{log: &serverLog{log: log}}
+	b := &Bus{log: newLog(log)}
 	options := []nats.Option{nats.RetryOnFailedConnect(true)}
 	if credentials != "" {
 		if _, err := os.Stat(credentials); err != nil {
@@ -215,6 +215,13 @@ type serverLog struct {
 	errors atomic.Uint64
 	said   atomic.Int64
 	fatal  atomic.Pointer[string]
+}
+
+func newLog(log *slog.Logger) *serverLog {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &serverLog{log: log}
 }
 
 var _ server.Logger = (*serverLog)(nil)

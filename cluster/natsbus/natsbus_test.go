@@ -58,6 +58,21 @@ func arrives(t *testing.T, from *natsbus.Bus, got <-chan string, what string) {
 	}
 }
 
+func TestWithoutALog(t *testing.T) {
+	embedded, err := natsbus.Embed(natsbus.Embedded{Listen: "127.0.0.1:0", Name: "test"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer embedded.Close()
+	got := subscribe(t, embedded, "subject")
+	arrives(t, embedded, got, "from itself")
+	dialled, err := natsbus.Dial("nats://127.0.0.1:1", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialled.Close()
+}
+
 // Of three servers each knows one other at most; all hear one another.
 func TestServersFindOneAnother(t *testing.T) {
 	a := embed(t, natsbus.Embedded{Secret: secret})
