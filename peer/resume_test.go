@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -208,6 +209,24 @@ func TestKeysAreKept(t *testing.T) {
 	}
 	if _, err := p.Add(t.Context(), hash, AddOptions{}); err == nil {
 		t.Error("without its key it is taken for the same")
+	}
+}
+
+// Nobody waits for what is hashed when the peer is closed, and an error says that it was.
+func TestShareWhileClosed(t *testing.T) {
+	path := write(t, filepath.Join(t.TempDir(), "a"), random(32<<20, 1))
+	p := start(t)
+	var once sync.Once
+	var hashed, all int64
+	_, err := p.Share(soon(t), ShareOptions{Paths: []string{path}, Progress: func(done, of int64) {
+		once.Do(func() { _ = p.Close() })
+		hashed, all = done, of
+	}})
+	if !errors.Is(err, ErrClosed) || hashed == all {
+		t.Errorf("%d of %d bytes are hashed, and the error is %v, want ErrClosed", hashed, all, err)
+	}
+	if _, err := p.Share(soon(t), ShareOptions{Paths: []string{path}}); !errors.Is(err, ErrClosed) {
+		t.Errorf("once it is closed: %v, want ErrClosed", err)
 	}
 }
 

@@ -28,7 +28,8 @@ type ShareOptions struct {
 }
 
 // Share hashes files and seeds them from where they lie. What was shared before and has not changed since is not hashed
-// again and has the same link. Errors: the context's, the files', seal.ErrTooLarge, and that a file changed meanwhile.
+// again and has the same link. Errors: the context's, ErrClosed, the files', seal.ErrTooLarge, and that a file changed
+// meanwhile.
 func (p *Peer) Share(ctx context.Context, o ShareOptions) (*Torrent, error) {
 	if o.Private && len(o.WebSeeds) > 0 {
 		return nil, errors.New("a web seed would need the files as they are: share them publicly, or without web seeds")
@@ -37,6 +38,9 @@ func (p *Peer) Share(ctx context.Context, o ShareOptions) (*Torrent, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(p.ctx, func() { stop(ErrClosed) })()
 	p.ways.name(slices.Concat(o.Trackers, o.WebSeeds)...)
 	r := record{Name: list.name, Trackers: trackerURLs(o.Trackers), WebSeeds: seedURLs(o.WebSeeds)}
 	if len(r.Trackers) == 0 {

@@ -100,7 +100,7 @@ func (s *state) put(values ...entry) error {
 	if len(values) == 0 {
 		return nil
 	}
-	return s.db.Batch(func(tx *bolt.Tx) error {
+	err := s.db.Batch(func(tx *bolt.Tx) error {
 		for _, v := range values {
 			if err := tx.Bucket(v.bucket).Put(v.key, v.value); err != nil {
 				return err
@@ -108,6 +108,10 @@ func (s *state) put(values ...entry) error {
 		}
 		return nil
 	})
+	if errors.Is(err, bolt.ErrDatabaseNotOpen) {
+		return ErrClosed
+	}
+	return err
 }
 
 type entry struct{ bucket, key, value []byte }
