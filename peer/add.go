@@ -24,7 +24,7 @@ type AddOptions struct {
 	Exact bool
 	// Trackers and WebSeeds are asked besides those that the link names. A private torrent has no web seeds.
 	Trackers, WebSeeds []string
-	// Peers are tried besides those that are found, host:port.
+	// Peers are tried besides those that are found, address:port; names of hosts are not looked up.
 	Peers []string
 	// Lazy fetches only what readers ask for.
 	Lazy bool
@@ -33,7 +33,9 @@ type AddOptions struct {
 // Add fetches a torrent: of a Starling link, magnet, infohash, .torrent file or the URL of one. It returns as soon as
 // that is understood; Ready and Done wait for more. Files appear under their names when all of them are verified; until
 // then what has come lies in a folder .starling beside them, and a later Add goes on from there. Where all files lie
-// there already they are verified, and nothing is fetched. A torrent that this peer has already stays where it is. Errors: those of ParseRef, and those of reading a .torrent file.
+// there already they are verified, and nothing is fetched. A torrent that this peer has already stays where it is, and one
+// that has failed is to be closed first. Errors: those of ParseRef, those of reading a .torrent file, and that it is here with
+// another key.
 func (p *Peer) Add(ctx context.Context, ref string, o AddOptions) (*Torrent, error) {
 	r, err := ParseRef(ref)
 	if err != nil {
@@ -78,7 +80,7 @@ func (p *Peer) AddRef(ctx context.Context, r Ref, o AddOptions) (*Torrent, error
 		was.Key = r.Key[:]
 	}
 	before := p.state.record(addedBucket, r.InfoHash)
-	if before != nil && before.Dir == dir && before.As == o.Name && (r.Key == nil) == (before.Key == nil) {
+	if before != nil && before.Dir == dir && before.As == o.Name && slices.Equal(was.Key, before.Key) {
 		was.Name, was.Header, was.Root, was.Placed, was.Paths = before.Name, before.Header, before.Root, before.Placed, before.Paths
 		was.Salt, was.Files = before.Salt, before.Files
 	}
@@ -124,7 +126,7 @@ func (p *Peer) register(t *Torrent) (*Torrent, error) {
 	if known := p.torrents[t.ih]; known != nil {
 		known.mu.Lock()
 		defer known.mu.Unlock()
-		if (known.key == nil) != (t.key == nil) {
+		if !slices.Equal(known.record.Key, t.record.Key) {
 			return nil, errors.New("this torrent is here already, with another key")
 		}
 		known.users++

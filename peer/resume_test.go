@@ -212,6 +212,35 @@ func TestKeysAreKept(t *testing.T) {
 	}
 }
 
+// A link with another key opens nothing, also where the files lie there already; what it would make of them is no piece of
+// the torrent.
+func TestAnotherKey(t *testing.T) {
+	dir := t.TempDir()
+	seeder, p := start(t), start(t)
+	data := random(1<<18, 1)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}, Private: true})
+	o := AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}}
+	right := shared.Link("h")
+	wrong := strings.Replace(right, shared.key.String(), seal.NewKey().String(), 1)
+	fetched := add(t, p, right, o)
+	done(t, fetched)
+	if _, err := p.Add(t.Context(), wrong, o); err == nil {
+		t.Error("while it is open, a link with another key is taken for the same")
+	}
+	_ = fetched.Close()
+	bad := add(t, p, wrong, o)
+	if err := bad.Ready(soon(t)); !errors.Is(err, seal.ErrKey) {
+		t.Errorf("another key: %v, want ErrKey", err)
+	}
+	_ = bad.Close()
+	again := add(t, p, right, o)
+	done(t, again)
+	if want := filepath.Join(o.Dir, "a"); again.Root() != want {
+		t.Errorf("it lies at %s, want %s", again.Root(), want)
+	}
+	same(t, again.Root(), data)
+}
+
 // Nobody waits for what is hashed when the peer is closed, and an error says that it was.
 func TestShareWhileClosed(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "a"), random(32<<20, 1))
