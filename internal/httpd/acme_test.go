@@ -68,7 +68,8 @@ func TestDomainAtLocalhost(t *testing.T) {
 		<-served
 	}()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
-	for _, host := range []string{"localhost", "127.0.0.1", "example.org"} {
+	// By its own name a proxy on this machine may have passed it on, which sees nothing of what it passes on.
+	for host, want := range map[string]int{"localhost": http.StatusOK, "127.0.0.1": http.StatusOK, "example.org": http.StatusForbidden} {
 		client := http.Client{Transport: transport}
 		url := strings.Replace(s.StatsURL(), "localhost", host, 1)
 		transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -80,8 +81,8 @@ func TestDomainAtLocalhost(t *testing.T) {
 			continue
 		}
 		_ = answer.Body.Close()
-		if answer.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s", url, answer.Status)
+		if answer.StatusCode != want {
+			t.Errorf("%s: %s, want %d", url, answer.Status, want)
 		}
 	}
 	if s.config.MetricsPublic = true; !strings.HasPrefix(s.StatsURL(), "https://example.org:") {

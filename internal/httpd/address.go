@@ -44,10 +44,11 @@ func (s *Server) address(r *http.Request) netip.Addr {
 	return a
 }
 
-// local says whether a request was made on this very machine, rather than passed on by a proxy that runs on it, and not
-// by somebody else's page that has its own name lead here (DNS rebinding), which has no certificate for that.
+// local says whether a request was made on this very machine, at a name of its own: not by somebody else's page that has
+// its own name lead here (DNS rebinding), nor passed on by a proxy that runs here, be it one that passes TLS on unread and
+// says nothing of itself.
 func local(r *http.Request) bool {
-	return peer(r).IsLoopback() && !proxied(r) && (r.TLS != nil || loopback.Host(r.Host))
+	return peer(r).IsLoopback() && !proxied(r) && loopback.Host(r.Host)
 }
 
 // proxied says whether a proxy passed a request on, as far as proxies say so.

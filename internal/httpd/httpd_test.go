@@ -192,14 +192,16 @@ func TestMetricsAreLocal(t *testing.T) {
 	if response, body := testnet.Ask(t, "GET", url+"/metrics", "X-Forwarded-For", "203.0.113.1"); response.StatusCode != 403 || strings.Contains(body, "starling_") {
 		t.Errorf("by a proxy on this machine: %d %.80q", response.StatusCode, body)
 	}
-	// A page whose name leads to this machine is not its operator's, though the operator's browser shows it.
+	// A page whose name leads to this machine is not its operator's, though the operator's browser shows it. By TLS that
+	// name is the server's own, and a proxy on this machine may have passed it on without a word.
+	secure := testnet.Serve(t, withCertificate(t, config), testnet.Files())
 	for host, want := range map[string]int{
 		"localhost:8080": 200, "127.0.0.1": 200, "[::1]:80": 200, "tracker.localhost": 200,
 		"evil.example": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example:8080": 403, "192.0.2.1": 403,
 	} {
-		for _, path := range []string{"/metrics", "/stats"} {
-			if response, body := testnet.Ask(t, "GET", url+path, "Host", host); response.StatusCode != want {
-				t.Errorf("%s at %s: %d %.80q, want %d", path, host, response.StatusCode, body, want)
+		for _, at := range []string{url + "/metrics", url + "/stats", secure + "/metrics", secure + "/stats"} {
+			if response, body := testnet.Ask(t, "GET", at, "Host", host); response.StatusCode != want {
+				t.Errorf("%s as %s: %d %.80q, want %d", at, host, response.StatusCode, body, want)
 			}
 		}
 	}
