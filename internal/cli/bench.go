@@ -42,6 +42,8 @@ func (c *benchTracker) Validate() error { return c.options().Validate() }
 
 // Run measures, and ends by itself.
 func (c *benchTracker) Run(ctx context.Context, s streams) error {
+	ctx, free := tied(ctx)
+	defer free()
 	report, err := load.Run(ctx, c.options())
 	if errors.Is(err, context.Canceled) {
 		return failure{exitStopped, errors.New("stopped: nothing was measured")}

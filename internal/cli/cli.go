@@ -1,6 +1,6 @@
 // Package cli is the command line: one file per command, each a thin layer over the package that does the work.
 //
-//	starling serve      the server (serve.go)
+//	starling serve      the server (serve.go); tracker is its tracker alone (tracker.go)
 //	starling share      seeds files, and prints their link (share.go); push is the same for a fleet (push.go)
 //	starling get        fetches what was shared (get.go)
 //	starling stream     serves it to a player on this machine (stream.go, local.go)
@@ -15,8 +15,8 @@
 // What strangers chose (names, paths, errors from afar) goes through names.Text before it is printed (text.go). Those
 // commands that meet other peers have the flags of network.go; what they are doing is shown by progress.go.
 //
-// Exit codes: 0 done, or what runs until it is stopped was stopped by SIGINT, SIGTERM or SIGHUP; 1 it failed; 2 the command
-// line, the environment or the file is wrong; exit.go has the rest.
+// Exit codes: 0 done, or what runs until it is stopped was stopped by a signal; 1 it failed; 2 the command line, the
+// environment or the file is wrong; exit.go has the rest.
 package cli
 
 import (
@@ -99,15 +99,21 @@ func Run(ctx context.Context, args []string, out, stderr io.Writer) (code int) {
 	return 0
 }
 
-// Main is Run for the process itself: SIGINT and SIGTERM end the context, and a second one the process. A terminal that is
-// closed says so by SIGHUP, more than once.
+// Main is Run for the process itself: SIGINT and SIGTERM end the context, and a second one the process. SIGHUP ends those
+// commands that are tied to their terminal; servers read their files again (httpd).
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	if !signal.Ignored(syscall.SIGHUP) { // nohup
-		var closed context.CancelFunc
-		ctx, closed = signal.NotifyContext(ctx, syscall.SIGHUP)
-		defer closed()
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // it would end the process before anybody listens
 	}
 	return Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+}
+
+// tied ends with the terminal too, which says by SIGHUP, more than once, that it was closed.
+func tied(ctx context.Context) (context.Context, context.CancelFunc) {
+	if signal.Ignored(syscall.SIGHUP) {
+		return context.WithCancel(ctx)
+	}
+	return signal.NotifyContext(ctx, syscall.SIGHUP)
 }

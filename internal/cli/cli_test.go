@@ -58,6 +58,7 @@ type worldKey struct{}
 //	run NAME ARGS…              runs starling until it prints its first line, which becomes $NAME
 //	end NAME [N]                sends that one SIGINT and waits; prints its output, fails unless the exit code is N [0]
 //	hangup NAME [N]             the same as when its terminal is closed: by SIGHUP, twice
+//	reread                      sends the server SIGHUP
 //	await NAME [N]              the same for one that ends by itself
 //	says NAME REGEXP            waits until it has printed that, be it to stdout or stderr
 //	noise FILE N                makes a file of N bytes
@@ -98,7 +99,7 @@ func TestScripts(t *testing.T) {
 			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "start": start, "get": visit, "range": ranges, "interrupt": interrupt, "run": run, "end": end, "hangup": hangup, "await": await, "noise": noise, "says": says,
+			"status": status, "start": start, "get": visit, "range": ranges, "interrupt": interrupt, "run": run, "end": end, "hangup": hangup, "await": await, "noise": noise, "says": says, "reread": reread,
 		},
 	})
 }
@@ -224,6 +225,10 @@ func hangup(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(running(ts, args[0]).cmd.Process.Signal(syscall.SIGHUP))
 	}
 	await(ts, false, args)
+}
+
+func reread(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(running(ts, "server").cmd.Process.Signal(syscall.SIGHUP))
 }
 
 func await(ts *testscript.TestScript, _ bool, args []string) {

@@ -77,6 +77,8 @@ func (c *get) Validate() error {
 
 // Run returns when all is there, or has been shared on as long as it is to be.
 func (c *get) Run(ctx context.Context, s streams) error {
+	ctx, free := tied(ctx)
+	defer free()
 	f, err := c.find(ctx, s, "get", c.Link, c.Output, c.Timeout)
 	if err != nil {
 		return err

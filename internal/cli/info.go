@@ -57,6 +57,8 @@ type aboutTracker struct {
 
 // Run prints what is known.
 func (c *info) Run(ctx context.Context, s streams) error {
+	ctx, free := tied(ctx)
+	defer free()
 	f, err := c.find(ctx, s, "info", c.Link, "-", c.Timeout)
 	if err != nil {
 		return err

@@ -82,6 +82,8 @@ type shared struct {
 
 // run shares until the context ends, or until so many others have all of it; 0: however many. also gets the link.
 func (c *sharing) run(ctx context.Context, s streams, n *network, command string, paths []string, until int, also func(link string) error) error {
+	ctx, free := tied(ctx)
+	defer free()
 	words := []string{command, c.Name, fmt.Sprint(c.Public)}
 	for _, path := range paths {
 		if _, err := os.Stat(path); err != nil {

@@ -54,6 +54,8 @@ func (c *stream) Validate() error {
 
 // Run serves until the context ends.
 func (c *stream) Run(ctx context.Context, s streams) error {
+	ctx, free := tied(ctx)
+	defer free()
 	f, err := c.find(ctx, s, "stream", c.Link, "-", c.Timeout)
 	if err != nil {
 		return err
