@@ -77,6 +77,21 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// Validate says what is wrong with the options, as New does.
+func (o Options) Validate() error {
+	for _, pattern := range o.Exclude {
+		if err := validPattern(pattern); err != nil {
+			return err
+		}
+	}
+	for _, t := range o.Trackers {
+		if !strings.HasPrefix(t, "ws://") && !strings.HasPrefix(t, "wss://") {
+			return fmt.Errorf("%q is not a tracker for browsers: it must begin with ws:// or wss://", t)
+		}
+	}
+	return o.Site.withDefaults().validate()
+}
+
 // ICEServer is an RTCIceServer of the WebRTC API.
 type ICEServer struct {
 	URLs       string `json:"urls"`
@@ -113,20 +128,10 @@ func newEdge(o Options, built fs.FS) (*Edge, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	o.Site = o.Site.withDefaults()
-	if err := o.Site.validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	for _, pattern := range o.Exclude {
-		if err := validPattern(pattern); err != nil {
-			return nil, err
-		}
-	}
-	for _, t := range o.Trackers {
-		if !strings.HasPrefix(t, "ws://") && !strings.HasPrefix(t, "wss://") {
-			return nil, fmt.Errorf("%q is not a tracker for browsers: it must begin with ws:// or wss://", t)
-		}
-	}
+	o.Site = o.Site.withDefaults()
 	if o.CacheDir != "" {
 		if err := os.MkdirAll(o.CacheDir, 0o755); err != nil {
 			return nil, fmt.Errorf("making the cache's folder: %w", err)

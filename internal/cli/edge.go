@@ -62,13 +62,19 @@ func (c *edgeCmd) Validate() error {
 		return fmt.Errorf("--upload %d: bytes per second, at least 1, or -1 for no limit", c.Upload)
 	case c.Keep < 1:
 		return fmt.Errorf("--keep %d: bytes, at least 1", c.Keep)
+	case c.Deadline == 0 || c.Lead == 0: // which to the package are its defaults
+		return errors.New("--deadline and --lead are times such as 5s, longer than 0")
 	}
 	if c.Origin != "" {
 		if _, err := edge.Proxy(c.Origin, nil); err != nil {
 			return fmt.Errorf("--origin: %w", err)
 		}
 	}
-	if _, err := c.iceServers(); err != nil {
+	o, err := c.options()
+	if err == nil {
+		err = o.Validate()
+	}
+	if err != nil {
 		return err
 	}
 	for _, secret := range []struct{ flag, at string }{{"--cert-dir", c.CertDir}, {"--tls-key", c.TLSKey}} {
@@ -82,10 +88,14 @@ func (c *edgeCmd) Validate() error {
 // Run serves until the context ends.
 func (c *edgeCmd) Run(ctx context.Context, s streams) error {
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
-	options, err := c.options(log)
+	options, err := c.options()
 	if err != nil {
 		return err
 	}
+	if options.CacheDir, err = c.cacheDir(); err != nil {
+		return err
+	}
+	options.Log = log
 	site, err := httpd.ListenSite(c.Front, log)
 	if err != nil {
 		return err
@@ -118,23 +128,27 @@ func (c *edgeCmd) Run(ctx context.Context, s streams) error {
 	return errors.Join(site.Serve(ctx, handler), e.Close())
 }
 
-func (c *edgeCmd) options(log *slog.Logger) (edge.Options, error) {
-	dir := c.CacheDir
-	if dir == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return edge.Options{}, fmt.Errorf("there is no folder for caches here, so give one with --cache-dir: %w", err)
-		}
-		site := strings.Trim(strings.Map(func(r rune) rune {
-			if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' {
-				return r
-			}
-			return '-'
-		}, c.Folder+c.Origin), "-.")
-		dir = filepath.Join(cache, "starling", "edge", site)
+func (c *edgeCmd) cacheDir() (string, error) {
+	if c.CacheDir != "" {
+		return c.CacheDir, nil
 	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("there is no folder for caches here, so give one with --cache-dir: %w", err)
+	}
+	site := strings.Trim(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' {
+			return r
+		}
+		return '-'
+	}, c.Folder+c.Origin), "-.")
+	return filepath.Join(cache, "starling", "edge", site), nil
+}
+
+// options are what the flags say, but for the cache's folder.
+func (c *edgeCmd) options() (edge.Options, error) {
 	o := edge.Options{
-		CacheDir: dir, Trackers: c.Tracker, Exclude: c.Exclude, PublicMetrics: c.MetricsPublic, Log: log,
+		Trackers: c.Tracker, Exclude: c.Exclude, PublicMetrics: c.MetricsPublic,
 		Site: edge.Site{
 			Threshold: c.Threshold, NoImages: !c.Images, NoFonts: !c.Fonts, NoAudio: !c.Audio, NoVideos: !c.Videos, NoDownloads: !c.Downloads,
 			NoFold: !c.Fold, NoNearest: !c.Nearest, Deadline: c.Deadline, Lead: c.Lead, Upload: c.Upload, Keep: c.Keep,
