@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -22,6 +24,7 @@ var kongs = []struct {
 	{regexp.MustCompile(`: expected a valid \d+ bit u?int but got ("[^"]*")`), " $1 is no whole number, or too large"},
 	{regexp.MustCompile(`: expected a float but got ("[^"]*") \(string\)`), " $1 is no number"},
 	{regexp.MustCompile(`from envar`), "from the environment:"},
+	{regexp.MustCompile(`^expected "(<.*)"$`), "$1 is missing"},
 }
 
 // usage says what is wrong with the command line, the environment or the file of settings, and where to read on.
@@ -38,9 +41,24 @@ func usage(err error) error {
 	if errors.As(err, &parse) && parse.Context != nil {
 		if node := parse.Context.Selected(); node != nil {
 			command = node.FullPath()
+		} else if flag := early(parse.Context.Model.Node, text); flag != "" {
+			text = "unknown flag " + flag + ": it goes after the command"
 		}
 	}
 	return fmt.Errorf("%s (see %s --help)", text, command)
+}
+
+// early returns the flag that is unknown before a command, if some command has it.
+func early(app *kong.Node, text string) string {
+	text, unknown := strings.CutPrefix(text, "unknown flag ")
+	flag, _, _ := strings.Cut(text, ",") // , did you mean …
+	name := strings.TrimPrefix(strings.TrimLeft(flag, "-"), "no-")
+	for _, command := range app.Leaves(false) {
+		if unknown && slices.ContainsFunc(command.Flags, func(f *kong.Flag) bool { return name == f.Name || name == string(f.Short) }) {
+			return flag
+		}
+	}
+	return ""
 }
 
 // logLevel is a flag's slog.Level.
