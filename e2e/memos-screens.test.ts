@@ -119,8 +119,7 @@ describe('everybody can use it', () => {
     await focus('By hand')
     await page.keyboard.press('Enter')
     await until('its page', async () => (await page.title()).startsWith('By hand'))
-    // The focus is on the new page's heading.
-    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1')
+    await until('the focus on the new page’s heading', () => page.evaluate(() => document.activeElement?.tagName === 'H1'))
   })
 
   test('a memo leads back to where its list was left, and choosing keeps the focus', async () => {
@@ -148,10 +147,12 @@ describe('everybody can use it', () => {
       await press(page, 'Delete')
       await reads(page, 'Memos', 'h1')
     }
-    await until('two messages', async () => (await page.$$('.toast')).length === 2)
-    const [first, second] = await page.$$('.toast')
-    await (await first!.$('.toast-close'))!.click()
-    await until('one message', async () => (await page.$$('.toast')).length === 1)
+    // With Undo: the app may tell meanwhile that it is ready for offline use.
+    const messages = () => page.$$('.toast:has(.toast-action)')
+    await until('two messages', async () => (await messages()).length === 2)
+    const [first, second] = await messages()
+    await first!.$eval('.toast-close', (button) => (button as HTMLElement).click())
+    await until('one message', async () => (await messages()).length === 1)
     expect(await second!.evaluate((message) => message.isConnected)).toBe(true)
     expect(await page.$eval('.toasts', (all) => all.ariaAtomic)).toBe('false')
   })
@@ -172,7 +173,8 @@ describe('everybody can use it', () => {
   })
 
   test('the focus does not go away with what is deleted', async () => {
-    const { page } = await visitor()
+    const ann = await visitor()
+    const { page } = ann
     await haveMemos(page, Array.from({ length: 3 }, (_, i) => ({ title: `Memo ${i}` })))
     await until('the list', async () => (await titles(page)).length === 3)
     const heading = () => until('the focus on a heading', () => page.evaluate(() => document.activeElement!.tagName === 'H1'))
@@ -185,7 +187,7 @@ describe('everybody can use it', () => {
     await heading()
     // Or it is deleted in another tab.
     await page.focus('a[href="/memos/memo-2"]')
-    const other = await page.browserContext().newPage()
+    const other = await ann.tab()
     await other.goto(`${server.origin}/memos/memo-2`)
     await press(other, 'Delete')
     await page.bringToFront()
@@ -287,6 +289,8 @@ describe('everybody can use it', () => {
     await reads(page, 'Record something')
     await haveMemos(page, [{ title: 'Gone' }])
     await press(page, 'Gone', 'link')
+    // On the list the app may have told that it is ready for offline use.
+    await closeMessages(page)
     for (const [width, height] of [[320, 568], [360, 640], [640, 360]] as const) {
       await page.setViewport({ width, height })
       await press(page, 'Play')
