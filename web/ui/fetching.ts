@@ -59,8 +59,8 @@ export class Fetching extends Emitter<{ change: void }> {
   async meet(node: Starling): Promise<Torrent> {
     const before = this.torrent
     this.torrent = undefined
-    // One that failed for its key must not keep it for the next, whose key may be right.
-    await before?.remove({ destroyStore: before.state.error?.code === 'wrong-key' })
+    // What is here stays, also where the key was wrong: anybody can make such a link to what somebody has.
+    await before?.remove()
     const torrent = (this.torrent = await node.add(this.link, { onDemand: true }))
     let [last, peers] = [-1, 0]
     torrent.on('progress', ({ downloaded, peers: { length } }) => {

@@ -1,0 +1,36 @@
+import { afterEach, expect, it, vi } from 'vitest'
+import { Starling } from 'starling'
+import type { Node } from '../engine/node.ts'
+import { destroyAll, join, testNode } from '../engine/swarm/testing.ts'
+import { Fetching } from './fetching.ts'
+
+const world = vi.hoisted(() => ({ node: undefined as Node | undefined }))
+vi.mock('../engine/node.ts', async (original) => ({
+  ...(await original<typeof import('../engine/node.ts')>()),
+  startNode: async () => world.node,
+}))
+
+afterEach(destroyAll)
+
+it('a link with a wrong key takes nothing away of what is here', async () => {
+  const sender = testNode()
+  const { link, infoHash } = await sender.node.seed([new File(['secret'], 'a.txt')], { private: true })
+  const here = testNode()
+  await here.node.add(link, {})
+  join(here, sender, infoHash)
+  await here.until(infoHash, ({ done }) => done)
+  // As after a reload; nobody else is there any more.
+  await here.node.remove(infoHash, {})
+  world.node = here.node
+  const page = new Starling({ shareTabs: false })
+
+  const fetching = new Fetching(link.replace(/\.[\w-]{22}/, `.${'A'.repeat(22)}`))
+  const open = () => fetching.begin(async () => void (await fetching.meet(page)), async () => true)
+  await open()
+  expect(fetching.error).toMatchObject({ code: 'wrong-key' })
+  fetching.link = link
+  void open()
+  await vi.waitUntil(() => fetching.torrent?.state.done, { timeout: 20_000 })
+  expect(await fetching.torrent!.files[0]!.text()).toBe('secret')
+  await page.destroy()
+})
