@@ -11,7 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/starling-p2p/starling/internal/loopback"
 )
 
 // AddOptions say how to fetch.
@@ -172,7 +175,10 @@ func (p *Peer) readTorrentFile(ctx context.Context, name string) ([]byte, error)
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("fetching the .torrent file: %s answers %s", response.Request.URL.Host, response.Status)
 	}
-	p.ways.name(name) // which has a torrent to give
+	// Its data may lie on this machine, too. Any other name may lead elsewhere the next time (DNS rebinding).
+	if loopback.Host(strings.ToLower(request.URL.Host)) {
+		p.ways.name(name)
+	}
 	return readAll(response.Body)
 }
 

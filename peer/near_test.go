@@ -1,7 +1,9 @@
 package peer
 
 import (
+	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -9,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -75,6 +78,48 @@ func TestLinksToLocalWebSeeds(t *testing.T) {
 	done(t, fetched)
 	same(t, filepath.Join(dir, "to/a"), data)
 	if victim.was("/a") || victim.was("/b") {
+		t.Errorf("asked for %q", victim.asked)
+	}
+}
+
+// A name leads where its owner likes: to a .torrent file, and then to this machine (DNS rebinding). That it had such a file
+// to give opens nothing here.
+func TestNamesThatLeadElsewhereLater(t *testing.T) {
+	dir := t.TempDir()
+	data := random(1<<18, 2)
+	file := write(t, filepath.Join(dir, "a"), data)
+	var torrent []byte
+	var moved atomic.Bool
+	victim := newLocal(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/a.torrent" {
+			http.NotFound(w, r)
+			return
+		}
+		moved.Store(true)
+		w.Header().Set("Connection", "close")
+		_, _ = w.Write(torrent)
+	})
+	theirs := strings.Replace(victim.URL, "127.0.0.1", "films.example", 1)
+	seeder := start(t)
+	torrent = share(t, seeder, ShareOptions{Paths: []string{file}, WebSeeds: []string{theirs + "/a"}}).TorrentFile()
+	_ = seeder.Close()
+
+	p := start(t)
+	for _, way := range p.ways.direct {
+		dial := way.DialContext
+		way.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			address = strings.Replace(address, "films.example", "127.0.0.1", 1)
+			if moved.Load() {
+				return dial(ctx, network, address)
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, address) // somewhere far away
+		}
+	}
+	web := newLocal(t, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
+	fetched := add(t, p, theirs+"/a.torrent", AddOptions{Dir: filepath.Join(dir, "to"), WebSeeds: []string{web.URL + "/a"}})
+	done(t, fetched)
+	same(t, filepath.Join(dir, "to/a"), data)
+	if !victim.was("/a.torrent") || victim.was("/a") {
 		t.Errorf("asked for %q", victim.asked)
 	}
 }
