@@ -69,7 +69,8 @@ func (p *Peer) AddRef(ctx context.Context, r Ref, o AddOptions) (*Torrent, error
 		return nil, err
 	}
 	p.ways.name(slices.Concat(o.Trackers, o.WebSeeds)...)
-	r.Trackers = trackerURLs(append(r.Trackers, o.Trackers...))
+	// Before what strangers name, as much as they like: only so many are asked.
+	r.Trackers = trackerURLs(slices.Concat(o.Trackers, r.Trackers))
 	if len(r.Trackers) == 0 {
 		r.Trackers = p.o.Trackers
 	}

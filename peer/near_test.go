@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -183,6 +184,20 @@ func TestLinksToLocalTrackers(t *testing.T) {
 	if !tracker.was("/") || tracker.was("/elsewhere") {
 		t.Errorf("asked for %q", tracker.asked)
 	}
+}
+
+// However many trackers a link names, those that the user has named are asked.
+func TestLinksToManyTrackers(t *testing.T) {
+	own := newLocal(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("d8:intervali1800e5:peers0:e")) })
+	link := "magnet:?xt=urn:btih:" + strings.Repeat("d", 40)
+	for i := range 2 * maxURLs {
+		link += "&tr=" + url.QueryEscape(fmt.Sprintf("http://127.0.0.1:9/%d", i)) // where no link may lead
+	}
+	fetched := add(t, start(t), link, AddOptions{Dir: t.TempDir(), Trackers: []string{own.URL + "/announce"}})
+	if fetched.Trackers()[0] != own.URL+"/announce" {
+		t.Fatalf("asked first: %s", fetched.Trackers()[0])
+	}
+	until(t, "it is asked", func() bool { return own.was("/announce") })
 }
 
 // Of WebSockets the URL tells, however it is written, before anything is connected to.

@@ -47,6 +47,15 @@ describe('from node to node', () => {
     await seeder.node.remove(infoHash, {})
   })
 
+  test('however many trackers a magnet names, those of the page are among the few that are asked', async () => {
+    const leecher = testNode()
+    const named = Array.from({ length: 40 }, (_, i) => `&tr=wss://${i}.example/`).join('')
+    const infoHash = 'a'.repeat(40)
+    await leecher.node.add(`magnet:?xt=urn:btih:${infoHash}${named}`, { trackers: ['wss://page.example/'] })
+    expect(leecher.announced.get(infoHash)!.trackers.slice(0, 3)).toEqual(
+      ['wss://page.example/', 'wss://tracker.test/', 'wss://0.example/'])
+  })
+
   test('a private torrent of several files, by link', async () => {
     const seeder = testNode()
     const parts = [noise(100_000), new Uint8Array(), noise(300_001)]

@@ -185,7 +185,8 @@ export class Node implements Engine, LinkHost {
     const { infoHash, key } = parsed
     if (again) this.#missed(infoHash)
     if (key) void opening().catch(() => {})
-    parsed.trackers = [...parsed.trackers, ...trackers, ...this.#options.trackers]
+    // Before what strangers name, as much as they like: only so many are kept, and asked.
+    parsed.trackers = [...trackers, ...this.#options.trackers, ...parsed.trackers]
     parsed.webSeeds = [...parsed.webSeeds, ...webSeeds]
     let swarm = this.#swarms.get(infoHash)
     // With another key it is begun anew, unless it is open already.
