@@ -464,6 +464,17 @@ describe('a file', () => {
     expect(await code(small.url())).toBe('removed')
   })
 
+  test.each([
+    ['text/html', 'application/octet-stream'],
+    ['image/svg+xml', 'application/octet-stream'],
+    ['audio/webm;codecs=opus', 'audio/webm'],
+  ])('of type %s has a blob URL of type %s', async (type, served) => {
+    const { node } = page()
+    const { files } = await node.seed(new File(['x'], 'x', { type }), { name: hash('a') })
+    const response = await fetch(await files[0]!.url())
+    expect(response.headers.get('Content-Type')).toBe(served)
+  })
+
   test('is found for the service worker: of this page, and of a tab that follows another', async () => {
     const [one, two] = await pages()
     await one.node.seed(memo(), { name: hash('a') })

@@ -1,5 +1,7 @@
 /** What a page can show of a file, by what is said of it. Strangers say it: a wrong type shows nothing, and harms nothing. */
 
+import { shownType } from '../engine/stream/protocol.ts'
+
 export type Shown = 'video' | 'audio' | 'image' | 'text'
 
 const text =
@@ -7,9 +9,9 @@ const text =
 
 /** Undefined where it can only be saved. */
 export function shownAs({ name, type }: { name: string; type: string }): Shown | undefined {
+  const media = shownType(type)
+  if (media) return media.split('/')[0] as Shown
+  // What else calls itself an image may run, and is text at most.
   const [essence = ''] = type.toLowerCase().split(';')
-  // As the service worker has it: what else calls itself an image may run, and is text at most.
-  const [, media] = /^(video|audio|image)\/[\w.-]+$/.exec(essence) ?? []
-  if (media) return media as Shown
   return /^text\/|[/+](json|xml|yaml)$/.test(essence) || text.test(name) ? 'text' : undefined
 }

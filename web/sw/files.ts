@@ -1,4 +1,4 @@
-import { encodeName, parseDownloadPath, parseFilePath } from '../engine/stream/protocol.ts'
+import { encodeName, parseDownloadPath, parseFilePath, shownType } from '../engine/stream/protocol.ts'
 import { limit, parseRange, type Range } from './range.ts'
 import type { Clients, FetchEvent } from './scope.ts'
 import { findMaker, findSupplier, type File } from './tabs.ts'
@@ -52,11 +52,10 @@ async function answerDownload(clients: Clients, { request }: FetchEvent, id: str
 
 /** Nothing that a stranger says about a file, or puts into it, runs as a page of ours. */
 function describe({ name, type, size }: File, { start, end }: Range): Headers {
-  const [essence = ''] = type.toLowerCase().split(';')
-  const plays = /^(audio|video|image)\/[\w.-]+$/.test(essence)
+  const shown = shownType(type)
   return new Headers({
-    'Content-Type': plays ? essence : 'application/octet-stream',
-    'Content-Disposition': `${plays ? 'inline' : 'attachment'}; filename*=UTF-8''${encodeName(name)}`,
+    'Content-Type': shown ?? 'application/octet-stream',
+    'Content-Disposition': `${shown ? 'inline' : 'attachment'}; filename*=UTF-8''${encodeName(name)}`,
     'Content-Length': String(size && end - start),
     'Content-Security-Policy': policy,
     'Cross-Origin-Resource-Policy': 'same-origin',

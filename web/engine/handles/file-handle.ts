@@ -1,6 +1,7 @@
 import type { Bytes } from '../bytes.ts'
 import type { Engine } from '../engine.ts'
 import { removed } from '../errors.ts'
+import { shownType } from '../stream/protocol.ts'
 import type { RangeSource } from '../stream/source.ts'
 import { readable } from '../stream/stream.ts'
 import { fileURL } from '../stream/url.ts'
@@ -113,9 +114,14 @@ export class TorrentFile {
 
   async #makeURL(): Promise<string> {
     const ranged = await fileURL(this.#torrent.infoHash, this.#index, this.name)
-    const url = ranged ?? URL.createObjectURL(await this.blob())
+    const url = ranged ?? URL.createObjectURL(harmless(await this.blob()))
     if (!this.#revoked) return url
     URL.revokeObjectURL(url)
     throw removed()
   }
+}
+
+/** Opened in a tab it is a page of this origin's, and its bytes are a stranger's. */
+function harmless(blob: Blob): Blob {
+  return blob.slice(0, blob.size, shownType(blob.type) ?? 'application/octet-stream')
 }

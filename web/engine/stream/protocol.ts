@@ -71,6 +71,11 @@ export function filePath(infoHash: string, file: number, name: string): string {
   return `/~/${infoHash}/${file}/${encodeName(name)}`
 }
 
+/** What a stranger says a file is, where browsers play or show what is that, and run nothing in it (as in SVG). */
+export function shownType(type: string): string | undefined {
+  return /^(audio|video|image)\/[\w.-]+(?=;|$)/i.exec(type)?.[0].toLowerCase()
+}
+
 export function parseFilePath(path: string): { infoHash: string; file: number } | undefined {
   const [, infoHash, file] = form.exec(path) ?? []
   return infoHash && file ? { infoHash, file: Number(file) } : undefined
