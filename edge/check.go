@@ -35,14 +35,21 @@ func (w *watch) confirm(a *asset) {
 	}
 }
 
-// confirmed: the site has just given it.
-func (w *watch) confirmed(a *asset, by way) {
+// confirmed: the site has just given it to nobody in particular. To a visitor it may give what others do not get.
+func (w *watch) confirmed(a *asset) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.sure) >= 2*maxAssets {
 		clear(w.sure)
 	}
-	w.sure[a.Path], w.way = time.Now(), by
+	w.sure[a.Path] = time.Now()
+}
+
+// came: whoever comes so gets assets.
+func (w *watch) came(by way) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.way = by
 }
 
 // doubt: a visitor got no bytes at all, but an error or another place. Nobody is told of what was known until the site has been asked.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,6 +191,37 @@ func TestManyDeploys(t *testing.T) {
 			o.etag = `"` + o.etag + `"`
 			learn(t, h, o)
 			time.Sleep(forgiven)
+		}
+	})
+}
+
+// Whoever is logged in gets a picture as ever when others no longer do, and says nothing for those.
+func TestWhatTurnsIntoMembersOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		data := random(20_000)
+		var login atomic.Bool
+		e := start(t, Options{})
+		h := e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if login.Load() && r.Header.Get("Cookie") == "" {
+				http.Error(w, "Log in.", http.StatusUnauthorized)
+				return
+			}
+			given(w, `"1"`, data)
+		}))
+		do(h, "GET", "/a.png", "")
+		time.Sleep(aWhile)
+		check(t, ask(t, h, "/a.png"), "/a.png", data)
+		login.Store(true)
+		for range 20 {
+			do(h, "GET", "/a.png", "", "Cookie", "member=1")
+			ask(t, h, "/a.png")
+			time.Sleep(confirmEach / 10)
+		}
+		if len(ask(t, h, "/a.png").Assets) > 0 {
+			t.Error("it is told to everybody still")
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
 		}
 	})
 }

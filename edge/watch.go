@@ -40,7 +40,8 @@ type watch struct {
 	pending map[string]bool
 	strikes map[string]int
 	struck  time.Time // when they were last forgiven
-	// sure is when the site last gave an asset as it is known (check.go), and way how whoever got it came.
+	// sure is when the site last gave an asset as it is known to nobody in particular (check.go), and way how whoever got one
+	// came.
 	sure map[string]time.Time
 	way  way
 }
@@ -160,7 +161,7 @@ func (w *watch) look(r *http.Request, status int, h http.Header) {
 	case http.StatusNotModified:
 		// It has no type, and perhaps not all validators.
 		if known != nil && (seen.etag == "" || bare(seen.etag) == bare(known.ETag)) && (seen.modified == "" || seen.modified == known.Modified) {
-			w.confirmed(known, wayOf(r))
+			w.came(wayOf(r))
 			return
 		}
 		if known == nil && seen.etag == "" && seen.modified == "" || !w.edge.options.Site.wants(kindOf(typeOf(p))) {
@@ -174,7 +175,7 @@ func (w *watch) look(r *http.Request, status int, h http.Header) {
 	}
 	if known != nil {
 		if seen.same(known.validators()) {
-			w.confirmed(known, wayOf(r))
+			w.came(wayOf(r))
 			return
 		}
 		// From now on nobody is sent to peers for it.
@@ -311,7 +312,8 @@ func (w *watch) hash(ctx context.Context, j job) error {
 	a, err := s.hasher.finish()
 	if err == nil {
 		w.edge.library.add(a)
-		w.confirmed(a, j.way)
+		w.came(j.way)
+		w.confirmed(a)
 	}
 	return err
 }
