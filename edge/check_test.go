@@ -3,6 +3,7 @@ package edge
 import (
 	"bytes"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -219,6 +220,38 @@ func TestWhatTurnsIntoMembersOwn(t *testing.T) {
 		}
 		if len(ask(t, h, "/a.png").Assets) > 0 {
 			t.Error("it is told to everybody still")
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A site that reads //a.png as /a.png does not have it as many times as there are ways to write it, nor is it read so often.
+func TestOnePathInManyWays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		data := random(20_000)
+		var read atomic.Int32
+		e := start(t, Options{})
+		h := e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if path.Clean(r.URL.Path) != "/a.png" {
+				http.NotFound(w, r)
+				return
+			}
+			if r.UserAgent() == "starling-edge" {
+				read.Add(1)
+			}
+			given(w, `"1"`, data)
+		}))
+		for _, p := range []string{"/a.png", "//a.png", "///a.png", "/./a.png", "/b/../a.png", "/b//../a.png"} {
+			if w := do(h, "GET", p, ""); w.Code != http.StatusOK {
+				t.Fatalf("%s: %d", p, w.Code)
+			}
+		}
+		time.Sleep(aWhile)
+		check(t, ask(t, h, "/a.png"), "/a.png", data)
+		if n := len(e.library.all()); n != 1 || read.Load() != 1 {
+			t.Errorf("%d assets, read %d times", n, read.Load())
 		}
 		if err := e.Close(); err != nil {
 			t.Error(err)

@@ -91,10 +91,12 @@ func (w *watch) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.next.ServeHTTP(o, r)
 }
 
-// candidate says whether the response to this request may be an asset.
+// candidate says whether the response to this request may be an asset. A site may answer for a path in however many ways it is
+// written: in one of them it is read and kept.
 func (w *watch) candidate(r *http.Request) bool {
 	p := r.URL.Path
-	return r.Method == http.MethodGet && r.URL.RawQuery == "" && len(p) <= maxPath && r.Header.Get("Authorization") == "" &&
+	return r.Method == http.MethodGet && r.URL.RawQuery == "" && len(p) <= maxPath && path.Clean(p) == strings.TrimSuffix(p, "/") &&
+		r.Header.Get("Authorization") == "" &&
 		r.Header.Get("Upgrade") == "" && !excluded(w.edge.options.Exclude, p) &&
 		!strings.Contains(strings.ToLower(r.URL.RawPath), "%2f") // another path, which reads the same here
 }
