@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/netip"
+	"path"
 	"sync/atomic"
 	"testing"
 )
@@ -179,5 +180,33 @@ func TestWhatIsBrokenOff(t *testing.T) {
 	}
 	if said.Len() > 0 {
 		t.Errorf("it says %s", &said)
+	}
+}
+
+// Drawings of strangers a site serves such that their scripts do not run. Visitors would have them without that.
+func TestDrawingsThatMayRunScripts(t *testing.T) {
+	data := random(20_000)
+	_, h := inFront(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "image/svg+xml")
+		switch path.Base(r.URL.Path) {
+		case "policy.svg":
+			w.Header().Set("Content-Security-Policy", "sandbox")
+		case "saved.svg":
+			w.Header().Set("Content-Disposition", `Attachment; filename="saved.svg"`)
+		case "policy.png":
+			w.Header().Set("Content-Type", "image/png")
+			w.Header().Set("Content-Security-Policy", "sandbox")
+		}
+		w.Header().Set("ETag", `"1"`)
+		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+		_, _ = w.Write(data)
+	})
+	paths := []string{"/policy.svg", "/saved.svg", "/policy.png", "/own.svg"}
+	for _, p := range paths {
+		do(h, "GET", p, "")
+	}
+	eventually(t, "the others", func() bool { return len(ask(t, h, "/policy.png", "/own.svg").Assets) == 2 })
+	if named := ask(t, h, paths...).Assets; len(named) != 2 {
+		t.Errorf("%d are told to visitors", len(named))
 	}
 }

@@ -202,9 +202,16 @@ func validatorsOf(status int, h http.Header) validators {
 	return v
 }
 
+// guarded says whether a response is an image that may run scripts, and its header keeps it from that. Who has it from
+// another visitor has no header: shown by itself, it would run as the site's own.
+func guarded(h http.Header) bool {
+	attached := strings.HasPrefix(strings.ToLower(h.Get("Content-Disposition")), "attachment")
+	return strings.Contains(strings.ToLower(h.Get("Content-Type")), "xml") && (attached || h.Get("Content-Security-Policy") != "")
+}
+
 // public says whether a response is the same for everybody, as far as its header tells.
 func public(h http.Header) bool {
-	if h.Get("Set-Cookie") != "" || h.Get("Content-Encoding") != "" && h.Get("ETag") == "" && h.Get("Last-Modified") == "" {
+	if guarded(h) || h.Get("Set-Cookie") != "" || h.Get("Content-Encoding") != "" && h.Get("ETag") == "" && h.Get("Last-Modified") == "" {
 		return false
 	}
 	for directive := range strings.SplitSeq(strings.ToLower(strings.Join(h.Values("Cache-Control"), ",")), ",") {
