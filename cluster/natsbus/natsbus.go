@@ -35,6 +35,9 @@ const (
 	maxWaiting = 64 << 20
 	// startTimeout is how long the embedded server may take to be there.
 	startTimeout = 10 * time.Second
+	// tries are how often a server that others told of is looked for when it is gone, after longer and longer up to 30 s: for
+	// a day. It may be the network that is. Those in Peers are looked for always.
+	tries = 2880
 )
 
 // Embedded is a server within this program.
@@ -74,7 +77,7 @@ func Embed(e Embedded, log *slog.Logger) (*Bus, error) {
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, Username: user, Password: password,
 		NoSigs:     true,
 		MaxPayload: maxPayload,
-		Cluster:    server.ClusterOpts{Name: e.Name, Host: host, Port: port, Advertise: e.Advertise, NoAdvertise: true, TLSTimeout: 2, PingInterval: 2 * time.Second, MaxPingsOut: 3},
+		Cluster:    server.ClusterOpts{Name: e.Name, Host: host, Port: port, Advertise: e.Advertise, NoAdvertise: true, TLSTimeout: 2, PingInterval: 2 * time.Second, MaxPingsOut: 3, ConnectRetries: tries, ConnectBackoff: true},
 	}
 	if port == 0 {
 		o.Cluster.Port = server.RANDOM_PORT

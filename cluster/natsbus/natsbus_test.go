@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,6 +82,109 @@ func TestServersFindOneAnother(t *testing.T) {
 	atB, atC := subscribe(t, b, "subject"), subscribe(t, c, "subject")
 	arrives(t, b, atC, "from b to c")
 	arrives(t, c, atB, "from b to c") // the rest of what b said, to itself
+}
+
+// gate is where others are told that a server is: they reach it as long as the gate is open.
+type gate struct {
+	at, to string
+
+	mu    sync.Mutex
+	l     net.Listener
+	conns []net.Conn
+}
+
+func newGate(t *testing.T) *gate {
+	t.Helper()
+	g := &gate{at: "127.0.0.1:0"}
+	g.open(t)
+	t.Cleanup(g.shut)
+	return g
+}
+
+func (g *gate) open(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp", g.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.l, g.at = l, l.Addr().String()
+	go func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			g.mu.Lock()
+			far, err := net.Dial("tcp", g.to)
+			if err != nil || g.l != l {
+				_ = near.Close()
+			}
+			if err == nil {
+				g.conns = append(g.conns, near, far)
+				go pass(near, far)
+				go pass(far, near)
+			}
+			g.mu.Unlock()
+		}
+	}()
+}
+
+func pass(to, from net.Conn) {
+	_, _ = io.Copy(to, from)
+	_ = to.Close()
+}
+
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.l != nil {
+		_ = g.l.Close()
+	}
+	g.l = nil
+	for _, c := range g.conns {
+		_ = c.Close()
+	}
+	g.conns = nil
+}
+
+// Two servers that know of one another by a third alone are together again when the network between them is whole again.
+func TestServersFindOneAnotherAgain(t *testing.T) {
+	a := embed(t, natsbus.Embedded{Secret: secret})
+	var both [2]*natsbus.Bus
+	var gates [2]*gate
+	for i := range both {
+		gates[i] = newGate(t)
+		both[i] = embed(t, natsbus.Embedded{Secret: secret, Peers: []string{a.Addr()}, Advertise: gates[i].at})
+		gates[i].mu.Lock()
+		gates[i].to = both[i].Addr()
+		gates[i].mu.Unlock()
+	}
+	b, c := both[0], both[1]
+	arrives(t, b, subscribe(t, c, "subject"), "before")
+	until(t, "all are connected", func() bool { return a.Routes() > 0 && b.Routes() == a.Routes() && c.Routes() == a.Routes() })
+	each := uint64(a.Routes() / 2)
+	before := b.Errors() + c.Errors()
+	for _, g := range gates {
+		g.shut()
+	}
+	until(t, "each connection was tried anew, in vain", func() bool { return b.Errors()+c.Errors() >= before+each })
+	for _, g := range gates {
+		g.open(t)
+	}
+	arrives(t, b, subscribe(t, c, "subject"), "after")
+}
+
+func until(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for late := time.After(20 * time.Second); !so(); {
+		select {
+		case <-late:
+			t.Fatalf("waited in vain until %s", what)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 func TestOutsidersAreRefused(t *testing.T) {
