@@ -71,7 +71,8 @@ func (h *Host) connect(servers []webrtc.ICEServer) (*webrtc.PeerConnection, erro
 func (h *Host) certificate() (webrtc.Certificate, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.cert != nil && time.Since(h.certSince) < renewCertificate {
+	// Its end is by the clock on the wall, which may have been wrong, or gone on while the machine slept.
+	if h.cert != nil && time.Since(h.certSince) < renewCertificate && time.Until(h.cert.Expires()) > renewCertificate {
 		return *h.cert, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

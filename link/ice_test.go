@@ -2,9 +2,14 @@ package link
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/netip"
 	"slices"
@@ -180,6 +185,30 @@ func TestAServerThatWasAwayIsAskedAgain(t *testing.T) {
 	}
 	if _, err := h.Offer(t.Context(), InfoHash{1}); err != nil || asked != 2 {
 		t.Errorf("asked %d times, %v", asked, err)
+	}
+}
+
+// A machine that learns the time when it is on the net already, or slept for a month, has a certificate that has ended.
+func TestACertificateThatHasEnded(t *testing.T) {
+	h, err := NewHost(Options{PeerID: PeerID{1}, Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	h.certSince = now
+	h.cert, err = webrtc.NewCertificate(key, x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: now.AddDate(0, -2, 0), NotAfter: now.AddDate(0, -1, 0),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Offer(t.Context(), InfoHash{1}); err != nil {
+		t.Error(err)
 	}
 }
 
