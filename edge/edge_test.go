@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -156,6 +157,20 @@ func check(t *testing.T, f found, path string, data []byte) {
 	if all := sha256.Sum256(data); l.SHA256 != hex.EncodeToString(all[:8]) || l.Size != int64(len(data)) {
 		t.Fatalf("%s: %+v", path, l)
 	}
+}
+
+// Archives know no time zones, and clocks are wrong: what seems to be of tomorrow is carried today.
+func TestFileOfTomorrow(t *testing.T) {
+	t.Parallel()
+	dir := site(t, map[string][]byte{"a.png": random(1000)})
+	h := serveFolder(t, start(t, Options{}), dir)
+	eventually(t, "what was there at the start", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	write(t, dir, ".new", random(1000))
+	hidden, tomorrow := filepath.Join(dir, ".new"), time.Now().Add(24*time.Hour)
+	if err := errors.Join(os.Chtimes(hidden, tomorrow, tomorrow), os.Rename(hidden, filepath.Join(dir, "b.png"))); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "what was put there", func() bool { return len(ask(t, h, "/b.png").Assets) == 1 })
 }
 
 func TestFolder(t *testing.T) {

@@ -287,7 +287,7 @@ func (f *folder) scan(ctx context.Context, first bool) error {
 			return ctx.Err()
 		case e.library.get(p) != nil || e.library.recall(p, s.size, s.etag(), ""):
 			continue
-		case !first && time.Since(s.modified) < scanEach/2:
+		case !first && time.Since(s.modified).Abs() < scanEach/2: // one of tomorrow, as archives and clocks have them, is as old as any
 			wait = true
 			continue
 		}

@@ -3,6 +3,7 @@ package edge
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -243,6 +244,33 @@ func TestSeries(t *testing.T) {
 		if f.Minutes.Buckets[i].At != f.Minutes.Buckets[i-1].At+60 {
 			t.Fatal("minutes are out of order")
 		}
+	}
+}
+
+// A machine whose clock was ahead when it started goes on with figures of its own time, and loses none.
+func TestSeriesWhenTheClockIsSetBack(t *testing.T) {
+	right := time.Unix(1_700_000_000, 0)
+	now := right.Add(8 * time.Hour)
+	s := newStats("", false, func() time.Time { return now })
+	for range 3 {
+		s.take(beacon{Peers: 10}, 4)
+		now = now.Add(time.Minute)
+	}
+	now = right
+	for range 2 {
+		s.take(beacon{Peers: 10}, 4)
+		now = now.Add(time.Minute)
+	}
+	minute := right.Unix() / 60 * 60
+	got := map[int64]int64{}
+	for _, b := range s.figures.Minutes.Buckets {
+		got[b.At] = b.Peers
+	}
+	if want := map[int64]int64{minute: 40, minute + 60: 10}; !maps.Equal(got, want) {
+		t.Errorf("minutes %v, want %v", got, want)
+	}
+	if hours := s.figures.Hours.Buckets; len(hours) != 1 || hours[0].Peers != 50 {
+		t.Errorf("hours %+v", hours)
 	}
 }
 

@@ -85,14 +85,19 @@ type series struct {
 }
 
 func (s *series) at(now time.Time) *bucket {
-	at := now.Unix() / s.Each * s.Each
-	if n := len(s.Buckets); n > 0 && s.Buckets[n-1].At >= at {
+	here := bucket{At: now.Unix() / s.Each * s.Each}
+	n := len(s.Buckets)
+	if n > 0 && s.Buckets[n-1].At == here.At {
 		return &s.Buckets[n-1]
 	}
-	if len(s.Buckets) >= s.most {
-		s.Buckets = append(s.Buckets[:0], s.Buckets[len(s.Buckets)-s.most+1:]...)
+	// What was counted before the clock was set back is of now: else all would count as of then until then.
+	for ; n > 0 && s.Buckets[n-1].At >= here.At; n-- {
+		here.add(&s.Buckets[n-1])
 	}
-	s.Buckets = append(s.Buckets, bucket{At: at})
+	if s.Buckets = s.Buckets[:n]; n >= s.most {
+		s.Buckets = append(s.Buckets[:0], s.Buckets[n-s.most+1:]...)
+	}
+	s.Buckets = append(s.Buckets, here)
 	return &s.Buckets[len(s.Buckets)-1]
 }
 

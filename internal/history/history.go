@@ -34,16 +34,18 @@ type column struct {
 // History is safe for concurrent use.
 type History struct {
 	since time.Time
+	now   func() time.Time
 
 	mu      sync.Mutex
 	columns []column
 	minute  int64 // that is being filled, since 1970
+	ahead   int64 // minutes by which all that is remembered was ahead of the clock as it is set now
 }
 
 // New begins with figures as they are now.
 func New(figures ...Figure) *History {
 	now := time.Now()
-	h := &History{since: now, minute: now.Unix() / 60, columns: make([]column, len(figures))}
+	h := &History{since: now, now: time.Now, minute: now.Unix() / 60, columns: make([]column, len(figures))}
 	for i, f := range figures {
 		h.columns[i].Figure = f
 		if f.Count {
@@ -71,15 +73,17 @@ func (h *History) Run(ctx context.Context) {
 
 // read takes the figures into the present minute. The lock is held.
 func (h *History) read() {
-	// A clock that is set back goes on with the minute that there is.
-	if now := time.Now().Unix() / 60; now > h.minute {
-		for m := max(h.minute+1, now-minutes+1); m <= now; m++ {
-			for i := range h.columns {
-				h.columns[i].ring[m%minutes] = 0
-			}
-		}
-		h.minute = now
+	now := h.now().Unix()/60 + h.ahead
+	if now < h.minute { // the clock was set back: the minute that there is goes on
+		h.ahead += h.minute - now
+		now = h.minute
 	}
+	for m := max(h.minute+1, now-minutes+1); m <= now; m++ {
+		for i := range h.columns {
+			h.columns[i].ring[m%minutes] = 0
+		}
+	}
+	h.minute = now
 	for i := range h.columns {
 		c := &h.columns[i]
 		v, here := c.Read(), &c.ring[h.minute%minutes]
@@ -108,7 +112,7 @@ func (h *History) Day() Day {
 	defer h.mu.Unlock()
 	h.read()
 	n := min(h.minute-h.since.Unix()/60+1, minutes)
-	d := Day{Since: h.since.Unix(), Last: h.minute * 60, Minutes: make(map[string][]uint32, len(h.columns))}
+	d := Day{Since: h.since.Unix() - h.ahead*60, Last: (h.minute - h.ahead) * 60, Minutes: make(map[string][]uint32, len(h.columns))}
 	for i := range h.columns {
 		c := &h.columns[i]
 		values := make([]uint32, 0, n)
