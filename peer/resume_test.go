@@ -75,6 +75,24 @@ func TestShareAgain(t *testing.T) {
 		}
 		_ = p.Close()
 
+		// As a copy that a backup gave back.
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, random(1<<20, 1))
+		long := time.Now().Add(-time.Hour)
+		if err := os.Chtimes(path, long, long); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []bool{true, false} { // it is hashed once
+			hashed = false
+			p = start(t, in)
+			if again := share(t, p, o).Link("h"); again != link || hashed != want {
+				t.Errorf("shared from a backup it is %s, hashed %v, want %s, %v", again, hashed, link, want)
+			}
+			_ = p.Close()
+		}
+
 		write(t, path, random(1<<20, 2))
 		p = start(t, in)
 		if other := share(t, p, o).Link("h"); other == link {

@@ -23,13 +23,14 @@ type ShareOptions struct {
 	Trackers []string
 	// WebSeeds are URLs where the files are too (BEP 19). There are none for what is private.
 	WebSeeds []string
-	// Progress is called with how many bytes of how many are hashed, once per piece and never twice at once; may be nil.
+	// Progress is called with how many bytes of how many are hashed, never twice at once; may be nil. It begins again where
+	// what looks other than it did turns out to be other.
 	Progress func(done, all int64)
 }
 
-// Share hashes files and seeds them from where they lie. What was shared before and has not changed since is not hashed
-// again and has the same link. Errors: the context's, ErrClosed, the files', seal.ErrTooLarge, and that a file changed
-// meanwhile.
+// Share hashes files and seeds them from where they lie. What was shared before and has not changed since has the same
+// link, and is hashed again only where it looks other than it did. Errors: the context's, ErrClosed, the files',
+// seal.ErrTooLarge, and that a file changed meanwhile.
 func (p *Peer) Share(ctx context.Context, o ShareOptions) (*Torrent, error) {
 	if o.Private && len(o.WebSeeds) > 0 {
 		return nil, errors.New("a web seed would need the files as they are: share them publicly, or without web seeds")
@@ -50,7 +51,7 @@ func (p *Peer) Share(ctx context.Context, o ShareOptions) (*Torrent, error) {
 		r.Paths = append(r.Paths, []byte(f.from))
 	}
 	files := over(p.handles, nil, list.spans())
-	if t, err := p.shareAgain(o, list, files, r); t != nil || err != nil {
+	if t, err := p.shareAgain(ctx, o, list, files, r); t != nil || err != nil {
 		return t, err
 	}
 
@@ -127,7 +128,7 @@ func (p *Peer) hashShare(ctx context.Context, o ShareOptions, list *listing, fil
 }
 
 // shareAgain finds what was shared before, if none of it has changed.
-func (p *Peer) shareAgain(o ShareOptions, list *listing, files *content, r record) (*Torrent, error) {
+func (p *Peer) shareAgain(ctx context.Context, o ShareOptions, list *listing, files *content, r record) (*Torrent, error) {
 	hash := p.state.get(sharesBucket, list.key)
 	if len(hash) != sha1.Size {
 		return nil, nil
@@ -142,9 +143,11 @@ func (p *Peer) shareAgain(o ShareOptions, list *listing, files *content, r recor
 	if err != nil {
 		return nil, nil
 	}
+	now := files.lookAll()
 	state, ok := parseProgress(p.state.get(sharedProgressBucket, ih[:]), len(files.files), m.pieces)
-	if !ok || state.done.count() != m.pieces || !slices.Equal(state.stamps, files.lookAll()) {
-		return nil, nil
+	unchanged := ok && state.done.count() == m.pieces && slices.Equal(state.stamps, now)
+	if !unchanged && !o.Private {
+		return nil, nil // the same bytes come to have the same link by themselves
 	}
 	from := io.ReaderAt(files)
 	if o.Private {
@@ -158,11 +161,42 @@ func (p *Peer) shareAgain(o ShareOptions, list *listing, files *content, r recor
 		from = sealed
 		r.Key, r.Salt, r.Header, r.Files = was.Key, was.Salt, was.Header, was.Files
 	}
+	if !unchanged {
+		// Back from a backup, say, or touched, it may be the same still; another key would end the links that are out.
+		if !p.isStill(ctx, o, from, m, info) || !slices.Equal(files.lookAll(), now) {
+			return nil, nil
+		}
+		state = progress{newBitset(m.pieces), now}
+		for i := range m.pieces {
+			state.done.set(i)
+		}
+	}
 	files.seal(state.stamps)
-	if err := p.state.put(recordEntry(sharedBucket, ih, &r)); err != nil {
+	err = p.state.put(recordEntry(sharedBucket, ih, &r), entry{sharedProgressBucket, ih[:], state.encode()})
+	if err != nil {
 		return nil, fmt.Errorf("writing down what is shared: %w", err)
 	}
 	return p.seed(ih, r, m, from, files, state.done)
+}
+
+var errOther = errors.New("it is other than it was")
+
+// isStill says whether the pieces are what they were. It ends with the first that is not.
+func (p *Peer) isStill(ctx context.Context, o ShareOptions, from io.ReaderAt, m *meta, info []byte) bool {
+	hashes, err := hashesOf(info)
+	if err != nil {
+		return false
+	}
+	var hashed progressCounter
+	return p.eachPiece(ctx, from, m, allOf(m.pieces), func(i int, sum [sha1.Size]byte, err error) error {
+		if err == nil && string(sum[:]) != string(hashes[i*sha1.Size:(i+1)*sha1.Size]) {
+			err = errOther
+		}
+		if err == nil {
+			hashed.add(m.size(i), m.length, o.Progress)
+		}
+		return err
+	}) == nil
 }
 
 // seed makes a torrent of verified files.
