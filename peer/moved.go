@@ -3,6 +3,7 @@ package peer
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/starling-p2p/starling/link"
 )
@@ -11,28 +12,43 @@ import (
 // that they changed, and a look costs less than a packet.
 const lookEvery = 3
 
-// whereabouts are where this machine was at the last look.
+// nap is how long a machine may sleep without anybody taking it for gone.
+const nap = time.Minute
+
+// whereabouts are where this machine was at the last look, and when.
 type whereabouts struct {
 	addresses func() ([]netip.Addr, error)
+	wall      func() time.Time
 	at        []netip.Addr
+	told      time.Time // by the clock on the wall
+	looked    time.Time // by that which stands still while the machine sleeps
 }
 
-func newWhereabouts(addresses func() ([]netip.Addr, error)) *whereabouts {
+func newWhereabouts(addresses func() ([]netip.Addr, error), wall func() time.Time) *whereabouts {
 	if addresses == nil {
 		addresses = link.Addresses
 	}
+	if wall == nil {
+		wall = func() time.Time { return time.Now().Round(0) }
+	}
 	at, _ := addresses()
-	return &whereabouts{addresses, at}
+	return &whereabouts{addresses, wall, at, wall(), time.Now()}
 }
 
-// look returns the addresses that have come and gone since the last one.
+// look returns the addresses that have come and gone since the last one: all, where the machine slept meanwhile.
 func (w *whereabouts) look() (come, gone []netip.Addr) {
+	wall, awake := w.wall(), time.Now()
+	slept := wall.Sub(w.told) - awake.Sub(w.looked)
+	w.told, w.looked = wall, awake
 	now, err := w.addresses()
 	if err != nil {
 		return nil, nil
 	}
 	before := w.at
 	w.at = now
+	if slept > nap {
+		return now, before
+	}
 	return missing(now, before), missing(before, now)
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	peer_store "github.com/anacrolix/dht/v2/peer-store"
 	"github.com/anacrolix/torrent/bencode"
@@ -23,11 +24,32 @@ func moving() (option func(*Options), move func()) {
 	return option, func() { at.Store(&[]netip.Addr{netip.MustParseAddr("192.0.2.1")}) }
 }
 
-// Sockets that began on the network before are dead, and nobody says so.
+// sleeping is a peer's option, and has its machine sleep for a night: only the clock on the wall goes on meanwhile.
+func sleeping() (option func(*Options), sleep func()) {
+	var nights atomic.Int64
+	option = func(o *Options) {
+		o.addresses = func() ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("192.0.2.1")}, nil
+		}
+		o.wall = func() time.Time { return time.Now().Round(0).Add(time.Duration(nights.Load()) * 9 * time.Hour) }
+	}
+	return option, func() { nights.Add(1) }
+}
+
+// away are the ways in which a peer comes to have dead sockets, and trackers forget it.
+var away = map[string]func() (option func(*Options), leave func()){"moved": moving, "slept": sleeping}
+
 func TestMovedPeerIsFound(t *testing.T) {
+	for how, leaving := range away {
+		t.Run(how, func(t *testing.T) { movedPeerIsFound(t, leaving) })
+	}
+}
+
+// Sockets that began before are dead, and nobody says so.
+func movedPeerIsFound(t *testing.T, leaving func() (option func(*Options), leave func())) {
 	server := tracker(t, "ws")
 	way := newWay(t, strings.TrimSuffix(strings.TrimPrefix(server, "ws://"), "/announce"))
-	moves, move := moving()
+	moves, move := leaving()
 	seeder, fetcher := start(t, links, moves), start(t, links)
 	dir := t.TempDir()
 	path := write(t, filepath.Join(dir, "a"), random(1<<20, 1))
@@ -109,6 +131,12 @@ func (w *silentWay) copy(to, from net.Conn) {
 }
 
 func TestMovedPeerIsAnnouncedAnew(t *testing.T) {
+	for how, leaving := range away {
+		t.Run(how, func(t *testing.T) { movedPeerIsAnnouncedAnew(t, leaving) })
+	}
+}
+
+func movedPeerIsAnnouncedAnew(t *testing.T, leaving func() (option func(*Options), leave func())) {
 	var announces atomic.Int64
 	var keys sync.Map
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -118,7 +146,7 @@ func TestMovedPeerIsAnnouncedAnew(t *testing.T) {
 	}))
 	defer server.Close()
 	node := start(t, func(o *Options) { o.TCP = false; o.DHT = DHT{Enabled: true, Bootstrap: []string{"127.0.0.1:1"}} })
-	moves, move := moving()
+	moves, move := leaving()
 	p := start(t, moves, func(o *Options) {
 		o.DHT = DHT{Enabled: true, Bootstrap: []string{node.client.DhtServers()[0].Addr().String()}}
 	})

@@ -73,6 +73,7 @@ type Options struct {
 	tick      time.Duration                // of keepHouse
 	dialing   time.Duration                // how long to wait for an answer
 	addresses func() ([]netip.Addr, error) // of this machine
+	wall      func() time.Time             // the time of day
 }
 
 // Defaults are the options of a peer that uses everything but port mapping and limits.
@@ -177,7 +178,7 @@ func (p *Peer) start() (err error) {
 	if err := p.finders.start(p); err != nil {
 		return err
 	}
-	at := newWhereabouts(p.o.addresses)
+	at := newWhereabouts(p.o.addresses, p.o.wall)
 	p.work.Go(func() { p.keepHouse(at) })
 	return nil
 }
