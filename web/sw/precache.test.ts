@@ -65,6 +65,15 @@ test('those of the latest of several older versions are the ones that stay', asy
   expect([...stored.keys()]).toEqual(['starling-2', 'starling-3', 'starling-4'])
 })
 
+test('a later version that waits, or is being installed, keeps its files', async () => {
+  for (const version of ['1', '2', '3']) {
+    server.set('/', version)
+    await new Precache(version, [['/', revision(version)]]).install()
+  }
+  expect(await new Precache('2', []).tidy(0)).toBe(true)
+  expect([...stored.keys()]).toEqual(['starling-2', 'starling-3'])
+})
+
 test.each([
   ['one is missing', () => server.delete('/b')],
   ['one is of another version', () => server.set('/b', 'newer')],

@@ -28,9 +28,10 @@ export class Precache {
     }
   }
 
-  /** Deletes what earlier versions kept, but for the last so many; whether there was any. */
+  /** Deletes what earlier versions kept, but for the last so many; whether there was any. A later one may be installing. */
   async tidy(keep: number): Promise<boolean> {
-    const old = (await caches.keys()).filter((name) => name.startsWith(prefix) && name !== this.#name)
+    const all = (await caches.keys()).filter((name) => name.startsWith(prefix))
+    const old = all.slice(0, Math.max(0, all.indexOf(this.#name)))
     await Promise.all(old.slice(0, Math.max(0, old.length - keep)).map((name) => caches.delete(name)))
     return old.length > 0
   }
