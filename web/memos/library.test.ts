@@ -114,6 +114,14 @@ it('deletes, restores, and purges only what nobody can undo any more', async () 
   expect(await library.db.memos()).toEqual([])
 })
 
+it('purges what was deleted while the clock was ahead', async () => {
+  const library = await open('ahead')
+  await library.add(make('a', 1))
+  await library.remove(['a'])
+  await library.purge(undefined, Date.now() - 7 * undoTime)
+  expect(await library.db.memos()).toEqual([])
+})
+
 it('deletes where the device is too full to note it down, and purges what it deleted so', async () => {
   const library = await open('full')
   await library.db.add(make('a', 1), new Blob(['a']))

@@ -21,9 +21,9 @@ export class Deletions {
     return !!deleted || this.#unnoted.has(id)
   }
 
-  /** Was deleted so long ago that no tab offers Undo for it any more. */
+  /** Was deleted so long ago that no tab offers Undo for it any more; or by a clock that was ahead, and was set right since. */
   over({ deleted }: Deletable, now: number): boolean {
-    return now - (deleted ?? now) >= 6 * undoTime
+    return Math.abs(now - (deleted ?? now)) >= 6 * undoTime
   }
 
   async add(id: string, noted: Promise<unknown>): Promise<void> {
