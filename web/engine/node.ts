@@ -17,6 +17,7 @@ import { Links } from './link/links.ts'
 import { route } from './link/route.ts'
 import { TrackerRendezvous } from './rendezvous/tracker-rendezvous.ts'
 import type { Rendezvous, Standing } from './rendezvous/types.ts'
+import { ahead } from './seal/packed.ts'
 import { openStores, type Opening } from './store/open.ts'
 import type { Entry } from './store/store.ts'
 import type { SwarmHost } from './swarm/host.ts'
@@ -175,7 +176,8 @@ export class Node implements Engine, LinkHost {
     }
     const { prepare } = await more()
     const swarm = await this.#enter(await prepare(files, given, before))
-    if (card && JSON.stringify(card) !== JSON.stringify(swarm.entry.card?.value)) await swarm.setCard(card)
+    const { card: last } = swarm.entry
+    if (card && (!last || ahead(last.packed) || JSON.stringify(card) !== JSON.stringify(last.value))) await swarm.setCard(card)
     return swarm.state
   }
 

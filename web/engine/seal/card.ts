@@ -2,11 +2,10 @@ import { concat, fromHex, fromUint32, random, utf8, type Bytes } from '../bytes.
 import { StarlingError } from '../errors.ts'
 import type { Card } from '../types.ts'
 import { parseJson } from './header.ts'
-import { cardRev, maxPacked, type CardSeal } from './packed.ts'
+import { ahead, cardRev, maxPacked, type CardSeal } from './packed.ts'
 import { derive, importAes } from './rfc8188.ts'
 
 const maxJson = 32 << 10
-const day = 24 * 60 * 60 * 1000
 const label = 'Starling card\0'
 const curve = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
@@ -45,7 +44,7 @@ export async function readCard(packed: Bytes, options: {
 }): Promise<{ rev: number; card: Card } | undefined> {
   const { infoHash, author, seal, now = Date.now() } = options
   const rev = cardRev(packed)
-  if (packed.length < 72 || packed.length > maxPacked || rev > now + day) return undefined
+  if (packed.length < 72 || packed.length > maxPacked || ahead(packed, now)) return undefined
   try {
     const key = await crypto.subtle.importKey('raw', author, curve, false, ['verify'])
     const signed = packed.subarray(64)

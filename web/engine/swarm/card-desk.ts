@@ -1,7 +1,7 @@
 import type { Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
 import { packCard, readCard } from '../seal/card.ts'
-import { cardRev, type CardSeal } from '../seal/packed.ts'
+import { ahead, cardRev, type CardSeal } from '../seal/packed.ts'
 import type { Entry } from '../store/store.ts'
 import type { Card } from '../types.ts'
 import type { Content } from './content.ts'
@@ -57,7 +57,9 @@ export class CardDesk {
   async set(card: Card): Promise<void> {
     const { entry, infoHash } = this.#host
     if (!entry.cardKey) throw new StarlingError('unsupported', 'Only who shared this first, with a card, can change it.')
-    const rev = Math.max(Date.now(), this.#rev + 1)
+    // Later than one that nobody takes, nobody would take it either.
+    const before = entry.card && !ahead(entry.card.packed) ? this.#rev : 0
+    const rev = Math.max(Date.now(), before + 1)
     const packed = await packCard(card, { infoHash, privateKey: entry.cardKey, rev, seal: this.#seal })
     await this.#keep(packed, card)
   }

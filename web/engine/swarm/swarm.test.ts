@@ -855,6 +855,28 @@ describe('cards', () => {
   })
 })
 
+test('a card from a clock that was far ahead, which nobody takes, is followed by one that is taken', async () => {
+  const files = [new File([noise(200_000)], 'a.txt')]
+  const shared = async (from: TestNode) => {
+    const now = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 7 * 86_400_000)
+    const state = await from.node.seed(files, { card: { title: 'one' } })
+    now.mockRestore()
+    return state
+  }
+  const again: [string, (from: TestNode, infoHash: string) => Promise<unknown>][] = [
+    ['one', (from, known) => from.node.seed(files, { known, card: { title: 'one' } })],
+    ['two', (from, infoHash) => from.node.setCard(infoHash, { title: 'two' })],
+  ]
+  for (const [title, write] of again) {
+    const [from, to] = [testNode(), testNode()]
+    const { link, infoHash } = await shared(from)
+    await write(from, infoHash)
+    await to.node.add(link, {})
+    join(to, from, infoHash)
+    await to.until(infoHash, ({ card }) => card?.title === title)
+  }
+})
+
 describe('what rendezvous is told', () => {
   test('what is wanted, and what is left', async () => {
     const node = testNode()
