@@ -1,7 +1,6 @@
 /** Parcels that come from others: from a link to a row, and where each stands on its way. */
 import type { Starling, Torrent } from 'starling'
-import { Emitter } from '../engine/emitter.ts'
-import { Fetching, forget, infoHashOf } from '../ui/fetching.ts'
+import { Fetching, Fetchings, forget } from '../ui/fetching.ts'
 import { keepsNothing } from '../ui/full.ts'
 import { newId, type Parcel } from './parcel.ts'
 import type { Parcels } from './parcels.ts'
@@ -22,54 +21,31 @@ export class Arrival extends Fetching {
   memo = false
   /** The browser keeps nothing for the page: it has no row, and is here as long as the page is. */
   unkept = false
+
+  get rows(): readonly string[] {
+    return this.parcel === undefined ? [] : [this.parcel]
+  }
 }
 
 /** Files of this type lead to memos. */
 const memoBundle = 'application/vnd.starling.links+json'
 
-export class Arriving extends Emitter<{ change: void }> {
-  readonly #node: () => Promise<Starling>
+export class Arriving extends Fetchings<Arrival> {
   readonly #parcels: Parcels
-  readonly #arrivals = new Map<string, Arrival>()
 
   constructor(node: () => Promise<Starling>, parcels: Parcels) {
-    super()
-    this.#node = node
+    super(node, parcels)
     this.#parcels = parcels
   }
 
-  /** Something is arriving right now. */
-  get busy(): boolean {
-    return [...this.#arrivals.values()].some(({ error, torrent }) => !error && torrent?.status === 'downloading')
+  protected make(link: string): Arrival {
+    return new Arrival(link)
   }
 
-  /** Begins to fetch, or finds the arrival that already does; one that failed is tried again. */
-  open(link: string): Arrival {
-    const known = this.#arrivals.get(keyOf(link))
-    if (known && !known.error) return known
-    const arrival = known ?? new Arrival(link)
-    if (!known) arrival.on('change', () => this.emit('change', undefined))
-    arrival.link = link
-    this.retry(arrival)
-    return arrival
-  }
-
-  /** The same for what looks again and again: one that failed waits for the user. */
-  follow(link: string): Arrival {
-    return this.#arrivals.get(keyOf(link)) ?? this.open(link)
-  }
-
-  /** From the beginning, with the data that is here already. frugal: only what is looked at is fetched. */
-  retry(arrival: Arrival, frugal = false): void {
-    this.#arrivals.set(keyOf(arrival.link), arrival)
+  /** frugal: only what is looked at is fetched. */
+  override retry(arrival: Arrival, frugal = false): void {
     arrival.frugal = frugal
-    void arrival.begin(() => this.#begin(arrival), () => this.#wanted(arrival))
-  }
-
-  /** What has no row, nobody can have deleted. */
-  async #wanted({ link, parcel }: Arrival): Promise<boolean> {
-    if (!this.#arrivals.has(keyOf(link))) return false
-    return !parcel || (await this.#parcels.db.parcels()).some(({ id }) => id === parcel)
+    super.retry(arrival)
   }
 
   /** All of it, whatever its size. */
@@ -79,21 +55,22 @@ export class Arriving extends Emitter<{ change: void }> {
     if (arrival.parcel) {
       await this.#parcels.update(arrival.parcel, ({ from }) => ({ from: from && { ...from, whole: true } }))
     }
-    await (await this.#node()).add(arrival.link)
+    await (await this.node()).add(arrival.link)
   }
 
-  /** The torrent of a row, wherever it stands. */
+  /** The parcel was deleted for good. */
   async forget({ from }: Parcel): Promise<void> {
     const { infoHash } = from!
-    this.#arrivals.delete(infoHash)
-    await forget(await this.#node(), infoHash)
+    this.arrivals.delete(infoHash)
+    // Perhaps it is sent from here, too.
+    if (!(await this.#parcels.of(infoHash)).length) await forget(await this.node(), infoHash)
   }
 
-  async #begin(arrival: Arrival): Promise<void> {
+  protected async work(arrival: Arrival): Promise<void> {
     arrival.asking = arrival.memo = false
     arrival.room = undefined
     const unkept = this.#parcels.db.parcels().then(() => false, keepsNothing)
-    const torrent = await arrival.meet(await this.#node())
+    const torrent = await arrival.meet(await this.node())
     arrival.unkept = await unkept
     // Its card, which says that it is a memo, may come a moment later than its files.
     const handOver = () => isMemo(torrent, arrival) && this.#handOver(arrival)
@@ -130,8 +107,7 @@ export class Arriving extends Emitter<{ change: void }> {
 
   async #row(arrival: Arrival, torrent: Torrent): Promise<Parcel> {
     const { infoHash, name, length: size, files } = torrent
-    const all = await this.#parcels.db.parcels()
-    const known = all.find(({ from }) => from?.infoHash === infoHash)
+    const known = (await this.#parcels.of(infoHash)).find(({ from }) => from)
     const link = torrent.private ? torrent.link : arrival.link
     const parcel: Parcel = known ?? {
       id: newId(),
@@ -144,12 +120,10 @@ export class Arriving extends Emitter<{ change: void }> {
     arrival.parcel = parcel.id
     arrival.fresh = !known
     if (!known) await this.#parcels.add(parcel)
-    else if (known.deleted) await this.#parcels.restore(known.id)
+    else if (known.deleted) await this.#parcels.restore([known.id])
     return parcel
   }
 }
-
-const keyOf = (link: string): string => infoHashOf(link) ?? link
 
 /** Memos are kept, or they are files like others. */
 function isMemo({ card, files }: Torrent, { unkept }: Arrival): boolean {

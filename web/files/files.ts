@@ -123,7 +123,7 @@ export class Files {
 
   async delete(parcel: Parcel): Promise<void> {
     await this.parcels.remove(parcel.id)
-    const deleted = { restore: () => this.parcels.restore(parcel.id), purge: () => this.parcels.purge(parcel.id) }
+    const deleted = { restore: () => this.parcels.restore([parcel.id]), purge: () => this.parcels.purge(parcel.id) }
     offerUndo(this.host.toast, deleted, `Deleted “${mentioned(parcel.name)}”`)
   }
 

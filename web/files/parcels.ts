@@ -43,12 +43,15 @@ export class Parcels extends Emitter<ParcelsEvents> {
     return this.all.find((parcel) => parcel.id === id)
   }
 
-  /** The one that others sent under this infohash, or that was sent from here. */
-  of(infoHash: string): { from?: Parcel; sent?: Parcel } {
-    return {
-      from: this.all.find(({ from }) => from?.infoHash === infoHash),
-      sent: this.all.find(({ sent }) => sent?.private?.infoHash === infoHash || sent?.public?.infoHash === infoHash),
-    }
+  /** Deleted ones included. */
+  list(): Promise<Parcel[]> {
+    return this.db.parcels()
+  }
+
+  /** Those that others sent under this infohash, or that were sent from here; deleted ones included. */
+  async of(infoHash: string): Promise<Parcel[]> {
+    const leads = (one?: { infoHash: string }) => one?.infoHash === infoHash
+    return (await this.list()).filter(({ from, sent }) => leads(from) || leads(sent?.private) || leads(sent?.public))
   }
 
   async add(parcel: Parcel): Promise<void> {
@@ -68,8 +71,8 @@ export class Parcels extends Emitter<ParcelsEvents> {
     await this.changed()
   }
 
-  async restore(id: string): Promise<void> {
-    if (!this.#deletions.forget(id)) await this.db.update(id, () => ({ deleted: undefined }))
+  async restore(ids: readonly string[]): Promise<void> {
+    for (const id of ids) if (!this.#deletions.forget(id)) await this.db.update(id, () => ({ deleted: undefined }))
     await this.changed()
   }
 

@@ -114,7 +114,9 @@ export class Sending extends Emitter<{ change: void }> {
       // What is about to be there would stay.
       await this.#open.get(`${kind} ${parcel.id}`)?.catch(() => undefined)
       this.#open.delete(`${kind} ${parcel.id}`)
-      await forget(node, parcel.sent![kind]!.infoHash)
+      const { infoHash } = parcel.sent![kind]!
+      // Perhaps it was fetched from others, too.
+      if (!(await this.#parcels.of(infoHash)).length) await forget(node, infoHash)
     }
   }
 

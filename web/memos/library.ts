@@ -69,9 +69,14 @@ export class Library extends Emitter<LibraryEvents> {
     return this.#byId.get(id)
   }
 
+  /** Deleted ones included. */
+  list(): Promise<Memo[]> {
+    return this.#db.memos()
+  }
+
   /** Those that came from this torrent, deleted ones included. */
   async from(infoHash: string): Promise<Memo[]> {
-    return (await this.#db.memos()).filter((memo) => memo.from?.infoHash === infoHash)
+    return (await this.list()).filter((memo) => memo.from?.infoHash === infoHash)
   }
 
   async add(memo: Memo): Promise<void> {

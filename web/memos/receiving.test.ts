@@ -124,6 +124,20 @@ it('what another tab takes away to try again goes on here; what it deletes is sa
   await fetched(one)
 })
 
+it('what is deleted on its way, and opened again before Undo is over, stays', async () => {
+  const arrival = receiving.open(linkOf(one))
+  await vi.waitUntil(() => arrival.memos.length)
+  const ids = arrival.memos
+  await library.remove(ids)
+  expect([receiving.follow(linkOf(one)), library.memos]).toEqual([arrival, []])
+  receiving.open(linkOf(one))
+  await vi.waitUntil(() => library.memos.length)
+  await library.purge(ids)
+  node.get(one)!.finish()
+  await vi.waitUntil(() => arrival.saved)
+  expect(library.memos.map(({ id }) => id)).toEqual(ids)
+})
+
 it('what only looks does not try again', async () => {
   const arrival = receiving.follow(linkOf(one))
   ;(await fetched(one)).fail('no-space')

@@ -1,7 +1,6 @@
 /** Memos that come from others: from a link to rows of the library, and where each arrival stands on its way. */
 import type { Starling, Torrent } from 'starling'
-import { Emitter } from '../engine/emitter.ts'
-import { Fetching, forget, infoHashOf } from '../ui/fetching.ts'
+import { Fetching, Fetchings, forget, infoHashOf, keyOf } from '../ui/fetching.ts'
 import { keepsNothing } from '../ui/full.ts'
 import { maxBundle, parseBundle, bundleType } from './bundle.ts'
 import { readCard } from './card.ts'
@@ -15,8 +14,6 @@ const maxFiles = 200
 /** Largest file that is decoded for its drawing, bytes. */
 const maxDecoded = 32 << 20
 
-const keyOf = (link: string): string => infoHashOf(link) ?? link
-
 export class Arrival extends Fetching {
   /** It is part of a bundle, and cannot be one itself. */
   readonly nested: boolean
@@ -29,58 +26,31 @@ export class Arrival extends Fetching {
   /** The section Files shows it: there are other things than sounds in it, or the browser keeps no memos for the page. */
   elsewhere = false
 
-  constructor(link: string, nested: boolean) {
+  constructor(link: string, nested = false) {
     super(link)
     this.nested = nested
   }
+
+  get rows(): readonly string[] {
+    return this.memos
+  }
 }
 
-export class Receiving extends Emitter<{ change: void }> {
-  readonly #node: () => Promise<Starling>
+export class Receiving extends Fetchings<Arrival> {
   readonly #library: Library
-  readonly #arrivals = new Map<string, Arrival>()
 
   constructor(node: () => Promise<Starling>, library: Library) {
-    super()
-    this.#node = node
+    super(node, library)
     this.#library = library
   }
 
-  /** Something is arriving right now. */
-  get busy(): boolean {
-    return [...this.#arrivals.values()].some(
-      (arrival) => !arrival.saved && !arrival.error && arrival.torrent?.status === 'downloading',
-    )
+  protected make(link: string): Arrival {
+    return new Arrival(link)
   }
 
-  /** Begins to fetch, or finds the arrival that already does; one that failed is tried again. */
-  open(link: string, nested = false): Arrival {
-    const known = this.#arrivals.get(keyOf(link))
-    if (known && !known.error) return known
-    const arrival = known ?? new Arrival(link, nested)
-    if (!known) arrival.on('change', () => this.emit('change', undefined))
-    arrival.link = link
-    this.retry(arrival)
-    return arrival
-  }
-
-  /** The same for what looks again and again: one that failed waits for the user. */
-  follow(link: string): Arrival {
-    return this.#arrivals.get(keyOf(link)) ?? this.open(link)
-  }
-
-  /** From the beginning, with the data that is here already. */
-  retry(arrival: Arrival): void {
-    this.#arrivals.set(keyOf(arrival.link), arrival)
+  override retry(arrival: Arrival): void {
     arrival.saved = false
-    void arrival.begin(() => this.#fetch(arrival), () => this.#wanted(arrival))
-  }
-
-  /** What has no rows yet, nobody can have deleted. */
-  async #wanted({ link, memos }: Arrival): Promise<boolean> {
-    if (!this.#arrivals.has(keyOf(link))) return false
-    const all = memos.length ? await this.#library.db.memos() : []
-    return !memos.length || all.some(({ id }) => memos.includes(id))
+    super.retry(arrival)
   }
 
   /** The memo that a link already led to here; a deleted one is taken back. */
@@ -100,7 +70,7 @@ export class Receiving extends Emitter<{ change: void }> {
   async file(memo: Memo) {
     const arrival = this.open(memo.from!.link)
     if (arrival.error) throw arrival.error
-    const torrent = arrival.torrent ?? (await (await this.#node()).add(memo.from!.link))
+    const torrent = arrival.torrent ?? (await (await this.node()).add(memo.from!.link))
     await torrent.ready
     return torrent.files[memo.from!.file]!
   }
@@ -109,18 +79,18 @@ export class Receiving extends Emitter<{ change: void }> {
   async forget(memo: Memo): Promise<void> {
     const { infoHash } = memo.from!
     if ((await this.#library.from(infoHash)).length) return
-    this.#arrivals.delete(infoHash)
-    await forget(await this.#node(), infoHash)
+    this.arrivals.delete(infoHash)
+    await forget(await this.node(), infoHash)
   }
 
-  async #fetch(arrival: Arrival): Promise<void> {
-    const node = await this.#node()
+  protected async work(arrival: Arrival): Promise<void> {
+    const node = await this.node()
     const torrent = await arrival.meet(node)
     torrent.on('card', () => void this.#recard(arrival))
     if (!arrival.nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType)
       return this.#openBundle(arrival, torrent)
     if (!(await this.#makeRows(arrival, torrent).catch(nowhere))) {
-      this.#arrivals.delete(keyOf(arrival.link))
+      this.arrivals.delete(keyOf(arrival.link))
       arrival.elsewhere = true
       return arrival.move()
     }
@@ -198,11 +168,11 @@ export class Receiving extends Emitter<{ change: void }> {
 
   async #openBundle(arrival: Arrival, torrent: Torrent): Promise<void> {
     if (torrent.files[0]!.size > maxBundle) throw new Error('This link leads to more than can be opened.')
-    await (await this.#node()).add(arrival.link)
+    await (await this.node()).add(arrival.link)
     await torrent.done
     const links = parseBundle(await torrent.files[0]!.text())
     if (!links.length) throw new Error('This link leads to no memos.')
-    arrival.bundle = links.map((link) => this.open(link, true))
+    arrival.bundle = links.map((link) => this.open(link, () => new Arrival(link, true)))
     for (const one of arrival.bundle) {
       one.on('change', () => {
         arrival.saved = arrival.bundle!.every((other) => other.saved)

@@ -3,9 +3,11 @@ import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { isFull } from './full.ts'
 
-export class Fetching extends Emitter<{ change: void }> {
+export abstract class Fetching extends Emitter<{ change: void }> {
   /** As it was given last. */
   link: string
+  /** Ids of what it became in the section's list, once its metadata was here. */
+  abstract readonly rows: readonly string[]
   torrent: Torrent | undefined
   /** What went wrong for good. */
   error: unknown
@@ -86,6 +88,68 @@ export class Fetching extends Emitter<{ change: void }> {
   }
 }
 
+/** A section's list. */
+export interface Rows {
+  /** Undefined where it was deleted. */
+  get(id: string): unknown
+  /** Those that were deleted, and may be taken back, included. */
+  list(): Promise<readonly { readonly id: string }[]>
+  restore(ids: readonly string[]): Promise<void>
+}
+
+/** All that comes to a section, by what the links lead to. */
+export abstract class Fetchings<Arrival extends Fetching> extends Emitter<{ change: void }> {
+  protected readonly node: () => Promise<Starling>
+  protected readonly arrivals = new Map<string, Arrival>()
+  readonly #rows: Rows
+
+  constructor(node: () => Promise<Starling>, rows: Rows) {
+    super()
+    this.node = node
+    this.#rows = rows
+  }
+
+  protected abstract make(link: string): Arrival
+  /** See Fetching.begin. */
+  protected abstract work(arrival: Arrival): Promise<void>
+
+  /** Something is arriving right now. */
+  get busy(): boolean {
+    return [...this.arrivals.values()].some(({ error, torrent }) => !error && torrent?.status === 'downloading')
+  }
+
+  /** Begins to fetch, or finds the arrival that already does; one that failed is tried again, one deleted taken back. */
+  open(link: string, make = (link: string) => this.make(link)): Arrival {
+    const known = this.arrivals.get(keyOf(link))
+    // Of several that came together, the user may have deleted some only.
+    const deleted = known?.rows.length && !known.rows.some((id) => this.#rows.get(id))
+    if (deleted) void this.#rows.restore(known.rows).catch((error: unknown) => reportError(error))
+    if (known && !known.error) return known
+    const arrival = known ?? make(link)
+    if (!known) arrival.on('change', () => this.emit('change', undefined))
+    arrival.link = link
+    this.retry(arrival)
+    return arrival
+  }
+
+  /** The same for what looks again and again: one that failed waits for the user. */
+  follow(link: string): Arrival {
+    return this.arrivals.get(keyOf(link)) ?? this.open(link)
+  }
+
+  /** From the beginning, with the data that is here already. */
+  retry(arrival: Arrival): void {
+    this.arrivals.set(keyOf(arrival.link), arrival)
+    void arrival.begin(() => this.work(arrival), () => this.#wanted(arrival))
+  }
+
+  /** What has no rows yet, nobody can have deleted. */
+  async #wanted({ link, rows }: Arrival): Promise<boolean> {
+    if (!this.arrivals.has(keyOf(link))) return false
+    return !rows.length || (await this.#rows.list()).some(({ id }) => rows.includes(id))
+  }
+}
+
 const deleted = () => Object.assign(new Error('It was deleted in another tab.'), { code: 'removed' })
 
 /** Takes a torrent out of the engine, its data with it. */
@@ -93,6 +157,9 @@ export async function forget(node: Starling, infoHash: string): Promise<void> {
   const torrent = node.get(infoHash) ?? (await node.add(infoHash, { onDemand: true }))
   await torrent.remove({ destroyStore: true })
 }
+
+/** Under which an arrival is known. */
+export const keyOf = (link: string): string => infoHashOf(link) ?? link
 
 /** Lower case; undefined where a link shows none (a magnet in base32, say): the engine tells it then. */
 export const infoHashOf = (link: string): string | undefined =>

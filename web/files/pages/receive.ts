@@ -71,10 +71,13 @@ class Receive extends PageElement {
   async #open(link: string): Promise<void> {
     const infoHash = infoHashOf(link)
     await this.files.ready
-    const own = infoHash ? this.files.parcels.of(infoHash).sent : undefined
-    const here = own && (own.sent!.kept || (await this.files.host.node()).get(infoHash!)?.state.done)
+    const { parcels, host } = this.files
+    const all = infoHash ? await parcels.of(infoHash).catch(() => []) : []
+    const own = all.find(({ sent }) => sent)
+    const here = own && (own.sent!.kept || (await host.node()).get(infoHash!)?.state.done)
+    if (own && here && !parcels.get(own.id)) await parcels.restore([own.id])
     if (link !== this.#opened || !this.isConnected) return
-    if (own && here) return this.files.host.navigate(paths.sent(own.id), { replace: true })
+    if (own && here) return host.navigate(paths.sent(own.id), { replace: true })
     this.#watch(this.files.arriving.open(link))
   }
 
