@@ -304,6 +304,20 @@ describe('files that are changed where they lie after they were sent', () => {
     await reads(ann.page, '1 other has all of it')
   })
 
+  test('are asked for again where the copy is but the file itself, as in private windows of Chromium', async () => {
+    const [ann, bob] = [await visitor(), await visitor()]
+    const sent = randomBytes(size)
+    const [one] = await write(await kit.folder(), { 'report.bin': sent })
+    const link = await send(ann.page, server.origin, [one!])
+    await reads(ann.page, 'A copy is kept in this browser')
+    await writeFile(one!, 'written on')
+    await bob.page.goto(link)
+    await reads(ann.page, 'The copy that was kept here cannot be read')
+    await writeFile(one!, sent)
+    await choose(ann.page, [one!], 'again')
+    await arrived(bob.page)
+  })
+
   test('are asked for again where none is kept', async () => {
     const [ann, bob] = [await visitor(), await visitor()]
     await ann.page.evaluateOnNewDocument(() => {
@@ -322,6 +336,52 @@ describe('files that are changed where they lie after they were sent', () => {
     await choose(ann.page, [one!], 'again')
     await arrived(bob.page)
   })
+})
+
+test('a link that cannot be made is said to be so, and made when that is tried again', async () => {
+  const { page } = await visitor()
+  await page.evaluateOnNewDocument(() => {
+    const { put } = IDBObjectStore.prototype
+    IDBObjectStore.prototype.put = function (...args) {
+      if (document.documentElement.dataset.full) throw new DOMException('', 'QuotaExceededError')
+      return put.apply(this, args)
+    }
+  })
+  const full = (yes: boolean) => page.evaluate((yes) => void (document.documentElement.dataset.full = yes ? '1' : ''), yes)
+  const [one] = await write(await kit.folder(), { 'one.bin': randomBytes(5_000) })
+  const link = await send(page, server.origin, [one!])
+  await reads(page, 'A copy is kept in this browser')
+  await full(true)
+  await press(page, 'Public link', 'radio')
+  expect(await reads(page, 'This device is full')).not.toContain('not at hand')
+  await full(false)
+  await press(page, 'Try again')
+  await reads(page, 'A copy is kept in this browser')
+  expect(await givenLink(page)).not.toBe(link)
+})
+
+test('what was deleted and is opened by its link again stays when Undo is not offered any more', async () => {
+  const [ann, bob, carol] = [await visitor(), await visitor(), await visitor()]
+  const [one] = await write(await kit.folder(), { 'regret.bin': randomBytes(400_000) })
+  const link = await send(ann.page, server.origin, [one!])
+  await bob.page.goto(link)
+  await arrived(bob.page)
+  for (const [page, badge] of [[bob.page, 'Received'], [ann.page, 'Sent']] as const) {
+    await press(page, 'Delete')
+    await until('it to be deleted', async () => (await text(page, 'ui-toasts')).includes('Deleted'))
+    await reads(page, 'Choose files')
+    await page.evaluate((link) => {
+      const data = new DataTransfer()
+      data.setData('text/plain', link)
+      dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }))
+    }, link)
+    await reads(page, /to pass it on|others? has all of it/)
+    await press(page, 'Close this message')
+    await press(page, 'Files', 'link')
+    await reads(page, badge)
+  }
+  await carol.page.goto(link)
+  await arrived(carol.page)
 })
 
 test('what is paused stays so after a reload, and comes once it is resumed', async () => {

@@ -90,6 +90,28 @@ it('is busy until the last of several is read', async () => {
   expect(sending.busy).toBe(false)
 })
 
+it('files that are chosen again are read for all to see', async () => {
+  const parcel = await sending.send([file('one')])
+  const go = slowly()
+  const again = sending.again(parcel, [file('one')])
+  await vi.waitUntil(() => sending.makingOf(parcel.id, 'private'))
+  expect(sending.busy).toBe(true)
+  go()
+  expect([await again, sending.busy]).toEqual([true, false])
+})
+
+it('what was fetched from others stays when the row of what was sent is deleted', async () => {
+  const parcel = await sending.send([file('one')])
+  const { infoHash, link } = parcel.sent!.private!
+  await parcels.add({ ...parcel, id: 'from', sent: undefined, from: { infoHash, link, whole: true, done: true } })
+  for (const id of [parcel.id, 'from']) {
+    await parcels.remove(id)
+    await parcels.purge(id)
+    await sending.forget(parcel)
+    expect(node.torrents.size).toBe(id === 'from' ? 0 : 1)
+  }
+})
+
 it('what was deleted for good while a link to it was made is not sent', async () => {
   const parcel = await sending.send([file('one')])
   const go = slowly()

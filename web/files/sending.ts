@@ -21,8 +21,6 @@ export interface Making {
   hashed: number
 }
 
-type Hashed = (bytes: number) => void
-
 export class Sending extends Emitter<{ change: void }> {
   readonly #node: () => Promise<Starling>
   readonly #parcels: Parcels
@@ -141,7 +139,7 @@ export class Sending extends Emitter<{ change: void }> {
 
   async #share(parcel: Parcel, kind: Kind): Promise<Share> {
     const files = await this.#files(parcel)
-    if (!files) throw new Error('The files are not at hand.')
+    if (!files) throw Object.assign(new Error('The files are not at hand.'), { code: 'missing' })
     const share = await this.#seed(parcel, kind, files)
     const row = await this.#parcels.update(parcel.id, ({ sent }) => ({ sent: sent && { ...sent, [kind]: share } }))
     // It was deleted for good while they were read.
@@ -163,40 +161,46 @@ export class Sending extends Emitter<{ change: void }> {
   }
 
   async #seed(parcel: Parcel, kind: Kind, files: readonly File[]): Promise<Share> {
+    const torrent = await this.#offer(parcel, kind, files)
+    this.#open.set(`${kind} ${parcel.id}`, Promise.resolve(this.#audience.watch(torrent)))
+    return { infoHash: torrent.infoHash, link: linkOf(torrent.link) }
+  }
+
+  /** By the user's word, who sees how far it is. */
+  async #offer(parcel: Parcel, kind: Kind, files: readonly File[]): Promise<Torrent> {
     const making = { id: parcel.id, kind, name: parcel.name, size: parcel.size, hashed: 0 }
     this.#making.add(making)
     this.emit('change', undefined)
     try {
-      const torrent = await this.#offer(parcel, kind, files, (hashed) => {
+      const torrent = await this.#give(parcel, kind, files, (hashed) => {
         making.hashed = hashed
         this.emit('change', undefined)
       })
-      this.#open.set(`${kind} ${parcel.id}`, Promise.resolve(this.#audience.watch(torrent)))
-      return { infoHash: torrent.infoHash, link: linkOf(torrent.link) }
+      // What the user paused while it was to come from others goes on: whoever sends it wants it to go.
+      if (torrent.status === 'paused') await torrent.resume()
+      return torrent
     } finally {
       this.#making.delete(making)
       this.emit('change', undefined)
     }
   }
 
-  /** What the user paused while it was to come from others goes on: whoever sends it wants it to go. */
-  async #offer(parcel: Parcel, kind: Kind, files: readonly File[], onHash?: Hashed): Promise<Torrent> {
-    const torrent = await this.#give(parcel, kind, files, onHash)
-    if (torrent.status === 'paused') await torrent.resume()
-    return torrent
-  }
-
-  async #give({ id, name, sent }: Parcel, kind: Kind, files: readonly File[], onHash?: Hashed): Promise<Torrent> {
+  async #give(
+    { id, name, sent }: Parcel, kind: Kind, files: readonly File[], onHash?: (bytes: number) => void,
+  ): Promise<Torrent> {
     const known = sent?.[kind]?.infoHash
     const torrent = await (await this.#node()).seed(files, { name, private: kind === 'private', known, onHash })
-    if (!this.#copies.has(files)) torrent.once('error', () => void this.#lost(id, kind, files).catch(reportError))
+    torrent.once('error', () => {
+      // It can be tried again.
+      this.#open.delete(`${kind} ${id}`)
+      if (!this.#copies.has(files)) void this.#lost(id, kind, files).catch(reportError)
+    })
     return torrent
   }
 
   /** Files were changed, moved or deleted where they lie: from here on their copy is sent, if there is one. */
   async #lost(id: string, kind: Kind, files: readonly File[]): Promise<void> {
     if (this.#chosen.get(id) === files) this.#chosen.delete(id)
-    this.#open.delete(`${kind} ${id}`)
     const parcel = this.#parcels.get(id)
     if (parcel) await this.torrent(parcel, kind)
     this.emit('change', undefined)

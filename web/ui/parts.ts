@@ -84,6 +84,21 @@ export const failedLink = (
   </section>
 `
 
+/** No link could be made. */
+export const failedShare = ({ title, text, again }: Failure, retry: () => void): TemplateResult => html`
+  <div class="cause" role="alert">
+    <strong>${title}</strong>
+    <p>${text}</p>
+    ${
+      again
+        ? html`
+            <button class="button" @click=${retry}>Try again</button>
+          `
+        : nothing
+    }
+  </div>
+`
+
 /** Whether a link has the key of what is sealed, or is for every WebTorrent program. */
 type Kind = 'private' | 'public'
 

@@ -3,7 +3,8 @@ import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import '../../ui/link.ts'
-import { bar, delivery, kinds, notFound, whoCan } from '../../ui/parts.ts'
+import { bar, delivery, failedShare, kinds, notFound, whoCan } from '../../ui/parts.ts'
+import { failure } from '../../ui/standing.ts'
 import { long } from '../../ui/words.ts'
 import type { Files } from '../files.ts'
 import { paths, type Kind, type Parcel } from '../parcel.ts'
@@ -127,14 +128,17 @@ class SentPage extends PageElement {
   }
 
   #state(parcel: Parcel) {
-    const { torrent, error } = this
+    const { torrent } = this
+    const error = this.error ?? torrent?.state.error
     const making = this.files.sending.makingOf(parcel.id, this.kind)
     if (making)
       return html`
         <p role="status">Making the link…</p>
         ${bar('Read', making.size ? making.hashed / making.size : undefined)}
       `
-    if (error || (torrent && (!torrent.state.done || torrent.state.error))) return this.#away(parcel)
+    const { code } = (error ?? {}) as { code?: unknown }
+    if (code === 'missing' || code === 'unreadable' || (torrent && !torrent.state.done)) return this.#away(parcel)
+    if (error) return failedShare(failure(error, 'share'), () => void this.#choose(this.kind))
     if (!torrent) return nothing
     return html`
       ${delivery(this.files.sending.status(torrent))}
@@ -148,15 +152,16 @@ class SentPage extends PageElement {
     `
   }
 
-  /** After a reload, or when they were changed where they lie, and there was no room for a copy. */
+  /** After a reload, or when they were changed where they lie, and there was no room for a copy; or that one is lost. */
   #away(parcel: Parcel) {
-    const changed = this.torrent?.state.error?.code === 'unreadable'
+    const { code } = (this.error ?? this.torrent?.state.error ?? {}) as { code?: unknown }
+    const since = code === 'unreadable' ? 'they were changed, moved or deleted' : 'the page was closed'
+    const why = parcel.sent!.kept ? 'The copy that was kept here cannot be read' : `No copy was kept here, and ${since} since`
     return html`
       <div class="notice">
         <strong>The files are not at hand any more</strong>
         <p>
-          No copy was kept here, and ${changed ? 'they were changed, moved or deleted' : 'the page was closed'} since.
-          Choose the same files again, and the link works as before.
+          ${why}. Choose the same files again, and the link works as before.
         </p>
         <button class="button" @click=${() => this.querySelector<HTMLInputElement>('input[name=again]')!.click()}>
           Choose them again

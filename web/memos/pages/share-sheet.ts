@@ -1,7 +1,7 @@
 import type { Torrent } from 'starling'
 import { html, nothing, type TemplateResult } from 'lit'
 import '../../ui/link.ts'
-import { delivery, kinds, whoCan } from '../../ui/parts.ts'
+import { delivery, failedShare, kinds, whoCan } from '../../ui/parts.ts'
 import { Sheet } from '../../ui/sheet.ts'
 import { failure } from '../../ui/standing.ts'
 import type { Memo } from '../memo.ts'
@@ -85,7 +85,7 @@ export class ShareSheet extends Sheet {
       ${whoCan(this.kind, 'listen')}
       ${
         error
-          ? this.#failed(error)
+          ? failedShare(failure(error, 'share'), () => void this.#make(this.kind))
           : torrent
             ? this.#links(torrent)
             : html`
@@ -95,23 +95,6 @@ export class ShareSheet extends Sheet {
                 </div>
               `
       }
-    `
-  }
-
-  #failed(error: unknown) {
-    const { title, text, again } = failure(error, 'share')
-    return html`
-      <div class="cause" role="alert">
-        <strong>${title}</strong>
-        <p>${text}</p>
-        ${
-          again
-            ? html`
-                <button class="button" @click=${() => this.#make(this.kind)}>Try again</button>
-              `
-            : nothing
-        }
-      </div>
     `
   }
 
