@@ -99,6 +99,32 @@ describe('from node to node', () => {
     same(await fetched(leecher, infoHash), large)
   })
 
+  test('what was added without its key is opened by the link that has it, and is another torrent for who had it', async () => {
+    const data = noise(100_000)
+    const { seeder, infoHash, link } = await shared(data, { private: true })
+    const leecher = testNode()
+    const removed: string[] = []
+    leecher.node.onremove = (infoHash) => removed.push(infoHash)
+    await leecher.node.add(infoHash, {})
+    join(leecher, seeder, infoHash)
+    expect(await leecher.until(infoHash, ({ done }) => done)).toMatchObject({ name: 'sealed', private: false })
+    await leecher.node.add(link, {})
+    expect(removed).toEqual([infoHash])
+    // Of what is here already: nobody is joined.
+    same(await fetched(leecher, infoHash), data)
+    expect((await leecher.node.states())[0]).toMatchObject({ name: 'data.bin', private: true, link })
+    await leecher.node.add(infoHash, {})
+    expect(removed).toEqual([infoHash])
+
+    const open = await shared(noise(1000))
+    await leecher.node.add(open.infoHash, {})
+    join(leecher, open.seeder, open.infoHash)
+    await leecher.until(open.infoHash, ({ done }) => done)
+    const keyed = open.link.replace(open.infoHash, `${open.infoHash}.${'A'.repeat(22)}`)
+    await expect(leecher.node.add(keyed, {})).rejects.toMatchObject({ code: 'wrong-key' })
+    await leecher.until(open.infoHash, ({ done }) => done)
+  })
+
   test('an empty file', async () => {
     const { seeder, infoHash, link } = await shared(new Uint8Array())
     const leecher = testNode()

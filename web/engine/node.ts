@@ -21,7 +21,7 @@ import { ahead } from './seal/packed.ts'
 import { openStores, type Opening } from './store/open.ts'
 import type { Entry } from './store/store.ts'
 import type { SwarmHost } from './swarm/host.ts'
-import { extend, keyless, wrongKey } from './swarm/keeping.ts'
+import { extend, wrongKey } from './swarm/keeping.ts'
 import { more, opening } from './swarm/lazy.ts'
 import { Budget, Limit } from './swarm/limit.ts'
 import { Peer } from './swarm/peer.ts'
@@ -191,11 +191,13 @@ export class Node implements Engine, LinkHost {
     parsed.trackers = [...trackers, ...this.#options.trackers, ...parsed.trackers]
     parsed.webSeeds = [...parsed.webSeeds, ...webSeeds]
     let swarm = this.#swarms.get(infoHash)
-    // With another key it is begun anew, unless it is open already.
+    // With another key it is begun anew, unless it is open already: by its key, or as it needs none.
     if (swarm && key && !equal(key, swarm.entry.key ?? new Uint8Array())) {
-      if (swarm.opened && !swarm.entry.key) throw keyless()
-      if (swarm.opened) throw wrongKey()
+      const { ready, name, error } = swarm.state
+      if (ready && (swarm.entry.key || swarm.entry.seeded || name !== 'sealed')) throw wrongKey()
       await this.#leave(swarm)
+      // Handles that are ready, or have failed, were ones of that.
+      if (ready || error) this.onremove?.(infoHash)
     } else if (swarm?.lost) await this.#leave(swarm)
     await this.#closing.get(infoHash)
     swarm = this.#swarms.get(infoHash)

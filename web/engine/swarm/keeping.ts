@@ -133,10 +133,6 @@ export class Keeping {
 export const wrongKey = (): StarlingError =>
   new StarlingError('wrong-key', 'The key in this link does not fit. Ask for the link again.')
 
-/** Its files are known already, as what anybody sees of it. */
-export const keyless = (): StarlingError =>
-  new StarlingError('wrong-key', 'This was opened without its key before. Remove it, then open this link again.')
-
 /** Adds where else it can be found. */
 export function extend(entry: Entry, trackers: readonly string[], webSeeds: readonly string[]): Entry {
   const join = (urls: string[], more: readonly string[]): string[] => [...new Set([...urls, ...more])].slice(0, maxUrls)

@@ -240,10 +240,6 @@ export class Swarm implements PeerHost, Announcing {
   get lost(): boolean {
     return this.#lost && !this.#options.source
   }
-  /** Its files are known; only its key, where it has one, opens them. */
-  get opened(): boolean {
-    return !!this.content
-  }
   /** It would take another peer. */
   get lacking(): boolean {
     return this.#finding.lacking
