@@ -39,6 +39,15 @@ test('a server that was started anew takes no credentials of before, so it is as
   expect(asked).toBe(2)
 })
 
+test('what a server gave that was away since is not used', async () => {
+  answers = [{ iceServers: [one], lifetime: 3600 }, { iceServers: [two], lifetime: 3600 }]
+  const servers = home()
+  await servers()
+  servers.renew!()
+  expect(await Promise.all([servers(), servers()])).toEqual([[two], [two]])
+  expect(asked).toBe(2)
+})
+
 test('credentials are asked for again before they end', async () => {
   answers = [{ iceServers: [one], lifetime: 120 }, { iceServers: [two] }]
   const servers = home()

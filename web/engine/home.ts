@@ -3,12 +3,18 @@ import { trackerOf } from './announce.ts'
 import { StarlingError } from './errors.ts'
 import { urlOf } from './url.ts'
 
-/** How long an answer of /api/ice is used at most, ms: a server that was started anew takes no credentials of before. */
+/** How long an answer of /api/ice is used at most, ms: a server that was started anew, unseen, takes no credentials of before. */
 const iceLife = 5 * 60_000
 /** Where there was none, it is asked for again after this, ms. */
 const iceRetry = 10_000
 /** A link must not wait long for what only some links need, ms. */
 const iceWait = 3_000
+
+export interface IceServers {
+  (): Promise<RTCIceServer[]>
+  /** What was given before may be of no use any more. */
+  renew?(): void
+}
 
 /** Of the server at this URL. Throws where it is none. */
 export function homeOf(server?: string) {
@@ -22,7 +28,7 @@ export function homeOf(server?: string) {
  * The server's STUN and TURN servers, asked for again before their credentials end; those of before, or none, while it
  * gives no answer.
  */
-export function homeIce(url?: URL): () => Promise<RTCIceServer[]> {
+export function homeIce(url?: URL): IceServers {
   let servers: Promise<RTCIceServer[]> = Promise.resolve([])
   let [from, until] = [0, 0]
   const ask = async (before: RTCIceServer[]): Promise<RTCIceServer[]> => {
@@ -37,7 +43,7 @@ export function homeIce(url?: URL): () => Promise<RTCIceServer[]> {
       return before
     }
   }
-  return () => {
+  const give = () => {
     const now = Date.now()
     // Somebody may set the clock back.
     if (url && (now >= until || now < from)) {
@@ -47,4 +53,5 @@ export function homeIce(url?: URL): () => Promise<RTCIceServer[]> {
     }
     return servers
   }
+  return Object.assign(give, { renew: () => void (until = 0) })
 }

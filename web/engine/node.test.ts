@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Bytes } from './bytes.ts'
 import { Deferred } from './deferred.ts'
+import type { Standing } from './rendezvous/types.ts'
 import { memoryStores } from './store/memory.ts'
 import { destroyAll, join, noise, Stranger, testNode, type TestNode } from './swarm/testing.ts'
 import type { SeedOptions } from './types.ts'
@@ -183,6 +184,21 @@ test('a page that is left leaves its trackers, and is found again when it comes 
   seeder.announced.clear()
   show(true)
   expect(seeder.announced.size).toBe(0)
+})
+
+test('a tracker that is lost may be started anew, and then what its server gave and relayed is of no use', async () => {
+  let renewed = 0
+  const iceServers = Object.assign(async () => [], { renew: () => void renewed++ })
+  const { seeder, infoHash } = await shared(noise(1000), {}, testNode({ iceServers }))
+  const tell = (state: Pick<Standing, 'status' | 'refusal'>) => {
+    seeder.trackers[0] = { url: 'wss://tracker.test/', ...state }
+    seeder.changed(infoHash)
+    return [renewed, seeder.withdrawn()]
+  }
+  for (const status of ['connecting', 'failed', 'working', 'working'] as const) expect(tell({ status })).toEqual([0, 0])
+  expect(tell({ status: 'failed', refusal: 'not served' })).toEqual([0, 0])
+  expect(tell({ status: 'failed' })).toEqual([1, 1])
+  expect(tell({ status: 'failed' })).toEqual([1, 1])
 })
 
 test('what is still being made when the node is destroyed is not announced any more', async () => {

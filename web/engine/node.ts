@@ -11,6 +11,7 @@ import { equal, random, toHex, utf8, type Bytes } from './bytes.ts'
 import { clock } from './clock.ts'
 import type { Again, Engine } from './engine.ts'
 import { StarlingError, removed } from './errors.ts'
+import type { IceServers } from './home.ts'
 import type { Channel } from './link/channel.ts'
 import type { LinkHost, OfferDesk } from './link/host.ts'
 import { Links } from './link/links.ts'
@@ -33,7 +34,7 @@ import type { AddOptions, Card, Limits, NodeStats, SeedOptions, StarlingOptions,
 
 export interface NodeOptions extends Omit<StarlingOptions, 'server' | 'iceServers' | 'shareTabs'> {
   trackers: string[]
-  iceServers: () => Promise<RTCIceServer[]>
+  iceServers: IceServers
   linkBase: string
 }
 
@@ -51,7 +52,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
 
 /** What a node asks of the network; tests bring their own. */
 export interface Network {
-  readonly links: Pick<Links, 'refresh' | 'forget' | 'stats' | 'destroy'>
+  readonly links: Pick<Links, 'refresh' | 'forget' | 'stats' | 'withdraw' | 'destroy'>
   readonly rendezvous: Rendezvous
 }
 
@@ -101,6 +102,8 @@ export class Node implements Engine, LinkHost {
   readonly #strangers = new Set<Peer>()
   readonly #thirsty = new Set<Peer>()
   readonly #lanes = { open: 0, made: 0 }
+  /** URLs of trackers that are there. */
+  readonly #trackers = new Set<string>()
   readonly #timer: ReturnType<typeof setInterval>
   /** A page that is left answers nobody, so no tracker should name it. It may come back as it was. */
   readonly #away = () => {
@@ -122,7 +125,10 @@ export class Node implements Engine, LinkHost {
       if (swarm?.entry.paused) rendezvous.remove(infoHash)
     })
     const { links, rendezvous } = this.#network
-    rendezvous.onchange = (infoHash) => this.#swarms.get(infoHash)?.changed()
+    rendezvous.onchange = (infoHash) => {
+      this.#heed(rendezvous.trackers(infoHash))
+      this.#swarms.get(infoHash)?.changed()
+    }
     this.#host = {
       peerId: toHex(id),
       stores: () => store.stores(),
@@ -335,6 +341,17 @@ export class Node implements Engine, LinkHost {
 
   failed(infoHash: string): void {
     this.#swarms.get(infoHash)?.linking(true)
+  }
+
+  /** A server that was away may have been started anew, and then knows nothing of what it gave and relayed before. */
+  #heed(trackers: readonly Standing[]): void {
+    for (const { url, status, refusal } of trackers) {
+      if (status === 'working') this.#trackers.add(url)
+      else if (status === 'failed' && !refusal && this.#trackers.delete(url)) {
+        this.#options.iceServers.renew?.()
+        this.#network.links.withdraw()
+      }
+    }
   }
 
   #get(infoHash: string): Swarm {

@@ -127,9 +127,9 @@ export class Link implements LinkInfo {
     return clock() >= (this.open ? this.#idleSince + spareAfter : this.since + lostAfter)
   }
 
-  /** Under way, or open and not in doubt. */
+  /** Under way for a while, or open and not in doubt. One whose addresses are dead, say, is in nobody's way. */
   get healthy(): boolean {
-    return !this.ended && !this.#timers.has('recover')
+    return !this.ended && !this.#timers.has('recover') && (this.open || !this.spare)
   }
 
   get channels(): number {

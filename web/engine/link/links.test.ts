@@ -309,6 +309,20 @@ describe('a link', () => {
     await until(() => a!.met.has(hash(2)))
   })
 
+  it('that does not open is in nobody’s way', async () => {
+    const habits = { extension: false, reachable: false }
+    const a = new Node('1', habits).want(hash(1))
+    const b = new Node('2', { extension: false }).seed(hash(1))
+    expect(await introduce(a, b, hash(1))).toBe(1)
+    habits.reachable = true
+    expect(await introduce(a, b, hash(1))).toBe(0)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(await introduce(a, b, hash(1))).toBe(1)
+    await ready(a, b)
+    expect([a, b].map(({ made }) => made[0]!.connectionState)).toEqual(['closed', 'closed'])
+    expect([a.failures, b.failures]).toEqual([[], []])
+  })
+
   it('fails after a bounded time when nothing connects', async () => {
     const a = new Node('1', { reachable: false }).want(hash(1))
     const b = new Node('2', { reachable: false }).seed(hash(1))

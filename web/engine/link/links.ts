@@ -75,8 +75,8 @@ export class Links implements OfferDesk {
   #refreshing: ReturnType<typeof setTimeout> | undefined
   #destroyed = false
   readonly #owner: LinkOwner
-  /** No offer stands any more; on another network they name addresses of the one before. */
-  readonly #withdraw = () => {
+  /** No offer stands any more: on another network they name addresses of the one before, or a relay's that is gone. */
+  readonly withdraw = () => {
     for (const id of this.#offers.keys()) this.#discard(id)
   }
   /** Chromium drops connections of a page that goes away without a word; the other end would wait for long. */
@@ -96,12 +96,13 @@ export class Links implements OfferDesk {
       carried: (link, infoHash) => this.#to(link.peerId).some((other) => other !== link && other.carries(infoHash)),
     }
     globalThis.addEventListener?.('pagehide', this.#hidden)
-    globalThis.addEventListener?.('online', this.#withdraw)
+    globalThis.addEventListener?.('online', this.withdraw)
   }
 
   async offers(infoHash: string, count: number, others = Infinity): Promise<Offer[]> {
     const { pendingOffers = 5 } = this.#options
-    const healthy = this.#healthy()
+    const all = [...this.#links]
+    const healthy = all.filter((link) => link.healthy)
     // A link that has it and only waits for its turn makes another one needless.
     if (this.#destroyed || healthy.some((link) => link.promises(infoHash))) return []
     if (healthy.filter((link) => link.carries(infoHash)).length >= others) return []
@@ -115,7 +116,7 @@ export class Links implements OfferDesk {
       }
     }
     reuse((offer) => !offer.infoHash)
-    const spare = healthy.filter((link) => link.spare).length
+    const spare = all.filter((link) => link.spare).length
     const room = Math.min(count - taken.length, pendingOffers - unanswered - answered.length, this.#free + spare - unanswered)
     const made = await Promise.all(Array.from({ length: room }, () => this.#make(infoHash)))
     for (const offer of made) if (offer) taken.push(offer)
@@ -199,10 +200,10 @@ export class Links implements OfferDesk {
   destroy(): void {
     this.#destroyed = true
     globalThis.removeEventListener?.('pagehide', this.#hidden)
-    globalThis.removeEventListener?.('online', this.#withdraw)
+    globalThis.removeEventListener?.('online', this.withdraw)
     clearTimeout(this.#preparing)
     clearTimeout(this.#refreshing)
-    this.#withdraw()
+    this.withdraw()
     for (const link of this.#links) link.dismiss()
     this.#spare?.close()
   }
@@ -296,16 +297,12 @@ export class Links implements OfferDesk {
 
   /** Whether there may be another link: one that carries nothing gives way to it. */
   #makeRoom(): boolean {
-    if (this.#free <= 0) this.#healthy().find((link) => link.spare)?.close()
+    if (this.#free <= 0) [...this.#links].find((link) => link.spare)?.close()
     return this.#free > 0
   }
 
-  #healthy(): Link[] {
-    return [...this.#links].filter((link) => link.healthy)
-  }
-
   #to(peerId: string): Link[] {
-    return this.#healthy().filter((link) => link.peerId === peerId)
+    return [...this.#links].filter((link) => link.healthy && link.peerId === peerId)
   }
 
   /**

@@ -4,7 +4,7 @@ import { random, toHex, type Bytes } from '../bytes.ts'
 import { lowWater, type Channel, type LinkInfo } from '../link/channel.ts'
 import { Pace } from '../link/pace.ts'
 import { Node, type NodeOptions } from '../node.ts'
-import type { Announcing } from '../rendezvous/types.ts'
+import type { Announcing, Rendezvous } from '../rendezvous/types.ts'
 import { memoryStores } from '../store/memory.ts'
 import type { Stores } from '../store/store.ts'
 import type { TorrentState, TrackerState } from '../types.ts'
@@ -119,6 +119,10 @@ export interface TestNode {
   /** Torrents whose failed channels count no longer. */
   forgotten: string[]
   trackers: TrackerState[]
+  /** The trackers of this torrent have changed. */
+  changed(infoHash: string): void
+  /** How often all offers were taken back. */
+  withdrawn(): number
   /** A link for this torrent is being made. */
   tried(infoHash: string): void
   /** Resolves with the first state of the torrent of which it is true. */
@@ -133,6 +137,16 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
   const forgotten: string[] = []
   const trackers: TrackerState[] = []
   let id = ''
+  let withdrawn = 0
+  const rendezvous: Rendezvous = {
+    add: (torrent) => void announced.set(torrent.infoHash, torrent),
+    completed: (infoHash) => void completed.push(infoHash),
+    wake() {},
+    remove: (infoHash) => void announced.delete(infoHash),
+    trackers: () => trackers,
+    onchange: undefined,
+    destroy: async () => {},
+  }
   let tried: (infoHash: string) => void
   const waits = new Set<{ infoHash: string; when: (state: TorrentState) => boolean; met: Deferred<TorrentState> }>()
   const node = new Node(
@@ -142,16 +156,8 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
       id = toHex(peerId)
       tried = attempt
       return {
-        links: { refresh() {}, forget: (infoHash) => void forgotten.push(infoHash), destroy() {}, stats: () => ({ links: 0, channels: 0, connectionsMade: 0, banned: 0 }) },
-        rendezvous: {
-          add: (torrent) => void announced.set(torrent.infoHash, torrent),
-          completed: (infoHash) => void completed.push(infoHash),
-          wake() {},
-          remove: (infoHash) => void announced.delete(infoHash),
-          trackers: () => trackers,
-          onchange: undefined,
-          destroy: async () => {},
-        },
+        links: { refresh() {}, withdraw: () => void withdrawn++, forget: (infoHash) => void forgotten.push(infoHash), destroy() {}, stats: () => ({ links: 0, channels: 0, connectionsMade: 0, banned: 0 }) },
+        rendezvous,
       }
     },
   )
@@ -165,6 +171,8 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
   nodes.add(node)
   return {
     node, id, stores, announced, completed, forgotten, trackers,
+    changed: (infoHash) => rendezvous.onchange?.(infoHash),
+    withdrawn: () => withdrawn,
     tried: (infoHash) => tried(infoHash),
     async until(infoHash, when) {
       const now = (await node.states()).find((state) => state.infoHash === infoHash)
