@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,12 +135,26 @@ func TestAddressesComeAndGo(t *testing.T) {
 	}
 }
 
-func TestOffersOfAnotherNetworkAreClosed(t *testing.T) {
-	h, err := NewHost(Options{PeerID: PeerID{1}, Listen: "127.0.0.1:0"})
+// given is a host on the loopback that is given these servers, or none; asked says how often it has asked for them.
+func given(t *testing.T, open func(Options) (*Host, error), servers ...string) (h *Host, asked func() int) {
+	t.Helper()
+	var count atomic.Int32
+	h, err := open(Options{PeerID: PeerID{1}, Listen: "127.0.0.1:0", ICEServers: func(context.Context) ([]webrtc.ICEServer, error) {
+		count.Add(1)
+		if len(servers) == 0 {
+			return nil, nil
+		}
+		return []webrtc.ICEServer{{URLs: servers}}, nil
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer h.Close()
+	t.Cleanup(func() { _ = h.Close() })
+	return h, func() int { return int(count.Load()) }
+}
+
+func TestOffersOfAnotherNetworkAreClosed(t *testing.T) {
+	h, _ := given(t, NewHost)
 	o, err := h.Offer(t.Context(), InfoHash{1})
 	if err != nil {
 		t.Fatal(err)
@@ -159,15 +174,7 @@ func TestOffersOfAnotherNetworkAreClosed(t *testing.T) {
 
 // A server that was started anew knows nothing of what it gave and relayed before.
 func TestAServerThatWasAwayIsAskedAgain(t *testing.T) {
-	asked := 0
-	h, err := NewHost(Options{PeerID: PeerID{1}, Listen: "127.0.0.1:0", ICEServers: func(context.Context) ([]webrtc.ICEServer, error) {
-		asked++
-		return nil, nil
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer h.Close()
+	h, asked := given(t, NewHost)
 	for range 2 {
 		o, err := h.Offer(t.Context(), InfoHash{1})
 		if err != nil {
@@ -176,15 +183,15 @@ func TestAServerThatWasAwayIsAskedAgain(t *testing.T) {
 		defer o.Close()
 		o.Release()
 	}
-	if asked != 1 || h.Stats().Made != 1 {
-		t.Errorf("asked %d times, for %d connections", asked, h.Stats().Made)
+	if asked() != 1 || h.Stats().Made != 1 {
+		t.Errorf("asked %d times, for %d connections", asked(), h.Stats().Made)
 	}
 	h.Renew()
 	if n := h.Stats().Offers; n != 0 {
 		t.Errorf("%d offers of before", n)
 	}
-	if _, err := h.Offer(t.Context(), InfoHash{1}); err != nil || asked != 2 {
-		t.Errorf("asked %d times, %v", asked, err)
+	if _, err := h.Offer(t.Context(), InfoHash{1}); err != nil || asked() != 2 {
+		t.Errorf("asked %d times, %v", asked(), err)
 	}
 }
 
@@ -262,13 +269,7 @@ func stunServer(t *testing.T) (address string, asked func() int) {
 
 func TestAddressesAsSeenFromOutside(t *testing.T) {
 	server, asked := stunServer(t)
-	h, err := NewHost(Options{PeerID: PeerID{1}, Listen: "127.0.0.1:0", ICEServers: func(context.Context) ([]webrtc.ICEServer, error) {
-		return []webrtc.ICEServer{{URLs: []string{"stun:" + server, "stun:127.0.0.1:9", "stun:no.invalid", "nonsense"}}}, nil
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer h.Close()
+	h, _ := given(t, NewHost, "stun:"+server, "stun:127.0.0.1:9", "stun:no.invalid", "nonsense")
 	for range 3 {
 		o, err := h.Offer(t.Context(), InfoHash{1})
 		if err != nil {
@@ -295,13 +296,7 @@ func TestAddressesAsSeenFromOutside(t *testing.T) {
 // While an offer may be used, the router is kept from forgetting what the offer says, and no longer.
 func TestThePortIsKeptOpen(t *testing.T) {
 	server, asked := stunServer(t)
-	h, err := Hurried(Options{PeerID: PeerID{1}, Listen: "127.0.0.1:0", ICEServers: func(context.Context) ([]webrtc.ICEServer, error) {
-		return []webrtc.ICEServer{{URLs: []string{"stun:" + server}}}, nil
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer h.Close()
+	h, _ := given(t, Hurried, "stun:"+server)
 	if _, err := h.Offer(t.Context(), InfoHash{1}); err != nil {
 		t.Fatal(err)
 	}

@@ -294,6 +294,28 @@ func TestOffers(t *testing.T) {
 	}
 }
 
+// pion heeds nobody before it has the answer, so an offer that was taken up in vain is as good as new.
+func TestAnOfferThatWasAnsweredInVainServesAnother(t *testing.T) {
+	ctx := t.Context()
+	a, b, c := newNode(t, '1', habits{}), newNode(t, '2', habits{}), newNode(t, '3', habits{})
+	a.Want(hash(2), true)
+	b.Want(hash(1), false)
+	c.Want(hash(2), false)
+	o, err := a.Offer(ctx, hash(1))
+	must(t, err)
+	if _, err := b.Answer(ctx, hash(1), a.id, o.SDP); err != nil { // and it calls from now on
+		t.Fatal(err)
+	}
+	if err := o.Accept(ctx, b.id, "nonsense"); !errors.Is(err, link.ErrSDP) {
+		t.Fatal(err)
+	}
+	must(t, introduce(t, a, c, hash(2)))
+	c.untilMet(hash(2))
+	if n := a.Stats().Made; n != 1 {
+		t.Errorf("made %d", n)
+	}
+}
+
 func TestOffersEnd(t *testing.T) {
 	a := newNode(t, '1', habits{hurried: true})
 	_, err := a.Offer(t.Context(), hash(1))

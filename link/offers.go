@@ -262,6 +262,7 @@ func (h *Host) accept(id [20]byte, from PeerID, sdp string) error {
 		err = ErrBusy
 	}
 	if err != nil {
+		// As good as new, though somebody calls on it: unlike browsers, pion heeds nobody before it has the answer.
 		h.pool(id)
 		h.unlock()
 		return err
