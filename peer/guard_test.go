@@ -228,6 +228,20 @@ func TestUnread(t *testing.T) {
 	}
 }
 
+// Who waits for a torrent's metadata sees that it comes.
+func TestMetadataIsCounted(t *testing.T) {
+	dir := t.TempDir()
+	seeder := start(t)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), random(1<<20, 1))}})
+	fetched := add(t, start(t), hexOf(shared.ih), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}, Lazy: true})
+	if err := fetched.Ready(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if n, want := fetched.Stats().Metadata, int64(len(shared.infoBytes())); n != want {
+		t.Errorf("%d bytes of it came, of %d", n, want)
+	}
+}
+
 // Those who offer metadata and send none do not keep it from who asks others.
 func TestSilentSources(t *testing.T) {
 	dir := t.TempDir()

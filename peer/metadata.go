@@ -115,6 +115,7 @@ func (t *Torrent) metadataMessage(pc *torrent.PeerConn, c *conn, payload []byte)
 			return
 		}
 		f.got = append(f.got, data...)
+		t.metadataCame.Add(int64(len(data)))
 		f.heard.Store(nextTick)
 		if int64(len(f.got)) < f.offered {
 			t.metadataMore(pc, c)

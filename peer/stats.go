@@ -35,8 +35,10 @@ type Stats struct {
 	DownRate, UpRate float64
 	// Downloaded and Uploaded are bytes of data since it was shared or added.
 	Downloaded, Uploaded int64
-	Peers                Peers
-	Trackers             []Tracker
+	// Metadata is bytes of the info dictionary that have come, those that turned out to be wrong included.
+	Metadata int64
+	Peers    Peers
+	Trackers []Tracker
 	// Problem is what keeps it from going on, or is wrong with its files; nil: nothing.
 	Problem error
 }
@@ -71,6 +73,7 @@ func (t *Torrent) Stats() Stats {
 		t.meter.sample(e, time.Now())
 	}
 	s.DownRate, s.UpRate, s.Downloaded, s.Uploaded = t.meter.read(time.Now())
+	s.Metadata = t.metadataCame.Load()
 	s.Trackers = t.found.trackers()
 	return s
 }

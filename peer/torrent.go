@@ -53,6 +53,8 @@ type Torrent struct {
 	private atomic.Bool
 	used    atomic.Int64 // when it was last asked for, ticks
 	sources atomic.Int32
+	// metadataCame counts bytes of it, from all sources.
+	metadataCame atomic.Int64
 	// numbered are its pieces, once its metadata has come; the guard's lock is on it.
 	numbered int64
 	// checked of checking bytes have been hashed that lay there before.
