@@ -31,6 +31,9 @@ type AddOptions struct {
 	Peers []string
 	// Lazy fetches only what readers ask for.
 	Lazy bool
+	// ToRead: what comes is for readers alone. It stays as it came, in the folder .starling: a private torrent takes no more
+	// room than its container, which is decrypted as it is read. Done waits until all of it is there.
+	ToRead bool
 }
 
 // Add fetches a torrent: of a Starling link, magnet, infohash, .torrent file or the URL of one. It returns as soon as
@@ -89,7 +92,7 @@ func (p *Peer) AddRef(ctx context.Context, r Ref, o AddOptions) (*Torrent, error
 		was.Salt, was.Files = before.Salt, before.Files
 	}
 	t := p.newTorrent(r.InfoHash, addedBucket, was)
-	t.lazy, t.exact = o.Lazy, o.Exact
+	t.lazy, t.exact, t.toRead = o.Lazy, o.Exact, o.ToRead
 	t.fresh = was.Root == "" && (before == nil || r.Key != nil && was.Header == nil)
 	t.found.peers(append(r.Peers, o.Peers...))
 	known, err := p.register(t)

@@ -1,7 +1,9 @@
 package peer
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -66,5 +68,32 @@ func TestNoRoomToDecrypt(t *testing.T) {
 	}
 	if left, err := os.ReadDir(filepath.Join(small, "to", partFolder, hexOf(shared.ih))); err != nil || len(left) != 1 {
 		t.Errorf("there are %v, %v", left, err)
+	}
+}
+
+// What is only read is not decrypted on disk besides, for which there may be no room.
+func TestToRead(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		into := filepath.Join(smallDisk(t), "to")
+		seeder := start(t)
+		data := random(2<<20, 1)
+		shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(t.TempDir(), "a"), data)}, Private: private})
+		fetched := add(t, start(t), shared.Link("h"), AddOptions{Dir: into, Peers: []string{seeder.Addr().String()}, Lazy: true, ToRead: true})
+		if err := fetched.Ready(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		r := fetched.Files()[0].NewReader(soon(t))
+		got, err := io.ReadAll(r)
+		_ = r.Close()
+		if err != nil || !bytes.Equal(got, data) {
+			t.Fatalf("private %v: read %d bytes, %v", private, len(got), err)
+		}
+		done(t, fetched)
+		if err := fetched.Stats().Problem; err != nil {
+			t.Errorf("private %v: %v", private, err)
+		}
+		if there, err := os.ReadDir(into); err != nil || len(there) != 1 || there[0].Name() != partFolder {
+			t.Errorf("private %v: there are %v, %v", private, there, err)
+		}
 	}
 }

@@ -32,7 +32,7 @@ func (t *Torrent) finish() {
 		return // it was there
 	default:
 	}
-	for {
+	for !t.toRead {
 		err := t.place()
 		if err == nil {
 			break

@@ -21,6 +21,7 @@ type Torrent struct {
 	bucket []byte // of its record
 	lazy   bool
 	exact  bool // no name but the one that was chosen will do
+	toRead bool // its files are not put in their place
 	fresh  bool // nothing has come of it before
 
 	ctx  context.Context

@@ -70,7 +70,7 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 	if output == "-" {
 		dir, name = filepath.Join(f.dataDir(n), "data"), ""
 	}
-	f.options = peer.AddOptions{Dir: dir, Name: name, Exact: name != "", Lazy: output == "-"}
+	f.options = peer.AddOptions{Dir: dir, Name: name, Exact: name != "", Lazy: output == "-", ToRead: output == "-"}
 	for _, s := range servers {
 		switch {
 		case s.own:
