@@ -1,8 +1,10 @@
 package httpd
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/starling-p2p/starling/internal/loopback"
@@ -48,7 +50,24 @@ func (s *Server) address(r *http.Request) netip.Addr {
 // its own name lead here (DNS rebinding), nor passed on by a proxy that runs here, be it one that passes TLS on unread and
 // says nothing of itself.
 func local(r *http.Request) bool {
-	return peer(r).IsLoopback() && !proxied(r) && loopback.Host(r.Host)
+	from := peer(r)
+	// What a machine asks at an address of its own comes from there.
+	own := from == asked(r) && names(r.Host, from)
+	return (own || from.IsLoopback() && loopback.Host(r.Host)) && !proxied(r)
+}
+
+// asked is the address of this machine that a request came to.
+func asked(r *http.Request) netip.Addr {
+	if a, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.IPv6Unspecified() // where nobody asks from
+}
+
+// names says whether a host, with or without a port, is this address: no name that may lead anywhere.
+func names(host string, a netip.Addr) bool {
+	h, err := netip.ParseAddr((&url.URL{Host: host}).Hostname())
+	return err == nil && h.Unmap() == a
 }
 
 // proxied says whether a proxy passed a request on, as far as proxies say so.

@@ -55,7 +55,7 @@ func (s *Server) shown(w http.ResponseWriter, r *http.Request, what string) bool
 		return true
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, what+" are shown on this machine only, at localhost; --metrics-public shows them to everybody.", http.StatusForbidden)
+	http.Error(w, what+" are shown on this machine only, at localhost or the address of --addr; --metrics-public shows them to everybody.", http.StatusForbidden)
 	return false
 }
 
