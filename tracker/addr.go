@@ -69,7 +69,8 @@ func (a addr6) secret() uint16           { return a.key }
 // counted. The error is ErrFull, ErrTooMany or ErrDenied.
 //
 // Nobody can take a peer_id from its owner, nor keep the owner out: whoever announces one that is in use at another
-// address, and does not have its key, is recorded beside it.
+// address, and does not have its key, is recorded beside it. So one without a key that moves is counted twice until what is
+// known of its old address expires, as where peers are known by their addresses alone: all of a swarm know its peer_id.
 func (s *Store[C]) AnnounceAddr(a *AddrAnnounce, picks []AddrPeer) (Counts, []AddrPeer, error) {
 	t := told{picks: picks}
 	counts, err := s.announceAddr(a, &t)
