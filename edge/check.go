@@ -52,6 +52,13 @@ func (w *watch) came(by way) {
 	w.way = by
 }
 
+// seen is when the site last gave it to nobody in particular, or was asked again as pages asked for it.
+func (w *watch) seen(path string) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sure[path]
+}
+
 // doubt: a visitor got no bytes at all, but an error or another place. Nobody is told of what was known until the site has been asked.
 func (w *watch) doubt(a *asset) {
 	if a == nil {

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"path"
 	"strings"
@@ -252,6 +253,38 @@ func TestOnePathInManyWays(t *testing.T) {
 		check(t, ask(t, h, "/a.png"), "/a.png", data)
 		if n := len(e.library.all()); n != 1 || read.Load() != 1 {
 			t.Errorf("%d assets, read %d times", n, read.Load())
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A site that has more than is remembered: what is asked for stays, and what nobody has asked for makes way.
+func TestMoreAssetsThanAreRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := start(t, Options{})
+		e.library.most = 16
+		h := e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "image/png")
+			w.Header().Set("ETag", `"`+r.URL.Path+`"`)
+			http.ServeContent(w, r, "a.png", time.Time{}, strings.NewReader(strings.Repeat(r.URL.Path, 1000)))
+		}))
+		visit := func(path string) {
+			do(h, "GET", path, "")
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		for i := range 16 {
+			visit(fmt.Sprintf("/%d.png", i))
+		}
+		time.Sleep(confirmEach)
+		ask(t, h, "/0.png")
+		visit("/new.png")
+		time.Sleep(2 * slowest)
+		f := ask(t, h, "/0.png", "/1.png", "/2.png", "/new.png")
+		if f.Assets["/0.png"] == nil || f.Assets["/1.png"] != nil || f.Assets["/2.png"] == nil || f.Assets["/new.png"] == nil {
+			t.Errorf("known are %v", f.Assets)
 		}
 		if err := e.Close(); err != nil {
 			t.Error(err)

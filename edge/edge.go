@@ -172,6 +172,9 @@ func (e *Edge) Handler(next http.Handler) http.Handler {
 		pending: map[string]bool{}, strikes: map[string]int{}, sure: map[string]time.Time{},
 	}
 	e.watch.Store(w)
+	e.library.mu.Lock()
+	e.library.seen = w.seen
+	e.library.mu.Unlock()
 	for range hashers {
 		e.run(func(ctx context.Context) { w.work(ctx, w.jobs) })
 		e.run(func(ctx context.Context) { w.work(ctx, w.large) })

@@ -20,8 +20,10 @@ import (
 )
 
 const (
-	// maxAssets bounds what strangers can make an edge remember by asking for paths that a site answers.
+	// maxAssets bounds what strangers can make an edge remember by asking for paths that a site answers. Where a site has
+	// more, those of which something was seen longest ago make way, a sixteenth at a time: each version is a new swarm.
 	maxAssets = 100_000
+	wayFor    = 16
 	// oldVersions are so many whose torrents visitors may still be in.
 	oldVersions = 16
 	// settle is how long nothing may have changed before a version is made; the longer ago the last change, the longer, up
@@ -38,6 +40,9 @@ type library struct {
 	path string
 	keep bool
 	log  *slog.Logger
+	most int
+	// seen is when something was last seen of a path; nil: nothing makes way for anything.
+	seen func(path string) time.Time
 
 	mu      sync.RWMutex
 	assets  map[string]*asset
@@ -58,7 +63,7 @@ type library struct {
 
 func newLibrary(path string, keep bool, log *slog.Logger) *library {
 	l := &library{
-		path: path, keep: keep, log: log, delay: settle,
+		path: path, keep: keep, log: log, most: maxAssets, delay: settle,
 		assets: map[string]*asset{}, known: map[string]*asset{}, swarms: map[tracker.InfoHash]*torrent{}, wake: make(chan struct{}, 1),
 	}
 	l.version.Store(newVersion(nil))
@@ -118,7 +123,7 @@ func (l *library) restore(a *asset) {
 
 func (l *library) put(a *asset) {
 	old := l.assets[a.Path]
-	if old == nil && len(l.assets) >= maxAssets {
+	if old == nil && len(l.assets) >= l.most && !l.makeRoom() {
 		return
 	}
 	l.assets[a.Path] = a
@@ -133,6 +138,21 @@ func (l *library) put(a *asset) {
 		return
 	}
 	l.poke()
+}
+
+func (l *library) makeRoom() bool {
+	if l.seen == nil {
+		return false
+	}
+	seen := make(map[string]time.Time, len(l.assets))
+	for path := range l.assets {
+		seen[path] = l.seen(path)
+	}
+	longest := slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return seen[a].Compare(seen[b]) })
+	for _, path := range longest[:(len(longest)+wayFor-1)/wayFor] {
+		delete(l.assets, path)
+	}
+	return true
 }
 
 // drop forgets a path: from now on nobody is told of it.
