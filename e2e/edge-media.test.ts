@@ -1,6 +1,6 @@
 /** Audio and video on a site that its visitors carry, and the way without a change of markup. */
 import { writeFile } from 'node:fs/promises'
-import { request as forward } from 'node:http'
+import { request as forward, type IncomingMessage, type ServerResponse } from 'node:http'
 import { beforeAll, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
 import { page, png, settled, Site, visit, wav } from './edge.kit.ts'
@@ -103,16 +103,18 @@ test.each(['/auto.html', '/hidden.html'])('what plays by itself begins before th
   expect((await begins()).filter((size) => size)).toHaveLength(1)
 })
 
+/** The site answers. */
+function pass(site: Site, request: IncomingMessage, response: ServerResponse): void {
+  const { method, headers, url } = request
+  const onward = forward(site.origin + url!, { method, headers }, (answer) => answer.pipe(response.writeHead(answer.statusCode!, answer.headers)))
+  request.pipe(onward).on('error', () => response.destroy())
+}
+
 /** The site as it is where its service worker comes that many milliseconds late. */
 async function late(site: Site, ms: number): Promise<string> {
   const { origin } = await kit.http((request, response) => {
-    const pass = () => {
-      const { method, headers, url } = request
-      const onward = forward(site.origin + url!, { method, headers }, (answer) => answer.pipe(response.writeHead(answer.statusCode!, answer.headers)))
-      request.pipe(onward).on('error', () => response.destroy())
-    }
-    if (request.url === '/.starling/sw.js') setTimeout(pass, ms)
-    else pass()
+    if (request.url === '/.starling/sw.js') setTimeout(() => pass(site, request, response), ms)
+    else pass(site, request, response)
   })
   return origin
 }
@@ -264,6 +266,26 @@ test('the service worker is ended while it streams: the player goes on', async (
   await plays(ann.page, 12, 14)
   await session.send('ServiceWorker.stopAllWorkers')
   await plays(ann.page, 5, 7)
+})
+
+test.each([404, 200])('where a site has no Starling any more, and says so by %i, no film waits for its service worker', async (status) => {
+  const site = await Site.serve(kit, files, { args, assets: 2 })
+  let over = false
+  const { origin } = await kit.http((request, response) => {
+    if (!over) pass(site, request, response)
+    else if (request.url === '/film.webm') response.writeHead(200, { 'Content-Type': 'video/webm', 'Content-Length': film.length }).end(film)
+    else response.writeHead(request.url === '/' ? 200 : status, { 'Content-Type': 'text/html' }).end('<link rel=icon href=data:,><video muted preload=auto src="/film.webm"></video>')
+  })
+  const { page: tab } = await kit.person('chromium')
+  await tab.goto(origin)
+  await until('the service worker to be there', async () => (await player(tab)).controlled)
+  over = true
+  await tab.goto(origin)
+  await until('it can be played', async () => (await player(tab)).state >= 3)
+  await until('the service worker to go', () => tab.evaluate(async () => !(await navigator.serviceWorker.getRegistrations()).length))
+  await tab.goto(origin)
+  await until('it can be played', async () => (await player(tab)).state >= 3)
+  expect((await player(tab)).controlled).toBe(false)
 })
 
 test('two sites with the same sound share its peers, by a tracker that both use', async () => {

@@ -46,7 +46,8 @@ scope.addEventListener('fetch', (event) => {
   event.respondWith(answer(event, opening ? pathname.slice(play.length) : pathname))
 })
 
-async function answer({ request, clientId }: FetchEvent, path: string): Promise<Response> {
+async function answer(event: FetchEvent, path: string): Promise<Response> {
+  const { request, clientId } = event
   const { clients } = scope
   const { destination, mode, headers: asked } = request
   const goesOn = mode !== 'cors' && !/^bytes=0-/.test(asked.get('Range') ?? 'bytes=0-')
@@ -54,7 +55,10 @@ async function answer({ request, clientId }: FetchEvent, path: string): Promise<
   const page = await clients.get(clientId).catch(() => undefined)
   const patience = /^(audio|video)$/.test(destination) && players.has(clientId) ? undefined : signTime
   const supplier = page && (await ask(clients, page, question, patience).catch(() => undefined))
-  if (!supplier) return fetch(request)
+  if (!supplier) {
+    if (!players.has(clientId)) event.waitUntil(look())
+    return fetch(request)
+  }
   const { size, type } = supplier.file
   const range = parseRange(asked.get('Range'), size)
   if (range === 'unsatisfiable') {
@@ -67,4 +71,16 @@ async function answer({ request, clientId }: FetchEvent, path: string): Promise<
   })
   if (range) headers.set('Content-Range', `bytes ${start}-${end - 1}/${size}`)
   return new Response(supplier.stream(start, end), { status: range ? 206 : 200, headers })
+}
+
+let looked = false
+
+/** The page may have no Starling: where the site has none any more, nobody is to wait for it. */
+async function look(): Promise<void> {
+  if (looked) return
+  looked = true
+  const answer = await fetch(scope.location.href, { method: 'HEAD', cache: 'no-store' }).catch(() => undefined)
+  // Some sites have a page for whatever they have not.
+  const other = answer?.ok && !/javascript/.test(answer.headers.get('Content-Type') ?? '')
+  if (other || answer?.status === 404 || answer?.status === 410) await scope.registration.unregister()
 }

@@ -43,6 +43,7 @@ interface Events {
 interface Scope {
   readonly clients: Clients
   readonly location: Location
+  readonly registration: { unregister(): Promise<boolean> }
   skipWaiting(): Promise<void>
   addEventListener<K extends keyof Events>(name: K, listener: (event: Events[K]) => void): void
 }
