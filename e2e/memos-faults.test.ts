@@ -251,7 +251,8 @@ describe('what goes wrong', () => {
     await press(page, 'Select Kept', 'checkbox')
     await press(page, 'Delete')
     await reads(page, 'Memo deleted')
-    // Every other tab shows it until Undo is not offered any more.
+    // Every other tab shows it until Undo is not offered any more, whose clock stops under the pointer.
+    await page.hover('.toast')
     const other = await ann.tab()
     await other.goto(server.origin)
     expect(await until('the list', () => titles(other).then(String))).toBe('Kept')
