@@ -9,7 +9,8 @@ import { createServer } from 'node:net'
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = randomInt(10_000, 32_000)
+    // No browser goes to 10080.
+    const port = randomInt(10_100, 32_000)
     const [tcp, udp] = [createServer(), createSocket('udp4')]
     const listening = [once(tcp, 'listening'), once(udp, 'listening')]
     tcp.listen(port)

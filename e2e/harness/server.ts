@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { buildBinary, buildPages, root } from './build.ts'
+import { freePort } from './port.ts'
 import { until } from './until.ts'
 
 export interface ServeOptions {
@@ -28,7 +29,8 @@ export class Server {
     if (pages) await buildPages()
     await buildBinary()
     const server = new Server(args)
-    await server.#spawn('127.0.0.1:0')
+    // One that no browser's sockets get while the server is away.
+    await server.#spawn(`127.0.0.1:${await freePort()}`)
     return server
   }
 
