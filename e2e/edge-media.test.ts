@@ -110,22 +110,26 @@ function pass(site: Site, request: IncomingMessage, response: ServerResponse): v
   request.pipe(onward).on('error', () => response.destroy())
 }
 
-/** The site as it is where its service worker comes that many milliseconds late. */
-async function late(site: Site, ms: number): Promise<string> {
+/** The site as it is where its service worker does not come before it is let. */
+async function late(site: Site): Promise<{ origin: string; come: () => void }> {
+  let come!: () => void
+  const coming = new Promise<void>((resolve) => (come = resolve))
   const { origin } = await kit.http((request, response) => {
-    if (request.url === '/.starling/sw.js') setTimeout(() => pass(site, request, response), ms)
+    if (request.url === '/.starling/sw.js') void coming.then(() => pass(site, request, response))
     else pass(site, request, response)
   })
-  return origin
+  return { origin, come }
 }
 
 test.each(['/', '/plain.html'])('a film that began before there was a service worker goes on: %s', async (path) => {
   const site = await Site.serve(kit, files, { args, assets: 2 })
   // What stands between passes no WebSockets on.
   const { page } = await kit.person('chromium', { allow: [/WebSocket/] })
-  await page.goto((await late(site, 2500)) + path)
+  const { origin, come } = await late(site)
+  await page.goto(origin + path)
   await until('its beginning', async () => (await player(page)).state >= 2)
   expect(await player(page)).toMatchObject({ controlled: false })
+  come()
   await until('the service worker', async () => (await player(page)).controlled)
   await plays(page, 0, 2)
   await plays(page, 12, 14)
@@ -208,7 +212,7 @@ test.each([true, false])('a film with one source is played, which may come later
   const site = await Site.serve(kit, { ...files, 'one.html': page(`<video muted preload=auto>${later ? '' : source}</video>`) }, { args, assets: 2 })
   const { page: tab } = await visit(kit, site, '/one.html')
   if (later) await tab.evaluate((source) => (document.querySelector('video')!.innerHTML = source), source)
-  await until('it can be played', async () => (await player(tab)).state >= 3, { within: 10_000 })
+  await until('it can be played', async () => (await player(tab)).state >= 3)
 })
 
 test('a film whose name is not UTF-8 comes from the site', async () => {
