@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Deferred } from './deferred.ts'
 import type { Engine } from './engine.ts'
-import { Starling, StarlingError, type StarlingOptions, type Torrent } from './index.ts'
+import { Starling, StarlingError, type StarlingOptions, type Torrent, type TorrentFile } from './index.ts'
 import type { FindSource } from './stream/source.ts'
 import { FakeBrowser, FakeEngine, FakeTab } from './tabs/fakes.ts'
 
@@ -473,6 +473,19 @@ describe('a file', () => {
     const { files } = await node.seed(new File(['x'], 'x', { type }), { name: hash('a') })
     const response = await fetch(await files[0]!.url())
     expect(response.headers.get('Content-Type')).toBe(served)
+  })
+
+  test('stays the one it is where the page sorts what it was given', async () => {
+    const { node } = page()
+    const torrent = await node.add(hash('b'))
+    const file = (name: string, size: number) => ({ name, path: name, size, type: '', progress: 1 })
+    world.engines[0]!.tell(hash('b'), { ready: true, files: [file('words', 1), file('film', 2)] })
+    torrent.state.files.sort((a, b) => b.size - a.size)
+    const largest = [...torrent.files].sort((a, b) => b.size - a.size)[0]!
+    expect((torrent.files as TorrentFile[]).sort((a, b) => b.size - a.size)[0]).toBe(largest)
+    expect(largest.name).toBe('film')
+    expect(await world.find!(hash('b'), 1)).toMatchObject({ name: 'film', size: 2 })
+    expect(await world.find!(hash('b'), 0)).toMatchObject({ name: 'words', size: 1 })
   })
 
   test('is found for the service worker: of this page, and of a tab that follows another', async () => {

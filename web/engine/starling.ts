@@ -9,7 +9,7 @@ import { Emitter } from './emitter.ts'
 import type { Engine } from './engine.ts'
 import { StarlingError, removed, unloaded } from './errors.ts'
 import { ranges, source } from './handles/file-handle.ts'
-import { end, plain, rejoin, setOrigin, Torrent, update } from './handles/torrent-handle.ts'
+import { end, fileOf, plain, rejoin, setOrigin, Torrent, update } from './handles/torrent-handle.ts'
 import type { Origin, TorrentHost } from './handles/torrent-handle.ts'
 import { homeOf } from './home.ts'
 import { serveRanges } from './stream/serve.ts'
@@ -274,7 +274,8 @@ export class Starling extends Emitter<StarlingEvents> {
     const torrent = this.#torrents.get(infoHash)
     if (torrent) {
       await torrent.ready.catch(() => {})
-      return torrent.files[index] && source(torrent.files[index])
+      const file = fileOf(torrent, index)
+      return file && source(file)
     }
     const states = await this.#call((engine) => engine.states())
     const file = states.find((state) => state.infoHash === infoHash)?.files[index]

@@ -5,15 +5,9 @@ import { shownType } from '../stream/protocol.ts'
 import type { RangeSource } from '../stream/source.ts'
 import { readable } from '../stream/stream.ts'
 import { fileURL } from '../stream/url.ts'
-import type { FileState, TorrentState } from '../types.ts'
+import type { FileState } from '../types.ts'
 
 export type EngineCall = <T>(work: (engine: Engine) => Promise<T>) => Promise<T>
-
-/** The torrent that a file is of. */
-interface Holder {
-  readonly infoHash: string
-  readonly state: TorrentState
-}
 
 export interface StreamOptions {
   /** First byte. Default 0. */
@@ -40,7 +34,7 @@ export class TorrentFile {
   static {
     source = (file) => {
       const { name, type, size } = file
-      return { name, type, size, ...ranges(file.#call, file.#torrent.infoHash, file.#index) }
+      return { name, type, size, ...ranges(file.#call, file.#infoHash, file.#index) }
     }
     revoke = (file) => {
       file.#revoked = true
@@ -49,44 +43,43 @@ export class TorrentFile {
     }
   }
 
-  readonly #torrent: Holder
+  readonly #infoHash: string
   readonly #index: number
+  readonly #known: () => FileState
   readonly #call: EngineCall
   #url: Promise<string> | undefined
   #revoked = false
 
-  constructor(torrent: Holder, index: number, call: EngineCall) {
-    this.#torrent = torrent
+  constructor(infoHash: string, index: number, known: () => FileState, call: EngineCall) {
+    this.#infoHash = infoHash
     this.#index = index
+    this.#known = known
     this.#call = call
   }
 
-  get #state(): FileState {
-    return this.#torrent.state.files[this.#index]!
-  }
   /** Written by a stranger, as is path: show it as text only. */
   get name(): string {
-    return this.#state.name
+    return this.#known().name
   }
   get path(): string {
-    return this.#state.path
+    return this.#known().path
   }
   /** Bytes. */
   get size(): number {
-    return this.#state.size
+    return this.#known().size
   }
   /** MIME type. */
   get type(): string {
-    return this.#state.type
+    return this.#known().type
   }
   /** 0 to 1: the share that is here and verified. */
   get progress(): number {
-    return this.#state.progress
+    return this.#known().progress
   }
 
   /** The whole file, from disk where it lies there; waits until it is complete. */
   blob(): Promise<Blob> {
-    return this.#call((engine) => engine.blob(this.#torrent.infoHash, this.#index))
+    return this.#call((engine) => engine.blob(this.#infoHash, this.#index))
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
@@ -113,7 +106,7 @@ export class TorrentFile {
   }
 
   async #makeURL(): Promise<string> {
-    const ranged = await fileURL(this.#torrent.infoHash, this.#index, this.name)
+    const ranged = await fileURL(this.#infoHash, this.#index, this.name)
     const url = ranged ?? URL.createObjectURL(harmless(await this.blob()))
     if (!this.#revoked) return url
     URL.revokeObjectURL(url)

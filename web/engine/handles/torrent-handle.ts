@@ -13,7 +13,7 @@ import { Deferred } from '../deferred.ts'
 import { Emitter } from '../emitter.ts'
 import type { Engine } from '../engine.ts'
 import { StarlingError, removed } from '../errors.ts'
-import type { Card, PeerState, TorrentEvents, TorrentState, TorrentStatus, TrackerState } from '../types.ts'
+import type { Card, FileState, PeerState, TorrentEvents, TorrentState, TorrentStatus, TrackerState } from '../types.ts'
 import { revoke, TorrentFile, type EngineCall } from './file-handle.ts'
 
 /** How a torrent was made: enough to make it in an engine again, then told the state it had before. */
@@ -38,6 +38,8 @@ export let update: (torrent: Torrent, state: TorrentState) => void
 /** The engine is another one: makes the torrent there, unless it was removed. */
 export let rejoin: (torrent: Torrent) => void
 export let setOrigin: (torrent: Torrent, origin: Origin) => void
+/** By its place in the torrent. */
+export let fileOf: (torrent: Torrent, index: number) => TorrentFile | undefined
 /** Nothing more will come of it. */
 export let end: (torrent: Torrent) => void
 
@@ -55,6 +57,9 @@ export class Torrent extends Emitter<TorrentEvents> {
   readonly #done = new Deferred()
   readonly #host: TorrentHost
   readonly #files: TorrentFile[] = []
+  /** The same, and what is known of them, for the page: it may sort what it is given. */
+  readonly #shown: TorrentFile[] = []
+  #fileStates: readonly FileState[] = []
   #state: TorrentState
   #origin: Origin
   #engine: Engine
@@ -68,6 +73,7 @@ export class Torrent extends Emitter<TorrentEvents> {
       if (origin.rank >= torrent.#origin.rank) torrent.#origin = origin
     }
     end = (torrent) => torrent.#end()
+    fileOf = (torrent, index) => torrent.#files[index]
   }
 
   constructor(host: TorrentHost, engine: Engine, state: TorrentState, origin: Origin) {
@@ -105,7 +111,7 @@ export class Torrent extends Emitter<TorrentEvents> {
   }
   /** Empty until ready. */
   get files(): readonly TorrentFile[] {
-    return this.#files
+    return this.#shown
   }
   /** Bytes of all files; 0 until ready. */
   get length(): number {
@@ -212,12 +218,13 @@ export class Torrent extends Emitter<TorrentEvents> {
     if (before.ready && !state.ready) {
       const { status, peers, trackers, downloadSpeed, uploadSpeed, error } = state
       state = { ...before, status, peers, trackers, downloadSpeed, uploadSpeed, error }
-    }
+    } else this.#fileStates = [...state.files]
     this.#state = state
     if (state.ready) {
       while (this.#files.length < state.files.length) {
         const index = this.#files.length
-        this.#files.push(new TorrentFile(this, index, this.#call))
+        this.#files.push(new TorrentFile(this.infoHash, index, () => this.#fileStates[index]!, this.#call))
+        this.#shown.push(this.#files[index]!)
       }
       this.#ready.resolve()
       if (!before.ready) this.emit('ready', undefined)
