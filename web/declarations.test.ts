@@ -7,8 +7,8 @@ import { declarations } from './declarations.mjs'
 const root = join(import.meta.dirname, '..')
 const engine = 'https://starling.example/starling.js'
 
-/** What tsc --strict says about a page that uses the engine. */
-function complaints(types: string, page: string): string[] {
+/** What tsc --strict says about a page that uses the engine. lib: what its program is for. */
+function complaints(types: string, page: string, lib?: string[]): string[] {
   const sources = new Map([[`${root}/starling.d.ts`, types], [`${root}/page.ts`, page]])
   const options: ts.CompilerOptions = {
     strict: true,
@@ -18,6 +18,7 @@ function complaints(types: string, page: string): string[] {
     moduleResolution: ts.ModuleResolutionKind.Bundler,
     types: [],
     paths: { [engine]: [`${root}/starling.d.ts`] },
+    ...(lib && { lib }),
   }
   const host = ts.createCompilerHost(options)
   const { fileExists, getSourceFile } = host
@@ -40,6 +41,14 @@ async function example(document: string): Promise<string> {
 async function script(document: string): Promise<string> {
   return `{${/```js\n(.*?)```/s.exec(await readFile(join(root, document), 'utf8'))![1]}}`
 }
+
+test('programs whose types are those of older browsers, or know of no iterable lists, are as welcome', async () => {
+  const page = `import { Starling, StarlingError } from '${engine}'
+    declare const input: HTMLInputElement
+    void new Starling().seed(input.files!).catch((error) => error instanceof StarlingError && error.code === 'removed')`
+  const lib = ['lib.es2020.d.ts', 'lib.dom.d.ts']
+  expect(complaints(await declarations(), page, lib)).toEqual([])
+}, 120_000)
 
 test('the documents’ examples pass tsc --strict, and what is misspelt does not', async () => {
   const page = `import { Starling, Torrent } from '${engine}'

@@ -91,7 +91,7 @@ export class Starling extends Emitter<StarlingEvents> {
   }
 
   /** Shares files: resolves when they are hashed and have a link. Blobs are read where they lie, and not copied. */
-  async seed(what: Seedable | Iterable<Seedable>, options: SeedOptions = {}): Promise<Torrent> {
+  async seed(what: Seedable | Iterable<Seedable> | FileList, options: SeedOptions = {}): Promise<Torrent> {
     const files = blobs(what)
     if (!files.length) throw new StarlingError('unreadable', 'There is no file to share.')
     const { name, private: sealed, known, onHash } = options
@@ -324,7 +324,7 @@ function connectable(iceServers: RTCIceServer[] | undefined): void {
 const told = (error: unknown): StarlingError =>
   error instanceof StarlingError ? error : new StarlingError('unsupported', String(error), { cause: error })
 
-function blobs(what: Seedable | Iterable<Seedable>): Blob[] {
+function blobs(what: Seedable | Iterable<Seedable> | FileList): Blob[] {
   // A tab's message keeps a File's name, but not where it lay in a folder.
   if (what instanceof File && what.webkitRelativePath) return [new File([what], what.webkitRelativePath, what)]
   if (what instanceof Blob) return [what]
