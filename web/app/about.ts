@@ -21,8 +21,8 @@ export const about = () => html`
       </dd>
       <dt>What the server sees</dt>
       <dd>
-        Network addresses and infohashes, for as long as a page is open. It stores no memo, no file, no title, no name
-        and no link.
+        Network addresses and infohashes, for as long as a page is open; where two networks let nothing through directly,
+        also the encrypted bytes, which it passes on. It stores no memo, no file, no title, no name and no link.
       </dd>
       <dt>What those with your link see</dt>
       <dd>
