@@ -24,7 +24,7 @@ var kongs = []struct {
 	{regexp.MustCompile(`: expected a valid \d+ bit u?int but got ("[^"]*")`), " $1 is no whole number, or too large"},
 	{regexp.MustCompile(`: expected a float but got ("[^"]*") \(string\)`), " $1 is no number"},
 	{regexp.MustCompile(`from envar`), "from the environment:"},
-	{regexp.MustCompile(`^expected "(<.*)"$`), "$1 is missing"},
+	{regexp.MustCompile(`^expected "(.*)"$`), "$1 is missing"},
 }
 
 // usage says what is wrong with the command line, the environment or the file of settings, and where to read on.

@@ -10,6 +10,11 @@ vi.mock('../engine/node.ts', async (original) => ({
   startNode: async () => world.node,
 }))
 
+class Arrival extends Fetching {
+  readonly rows = []
+}
+
+vi.stubGlobal('document', new EventTarget())
 afterEach(destroyAll)
 
 it('a link with a wrong key takes nothing away of what is here', async () => {
@@ -24,7 +29,7 @@ it('a link with a wrong key takes nothing away of what is here', async () => {
   world.node = here.node
   const page = new Starling({ shareTabs: false })
 
-  const fetching = new Fetching(link.replace(/\.[\w-]{22}/, `.${'A'.repeat(22)}`))
+  const fetching = new Arrival(link.replace(/\.[\w-]{22}/, `.${'A'.repeat(22)}`))
   const open = () => fetching.begin(async () => void (await fetching.meet(page)), async () => true)
   await open()
   expect(fetching.error).toMatchObject({ code: 'wrong-key' })
