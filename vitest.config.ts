@@ -17,7 +17,7 @@ export default defineConfig({
   test: {
     reporters: ['default', './e2e/harness/second-runs.ts'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['web/**/*.test.ts'], environment: 'node', ...unit } },
+      { extends: true, test: { name: 'unit', include: ['web/**/*.test.ts'], environment: 'node', setupFiles: ['./e2e/harness/patience.ts'], ...unit } },
       {
         extends: true,
         // Two files at once: each waits more than it works, for a tracker, a link, or a program of others to make up
