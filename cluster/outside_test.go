@@ -40,7 +40,7 @@ func natsServer(t *testing.T, port string) *server.Server {
 // another cluster.
 func TestANATSServerOfSomebodyElse(t *testing.T) {
 	t.Parallel()
-	program, ports := binary(t), freePorts(t, 4)
+	program, ports := binary(t), testnet.FreePorts(t, 4)
 	bus := natsServer(t, ports[3])
 	one := func(port, name string) *process {
 		cmd := exec.Command(program, "tracker", "--addr", net.JoinHostPort("127.0.0.1", port), "--udp-tracker", "off",

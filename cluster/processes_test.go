@@ -150,23 +150,9 @@ func comes(t *testing.T, s *testnet.Socket, kind string) (found testnet.Message)
 	return found
 }
 
-func freePorts(t *testing.T, n int) (ports []string) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		ports = append(ports, port)
-	}
-	return ports
-}
-
 func threeProcesses(t *testing.T) (all []*process) {
 	t.Helper()
-	program, ports := binary(t), freePorts(t, 6)
+	program, ports := binary(t), testnet.FreePorts(t, 6)
 	var peers []string
 	for i := range 3 {
 		peers = append(peers, "127.0.0.1:"+ports[3+i])

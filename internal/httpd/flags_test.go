@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -250,26 +249,8 @@ func TestFailedStart(t *testing.T) {
 	_ = l.Close()
 }
 
-// free is an address that nobody listens at, by TCP or UDP, of those that the system gives to nobody who names none.
-func free(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
-		}
-		c, err := net.ListenPacket("udp4", addr)
-		_ = l.Close()
-		if err != nil {
-			continue
-		}
-		_ = c.Close()
-		return addr
-	}
-	t.Fatal("no port is free")
-	return ""
-}
+// free is an address that nobody listens at, by TCP or UDP.
+func free(t *testing.T) string { return "127.0.0.1:" + testnet.FreePorts(t, 1)[0] }
 
 // Flags that would be written over, or let in whom they are to keep out, are refused at the start.
 func TestFlagsThatMakeNoSense(t *testing.T) {

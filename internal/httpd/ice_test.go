@@ -254,13 +254,8 @@ func TestRelayMetrics(t *testing.T) {
 
 // The tracker's UDP at the port of --addr is answered by the socket that is there.
 func TestUDPTrackerBesideTheRelay(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = free.Close()
 	config := withRelay()
-	config.Addr = free.Addr().String()
+	config.Addr = free(t)
 	config.UDPTracker = []string{config.Addr}
 	url := testnet.Serve(t, config, testnet.Files())
 	conn := dial(t, "udp", url, nil)
