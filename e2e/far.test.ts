@@ -44,7 +44,7 @@ test('what was on a lane that died is asked for again', async () => {
   await until('lanes', async () => (await bob.stats()).lanes > 0 && (await ann.stats()).lanes > 0)
   const { progress } = (await bob.state(shared.infoHash))!
   await until('something to go by them', async () => (await bob.state(shared.infoHash))!.progress > progress + 0.2)
-  await line.break(link)
+  expect(await line.break(link)).toBeGreaterThan(0)
   expect(await bob.fetched(shared.infoHash)).toEqual(await whole(film))
 })
 

@@ -23,6 +23,10 @@ const join = (page: Page, from: number, to: number, whole: boolean, brief = fals
   page.evaluate((tracker, from, to, whole, brief) => lab.join(tracker, from, to, whole, { brief }), server.tracker, from, to, whole, brief)
 const state = (page: Page) => page.evaluate(() => lab.state())
 
+let torrents = 0
+/** The first of so many that no test before had: browsers may still be about to close its pages. */
+const fresh = (count: number): number => (torrents += count) - count
+
 describe.each<[Kind, Kind]>([
   ['chromium', 'chromium'],
   ['chromium', 'firefox'],
@@ -30,8 +34,9 @@ describe.each<[Kind, Kind]>([
 ])('%s seeds, %s lacks', (kind, otherKind) => {
   test('ten torrents over one link, which dies with its page', async () => {
     const [seeder, leecher] = [await open(kind), await open(otherKind)]
-    await join(seeder, 0, 10, true)
-    await join(leecher, 0, 10, false)
+    const from = fresh(10)
+    await join(seeder, from, from + 10, true)
+    await join(leecher, from, from + 10, false)
     await until('ten channels', async () => (await state(leecher)).met === 10)
     await until('the way to be known', async () => (await state(leecher)).kinds[0] === 'direct')
     expect(await state(leecher)).toMatchObject({ links: 1, channels: 10, closed: 0, failed: 0 })
@@ -46,9 +51,10 @@ describe.each<[Kind, Kind]>([
 
   test('more torrents than a link has channel ids, one after another', async () => {
     const [seeder, leecher] = [await open(kind), await open(otherKind)]
-    await join(seeder, 0, 1_100, true)
-    await join(leecher, 0, 1_100, false, true)
-    await until('all torrents', async () => (await state(leecher)).lacking === 0, { within: 50_000 })
+    const from = fresh(1_100)
+    await join(seeder, from, from + 1_100, true)
+    await join(leecher, from, from + 1_100, false, true)
+    await until('all torrents', async () => (await state(leecher)).lacking === 0, { within: 150_000 })
     for (const page of [seeder, leecher]) {
       const { links, connectionsMade } = await state(page)
       expect(links).toBe(1)
@@ -58,9 +64,11 @@ describe.each<[Kind, Kind]>([
 
   test('both lack what the other has, and call at once', async () => {
     const [one, other] = [await open(kind), await open(otherKind)]
+    const from = fresh(10)
+    const middle = from + 5
     await Promise.all([
-      join(one, 0, 5, true).then(() => join(one, 5, 10, false)),
-      join(other, 5, 10, true).then(() => join(other, 0, 5, false)),
+      join(one, from, middle, true).then(() => join(one, middle, from + 10, false)),
+      join(other, middle, from + 10, true).then(() => join(other, from, middle, false)),
     ])
     for (const page of [one, other]) {
       await until('all to meet on one link', async () => {
@@ -69,19 +77,19 @@ describe.each<[Kind, Kind]>([
       }).catch(async (error: Error) => {
         throw new Error(`${error.message}: ${JSON.stringify([await state(one), await state(other)])}`, { cause: error })
       })
-      expect((await state(page)).connectionsMade).toBeLessThanOrEqual(6)
+      // Five offers, one answered, and one instead of an offer whose answer came when the other's was answered already.
+      expect((await state(page)).connectionsMade).toBeLessThanOrEqual(7)
     }
   })
 })
 
 test('who comes first is found by a seeder that comes later, and the tracker may restart', async () => {
   const [leecher, seeder] = [await open('chromium'), await open('chromium')]
-  // A torrent of their own: browsers may still be about to close pages of the tests before.
-  const torrent = [2_000, 2_001] as const
-  await join(leecher, ...torrent, false)
+  const torrent = fresh(1)
+  await join(leecher, torrent, torrent + 1, false)
   await until('the tracker', async () => (await state(leecher)).trackers[0]?.status === 'working')
   await server.restart()
-  await join(seeder, ...torrent, true)
+  await join(seeder, torrent, torrent + 1, true)
   await until('a channel', async () => (await state(leecher)).met === 1)
   await seeder.evaluate(() => lab.leave())
   await until('the link to end', async () => (await state(leecher)).links === 0)

@@ -83,10 +83,11 @@ export class Line {
     return this.#there.overflowed + this.#back.overflowed
   }
 
-  /** Nothing goes any more over those of the connections that were tried after so many. */
-  async break(after: number): Promise<void> {
+  /** Nothing goes any more over those of the connections that were tried after so many: how many these are. */
+  async break(after: number): Promise<number> {
     const ends = await Promise.all(this.#ends.values())
     this.#broken = new Set(ends.slice(after))
+    return this.#broken.size
   }
 
   async #to(address: string, port: number): Promise<number> {
