@@ -98,6 +98,9 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 		_ = f.close(false)
 		return nil, ending(ctx, ofLink(err), "run the same command again to go on")
 	}
+	if files := f.torrent.Files(); ref.Key == nil && len(files) == 1 && files[0].Path == "sealed" {
+		f.view.say("This is sealed, and the link has no key to it: that stands behind a dot. Ask for the whole link.")
+	}
 	return f, nil
 }
 
