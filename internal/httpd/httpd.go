@@ -3,6 +3,7 @@
 //
 //	/announce                       tracker/ws, tracker/http; tracker/udp has ports of its own
 //	/scrape                         tracker/http
+//	/u/<user>.<signature>/…         the same of a private tracker; /users.json counts
 //	/stats.json                     its numbers, as other trackers show them
 //	/  /memos/…  /files/…  /about   index.html
 //	/m  /f  /share                  link.html: the same where a link is opened
