@@ -50,7 +50,7 @@ export function explain(error: unknown, { userAgent, secure }: Surroundings): Tr
     case 'ReferenceError':
       return {
         title: 'This browser cannot record',
-        steps: ['Use a current Chrome, Edge, Firefox or Safari (17 or later).'],
+        steps: ['Use a current Chrome, Edge, Firefox or Safari (16.4 or later).'],
       }
     default:
       return { title: 'The microphone could not be started', steps: ['Reload this page.', again] }
