@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { root } from './harness/build.ts'
+import { saver } from './files.kit.ts'
 import { harness, until, type Kit } from './harness/index.ts'
 
 /** What lies there under a name: examples/, and the page of docs/moving.md. */
@@ -88,6 +89,28 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     await until('a picture', () => bob.page.evaluate(() => document.querySelector('video')!.readyState >= 2))
     expect(await bob.page.evaluate(() => document.querySelector('video')!.src)).toContain(`${pages}/~/`)
     await until('progress', () => bob.page.evaluate(() => document.querySelector('p')!.textContent?.startsWith('film.webm: 100 %')))
+  })
+
+  test('a file is saved as the docs have it, also in a page whose service worker has less than the whole site', async () => {
+    const server = await kit.serve()
+    const save = /async function save.*?\n}\n/s.exec(await readFile(join(root, 'docs/engine.md'), 'utf8'))![0]
+    const page = `<!doctype html><title>Save</title><script type="module">
+      import { Starling } from '${server.origin}/starling.js'
+      ${save}
+      await navigator.serviceWorker.register('sw.js')
+      const [file] = (await new Starling().seed(new File(['Dear Bob'], 'letter.txt'))).files
+      document.title = await file.url()
+      await save(file)
+    </script>`
+    const { origin } = await kit.http((request, response) => {
+      if (request.url === '/app/') response.setHeader('Content-Type', 'text/html').end(page)
+      else if (request.url === '/app/sw.js') response.setHeader('Content-Type', 'text/javascript').end(`importScripts('${server.origin}/starling-sw.js')`)
+      else response.writeHead(204).end()
+    })
+    const { person, saved } = await saver(kit, kind)
+    await person.page.goto(`${origin}/app/`)
+    expect(String(await saved('letter.txt'))).toBe('Dear Bob')
+    expect(await person.page.title()).toContain(`${origin}/~/`)
   })
 
   test('a link that is cut short says so', async () => {

@@ -96,8 +96,9 @@ export class TorrentFile {
   }
 
   /**
-   * For <audio>, <video>, <img> and links. Where the page has Starling's service worker it works at once, with seeking,
-   * before the data is complete; elsewhere it resolves when the file is complete. Void once the torrent is removed.
+   * For <audio>, <video> and <img>. Where the page has Starling's service worker it works at once, with seeking, before the
+   * data is complete; elsewhere it resolves when the file is complete. Void once the torrent is removed. For <a download>
+   * make one of blob(): there Chromium asks no service worker.
    */
   url(): Promise<string> {
     this.#url ??= this.#makeURL()
