@@ -4,6 +4,7 @@
  * paused player stops the reading, and the swarm learns from each read where the player is.
  */
 import { random, toHex } from '../bytes.ts'
+import { container } from './container.ts'
 import { looking, release, type Ask, type Found, type Pull } from './protocol.ts'
 import type { FindSource, RangeSource } from './source.ts'
 
@@ -17,15 +18,15 @@ const finders = new Set<FindSource>()
 
 /** Answers the service worker's requests out of what find finds; the returned function ends that. */
 export function serveRanges(find: FindSource): () => void {
-  const container = globalThis.navigator?.serviceWorker
+  const workers = container()
   // A wrapper, as the same function may be given twice.
   const finder: FindSource = (infoHash, file) => find(infoHash, file)
   finders.add(finder)
-  container?.addEventListener('message', hear)
-  container?.startMessages()
+  workers?.addEventListener('message', hear)
+  workers?.startMessages()
   return () => {
     finders.delete(finder)
-    if (!finders.size) container?.removeEventListener('message', hear)
+    if (!finders.size) workers?.removeEventListener('message', hear)
   }
 }
 

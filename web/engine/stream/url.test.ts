@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { serveRanges } from './serve.ts'
 
 const infoHash = 'c'.repeat(40)
 
@@ -109,4 +110,15 @@ test('one that a busy browser starts late is ours from then on', async () => {
 test('no service workers here', async () => {
   vi.stubGlobal('navigator', {})
   expect(await fileURL(infoHash, 3, 'a b.webm')).toBeUndefined()
+})
+
+test('none in a sandboxed frame, which must not look in Chromium', async () => {
+  const sandboxed = {
+    get serviceWorker(): never {
+      throw new DOMException("It lacks the 'allow-same-origin' flag.", 'SecurityError')
+    },
+  }
+  vi.stubGlobal('navigator', sandboxed)
+  expect(await fileURL(infoHash, 3, 'a b.webm')).toBeUndefined()
+  serveRanges(async () => undefined)()
 })

@@ -1,3 +1,4 @@
+import { container } from './container.ts'
 import { filePath, type Word } from './protocol.ts'
 
 /** Milliseconds for a first visit's service worker to install. */
@@ -22,22 +23,22 @@ export async function fileURL(infoHash: string, file: number, name: string): Pro
 }
 
 async function inCharge(): Promise<boolean> {
-  const container = globalThis.navigator?.serviceWorker
-  if (!container) return false
-  const worker = container.controller ?? (await coming(container))
+  const workers = container()
+  if (!workers) return false
+  const worker = workers.controller ?? (await coming(workers))
   if (!worker || worker === silent) return false
   silent = worker
   const heard = greet(worker).then(() => (silent = undefined), () => {})
   await within(answerTime, heard)
   if (worker === silent) return false
   // A page that was loaded past its service worker (Shift + Reload) is in its charge when the claim has come through.
-  return !!container.controller || !!(await within(answerTime, once(container, 'controllerchange')))
+  return !!workers.controller || !!(await within(answerTime, once(workers, 'controllerchange')))
 }
 
 /** The one that was registered for this page and is about to take charge; a page without any need not wait. */
-async function coming(container: ServiceWorkerContainer): Promise<ServiceWorker | null | undefined> {
-  const registered = await container.getRegistration().catch(() => undefined)
-  return registered && (await within(patience, container.ready))?.active
+async function coming(workers: ServiceWorkerContainer): Promise<ServiceWorker | null | undefined> {
+  const registered = await workers.getRegistration().catch(() => undefined)
+  return registered && (await within(patience, workers.ready))?.active
 }
 
 function greet(worker: ServiceWorker): Promise<unknown> {
