@@ -2,7 +2,8 @@ import { afterEach, expect, it, vi } from 'vitest'
 import { Starling } from 'starling'
 import type { Node } from '../engine/node.ts'
 import { destroyAll, join, testNode } from '../engine/swarm/testing.ts'
-import { Fetching } from './fetching.ts'
+import { parseId } from '../engine/torrent/link.ts'
+import { Fetching, infoHashOf } from './fetching.ts'
 
 const world = vi.hoisted(() => ({ node: undefined as Node | undefined }))
 vi.mock('../engine/node.ts', async (original) => ({
@@ -38,4 +39,17 @@ it('a link with a wrong key takes nothing away of what is here', async () => {
   await vi.waitUntil(() => fetching.torrent?.state.done, { timeout: 20_000 })
   expect(await fetching.torrent!.files[0]!.text()).toBe('secret')
   await page.destroy()
+})
+
+const [hash, other, key] = ['ab'.repeat(20), 'cd'.repeat(20), 'k'.repeat(22)]
+const base32 = 'VOV2XK5LVOV2XK5LVOV2XK5LVOV2XK5L' // of hash
+
+it.each([
+  [`https://a.test/f?/${other}#${hash}.${key}`, hash],
+  [`https://a.test/${other}#${hash}.${key}&tr=wss:/${other}`, hash],
+  [`magnet:?dn=:${other}&xt=urn:btih:${hash}`, hash],
+  [`magnet:?tr=wss://a.test/${other}&xt.1=URN:BTIH:${hash}&xt.2=urn:btih:${other}`, hash],
+  [`magnet:?xt=urn:btih:${base32}&xt=urn:btih:${other}#${other}`, undefined],
+])('takes %s for what the engine takes it for', async (link, shown) => {
+  expect([infoHashOf(link), (await parseId(link)).infoHash]).toEqual([shown, hash])
 })

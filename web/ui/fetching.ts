@@ -161,6 +161,16 @@ export async function forget(node: Starling, infoHash: string): Promise<void> {
 /** Under which an arrival is known. */
 export const keyOf = (link: string): string => infoHashOf(link) ?? link
 
-/** Lower case; undefined where a link shows none (a magnet in base32, say): the engine tells it then. */
-export const infoHashOf = (link: string): string | undefined =>
-  /(?:^|[#/:])([0-9a-f]{40})(?![0-9a-z])/i.exec(link)?.[1]!.toLowerCase()
+/**
+ * Lower case; undefined where a link shows none (a magnet in base32, say): the engine tells it then. It is read where the
+ * engine reads it, as strangers can put that of something else anywhere besides.
+ */
+export function infoHashOf(link: string): string | undefined {
+  const text = link.trim()
+  const [, query] = /^magnet:\?(.*)/is.exec(text) ?? []
+  const topics = [...new URLSearchParams(query)].filter(([key]) => /^xt(\.\d+)?$/.test(key)).map(([, value]) => value)
+  const hash = query === undefined ? text.slice(text.indexOf('#') + 1).split(/[.&]/)[0] : topics.find(isHash)?.slice(9)
+  return /^[0-9a-f]{40}$/i.exec(hash ?? '')?.[0].toLowerCase()
+}
+
+const isHash = (topic: string): boolean => /^urn:btih:/i.test(topic)
