@@ -36,6 +36,10 @@ export class Keeping {
   #whole = false
   /** What is there could not be read. */
   #lost = false
+  /** The key was wrong, which anybody can make a link with. */
+  #refused = false
+  /** The other one that was kept before. */
+  #earlier: Bytes | undefined
   #frozen = false
   #saving: Promise<void> = Promise.resolve()
   #savedAt = 0
@@ -77,6 +81,12 @@ export class Keeping {
     await this.save().catch(() => {})
   }
 
+  /** The key opens nothing: it is not kept. */
+  async refuse(): Promise<void> {
+    this.#refused = true
+    await this.save().catch(() => {})
+  }
+
   /** Puts what must survive a reload where it does. */
   save(): Promise<void> {
     if (!this.#whole) return this.resumed
@@ -96,7 +106,7 @@ export class Keeping {
       for (const index of this.#overflow?.unkept ?? []) pieces?.unset(index)
       if (pieces) entry.pieces = pieces.bytes
       if (info && had.full && !this.#lost) delete entry.doubted
-      await registry.put(entry)
+      await registry.put(this.#refused ? withKey(entry, this.#earlier) : entry)
     })
     return this.#saving
   }
@@ -121,6 +131,7 @@ export class Keeping {
     if (before) {
       const { key, info, trackers, webSeeds } = entry
       if (key && before.seal && before.key && !equal(key, before.key)) throw wrongKey()
+      if (key && before.key && !equal(key, before.key)) this.#earlier = before.key
       Object.assign(entry, before, { seeded: false, trackers, webSeeds }, key && { key }, info && { info })
       extend(entry, before.trackers, before.webSeeds)
       // What was seeded lay where this node cannot read it any more.
@@ -128,6 +139,10 @@ export class Keeping {
     }
     this.#whole = true
   }
+}
+
+function withKey({ key: _, ...entry }: Entry, key: Bytes | undefined): Entry {
+  return key ? { ...entry, key } : entry
 }
 
 export const wrongKey = (): StarlingError =>

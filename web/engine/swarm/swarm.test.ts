@@ -805,6 +805,29 @@ describe('private torrents', () => {
     await expect(to.node.add(link.replace(/\.[\w-]{22}/, `.${'A'.repeat(22)}`), {})).rejects.toMatchObject({ code: 'wrong-key' })
   })
 
+  test.each([true, false])('a link with a wrong key spoils no later one (private: %s)', async (sealed) => {
+    const from = testNode()
+    const { link, infoHash } = await from.node.seed([new File(['secret'], 'a.txt')], { private: sealed })
+    const to = testNode()
+    const fetched = async (link: string) => {
+      await to.node.add(link, {})
+      join(to, from, infoHash)
+      return to.until(infoHash, ({ done, error }) => done || !!error)
+    }
+    const wrong = `${infoHash}.${'A'.repeat(22)}`
+    if (sealed) {
+      await fetched(link)
+      await to.node.remove(infoHash, {})
+    }
+    for (const reloaded of [false, true]) {
+      expect(await fetched(wrong)).toMatchObject({ error: { code: 'wrong-key' } })
+      if (reloaded) await to.node.remove(infoHash, {})
+      // The key of a private one is known here.
+      expect(await fetched(infoHash)).toMatchObject({ name: 'a.txt', done: true, private: sealed })
+      await to.node.remove(infoHash, { destroyStore: !sealed })
+    }
+  })
+
   test('a range is read before the rest is there', async () => {
     const from = testNode()
     const secret = noise(1 << 20)

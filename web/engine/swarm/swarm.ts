@@ -236,9 +236,9 @@ export class Swarm implements PeerHost, Announcing {
   get urgent(): boolean {
     return !!this.#reading?.any
   }
-  /** It ended, as what is here cannot be read; added again, it may begin anew. */
+  /** It ended, as what is here cannot be read, or opened; added again, it may begin anew. */
   get lost(): boolean {
-    return this.#lost && !this.#options.source
+    return (this.#lost || this.#error?.code === 'wrong-key') && !this.#options.source
   }
   /** It would take another peer. */
   get lacking(): boolean {
@@ -388,6 +388,7 @@ export class Swarm implements PeerHost, Announcing {
   failed(cause: unknown): void {
     if (this.#error || this.#closed) return
     this.#error = cause instanceof StarlingError ? cause : new StarlingError('storage', String(cause), { cause })
+    if (this.#error.code === 'wrong-key') void this.#keeping.refuse()
     this.#stop(this.#error)
     for (const peer of [...this.#peers]) {
       if (this.alive) peer.update()
