@@ -73,11 +73,30 @@ func plain(a netip.Addr) netip.Addr {
 	return a
 }
 
+// places are where others see what is relayed. A machine that is just starting may not have its address yet, and it may
+// come to have another one.
+type places struct {
+	find func() map[family]netip.Addr
+
+	mu     sync.Mutex
+	all    map[family]netip.Addr
+	looked time.Time
+}
+
+func (p *places) now() map[family]netip.Addr {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); p.all == nil || now.Sub(p.looked) > interfacesFor {
+		p.all, p.looked = p.find(), now
+	}
+	return p.all
+}
+
 // peers decides where datagrams may go.
 type peers struct {
 	private  bool // networks of one's own too
 	loopback bool // the relay itself is there
-	relay    map[family]netip.Addr
+	relay    *places
 
 	mu     sync.Mutex
 	own    map[netip.Addr]bool
@@ -88,7 +107,7 @@ type peers struct {
 // somebody else: see relayed.WriteTo.
 func (p *peers) allows(a netip.Addr) bool {
 	a = a.Unmap()
-	if a.IsValid() && a == p.relay[familyOf(a)] {
+	if a.IsValid() && a == p.relay.now()[familyOf(a)] {
 		return true
 	}
 	a = plain(a)

@@ -81,7 +81,7 @@ func TestPeers(t *testing.T) {
 			{&peers{private: true}, c.private},
 			{&peers{private: true, loopback: true}, c.here},
 		} {
-			p.relay = map[family]netip.Addr{v4: public}
+			p.relay = &places{find: func() map[family]netip.Addr { return map[family]netip.Addr{v4: public} }}
 			if got := p.allows(addr); got != p.want {
 				t.Errorf("%s: %v, private %v, on loopback %v", c.addr, got, p.private, p.loopback)
 			}
@@ -236,7 +236,7 @@ func TestChannels(t *testing.T) {
 
 // Permissions and channels that end make room for others.
 func TestWhatHasEndedMakesRoom(t *testing.T) {
-	r := &Relay{book: newBook(1, 1, 0), peers: &peers{}}
+	r := &Relay{book: newBook(1, 1, 0), peers: &peers{relay: &places{find: func() map[family]netip.Addr { return nil }}}}
 	from, at := &net.UDPAddr{IP: net.IPv4(9, 9, 9, 9), Port: 1}, &net.UDPAddr{IP: net.IPv4(203, 0, 113, 5).To4(), Port: 5000}
 	a := r.book.enter(clientAt(from), "user", at.AddrPort())
 	peer := func(i int) *net.UDPAddr { return &net.UDPAddr{IP: net.IPv4(8, 8, 8, byte(i)), Port: 1} }

@@ -79,7 +79,7 @@ type Relay struct {
 	streams *streams
 	flood   *flood
 	total   meter
-	public  map[family]netip.Addr
+	public  *places
 	counts  counts
 	turn    *turn.Server
 	also    atomic.Pointer[Handler]
@@ -121,10 +121,10 @@ func Listen(o Options) (*Relay, error) {
 		secret: secret(o.Secret),
 		flood:  newFlood(),
 		total:  newMeter(o.TotalRate),
-		public: publicAddresses(o),
+		public: &places{find: func() map[family]netip.Addr { return publicAddresses(o) }},
 		log:    o.Log,
 	}
-	if len(r.public) == 0 {
+	if len(r.public.now()) == 0 {
 		return nil, errors.New("this machine has no address to relay at")
 	}
 	r.book = newBook(o.MaxAllocations, o.MaxPerAddress, o.Rate)
@@ -195,10 +195,11 @@ func closeAll(sockets []*socket) {
 	}
 }
 
-// Public are the addresses at which it relays.
+// Public are the addresses at which it relays now.
 func (r *Relay) Public() (all []netip.Addr) {
+	public := r.public.now()
 	for _, f := range [...]family{v4, v6} {
-		if a, ok := r.public[f]; ok {
+		if a, ok := public[f]; ok {
 			all = append(all, a)
 		}
 	}

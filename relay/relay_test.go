@@ -182,6 +182,26 @@ func TestTwoClients(t *testing.T) {
 	}
 }
 
+// A server that is started with its machine may be there before the machine has an address, which may change later, too.
+func TestAnotherAddress(t *testing.T) {
+	w := listen(t, options())
+	at := func() string {
+		host, _, _ := net.SplitHostPort(w.allocate("udp").LocalAddr().String())
+		return host
+	}
+	if got := at(); got != "127.0.0.1" {
+		t.Fatalf("relayed at %s", got)
+	}
+	w.Move(netip.MustParseAddr("127.0.0.2"))
+	if got := at(); got != "127.0.0.2" || len(w.Public()) != 1 || w.Public()[0].String() != got {
+		t.Errorf("relayed at %s, %v", got, w.Public())
+	}
+	a, b := w.allocate("udp"), w.allocate("udp")
+	_, _ = b.WriteTo([]byte("permit"), a.LocalAddr())
+	carry(t, a, b, "there")
+	carry(t, b, a, "back")
+}
+
 func TestEnds(t *testing.T) {
 	w := listen(t, options())
 	a := w.allocate("udp")

@@ -51,7 +51,7 @@ func (g *generator) AllocatePacketConn(c turn.AllocateListenerConfig) (net.Packe
 	if c.Network == "udp6" {
 		f = v6
 	}
-	public, ok := g.relay.public[f]
+	public, ok := g.relay.public.now()[f]
 	if !ok {
 		return nil, nil, fmt.Errorf("nothing is relayed over %s", c.Network)
 	}
