@@ -238,6 +238,24 @@ describe('after a reload', () => {
     expect(await path(ann.page)).toMatch(/^\/files\/[\w-]+$/)
   })
 
+  test('or in another tab, whatever that shows, when the one that sent it is closed', async () => {
+    const [ann, bob] = [await visitor(), await visitor()]
+    const other = ann.page
+    await other.goto(`${server.origin}/about`)
+    const databases = () => other.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name))
+    await until('the page to have looked for what goes on', async () => (await databases()).includes('memos'))
+    const page = await ann.tab()
+    await page.bringToFront()
+    const [one] = await write(await kit.folder(), { 'kept.bin': randomBytes(400_000) })
+    const link = await send(page, server.origin, [one!])
+    await reads(page, 'A copy is kept in this browser')
+    const turns = () => other.evaluate(async () => (await navigator.locks.query()).pending!.map(({ name }) => name))
+    await until('the other tab to wait for its turn', async () => (await turns()).includes('files-sharing'))
+    await page.close()
+    await bob.page.goto(link)
+    await arrived(bob.page)
+  })
+
   test('without a copy the page says so, and takes the same files again, but no others', async () => {
     const [ann, bob] = [await visitor(), await visitor()]
     await ann.page.evaluateOnNewDocument(() => {

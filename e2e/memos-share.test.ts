@@ -300,6 +300,52 @@ test('what was deleted and is opened by its link again is there again, once', as
   await until('it again, once', async () => (await titles(bob.page)).join() === 'Regret')
 })
 
+describe('what one tab shared alone', () => {
+  const waits = (page: Page, name: string) =>
+    until(`${name} to be waited for`, () =>
+      page.evaluate(async (name) => (await navigator.locks.query()).pending!.some((lock) => lock.name === name), name),
+    )
+
+  test('another goes on with when it is closed, though nothing was shared when that one was opened', async () => {
+    const [ann, bob] = [await visitor(), await visitor()]
+    const other = await ann.tab()
+    await other.goto(`${server.origin}/memos`)
+    await control(other, 'Record')
+    await makeMemo(ann.page, 'Passed on')
+    const link = await shareLink(ann.page)
+    await waits(other, 'memos-sharing')
+    await ann.page.close()
+    await bob.page.goto(link)
+    await reads(bob.page, 'Saved')
+  })
+
+  test('another goes on with that had its turn before', async () => {
+    const [ann, bob] = [await visitor(), await visitor()]
+    const path = await makeMemo(ann.page, 'First')
+    await shareLink(ann.page)
+    const [other, leader] = [await ann.tab(), await ann.tab()]
+    await other.goto(`${server.origin}/memos`)
+    await waits(other, 'memos-sharing')
+    await leader.goto(server.origin + path)
+    await shareLink(leader)
+    await ann.page.close()
+    await until('the other tab to share the first by the engine of this one', () =>
+      leader.evaluate(async () => {
+        const { held, pending } = await navigator.locks.query()
+        const follows = pending!.find(({ name }) => name === 'starling/1')?.clientId
+        return !!follows && follows === held!.find(({ name }) => name === 'memos-sharing')?.clientId
+      }),
+    )
+    await leader.keyboard.press('Escape')
+    await press(leader, 'Memos', 'link')
+    await makeMemo(leader, 'Second')
+    const link = await shareLink(leader)
+    await leader.close()
+    await bob.page.goto(link)
+    await reads(bob.page, 'Saved')
+  })
+})
+
 test('what was shared is shared from every page of the app', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await makeMemo(ann.page, 'From elsewhere')

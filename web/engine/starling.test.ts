@@ -537,6 +537,17 @@ describe('when the tab that runs the engine is gone', () => {
     expect(await added.files[0]!.text()).toBe('a memo')
   })
 
+  test('every page is told, as what the other page alone had goes on nowhere', async () => {
+    const [one, two] = await pages()
+    const told: boolean[] = []
+    for (const { node } of [one, two]) node.on('takeover', async () => void told.push((await node.stats()).leader))
+    await one.node.seed(memo(), { name: hash('a') })
+    one.tab.crash()
+    await vi.waitUntil(() => told.length)
+    expect(told).toEqual([true])
+    expect(world.engines[1]!.seeded).toEqual([])
+  })
+
   test('what was to be fetched whole still is, though it was added on demand later', async () => {
     const [one, two] = await pages()
     await two.node.add(hash('b'))

@@ -28,6 +28,11 @@ export interface StarlingEvents {
   torrent: Torrent
   /** It was removed: by this page, or in another tab. */
   remove: Torrent
+  /**
+   * Another engine has the torrents of this page now, as the tab that ran the one before is gone. What that tab alone had
+   * goes on nowhere, unless it is seeded and added here.
+   */
+  takeover: void
   /** The engine cannot run here; every call fails with the same error. */
   error: StarlingError
 }
@@ -62,6 +67,7 @@ export class Starling extends Emitter<StarlingEvents> {
   /** The engine of the moment, and the promise of it: another one whenever it goes away. */
   #engine: Engine | undefined
   #promised = new Deferred<Engine>()
+  #begun = false
   /** States told while torrents are being made: they may be newer than the answers. */
   readonly #early = new Map<string, TorrentState>()
   #making = 0
@@ -212,6 +218,8 @@ export class Starling extends Emitter<StarlingEvents> {
     if (this.#limits) void engine.limit(this.#limits).catch(() => {})
     this.#promised.resolve(engine)
     for (const torrent of this.torrents) rejoin(torrent)
+    if (this.#begun) this.emit('takeover', undefined)
+    this.#begun = true
   }
 
   /** From now on every call fails. */

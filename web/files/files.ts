@@ -3,6 +3,7 @@ import type { Torrent, TorrentFile } from 'starling'
 import { keepsNothing } from '../ui/full.ts'
 import { others } from '../ui/others.ts'
 import type { Host } from '../ui/section.ts'
+import { inTurn } from '../ui/turn.ts'
 import { offerUndo } from '../ui/undo.ts'
 import { guard } from '../ui/vigil.ts'
 import { mentioned } from '../ui/words.ts'
@@ -56,14 +57,18 @@ export class Files {
     await this.ready
     if (this.homeless) return this.parcels.emit('change', undefined)
     await Promise.all([this.parcels.purge(), purge().catch(reportError)])
-    if (!this.parcels.all.length) return
-    const resume = async () => {
-      for (const { from } of this.parcels.all) if (from) this.arriving.open(from.link)
-      await this.sending.resume()
-    }
+    const off = this.parcels.on('change', () => this.parcels.all.length && go())
     // One tab seeds all; when it closes, another one does.
-    if (navigator.locks) void navigator.locks.request('files-sharing', () => resume().then(() => new Promise(() => {})))
-    else void resume()
+    const go = () => {
+      off()
+      inTurn('files-sharing', () => this.host.node(), async () => {
+        // This page may have stood still while another one deleted some.
+        await this.parcels.reload()
+        for (const { from } of this.parcels.all) if (from) this.arriving.open(from.link)
+        await this.sending.resume()
+      })
+    }
+    if (this.parcels.all.length) go()
   }
 
   /** Makes a link to what was chosen, and goes to its page. */

@@ -41,7 +41,10 @@ export const section: Section = {
     )
   },
   wake: (host) => {
-    if (marked()) void load().then(({ begin }) => begin(host), () => undefined)
+    const look = () => void (marked() && load().then(({ begin }) => begin(host), () => undefined))
+    look()
+    // Another tab may have come to have something, and be closed.
+    addEventListener('storage', look)
   },
   view: (url) => html`<files-section .host=${host} .url=${url}></files-section>`,
   leave: () => undefined,

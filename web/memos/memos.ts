@@ -2,6 +2,7 @@
 import { isFull } from '../ui/full.ts'
 import { others } from '../ui/others.ts'
 import type { Host } from '../ui/section.ts'
+import { inTurn } from '../ui/turn.ts'
 import { offerUndo } from '../ui/undo.ts'
 import { mentioned } from '../ui/words.ts'
 import { partOf } from './bundle.ts'
@@ -72,11 +73,17 @@ export class Memos {
       return
     }
     const bundles = await this.library.db.bundles()
-    if (!bundles.length && !this.library.memos.some(badge)) return
-    const resume = () => this.sharing.resume().catch(reportError)
+    const off = this.library.on('change', () => this.library.memos.some(badge) && go())
     // One tab seeds all; when it closes, another one does.
-    if (navigator.locks) void navigator.locks.request('memos-sharing', () => resume().then(() => new Promise(() => {})))
-    else void resume()
+    const go = () => {
+      off()
+      inTurn('memos-sharing', () => this.host.node(), async () => {
+        // This page may have stood still while another one deleted some.
+        await this.library.reload()
+        await this.sharing.resume()
+      })
+    }
+    if (bundles.length || this.library.memos.some(badge)) go()
   }
 
   async record(): Promise<void> {

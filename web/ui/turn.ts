@@ -1,0 +1,37 @@
+import type { Starling } from 'starling'
+
+/**
+ * Has one of the app's tabs do work: this one now, or once those before it were closed or stand still. It is done again
+ * whenever the tab that ran the engine is gone: what that one alone had, nobody has any more.
+ */
+export function inTurn(name: string, node: () => Promise<Starling>, work: () => Promise<void>): void {
+  const go = () => void work().catch(reportError)
+  let listening = false
+  const turn = async () => {
+    go()
+    // Where the engine cannot be had, work has said so.
+    const engine = await node().catch(() => undefined)
+    if (!listening) engine?.on('takeover', () => here && go())
+    listening ||= !!engine
+  }
+  const { locks } = navigator
+  let here = !locks
+  if (!locks) return void turn()
+  let over = new AbortController()
+  const come = () => {
+    const { signal } = (over = new AbortController())
+    const held = () =>
+      new Promise<void>((resolve) => {
+        here = true
+        signal.addEventListener('abort', () => resolve())
+        void turn()
+      })
+    locks.request(name, { signal }, held).catch(() => {})
+  }
+  document.addEventListener('freeze', () => {
+    here = false
+    over.abort()
+  })
+  document.addEventListener('resume', come)
+  come()
+}
