@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,8 +41,8 @@ type AddOptions struct {
 // that is understood; Ready and Done wait for more. Files appear under their names when all of them are verified; until
 // then what has come lies in a folder .starling beside them, and a later Add goes on from there. Where all files lie
 // there already they are verified, and nothing is fetched. A torrent that this peer has already stays where it is, and one
-// that has failed is to be closed first. Errors: those of ParseRef, those of reading a .torrent file, and that it is here with
-// another key.
+// that has failed is to be closed first. Errors: those of ParseRef, those of reading a .torrent file (a *url.Error where its
+// server may have it later), and that it is here with another key.
 func (p *Peer) Add(ctx context.Context, ref string, o AddOptions) (*Torrent, error) {
 	r, err := ParseRef(ref)
 	if err != nil {
@@ -176,8 +177,12 @@ func (p *Peer) readTorrentFile(ctx context.Context, name string) ([]byte, error)
 		return nil, fmt.Errorf("fetching the .torrent file: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("fetching the .torrent file: %s answers %s", response.Request.URL.Host, response.Status)
+	if code := response.StatusCode; code != http.StatusOK {
+		err := fmt.Errorf("%s answers %s", response.Request.URL.Host, response.Status)
+		if code >= http.StatusInternalServerError || code == http.StatusTooManyRequests { // as when it cannot be reached
+			err = &url.Error{Op: "Get", URL: name, Err: err}
+		}
+		return nil, fmt.Errorf("fetching the .torrent file: %w", err)
 	}
 	// Its data may lie on this machine, too. Any other name may lead elsewhere the next time (DNS rebinding).
 	if loopback.Host(strings.ToLower(request.URL.Host)) {
