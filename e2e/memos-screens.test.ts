@@ -333,6 +333,30 @@ describe('everybody can use it', () => {
     await inSight('Play')
   })
 
+  test('on a phone held sideways, nothing lies under what is cut out of its screen', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 844, height: 390 })
+    await reads(page, 'Record something')
+    await haveMemos(page, [{ title: 'A title that is longer than the screen of any phone is wide, '.repeat(3) }])
+    const session = await page.createCDPSession()
+    await session.send('Emulation.setSafeAreaInsetsOverride', { insets: { left: 47, right: 47, bottom: 21 } })
+    const under = () =>
+      page.$$eval('a, button, h1, textarea', (all) =>
+        all
+          .map((element) => [element.getBoundingClientRect(), element.textContent!.trim() || element.ariaLabel] as const)
+          .filter(([{ left, right, width }]) => width && (left < 47 || right > innerWidth - 47) && right > 0)
+          .map(([, name]) => name),
+      )
+    await page.waitForSelector('.row')
+    await until('nothing under it', async () => !(await under()).filter((name) => name !== 'Skip to content').length)
+    await page.locator('.row-title').click()
+    await control(page, 'Play')
+    expect((await under()).filter((name) => name !== 'Skip to content')).toEqual([])
+    await press(page, 'Delete')
+    const toast = (await (await page.waitForSelector('.toast'))!.boundingBox())!
+    expect(toast.x).toBeGreaterThanOrEqual(47)
+  })
+
   test('on the narrowest phone, what is done with selected memos stands in one line', async () => {
     const { page } = await visitor()
     await page.setViewport({ width: 320, height: 568 })
