@@ -79,6 +79,7 @@ class App extends PageElement {
   }
 
   protected override render() {
+  /** Messages come before the page: what was deleted leaves the focus on its heading, and Undo is a step or two back. */
     return html`
       <a class="skip" href="#main">Skip to content</a>
       <header class="shell-bar ${sections.length > 1 ? 'many' : ''}">
@@ -105,9 +106,9 @@ class App extends PageElement {
           ${icons.info}
         </a>
       </header>
-      <main id="main" tabindex="-1">${this.#view}</main>
       <ui-toasts></ui-toasts>
     `
+      <main id="main" tabindex="-1">${this.#view}</main>
   }
 }
 

@@ -19,7 +19,7 @@ interface Shown extends Toast {
   since?: number
 }
 
-/** Short messages at the foot of the page, at most three, newest below; read aloud as they come. */
+/** Short messages, at the foot of most pages, at most three, newest below; read aloud as they come. */
 export class Toasts extends PageElement {
   #shown: Shown[] = []
   #key = 0
