@@ -223,6 +223,34 @@ describe('everybody can use it', () => {
     await until('the focus to be where it was', async () => (await focused()) === 'Memos')
   })
 
+  test.each(['chromium', 'firefox'] as const)(
+    'by keyboard in %s, Record is not behind a long list, and what has the focus is in sight',
+    async (kind) => {
+      const { page } = await visit(kit, server, kind)
+      await reads(page, 'Record something')
+      await haveMemos(page, Array.from({ length: 30 }, (_, i) => ({ title: `Memo ${i}` })))
+      const at = () => page.evaluate(() => document.activeElement!.ariaLabel ?? document.activeElement!.textContent!.trim())
+      const inSight = () =>
+        page.evaluate(() => {
+          const focused = document.activeElement!
+          const { left, top, width, height } = focused.getBoundingClientRect()
+          return focused.contains(document.elementFromPoint(left + width / 2, top + height / 2))
+        })
+      for (const [width, height] of [[360, 640], [1280, 600]] as const) {
+        await page.setViewport({ width, height })
+        await page.reload()
+        await until('the list', async () => (await titles(page)).length === 30)
+        const met: string[] = []
+        while (!met.includes('Memo 15')) {
+          await page.keyboard.press('Tab')
+          met.push(await at())
+          await until(`${met.at(-1)} in sight at ${width} by ${height}`, inSight)
+        }
+        expect(met.indexOf('Record'), met.join()).toBeLessThan(met.indexOf('Memo 0'))
+      }
+    },
+  )
+
   test('over a slow line something shows that the page comes', async () => {
     const { page } = await visitor()
     await page.setCacheEnabled(false)

@@ -125,6 +125,7 @@ class List extends PageElement {
         }
       </div>
       ${library.interrupted.map((take) => this.#interrupted(take))} ${homeless ? this.#homeless() : nothing}
+      ${this.choosing ? this.#choice() : this.recording ? nothing : this.#dock()}
       ${
         any
           ? html`
@@ -142,7 +143,6 @@ class List extends PageElement {
                 <div class="empty"></div>
               `
       }
-      ${this.choosing ? this.#choice() : this.recording ? nothing : this.#dock()}
       <memos-share-sheet .memos=${this.memos}></memos-share-sheet>
     `
   }
