@@ -251,6 +251,18 @@ describe('everybody can use it', () => {
     },
   )
 
+  test('Enter that ends the writing of a word with an input method does not end that of the title', async () => {
+    const { page } = await visitor()
+    await haveMemos(page, [{ title: 'One' }])
+    await press(page, 'One', 'link')
+    await page.focus('textarea[name=title]')
+    // As Safari tells of it.
+    const key = { key: 'Enter', keyCode: 229, bubbles: true, cancelable: true }
+    const kept = await page.evaluate((key) => document.activeElement!.dispatchEvent(new KeyboardEvent('keydown', key)), key)
+    expect(kept).toBe(true)
+    expect(await page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name)).toBe('title')
+  })
+
   test('over a slow line something shows that the page comes', async () => {
     const { page } = await visitor()
     await page.setCacheEnabled(false)

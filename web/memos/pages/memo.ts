@@ -174,7 +174,8 @@ class MemoPage extends PageElement {
 }
 
 function blurOnEnter(event: KeyboardEvent): void {
-  if (event.key !== 'Enter' || event.isComposing) return
+  // Where Enter takes what an input method offers: Safari ends the composition before it tells of the key.
+  if (event.key !== 'Enter' || event.isComposing || event.keyCode === 229) return
   event.preventDefault()
   ;(event.target as HTMLElement).blur()
 }
