@@ -263,6 +263,32 @@ describe('everybody can use it', () => {
     expect(await page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name)).toBe('title')
   })
 
+  test.each(['chromium', 'firefox'] as const)('in %s, the page stays where it is while a long description is written', async (kind) => {
+    const { page } = await visit(kit, server, kind)
+    await reads(page, 'Record something')
+    await page.setViewport({ width: 360, height: 640 })
+    await haveMemos(page, [{ title: 'One' }])
+    await press(page, 'One', 'link')
+    await control(page, 'Play')
+    const before = await page.evaluate(() => {
+      const field = document.querySelector<HTMLTextAreaElement>('textarea[name=description]')!
+      field.focus()
+      field.value = 'word\n'.repeat(80)
+      field.dispatchEvent(new Event('input', { bubbles: true }))
+      field.setSelectionRange(40 * 5, 40 * 5)
+      // The line that is written on is in the middle of the screen.
+      const { top, height } = field.getBoundingClientRect()
+      scrollTo(0, scrollY + top + height / 2 - innerHeight / 2)
+      return scrollY
+    })
+    expect(before).toBeGreaterThan(500)
+    await page.keyboard.type('More ')
+    await until('the words', () => page.evaluate(() => (document.activeElement as HTMLTextAreaElement).value.includes('More word')))
+    expect(await page.evaluate(() => scrollY)).toBe(before)
+    await page.keyboard.press('Tab')
+    await until('the words to be kept', () => page.evaluate(() => dispatchEvent(new Event('beforeunload', { cancelable: true }))))
+  })
+
   test('over a slow line something shows that the page comes', async () => {
     const { page } = await visitor()
     await page.setCacheEnabled(false)

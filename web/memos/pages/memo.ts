@@ -176,10 +176,13 @@ class MemoPage extends PageElement {
 function blurOnEnter(event: KeyboardEvent): void {
   // Where Enter takes what an input method offers: Safari ends the composition before it tells of the key.
   if (event.key !== 'Enter' || event.isComposing || event.keyCode === 229) return
+  const at = scrollY
   event.preventDefault()
   ;(event.target as HTMLElement).blur()
 }
 
+  // While it was low, so was the page, and may have been scrolled up for that.
+  if (scrollY !== at) scrollTo(0, at)
 /** As tall as what is written in it. */
 function grow(area: HTMLTextAreaElement): void {
   // So that Play stays in sight on a phone.
