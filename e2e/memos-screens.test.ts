@@ -351,6 +351,24 @@ describe('everybody can use it', () => {
     await page.waitForFunction(() => !document.querySelector('dialog'))
   })
 
+  test.each(['.sheet-words', '.link button'])('what is pressed on the sheet, at %s, and let go of beside it does not close it', async (on) => {
+    const { page } = await visitor()
+    await makeMemo(page, 'One')
+    await press(page, 'Share')
+    // It holds still.
+    await press(page, 'Link', 'textbox')
+    const { x, y } = (await (await page.$(on))!.boundingBox())!
+    const clicked = page.evaluate(() => new Promise((resolve) => addEventListener('click', resolve, { once: true })))
+    await page.mouse.move(x + 50, y + 10)
+    await page.mouse.down()
+    await page.mouse.move(90, y + 10, { steps: 5 })
+    await page.mouse.up()
+    await clicked
+    expect(await page.$('dialog:modal')).not.toBe(null)
+    await page.mouse.click(90, y + 10)
+    await page.waitForFunction(() => !document.querySelector('dialog'))
+  })
+
   test('with the colours of the system, the buttons and what is chosen can be seen', async () => {
     const { page } = await visitor()
     await (await page.createCDPSession()).send('Emulation.setEmulatedMedia', {

@@ -6,6 +6,8 @@ import { icons } from './icons.ts'
 export abstract class Sheet extends PageElement {
   static override properties = { shown: { state: true } }
   declare shown: boolean
+  /** Where the pointer went down. */
+  #pressed: EventTarget | null = null
 
   constructor() {
     super()
@@ -43,15 +45,35 @@ export abstract class Sheet extends PageElement {
     this.closed()
   }
 
-  /** Outside of what is on it: but the second click of two is meant for the button that opened it. */
+  readonly #down = ({ target }: Event): void => {
+    this.#pressed = target
+  }
+
+  /**
+   * Outside of what is on it: but the second click of two is meant for the button that opened it, and whoever selects
+   * words, or thinks better of pressing a button, may let go of the mouse out there.
+   */
   readonly #click = (event: MouseEvent): void => {
-    if (event.target === this.#dialog && event.detail < 2) this.close()
+    if (event.target === this.#dialog && this.#pressed === this.#dialog && event.detail < 2) this.close()
+  }
+
+  protected override update(changed: PropertyValues): void {
+    const open = this.#dialog?.open
+    super.update(changed)
+    // It was drawn anew.
+    if (open && this.#dialog && !this.#dialog.open) this.#dialog.showModal()
   }
 
   protected override render() {
     if (!this.shown) return nothing
     return html`
-      <dialog class="sheet" aria-labelledby="sheet-heading" @close=${this.#closed} @click=${this.#click}>
+      <dialog
+        class="sheet"
+        aria-labelledby="sheet-heading"
+        @close=${this.#closed}
+        @pointerdown=${this.#down}
+        @click=${this.#click}
+      >
         <div class="sheet-body">
           <div class="sheet-head">
             <h2 id="sheet-heading" tabindex="-1" autofocus>${this.heading()}</h2>
