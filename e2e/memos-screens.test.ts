@@ -289,6 +289,51 @@ describe('everybody can use it', () => {
     await until('the words to be kept', () => page.evaluate(() => dispatchEvent(new Event('beforeunload', { cancelable: true }))))
   })
 
+  test.each(['chromium', 'firefox'] as const)('a page that %s translates goes on to say what happens', async (kind) => {
+    const { page } = await visit(kit, server, kind)
+    /** What their translators do: Chromium's wraps texts, Firefox's takes all out and puts texts and elements back. */
+    const translate = () =>
+      page.evaluate((firefox) => {
+        const texts: Text[] = []
+        const walker = document.createTreeWalker(document.querySelector('starling-app')!, NodeFilter.SHOW_TEXT)
+        while (walker.nextNode()) texts.push(walker.currentNode as Text)
+        const meant = texts.filter((text) => text.data.trim() && !text.parentElement!.closest('[translate=no], textarea'))
+        for (const text of meant) {
+          const parent = text.parentElement!
+          if (firefox) parent.replaceChildren(...[...parent.childNodes].filter(({ nodeType }) => nodeType !== Node.COMMENT_NODE))
+          else {
+            const font = document.createElement('font')
+            text.replaceWith(font)
+            font.append(text.data)
+          }
+        }
+      }, kind === 'firefox')
+    await recordFor(page, 1)
+    await translate()
+    await press(page, 'Pause')
+    await reads(page, 'Paused', '.recording-state')
+    await translate()
+    await press(page, 'Resume')
+    await reads(page, 'Recording', '.recording-state')
+    await onTheClock(page, 2)
+    await translate()
+    await press(page, 'Stop')
+    await until('the title to be written', () =>
+      page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name === 'title'),
+    )
+    for (const part of ['Fl', 'ock']) {
+      await translate()
+      await page.keyboard.type(part)
+    }
+    await page.keyboard.press('Enter')
+    await until('the title', async () => (await page.title()).startsWith('Flock'))
+    await shareLink(page)
+    await translate()
+    await press(page, 'Public link', 'radio')
+    await reads(page, 'Anyone at all can listen', 'dialog:modal')
+    await control(page, 'Copy magnet')
+  })
+
   test('over a slow line something shows that the page comes', async () => {
     const { page } = await visitor()
     await page.setCacheEnabled(false)

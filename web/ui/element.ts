@@ -1,6 +1,13 @@
 import { LitElement, type PropertyValues } from 'lit'
 import type { Emitter } from '../engine/emitter.ts'
 
+// Browsers translate pages by changing what lit has drawn. Chromium's wraps texts, and lit would write into the wrapping.
+Object.defineProperty(HTMLFontElement.prototype, 'data', {
+  set(this: HTMLFontElement, text: string) {
+    this.textContent = text
+  },
+})
+
 /** A component that draws into the page itself and is drawn again when what it watches changes. */
 export abstract class PageElement extends LitElement {
   readonly #offs: (() => void)[] = []
@@ -17,7 +24,14 @@ export abstract class PageElement extends LitElement {
   /** What has the focus may go away with what is drawn now, and the next Tab would begin at the top of the page again. */
   protected override update(changed: PropertyValues): void {
     const focused = this.contains(document.activeElement) ? document.activeElement : undefined
-    super.update(changed)
+    try {
+      super.update(changed)
+    } catch {
+      // Firefox's takes lit's marks away, without which it finds nothing again: all is drawn anew. What changes often, or
+      // must not have that happen around it, is set as .textContent, or has translate="no".
+      this.replaceChildren((this.renderOptions.renderBefore = document.createComment('')))
+      super.update(changed)
+    }
     if (focused && !focused.isConnected && document.activeElement === document.body) {
       this.refuge()?.focus({ preventScroll: true })
     }

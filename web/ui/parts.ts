@@ -131,7 +131,7 @@ export const whoCan = (kind: Kind, what: string): TemplateResult => html`
 
 /** For those who listen, beside what is seen to change several times a second. */
 export const said = (words: string): TemplateResult => html`
-  <span class="visually-hidden" role="status">${words}</span>
+  <span class="visually-hidden" role="status" .textContent=${words}></span>
 `
 
 /** What has become of something shared. */
@@ -144,7 +144,7 @@ export const delivery = ({ text, safe, spoken = text }: Sending): TemplateResult
             <span class="pulse" aria-hidden="true"></span>
           `
     }
-    <span>${text}</span>
+    <span .textContent=${text}></span>
   </p>
   ${said(spoken)}
 `
@@ -179,7 +179,7 @@ export function numbers(state: TorrentState): TemplateResult {
           ([name, value]) => html`
             <div>
               <dt>${name}</dt>
-              <dd>${value}</dd>
+              <dd .textContent=${value}></dd>
             </div>
           `,
         )}

@@ -171,7 +171,7 @@ class Receive extends PageElement {
               ${
                 torrent.files.length > 1
                   ? html`
-                      <h2 class="viewer-name" dir="auto">${file.name}</h2>
+                      <h2 class="viewer-name" dir="auto" translate="no">${file.name}</h2>
                     `
                   : nothing
               }
@@ -208,8 +208,8 @@ class Receive extends PageElement {
       <div class="standing parcel-standing">
         <p class="standing-phase">
           ${state?.done ? icons.check : nothing}
-          <strong>${phase}</strong>
-          <span>${text}</span>
+          <strong .textContent=${phase}></strong>
+          <span .textContent=${text}></span>
         </p>
         ${said(aloud)} ${state?.done && state.status !== 'paused' ? nothing : this.#progress(arrival, share)}
         ${

@@ -259,6 +259,7 @@ class List extends PageElement {
             id=${about}
             class="row-title"
             dir="auto"
+            translate="no"
             href=${paths.memo(memo.id)}
             aria-current=${this.current === memo.id ? 'page' : nothing}
           >
@@ -272,20 +273,16 @@ class List extends PageElement {
               : nothing
           }
           <p class="row-facts">
-            <time datetime=${isoDuration(memo.duration)}>
+            <time datetime=${isoDuration(memo.duration)} translate="no">
               ${loaded ? `${clock(player.time)} / ` : ''}${clock(memo.duration)}
             </time>
             <span aria-hidden="true">·</span>
-            <time datetime=${new Date(memo.created).toISOString()} title=${longDate(new Date(memo.created))}>
-              ${ago(memo.created, Date.now())}
-            </time>
-            ${
-              label
-                ? html`
-                    <span class="badge ${label.toLowerCase()}">${label}</span>
-                  `
-                : nothing
-            }
+            <time
+              datetime=${new Date(memo.created).toISOString()}
+              title=${longDate(new Date(memo.created))}
+              .textContent=${ago(memo.created, Date.now())}
+            ></time>
+            <span class="badge ${label.toLowerCase()}" .textContent=${label}></span>
           </p>
         </div>
       </li>

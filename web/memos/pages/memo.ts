@@ -120,7 +120,7 @@ class MemoPage extends PageElement {
             ${icons.share}Share
           </button>
         </div>
-        <h1 class="visually-hidden" tabindex="-1" data-focus>${memo.title}</h1>
+        <h1 class="visually-hidden" translate="no" tabindex="-1" data-focus>${memo.title}</h1>
         <textarea
           name="title"
           dir="auto"
@@ -137,13 +137,7 @@ class MemoPage extends PageElement {
         <p class="memo-facts">
           <time datetime=${new Date(memo.created).toISOString()}>${longDate(new Date(memo.created))}</time>
           <span>${[formatName(memo.type), bytes(memo.size)].filter(Boolean).join(', ')}</span>
-          ${
-            label
-              ? html`
-                  <span class="badge ${label.toLowerCase()}">${label}</span>
-                `
-              : nothing
-          }
+          <span class="badge ${label.toLowerCase()}" .textContent=${label}></span>
         </p>
         ${
           this.#arrival
@@ -176,19 +170,19 @@ class MemoPage extends PageElement {
 function blurOnEnter(event: KeyboardEvent): void {
   // Where Enter takes what an input method offers: Safari ends the composition before it tells of the key.
   if (event.key !== 'Enter' || event.isComposing || event.keyCode === 229) return
-  const at = scrollY
   event.preventDefault()
   ;(event.target as HTMLElement).blur()
 }
 
-  // While it was low, so was the page, and may have been scrolled up for that.
-  if (scrollY !== at) scrollTo(0, at)
 /** As tall as what is written in it. */
 function grow(area: HTMLTextAreaElement): void {
+  const at = scrollY
   // So that Play stays in sight on a phone.
   area.classList.toggle('is-long', area.name === 'title' && area.value.length > long)
   area.style.setProperty('height', 'auto')
   area.style.setProperty('height', `${area.scrollHeight}px`)
+  // While it was low, so was the page, and may have been scrolled up for that.
+  if (scrollY !== at) scrollTo(0, at)
 }
 
 customElements.define('memos-memo', MemoPage)

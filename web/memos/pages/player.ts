@@ -88,7 +88,7 @@ class PlayerPart extends PageElement {
         @seek=${(event: CustomEvent<number>) => this.#seek(event.detail)}
         @scrub=${this.#hold}
       ></ui-wave>
-      <div class="times">
+      <div class="times" translate="no">
         <time datetime=${isoDuration(shown)}>${clock(shown)}</time>
         <time datetime=${isoDuration(duration)}>${clock(duration)}</time>
       </div>

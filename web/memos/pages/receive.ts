@@ -181,8 +181,8 @@ class Receive extends PageElement {
       <div class="standing ${saved ? 'is-saved' : ''}">
         <p class="standing-phase">
           ${saved ? icons.check : nothing}
-          <strong>${standing.phase}</strong>
-          <span>${standing.text}</span>
+          <strong .textContent=${standing.phase}></strong>
+          <span .textContent=${standing.text}></span>
         </p>
         ${said(spoken(standing))} ${saved ? nothing : bar('Received', standing.share)}
         ${

@@ -86,7 +86,13 @@ class Record extends PageElement {
                 </div>
               `
             : html`
-                <time class="timer" role="timer" aria-label="Recorded" datetime=${isoDuration(recorder.saved)}>
+                <time
+                  class="timer"
+                  translate="no"
+                  role="timer"
+                  aria-label="Recorded"
+                  datetime=${isoDuration(recorder.saved)}
+                >
                   ${clock(recorder.saved)}
                 </time>
                 ${
