@@ -166,6 +166,22 @@ test('several files: some shown, hostile names as text, all saved as one archive
   expect((await saved('bird.svg')).toString()).toBe(svg)
 })
 
+test('names and texts are written in the direction of their letters', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  const paths = await write(await kit.folder(), { 'שלום.txt': 'שלום', 'hello.txt': 'hello' })
+  await bob.page.goto(await send(ann.page, server.origin, paths))
+  await arrived(bob.page)
+  const direction = (page: Page, selector: string) =>
+    page.$$eval(selector, (names) => names.map((name) => `${name.textContent} ${getComputedStyle(name).direction}`).sort())
+  for (const { page } of [ann, bob]) {
+    await page.waitForSelector('.file-row')
+    expect(await direction(page, '.file-name span')).toEqual(['hello.txt ltr', 'שלום.txt rtl'])
+  }
+  await (await control(bob.page, 'שלום.txt')).click()
+  await reads(bob.page, 'שלום', '.viewer pre')
+  expect(await direction(bob.page, '.viewer pre')).toEqual(['שלום rtl'])
+})
+
 test('ten thousand files are listed, found and scrolled through with few on the page', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await ann.page.goto(`${server.origin}/files`)

@@ -6,7 +6,7 @@ import type { Host } from '../ui/section.ts'
 import { inTurn } from '../ui/turn.ts'
 import { offerUndo } from '../ui/undo.ts'
 import { guard } from '../ui/vigil.ts'
-import { mentioned } from '../ui/words.ts'
+import { mentioned, quoted } from '../ui/words.ts'
 import { drop, purge, type Shared } from '../sw/shared.ts'
 import { Arriving } from './arriving.ts'
 import { chosen, dropped, maxFiles, TooMany } from './chosen.ts'
@@ -40,8 +40,8 @@ export class Files {
       const forget = parcel.sent ? this.sending.forget(parcel) : this.arriving.forget(parcel)
       void forget.catch(reportError)
     })
-    this.savings.on('saved', ({ name }) => host.toast({ text: `“${mentioned(name)}” is with your downloads.` }))
-    this.savings.on('failed', ({ name }) => host.toast({ text: `“${mentioned(name)}” was not saved to its end. Save it again.` }))
+    this.savings.on('saved', ({ name }) => host.toast({ text: `${quoted(mentioned(name))} is with your downloads.` }))
+    this.savings.on('failed', ({ name }) => host.toast({ text: `${quoted(mentioned(name))} was not saved to its end. Save it again.` }))
     guard({
       awake: () => this.sending.busy || this.arriving.busy || this.savings.all.length > 0,
       busy: () => this.sending.busy || this.savings.all.length > 0,
@@ -129,7 +129,7 @@ export class Files {
   async delete(parcel: Parcel): Promise<void> {
     await this.parcels.remove(parcel.id)
     const deleted = { restore: () => this.parcels.restore([parcel.id]), purge: () => this.parcels.purge(parcel.id) }
-    offerUndo(this.host.toast, deleted, `Deleted “${mentioned(parcel.name)}”`)
+    offerUndo(this.host.toast, deleted, `Deleted ${quoted(mentioned(parcel.name))}`)
   }
 
   #refuse(error: unknown): void {

@@ -4,7 +4,7 @@ import { others } from '../ui/others.ts'
 import type { Host } from '../ui/section.ts'
 import { inTurn } from '../ui/turn.ts'
 import { offerUndo } from '../ui/undo.ts'
-import { mentioned } from '../ui/words.ts'
+import { mentioned, quoted } from '../ui/words.ts'
 import { partOf } from './bundle.ts'
 import { MemoDb, type Take } from './db.ts'
 import { Library, type Words } from './library.ts'
@@ -126,7 +126,7 @@ export class Memos {
   /** Tells whoever went elsewhere meanwhile. */
   saved(memo: Memo): void {
     this.host.toast({
-      text: `Saved “${mentioned(memo.title)}”`,
+      text: `Saved ${quoted(mentioned(memo.title))}`,
       action: { label: 'Open', run: () => this.host.navigate(paths.memo(memo.id)) },
     })
   }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ago, bytes, mentioned } from './words.ts'
+import { ago, bytes, mentioned, quoted } from './words.ts'
 
 it('tells times', () => {
   const now = Date.UTC(2025, 0, 1)
@@ -13,6 +13,11 @@ it('mentions long names by both of their ends', () => {
   expect(mentioned('notes.txt')).toBe('notes.txt')
   expect(mentioned(`${'n'.repeat(251)}.txt`)).toBe(`${'n'.repeat(40)}…${'n'.repeat(12)}.txt`)
   expect(mentioned('🐦'.repeat(61))).toBe(`${'🐦'.repeat(40)}…${'🐦'.repeat(16)}`)
+})
+
+it('lets a name among other words keep its own direction', () => {
+  // Where words run from left to right, the mark at its end would stand at its beginning.
+  expect(quoted('מה?')).toBe('“\u2068מה?\u2069”')
 })
 
 it('tells sizes', () => {

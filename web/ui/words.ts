@@ -51,6 +51,9 @@ export function clock(seconds: number): string {
 /** Without characters that turn the writing direction of what follows: they make "gpj.exe" look like "exe.jpg". */
 export const unturned = (text: string): string => text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '')
 
+/** A name among words of ours, in the writing direction that is its own: “?” at its end stays there. */
+export const quoted = (name: string): string => `“\u2068${name}\u2069”`
+
 /** Letters from which on a name is written smaller, or shortened where it is only mentioned. */
 export const long = 60
 

@@ -149,13 +149,13 @@ class FileList extends PageElement {
               ? html`
                   <button class="file-name" @click=${() => this.#tell('view', index)}>
                     ${shown === 'audio' || shown === 'video' ? icons.play : icons.file}
-                    <span>${name}</span>
+                    <span dir="auto" translate="no">${name}</span>
                   </button>
                 `
               : html`
                   <span class="file-name">
                     ${icons.file}
-                    <span>${name}</span>
+                    <span dir="auto" translate="no">${name}</span>
                   </span>
                 `
           }
@@ -164,7 +164,7 @@ class FileList extends PageElement {
             ${
               folder
                 ? html`
-                    · ${folder}
+                    · <bdi translate="no">${folder}</bdi>
                   `
                 : nothing
             }

@@ -161,7 +161,7 @@ class Home extends PageElement {
         ${
           making
             ? html`
-                <p role="status">Making a link to “${making.name}”…</p>
+                <p role="status">Making a link to “<bdi>${making.name}</bdi>”…</p>
                 ${bar('Read', making.size ? making.hashed / making.size : undefined)}
               `
             : html`
@@ -206,7 +206,9 @@ class Home extends PageElement {
       <li class="row">
         <span class="row-mark">${icons.file}</span>
         <div class="row-text">
-          <a class="row-title" dir="auto" href=${paths.shared(shared.id)}>${nameOf(all.map(({ name }) => name))}</a>
+          <a class="row-title" dir="auto" translate="no" href=${paths.shared(shared.id)}>
+            ${nameOf(all.map(({ name }) => name))}
+          </a>
           <p class="row-facts">
             ${bytes(sizeOfAll(all))}
             <span aria-hidden="true">·</span>
@@ -226,7 +228,9 @@ class Home extends PageElement {
       <li class="row">
         <span class="row-mark">${sent ? icons.share : icons.download}</span>
         <div class="row-text">
-          <a class="row-title" dir="auto" href=${sent ? paths.sent(id) : paths.receive(from!.link)}>${name}</a>
+          <a class="row-title" dir="auto" translate="no" href=${sent ? paths.sent(id) : paths.receive(from!.link)}>
+            ${name}
+          </a>
           <p class="row-facts">
             ${bytes(size)}
             <span aria-hidden="true">·</span>

@@ -12,8 +12,8 @@ export const savings = (all: readonly Saving[]) =>
             return html`
               <li>
                 <p>
-                  <span class="savings-name">${name}</span>
-                  <span>${Math.floor(share * 100)} % saved</span>
+                  <span class="savings-name" dir="auto" translate="no">${name}</span>
+                  <span .textContent=${`${Math.floor(share * 100)} % saved`}></span>
                 </p>
                 ${bar(`Saving ${name}`, share)}
               </li>

@@ -1,6 +1,7 @@
 import { html, type TemplateResult } from 'lit'
 import '../../ui/link.ts'
 import { Sheet } from '../../ui/sheet.ts'
+import { quoted } from '../../ui/words.ts'
 
 /** The link that somebody else gave, to be passed on. */
 export class FilesShareSheet extends Sheet {
@@ -11,7 +12,7 @@ export class FilesShareSheet extends Sheet {
   declare name: string
 
   protected override heading(): string {
-    return `Share “${this.name}”`
+    return `Share ${quoted(this.name)}`
   }
 
   protected override content(): TemplateResult {

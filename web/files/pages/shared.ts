@@ -113,7 +113,7 @@ class SharedPage extends PageElement {
     const { making } = this.files.sending
     if (making)
       return html`
-        <p role="status">Making a link to “${making.name}”…</p>
+        <p role="status">Making a link to “<bdi>${making.name}</bdi>”…</p>
         ${bar('Read', making.size ? making.hashed / making.size : undefined)}
       `
     return html`

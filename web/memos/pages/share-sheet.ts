@@ -4,6 +4,7 @@ import '../../ui/link.ts'
 import { delivery, failedShare, kinds, whoCan } from '../../ui/parts.ts'
 import { Sheet } from '../../ui/sheet.ts'
 import { failure } from '../../ui/standing.ts'
+import { quoted } from '../../ui/words.ts'
 import type { Memo } from '../memo.ts'
 import type { Memos } from '../memos.ts'
 import type { Kind } from '../sharing.ts'
@@ -75,7 +76,7 @@ export class ShareSheet extends Sheet {
   }
 
   protected override heading(): string {
-    return this.#what.length === 1 ? `Share “${this.#title}”` : `Share ${this.#title}`
+    return this.#what.length === 1 ? `Share ${quoted(this.#title)}` : `Share ${this.#title}`
   }
 
   protected override content(): TemplateResult {
