@@ -182,6 +182,30 @@ test('names and texts are written in the direction of their letters', async () =
   expect(await direction(bob.page, '.viewer pre')).toEqual(['שלום rtl'])
 })
 
+test('who wants less motion is at once where a file is shown', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await ann.page.goto(`${server.origin}/files`)
+  await chooseMany(ann.page, 100)
+  const link = await givenLink(ann.page)
+  const { page } = bob
+  await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }])
+  await page.goto(link)
+  await arrived(page)
+  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight))
+  const last = await control(page, '99.txt')
+  const places = await page.evaluateHandle(() => {
+    const places = new Set<number>()
+    addEventListener('scroll', () => places.add(scrollY))
+    return places
+  })
+  await last.evaluate((button) => (button as HTMLElement).click())
+  await until('it to be seen', () =>
+    page.evaluate(() => (document.querySelector('.viewer pre')?.getBoundingClientRect().top ?? -1) >= 0),
+  )
+  // Also when it comes to be there, the page may be moved.
+  expect((await places.evaluate((places) => [...places])).length).toBeLessThanOrEqual(3)
+})
+
 test('ten thousand files are listed, found and scrolled through with few on the page', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await ann.page.goto(`${server.origin}/files`)

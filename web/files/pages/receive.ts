@@ -108,8 +108,10 @@ class Receive extends PageElement {
 
   readonly #view = ({ detail }: CustomEvent<number>): void => {
     this.current = detail
+    // Chromium moves the page through all that lies between also for those who asked for less motion.
+    const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth'
     void this.updateComplete.then(() =>
-      this.querySelector('files-viewer')?.scrollIntoView({ block: 'nearest', behavior: 'smooth' }),
+      this.querySelector('files-viewer')?.scrollIntoView({ block: 'nearest', behavior }),
     )
   }
 
