@@ -242,6 +242,11 @@ test('several memos go into one link', async () => {
   const link = await shareLink(ann.page)
   await bob.page.goto(link)
   await reads(bob.page, 'They are kept on this device.')
+  // Each is told apart by those who do not see beside which title it stands.
+  const described = await bob.page.$$eval('.receive .play', (buttons) =>
+    buttons.map((button) => document.getElementById(button.getAttribute('aria-describedby')!)?.textContent!.trim()),
+  )
+  expect(described.sort()).toEqual(['One', 'Two'])
   await press(bob.page, 'Open your memos', 'link')
   await until('both', async () => (await titles(bob.page)).sort().join() === 'One,Two')
 

@@ -1,6 +1,7 @@
 import { html, nothing } from 'lit'
 import { guard } from 'lit/directives/guard.js'
 import { PageElement } from '../../ui/element.ts'
+import { infoHashOf } from '../../ui/fetching.ts'
 import { icons } from '../../ui/icons.ts'
 import { bar, failedLink, numbers, said } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
@@ -262,11 +263,13 @@ class Receive extends PageElement {
   }
 
   #line(arrival: Arrival, memo: Memo | undefined, playing: boolean, standing: Standing) {
+    const about = aboutOf(arrival)
     return html`
       <li class="row">
         <button
           class="play"
           aria-label=${playing ? 'Pause' : 'Play'}
+          aria-describedby=${about}
           ?disabled=${!memo}
           @click=${() => memo && this.memos.toggle(memo)}
         >
@@ -276,12 +279,20 @@ class Receive extends PageElement {
           ${
             memo || arrival.elsewhere
               ? html`
-                  <a class="row-title" dir="auto" href=${memo ? paths.memo(memo.id) : files(arrival)}>
+                  <a
+                    id=${about}
+                    class="row-title"
+                    dir="auto"
+                    translate="no"
+                    href=${memo ? paths.memo(memo.id) : files(arrival)}
+                  >
                     ${memo?.title ?? arrival.torrent!.name}
                   </a>
                 `
               : html`
-                  <span class="row-title" dir="auto">${this.#title(arrival) ?? 'A memo'}</span>
+                  <span id=${about} class="row-title" dir="auto" translate="no">
+                    ${this.#title(arrival) ?? 'A memo'}
+                  </span>
                 `
           }
           <p class="row-facts">${this.#facts(arrival, memo, standing)}</p>
@@ -301,7 +312,9 @@ class Receive extends PageElement {
     if (arrival.elsewhere) return nothing
     if (arrival.error || (cause && !cause.idle))
       return html`
-        <button class="button" @click=${() => this.memos.receiving.retry(arrival)}>Retry</button>
+        <button class="button" aria-describedby=${aboutOf(arrival)} @click=${() => this.memos.receiving.retry(arrival)}>
+          Retry
+        </button>
       `
     return html`
       <span class="badge ${arrival.saved ? 'received' : 'receiving'}">${arrival.saved ? 'Saved' : phase}</span>
@@ -313,6 +326,9 @@ class Receive extends PageElement {
     return failedLink(failure(arrival.error), retry, { href: paths.list, text: 'Go to your memos' })
   }
 }
+
+/** The id of its row's title: there are as many buttons of one name as rows. */
+const aboutOf = ({ link }: Arrival): string => `about-${infoHashOf(link) ?? link}`
 
 /** Where the section Files shows it. */
 const files = (arrival: Arrival): string => `/f#${partOf(arrival.torrent!.link)}`
