@@ -5,8 +5,8 @@ it('tells times', () => {
   const now = Date.UTC(2025, 0, 1)
   expect(ago(now - 20_000, now)).toBe('Just now')
   expect(ago(now - 61_000, now)).toBe('1 minute ago')
-  expect(ago(now - 25 * 3600e3, now)).toBe('yesterday')
-  expect(ago(now - 40 * 864e5, now)).toBe('last month')
+  expect(ago(now - 25 * 3600e3, now)).toBe('1 day ago')
+  expect(ago(now - 40 * 864e5, now)).toBe('1 month ago')
 })
 
 it('mentions long names by both of their ends', () => {
