@@ -220,6 +220,33 @@ describe('the share sheet', () => {
   })
 })
 
+test('files that are let go of where nothing takes them leave the page as it is', async () => {
+  const { page } = await owner()
+  const files = await write(await kit.folder(), { 'dropped.txt': 'words' })
+  const session = await page.createCDPSession()
+  const drop = async () => {
+    const data = { items: [], files, dragOperationsMask: 1 }
+    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+      await session.send('Input.dispatchDragEvent', { type, x: 400, y: 300, data })
+    }
+  }
+  await press(page, 'What leaves this device', 'link')
+  await reads(page, 'While you record')
+  await drop()
+  const [asked] = await page.evaluate(() => {
+    const dataTransfer = new DataTransfer()
+    dataTransfer.items.add(new File([], 'a'))
+    const drop = new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer })
+    return [document.body.dispatchEvent(drop)]
+  })
+  expect(asked).toBe(false)
+  await press(page, 'Files', 'link')
+  await reads(page, 'Choose files')
+  await drop()
+  await givenLink(page)
+  await reads(page, 'dropped.txt')
+})
+
 /** Pastes or drops on the page what the browser would have for it. */
 const give = (page: Page, how: 'paste' | 'drop', what: { file?: string; text?: string }): Promise<void> =>
   page.evaluate(

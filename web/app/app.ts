@@ -37,6 +37,7 @@ class App extends PageElement {
   override connectedCallback(): void {
     super.connectedCallback()
     this.#router.start()
+    for (const type of ['dragover', 'drop'] as const) addEventListener(type, refuse)
     const loaded = () => {
       void register(this.#host.toast).catch(reportError)
       setTimeout(() => sections.forEach((section) => section.wake?.(this.#host)), restful)
@@ -78,8 +79,8 @@ class App extends PageElement {
     return notFound('This address leads nowhere. It may be mistyped, or cut short.')
   }
 
-  protected override render() {
   /** Messages come before the page: what was deleted leaves the focus on its heading, and Undo is a step or two back. */
+  protected override render() {
     return html`
       <a class="skip" href="#main">Skip to content</a>
       <header class="shell-bar ${sections.length > 1 ? 'many' : ''}">
@@ -107,9 +108,16 @@ class App extends PageElement {
         </a>
       </header>
       <ui-toasts></ui-toasts>
-    `
       <main id="main" tabindex="-1">${this.#view}</main>
+    `
   }
+}
+
+/** Files that are let go of where nothing takes them: browsers would show one of them in place of the app. */
+function refuse(event: DragEvent): void {
+  if (event.defaultPrevented || !event.dataTransfer?.types.includes('Files')) return
+  event.preventDefault()
+  event.dataTransfer.dropEffect = 'none'
 }
 
 const isField = (element: Element | null): boolean => !!element?.matches('input, textarea, select')

@@ -85,6 +85,7 @@ class Home extends PageElement {
     const files = data?.types.includes('Files')
     if (!data || !(files || data.types.includes('text/uri-list') || data.types.includes('text/plain'))) return
     event.preventDefault()
+    if (files) data.dropEffect = 'copy'
     this.over = event.type === 'dragover'
     if (event.type !== 'drop' || this.files.sending.making) return
     if (files) return void this.files.send(data)
