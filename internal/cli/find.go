@@ -99,7 +99,7 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 		return nil, ending(ctx, ofLink(err), "run the same command again to go on")
 	}
 	if files := f.torrent.Files(); ref.Key == nil && len(files) == 1 && files[0].Path == "sealed" {
-		f.view.say("This is sealed, and the link has no key to it: that stands behind a dot. Ask for the whole link.")
+		f.view.say("This looks like sealed data whose link has lost its key, which stands behind a dot: ask for the whole link.")
 	}
 	return f, nil
 }
