@@ -49,7 +49,7 @@ export class Page {
     // What was kept from other pages is given to others from this one, whatever it has itself.
     const calm = () => setTimeout(() => void this.#load().then(({ carrier }) => carrier.offer()).catch(() => {}), calmAfter)
     if (document.readyState === 'complete') calm()
-    else addEventListener('load', calm, { once: true })
+    else addEventListener('load', calm)
     if (settings.worker) void import('./unmarked.ts').then(({ take }) => take(this.#load())).catch(() => {})
   }
 
@@ -121,7 +121,7 @@ export class Page {
           show()
         }
         // What the rest takes would be in its way.
-        if (!hidden[0] && player.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) await new Promise((resolve) => player.addEventListener('loadeddata', resolve, { once: true }))
+        if (!hidden[0] && player.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) await new Promise((resolve) => player.addEventListener('loadeddata', resolve))
         // The service worker is what takes longest, then where the film lies.
         import('./control.ts').catch(() => {})
         const { carrier, media } = await this.#load()
