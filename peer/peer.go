@@ -44,7 +44,8 @@ type DHT struct {
 
 // Options say what a peer is made of. Defaults returns the usual ones.
 type Options struct {
-	// DataDir is where the peer keeps what it knows of its torrents. One process uses it at a time.
+	// DataDir is where the peer keeps what it knows of its torrents. One process uses it at a time. The folder's time is that
+	// of the last hour in which one did.
 	DataDir string
 	// Listen is the address for TCP, uTP and the DHT [":0"].
 	Listen string
@@ -178,6 +179,7 @@ func (p *Peer) start() (err error) {
 	if err := p.finders.start(p); err != nil {
 		return err
 	}
+	p.touch()
 	at := newWhereabouts(p.o.addresses, p.o.wall)
 	p.work.Go(func() { p.keepHouse(at) })
 	return nil
@@ -247,6 +249,14 @@ func (p *Peer) goWork(f func()) {
 	}
 }
 
+// touchEvery is how many ticks are between two times that the data folder is made to look as young as it is.
+const touchEvery = 3600
+
+func (p *Peer) touch() {
+	now := time.Now()
+	_ = os.Chtimes(p.o.DataDir, now, now) // for whoever removes what nobody uses any more
+}
+
 // keepHouse does what is to be done from time to time for torrents that are loaded.
 func (p *Peer) keepHouse(at *whereabouts) {
 	tick := time.NewTicker(p.o.tick)
@@ -265,6 +275,9 @@ func (p *Peer) keepHouse(at *whereabouts) {
 		}
 		if n%60 == 0 {
 			forgetCounts()
+		}
+		if n%touchEvery == 0 {
+			p.touch()
 		}
 	}
 }

@@ -32,6 +32,20 @@ func TestInUse(t *testing.T) {
 	_ = again.Close()
 }
 
+// How long ago a folder was used is not how long ago that began.
+func TestFolderInUseStaysYoung(t *testing.T) {
+	still, _ := moving() // it costs less to look at
+	p := start(t, still, func(o *Options) { o.tick = 100 * time.Microsecond })
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(p.o.DataDir, old, old); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is as young as it is", func() bool {
+		info, err := os.Stat(p.o.DataDir)
+		return err == nil && time.Since(info.ModTime()) < time.Minute
+	})
+}
+
 // Two that fetch the same to one folder would spoil it for both.
 func TestBusy(t *testing.T) {
 	seeder, dir := start(t), t.TempDir()

@@ -106,10 +106,6 @@ func (n *network) start(t task) (p *peer.Peer, own string, err error) {
 	o.Version = versionName()
 	o.Log = slog.New(slog.NewTextHandler(t.log, &slog.HandlerOptions{Level: n.LogLevel}))
 	p, err = peer.New(o)
-	if err == nil {
-		now := time.Now()
-		_ = os.Chtimes(dir, now, now) // for forget
-	}
 	if errors.Is(err, peer.ErrInUse) {
 		return nil, "", failure{exitMachine, errors.New("another starling is at the same task, or has the same --data-dir: stop that one, or name another folder with --data-dir")}
 	}
@@ -148,7 +144,7 @@ func taskDir(words []string) (string, error) {
 	return filepath.Join(base, "starling", words[0]+"-"+hex.EncodeToString(sum[:8])), nil
 }
 
-// forgotten is how long a task that nobody has started again is remembered.
+// forgotten is how long a task that nobody has run is remembered.
 const forgotten = 180 * 24 * time.Hour
 
 var taskName = regexp.MustCompile(`^(share|push|get|stream|info)-[0-9a-f]{16}$`)
