@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/starling-p2p/starling/internal/loopback"
+	"github.com/starling-p2p/starling/seal"
 )
 
 // AddOptions say how to fetch.
@@ -42,7 +43,7 @@ type AddOptions struct {
 // then what has come lies in a folder .starling beside them, and a later Add goes on from there. Where all files lie
 // there already they are verified, and nothing is fetched. A torrent that this peer has already stays where it is, and one
 // that has failed is to be closed first. Errors: those of ParseRef, those of reading a .torrent file (a *url.Error where its
-// server may have it later), and that it is here with another key.
+// server may have it later), seal.ErrKey where another key has opened it before, and that it is here with another key.
 func (p *Peer) Add(ctx context.Context, ref string, o AddOptions) (*Torrent, error) {
 	r, err := ParseRef(ref)
 	if err != nil {
@@ -88,6 +89,9 @@ func (p *Peer) AddRef(ctx context.Context, r Ref, o AddOptions) (*Torrent, error
 		was.Key = r.Key[:]
 	}
 	before := p.state.record(addedBucket, r.InfoHash)
+	if before != nil && before.Header != nil && r.Key != nil && !slices.Equal(before.Key, was.Key) {
+		return nil, seal.ErrKey // that one has opened it
+	}
 	if before != nil && before.Dir == dir && before.As == o.Name && slices.Equal(was.Key, before.Key) {
 		was.Name, was.Header, was.Root, was.Placed, was.Paths = before.Name, before.Header, before.Root, before.Placed, before.Paths
 		was.Salt, was.Files = before.Salt, before.Files

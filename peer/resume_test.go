@@ -68,6 +68,34 @@ func TestBusy(t *testing.T) {
 	same(t, filepath.Join(into, "two"), data)
 }
 
+// Anybody who knows an infohash can make a link to it with a wrong key: what is here stays whole, and open to the right one.
+func TestLinksWithAWrongKey(t *testing.T) {
+	seeder, data := start(t), random(1<<20, 1)
+	path := write(t, filepath.Join(t.TempDir(), "a"), data)
+	shared := share(t, seeder, ShareOptions{Paths: []string{path}, Private: true})
+	right := shared.Link("")
+	r, err := ParseRef(right)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := strings.Replace(right, "."+r.Key.String(), "."+strings.Repeat("A", 22), 1)
+	state, into := t.TempDir(), AddOptions{Dir: t.TempDir(), Peers: []string{seeder.Addr().String()}}
+	in := func(o *Options) { o.DataDir = state }
+	p := start(t, in)
+	done(t, add(t, p, right, into))
+	_ = p.Close()
+	_ = seeder.Close()
+
+	p = start(t, in)
+	if _, err := p.Add(soon(t), wrong, into); !errors.Is(err, seal.ErrKey) {
+		t.Errorf("%v, want ErrKey", err)
+	}
+	_ = p.Close()
+	p = start(t, in)
+	done(t, add(t, p, right, into))
+	done(t, add(t, start(t), right, AddOptions{Dir: t.TempDir(), Peers: []string{p.Addr().String()}}))
+}
+
 func TestShareAgain(t *testing.T) {
 	for _, private := range []bool{false, true} {
 		dir, data := t.TempDir(), t.TempDir()
@@ -260,11 +288,9 @@ func TestAnotherKey(t *testing.T) {
 		t.Error("while it is open, a link with another key is taken for the same")
 	}
 	_ = fetched.Close()
-	bad := add(t, p, wrong, o)
-	if err := bad.Ready(soon(t)); !errors.Is(err, seal.ErrKey) {
+	if _, err := p.Add(t.Context(), wrong, o); !errors.Is(err, seal.ErrKey) {
 		t.Errorf("another key: %v, want ErrKey", err)
 	}
-	_ = bad.Close()
 	again := add(t, p, right, o)
 	done(t, again)
 	if want := filepath.Join(o.Dir, "a"); again.Root() != want {

@@ -39,9 +39,6 @@ func (p *Peer) Share(ctx context.Context, o ShareOptions) (*Torrent, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	defer context.AfterFunc(p.ctx, func() { stop(ErrClosed) })()
 	p.ways.name(slices.Concat(o.Trackers, o.WebSeeds)...)
 	r := record{Name: list.name, Trackers: trackerURLs(o.Trackers), WebSeeds: seedURLs(o.WebSeeds)}
 	if len(r.Trackers) == 0 {
@@ -105,6 +102,9 @@ func (p *Peer) hashShare(ctx context.Context, o ShareOptions, list *listing, fil
 	hashes := make([]byte, sha1.Size*m.pieces)
 	var hashed progressCounter
 	err = p.eachPiece(ctx, from, m, allOf(m.pieces), func(i int, sum [sha1.Size]byte, err error) error {
+		if err == nil && p.ctx.Err() != nil {
+			err = ErrClosed
+		}
 		if err != nil {
 			return err
 		}
@@ -191,6 +191,9 @@ func (p *Peer) isStill(ctx context.Context, o ShareOptions, from io.ReaderAt, m 
 	return p.eachPiece(ctx, from, m, allOf(m.pieces), func(i int, sum [sha1.Size]byte, err error) error {
 		if err == nil && string(sum[:]) != string(hashes[i*sha1.Size:(i+1)*sha1.Size]) {
 			err = errOther
+		}
+		if err == nil && p.ctx.Err() != nil {
+			err = ErrClosed
 		}
 		if err == nil {
 			hashed.add(m.size(i), m.length, o.Progress)
