@@ -306,9 +306,10 @@ test('what was deleted and is opened by its link again is there again, once', as
 })
 
 describe('what one tab shared alone', () => {
-  const waits = (page: Page, name: string) =>
-    until(`${name} to be waited for`, () =>
-      page.evaluate(async (name) => (await navigator.locks.query()).pending!.some((lock) => lock.name === name), name),
+  /** Until the page would go on with it. */
+  const waits = (page: Page) =>
+    until('the other tab to wait for its turn', () =>
+      page.evaluate(async () => (await navigator.locks.query()).pending!.some(({ name }) => name === 'memos-sharing')),
     )
 
   test('another goes on with when it is closed, though nothing was shared when that one was opened', async () => {
@@ -318,8 +319,20 @@ describe('what one tab shared alone', () => {
     await control(other, 'Record')
     await makeMemo(ann.page, 'Passed on')
     const link = await shareLink(ann.page)
-    await waits(other, 'memos-sharing')
+    await waits(other)
     await ann.page.close()
+    await bob.page.goto(link)
+    await reads(bob.page, 'Saved')
+  })
+
+  test('another goes on with when the browser freezes it', async () => {
+    const [ann, bob] = [await visit(kit, server, 'chromium', { allow: [/announce/] }), await visitor()]
+    await makeMemo(ann.page, 'Frozen')
+    const link = await shareLink(ann.page)
+    const other = await ann.tab()
+    await other.goto(`${server.origin}/memos`)
+    await waits(other)
+    await (await ann.page.createCDPSession()).send('Page.setWebLifecycleState', { state: 'frozen' })
     await bob.page.goto(link)
     await reads(bob.page, 'Saved')
   })
@@ -330,7 +343,7 @@ describe('what one tab shared alone', () => {
     await shareLink(ann.page)
     const [other, leader] = [await ann.tab(), await ann.tab()]
     await other.goto(`${server.origin}/memos`)
-    await waits(other, 'memos-sharing')
+    await waits(other)
     await leader.goto(server.origin + path)
     await shareLink(leader)
     await ann.page.close()
