@@ -364,6 +364,23 @@ describe('what one tab shared alone', () => {
   })
 })
 
+test('who cleared the site’s data while the page was open receives all the same', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await makeMemo(ann.page, 'One')
+  const one = await shareLink(ann.page)
+  await ann.page.keyboard.press('Escape')
+  await press(ann.page, 'Memos', 'link')
+  await makeMemo(ann.page, 'Two')
+  const two = await shareLink(ann.page)
+  await bob.page.goto(one)
+  await reads(bob.page, 'Saved')
+  const session = await bob.page.createCDPSession()
+  await session.send('Storage.clearDataForOrigin', { origin: server.origin, storageTypes: 'indexeddb,file_systems' })
+  await bob.page.evaluate((link) => void (location.href = link), two)
+  await until('the other memo', async () => (await bob.page.title()).startsWith('Two'))
+  await reads(bob.page, 'Saved')
+})
+
 test('what was shared is shared from every page of the app', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await makeMemo(ann.page, 'From elsewhere')

@@ -68,6 +68,20 @@ class Fake implements Directory {
 
 const data = Uint8Array.of(1, 2, 3, 4)
 
+test('makes its folder again where the site’s data was cleared', async () => {
+  const [cleared, fake] = [new Fake(), new Fake()]
+  const anew = vi.fn(async () => fake)
+  const disk = new Disk(cleared, anew)
+  await disk.do({ op: 'write', file: 'a', start: 0, data })
+  cleared.getFileHandle = async () => {
+    throw new DOMException('not there', 'NotFoundError')
+  }
+  await expect(disk.do({ op: 'read', file: 'b', start: 0, end: 1 })).rejects.toThrow('not there')
+  for (const file of ['b', 'c']) await disk.do({ op: 'write', file, start: 0, data })
+  expect([...fake.files.keys()]).toEqual(['b', 'c'])
+  expect(anew).toHaveBeenCalledTimes(1)
+})
+
 test('flushes what was written, once', async () => {
   const fake = new Fake()
   const disk = new Disk(fake)

@@ -28,14 +28,17 @@ const maxHandles = 64
 
 /** The files, one request after another. What was written outlives the page; once it was flushed, a power cut as well. */
 export class Disk {
-  readonly #directory: Directory
+  #directory: Directory
+  readonly #anew: (() => Promise<Directory>) | undefined
   /** Least recently used first. */
   readonly #handles = new Map<string, SyncHandle>()
   readonly #unflushed = new Set<string>()
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(directory: Directory) {
+  /** anew: makes the folder again, where the user cleared the site's data while the page was open. */
+  constructor(directory: Directory, anew?: () => Promise<Directory>) {
     this.#directory = directory
+    this.#anew = anew
   }
 
   do(request: Request): Promise<Bytes | File | undefined> {
@@ -72,12 +75,22 @@ export class Disk {
   }
 
   async #handle(file: string, create = false): Promise<SyncHandle> {
-    const handle = this.#handles.get(file) ?? (await open(await this.#directory.getFileHandle(file, { create })))
+    const handle = this.#handles.get(file) ?? (await open(await this.#file(file, create)))
     this.#handles.delete(file)
     this.#handles.set(file, handle)
     const [oldest] = this.#handles.keys()
     if (oldest !== undefined && this.#handles.size > maxHandles) await this.#close(oldest)
     return handle
+  }
+
+  async #file(name: string, create: boolean): Promise<SyncFile> {
+    try {
+      return await this.#directory.getFileHandle(name, { create })
+    } catch (error) {
+      if (!create || !this.#anew || !named(error, 'NotFoundError')) throw error
+      this.#directory = await this.#anew()
+      return this.#directory.getFileHandle(name, { create })
+    }
   }
 
   async #flush(file: string): Promise<undefined> {

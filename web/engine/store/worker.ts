@@ -2,14 +2,14 @@
 import { Disk, type Directory } from './disk.ts'
 import type { Answer, Request } from './messages.ts'
 
-const disk = start()
+const disk = folder().then((directory) => new Disk(directory, folder))
 // Whoever asks is told; without a question, nobody needs to know.
 disk.catch(() => undefined)
 
-async function start(): Promise<Disk> {
+async function folder(): Promise<Directory> {
   const root = await navigator.storage.getDirectory()
   const directory: unknown = await root.getDirectoryHandle('starling', { create: true })
-  return new Disk(directory as Directory)
+  return directory as Directory
 }
 
 async function answer({ id, ...request }: Request & { id: number }): Promise<Answer> {
