@@ -1,6 +1,5 @@
 import { equal, type Bytes } from '../engine/parts.ts'
 import type { Cache } from './cache.ts'
-import type { Torrent } from './torrent.ts'
 
 /** What the site says of an asset (edge/lookup.go). */
 export interface Described {
@@ -14,9 +13,24 @@ export interface Described {
   sums: string
 }
 
+/** The torrent that an asset lies in, as those see it who want the asset. */
+export interface Home {
+  readonly infoHash: string
+  /** How many are joined. */
+  readonly peers: number
+  /** Wants these pieces of an asset, or none of it any more. urgent: before all others. */
+  want(asset: Asset, from?: number, to?: number, urgent?: boolean): void
+  /** Whether peers have all that lacks of it. */
+  offered(asset: Asset): boolean
+  /** A piece is here. */
+  got(index: number): void
+  /** The asset does not lie here, from that piece on, any more, or its bytes are gone: they are promised to nobody. */
+  forget(asset: Asset, first: number): void
+}
+
 /** Where an asset lies. */
-export interface Place {
-  readonly torrent: Torrent
+interface Place {
+  readonly torrent: Home
   /** Its first piece. */
   readonly first: number
 }
@@ -77,7 +91,7 @@ export class Asset {
   }
 
   /** Where its pieces are asked for. */
-  get torrent(): Torrent | undefined {
+  get torrent(): Home | undefined {
     return this.places.at(-1)?.torrent
   }
 

@@ -11,12 +11,12 @@ import {
   Budget, Limit, Links, Peer, Shelf, TrackerRendezvous, clock, random, toHex, utf8,
   type Channel, type LinkHost, type PeerNode,
 } from '../engine/parts.ts'
-import { Asset, type Described } from './asset.ts'
+import { Asset, type Described, type Home } from './asset.ts'
 import { Cache } from './cache.ts'
 import { figures, type Cause } from './figures.ts'
 import { fetchPieces } from './ranges.ts'
 import { base, settings } from './settings.ts'
-import { Torrent, type DescribedTorrent } from './torrent.ts'
+import { Torrent, type DescribedTorrent, type TorrentHost } from './torrent.ts'
 
 interface Found {
   version: string
@@ -53,7 +53,7 @@ interface Waiting {
   readonly go: (cause: Cause) => void
 }
 
-export class Carrier implements LinkHost, PeerNode {
+export class Carrier implements LinkHost, PeerNode, TorrentHost {
   readonly memory = new Budget(memory)
   readonly shelf = new Shelf(shelf)
   readonly up = new Limit(settings.upload)
@@ -118,7 +118,7 @@ export class Carrier implements LinkHost, PeerNode {
   }
 
   /** How many visitors trackers have told of; -1: they have not yet. */
-  #told({ infoHash }: Torrent): number {
+  #told({ infoHash }: Home): number {
     return Math.max(-1, ...this.#rendezvous.trackers(infoHash).map(({ seeders, leechers }) => (seeders ?? -1) + (leechers ?? 0)))
   }
 

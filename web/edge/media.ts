@@ -5,9 +5,9 @@ import type { Asset } from './asset.ts'
 import type { Carrier } from './carrier.ts'
 import { controlled } from './control.ts'
 import { figures, type Cause } from './figures.ts'
-import { pathOf } from './page.ts'
 import { fetchPieces } from './ranges.ts'
 import { settings } from './settings.ts'
+import { pathOf } from './url.ts'
 
 /** Milliseconds that a player waits for the service worker on a first visit. */
 const patience = 1500

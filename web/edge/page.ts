@@ -1,8 +1,8 @@
+import type { Carry } from './carry.ts'
 import type { Cause } from './figures.ts'
 import { abstains, base, ours, settings } from './settings.ts'
-
-/** What carries, once it is loaded. */
-export type Carry = typeof import('./carry.ts')
+import { inView, near, seen } from './sight.ts'
+import { pathOf } from './url.ts'
 
 const images = 'img[data-src],img[data-srcset]'
 /** Where what plays by itself begins: its path follows (edge/play.go). */
@@ -17,8 +17,6 @@ const all = `${images},${players},${posters}`
 const blobs = new FinalizationRegistry((url: string) => URL.revokeObjectURL(url))
 /** What copies of images load, as long as they are. */
 const nothing = URL.createObjectURL(new Blob())
-const near = sight('100%')
-const seen = sight()
 
 /** Something of the page that is to be loaded. */
 interface Item {
@@ -264,39 +262,4 @@ async function chosen(image: HTMLImageElement): Promise<string> {
   for (let tries = 20; !inner.currentSrc && tries; tries--) await new Promise((resolve) => setTimeout(resolve, 5))
   // None: the page itself, which is no asset.
   return urls[+inner.currentSrc.split('#')[1]!] ?? ''
-}
-
-/**
- * A path of this site that may be an asset's. Not what the page made itself (blob:), nor where more than a path tells
- * what is meant; and %2F is no slash.
- */
-export function pathOf(url: string): string | undefined {
-  const { href, pathname } = new URL(url, document.baseURI)
-  if (href !== location.origin + pathname || /%2f/i.test(pathname)) return undefined
-  try {
-    return decodeURIComponent(pathname)
-  } catch {
-    return undefined
-  }
-}
-
-/** Resolves when it comes into view, or so near to it. What the page removes before is not held for it. */
-function sight(rootMargin?: string): (element: Element) => Promise<void> {
-  const waiting = new WeakMap<Element, () => void>()
-  const observer = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue
-      observer.unobserve(target)
-      waiting.get(target)!()
-    }
-  }, { rootMargin })
-  return (element) => new Promise((resolve) => {
-    waiting.set(element, resolve)
-    observer.observe(element)
-  })
-}
-
-export function inView(element: Element): boolean {
-  const { top, left, bottom, right } = element.getBoundingClientRect()
-  return bottom >= 0 && right >= 0 && top <= innerHeight && left <= innerWidth && !!(bottom || right)
 }

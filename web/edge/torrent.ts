@@ -1,9 +1,8 @@
 import {
   Bitfield, Choker, Picker,
-  type Announcing, type Bytes, type Info, type Peer, type PeerHost, type Piece, type Source, type Wanted,
+  type Announcing, type Budget, type Bytes, type Info, type Peer, type PeerHost, type Piece, type Shelf, type Source, type Wanted,
 } from '../engine/parts.ts'
-import type { Asset } from './asset.ts'
-import type { Carrier } from './carrier.ts'
+import type { Asset, Home } from './asset.ts'
 import { figures } from './figures.ts'
 import { settings } from './settings.ts'
 
@@ -14,6 +13,16 @@ export interface DescribedTorrent {
   pieces: number
   /** Whom the tracker knows of; -1 where it is not asked. */
   peers: number
+}
+
+/** What a torrent asks of what carries it. */
+export interface TorrentHost {
+  readonly trackers: readonly string[]
+  readonly memory: Budget
+  readonly shelf: Shelf
+  now(): number
+  /** Whether it is hungry may have changed. */
+  refresh(torrent: Torrent): void
 }
 
 /** What is wanted of an asset: pieces [from, to) of the torrent. */
@@ -45,7 +54,7 @@ class Picks extends Picker<Source> {
  *              ▲ what to ask ◀──┘ windows: what is wanted, most urgent first
  *              └ block: what was asked for ◀── Shelf ◀── Asset.read ◀── memory or Cache
  */
-export class Torrent implements PeerHost, Announcing {
+export class Torrent implements Home, PeerHost, Announcing {
   readonly infoHash: string
   readonly info: Info
   readonly had: Bitfield
@@ -55,7 +64,7 @@ export class Torrent implements PeerHost, Announcing {
   readonly metadata = { info: undefined, add() {} }
   uploaded = 0
   downloaded = 0
-  readonly #carrier: Carrier
+  readonly #host: TorrentHost
   readonly #peers = new Set<Peer>()
   /** Whose each piece is, as far as is known. */
   readonly #owners = new Map<number, { asset: Asset; first: number }>()
@@ -67,14 +76,14 @@ export class Torrent implements PeerHost, Announcing {
   #fedAt = 0
   #chokedAt = 0
 
-  constructor(carrier: Carrier, { infoHash, pieceLength, pieces }: DescribedTorrent) {
-    this.#carrier = carrier
+  constructor(host: TorrentHost, { infoHash, pieceLength, pieces }: DescribedTorrent) {
+    this.#host = host
     this.infoHash = infoHash
     const length = pieces * pieceLength
     // No more of it is looked at by peers.
     this.info = { pieceLength, length, pieces } as Info
     this.had = new Bitfield(pieces)
-    this.picker = new Picks(length, pieceLength, this.had, carrier.memory, (piece) => void this.#verify(piece))
+    this.picker = new Picks(length, pieceLength, this.had, host.memory, (piece) => void this.#verify(piece))
     this.picker.wantAll = false
     this.picker.sizes = (index) => {
       const owner = this.#owners.get(index)
@@ -92,7 +101,6 @@ export class Torrent implements PeerHost, Announcing {
     }
   }
 
-  /** It does not lie here any more, or its bytes are gone: they are promised to nobody. */
   forget(asset: Asset, first: number): void {
     this.want(asset)
     for (let i = first; i < first + asset.pieces; i++) {
@@ -101,26 +109,23 @@ export class Torrent implements PeerHost, Announcing {
     }
   }
 
-  /** Wants these pieces of an asset, or none of it any more. urgent: before all others. */
   want(asset: Asset, from = 0, to = 0, urgent = false): void {
     this.#wants = this.#wants.filter((want) => want.asset !== asset)
     const first = asset.places.find(({ torrent }) => torrent === this)?.first
     if (first !== undefined && from < to) {
       this.#wants[urgent ? 'unshift' : 'push']({ asset, from: first + from, to: first + to })
-      this.#fedAt ||= this.#carrier.now()
+      this.#fedAt ||= this.#host.now()
     }
     this.picker.windows = this.#wants
     for (const peer of this.#nearest()) peer.update()
-    this.#carrier.refresh(this)
+    this.#host.refresh(this)
   }
 
-  /** Whether peers have all that lacks of it. */
   offered(asset: Asset): boolean {
     const first = asset.places.find(({ torrent }) => torrent === this)?.first ?? 0
     return asset.lacks().every((piece) => [...this.#peers].some(({ have }) => have.has(first + piece)))
   }
 
-  /** A piece is here. */
   got(index: number): void {
     if (this.had.has(index)) return
     for (const peer of this.#peers) {
@@ -149,7 +154,7 @@ export class Torrent implements PeerHost, Announcing {
     const { index, data } = piece
     const owner = this.#owners.get(index)
     const source = piece.from[0]!
-    this.#delays.set(source, Math.min(this.#delays.get(source) ?? Infinity, this.#carrier.now() - piece.time[0]!))
+    this.#delays.set(source, Math.min(this.#delays.get(source) ?? Infinity, this.#host.now() - piece.time[0]!))
     if (owner && (await owner.asset.take(index - owner.first, data!))) {
       figures.peers += piece.length
       return
@@ -183,7 +188,7 @@ export class Torrent implements PeerHost, Announcing {
     if (now - this.#chokedAt > chokeEvery) {
       this.#chokedAt = now
       this.#choker.round(this.#peers, now)
-      if (this.#carrier.memory.full) this.picker.prune(now)
+      if (this.#host.memory.full) this.picker.prune(now)
     }
   }
 
@@ -195,7 +200,7 @@ export class Torrent implements PeerHost, Announcing {
   // What rendezvous asks
 
   get trackers(): readonly string[] {
-    return this.#carrier.trackers
+    return this.#host.trackers
   }
   get left(): number {
     return (this.info.pieces - this.had.count) * this.info.pieceLength
@@ -204,7 +209,7 @@ export class Torrent implements PeerHost, Announcing {
     return this.lacking ? desired - this.#peers.size : 0
   }
   get stalled(): boolean {
-    return this.hungry && (!this.#peers.size || this.#carrier.now() - this.#fedAt > hungryAfter)
+    return this.hungry && (!this.#peers.size || this.#host.now() - this.#fedAt > hungryAfter)
   }
 
   // What peers ask
@@ -230,7 +235,7 @@ export class Torrent implements PeerHost, Announcing {
     this.picker.leave(peer)
     this.choke()
     this.refill()
-    if (this.hungry) this.#carrier.refresh(this)
+    if (this.hungry) this.#host.refresh(this)
   }
 
   wants(peer: Peer): boolean {
@@ -264,7 +269,7 @@ export class Torrent implements PeerHost, Announcing {
         throw error
       }
     }
-    const data = asset.here(piece - first) ?? this.#carrier.shelf.get(`${asset.sha} ${piece - first}`, load, peer.resume)
+    const data = asset.here(piece - first) ?? this.#host.shelf.get(`${asset.sha} ${piece - first}`, load, peer.resume)
     if (!data) return undefined
     if (begin + length <= data.length) return data.subarray(begin, begin + length)
     // Other clients ask for the padding, too.
@@ -275,7 +280,7 @@ export class Torrent implements PeerHost, Announcing {
 
   received(bytes: number): void {
     this.downloaded += bytes
-    this.#fedAt = this.#carrier.now()
+    this.#fedAt = this.#host.now()
   }
 
   sent(bytes: number): void {

@@ -1,5 +1,6 @@
-import { inView, type Carry } from './page.ts'
+import type { Carry } from './carry.ts'
 import { settings } from './settings.ts'
+import { inView } from './sight.ts'
 
 /**
  * Sites whose markup is as it was: images of the site that are neither in view nor here yet are taken from the browser, which
