@@ -19,8 +19,8 @@ import (
 )
 
 type edgeCmd struct {
-	Folder string `arg:"" optional:"" type:"path" placeholder:"FOLDER" help:"The site's folder."`
-	Origin string `placeholder:"URL" help:"Stand in front of this server, such as http://localhost:3000, in place of a folder."`
+	Folder localPath `arg:"" optional:"" placeholder:"FOLDER" help:"The site's folder."`
+	Origin string    `placeholder:"URL" help:"Stand in front of this server, such as http://localhost:3000, in place of a folder."`
 
 	httpd.Front
 	CacheDir string          `placeholder:"DIR" help:"Where hashes and figures are kept. Default: a folder for this site in the user's cache directory."`
@@ -78,7 +78,7 @@ func (c *edgeCmd) Validate() error {
 		return err
 	}
 	for _, secret := range []struct{ flag, at string }{{"--cert-dir", c.CertDir}, {"--tls-key", c.TLSKey}} {
-		if c.Folder != "" && secret.at != "" && edge.Serves(c.Folder, secret.at) {
+		if c.Folder != "" && secret.at != "" && edge.Serves(string(c.Folder), secret.at) {
 			return fmt.Errorf("%s %s lies in the site, where everybody could read it: choose another place", secret.flag, secret.at)
 		}
 	}
@@ -117,7 +117,7 @@ func (c *edgeCmd) Run(ctx context.Context, s streams) error {
 	defer e.Close()
 	var handler http.Handler
 	if c.Folder != "" {
-		handler, err = e.Folder(c.Folder)
+		handler, err = e.Folder(string(c.Folder))
 	} else if handler, err = edge.Proxy(c.Origin, log); err == nil {
 		handler = e.Handler(handler)
 	}
@@ -141,7 +141,7 @@ func (c *edgeCmd) cacheDir() (string, error) {
 			return r
 		}
 		return '-'
-	}, c.Folder+c.Origin), "-.")
+	}, string(c.Folder)+c.Origin), "-.")
 	return filepath.Join(cache, "starling", "edge", site), nil
 }
 

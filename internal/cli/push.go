@@ -7,8 +7,8 @@ import (
 )
 
 type push struct {
-	Path  []string `arg:"" type:"path" help:"Files and folders."`
-	Until int      `placeholder:"N" help:"End when N others have all of it, as the server's tracker counts them. Default: when it is stopped."`
+	Path  []localPath `arg:"" help:"Files and folders."`
+	Until int         `placeholder:"N" help:"End when N others have all of it, as the server's tracker counts them. Default: when it is stopped."`
 	sharing
 	network
 }
@@ -41,7 +41,7 @@ func (c *push) Run(ctx context.Context, s streams) error {
 		c.DHT = &no
 	}
 	c.UTP = false
-	return c.sharing.run(ctx, s, &c.network, "push", c.Path, c.Until, func(link string) error {
+	return c.sharing.run(ctx, s, &c.network, "push", paths(c.Path), c.Until, func(link string) error {
 		_, err := fmt.Fprintf(s.err, "On each machine: starling get --seed-for 1m '%s'\n", link)
 		return err
 	})

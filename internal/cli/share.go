@@ -12,7 +12,7 @@ import (
 )
 
 type share struct {
-	Path []string `arg:"" type:"path" help:"Files and folders."`
+	Path []localPath `arg:"" help:"Files and folders."`
 	sharing
 	QR *bool `name:"qr" negatable:"" help:"Draw the link as a QR code (default: on a terminal)."`
 	network
@@ -60,7 +60,7 @@ func (c *share) Run(ctx context.Context, s streams) error {
 	if c.QR != nil {
 		draw = *c.QR
 	}
-	return c.sharing.run(ctx, s, &c.network, "share", c.Path, 0, func(link string) error {
+	return c.sharing.run(ctx, s, &c.network, "share", paths(c.Path), 0, func(link string) error {
 		if !draw {
 			return nil
 		}
