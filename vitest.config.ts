@@ -3,8 +3,11 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const starling = fileURLToPath(new URL('./web/engine/index.ts', import.meta.url))
-/** What a page of a site does in a few seconds is counted there, so these have the machine to themselves. */
-const edge = 'e2e/edge*.test.ts'
+/**
+ * What a page of a site does in a few seconds is counted there, or what a line carries that this program makes: these have
+ * the machine to themselves.
+ */
+const alone = ['e2e/edge*.test.ts', 'e2e/far.test.ts']
 
 // Time for a machine a third as fast as ours: what stands still is found by until, which says what it waited for. In CI
 // a test that fails is run once more, and what it said at first is at the end of the report: it is a fault to be
@@ -23,11 +26,11 @@ export default defineConfig({
         // Two files at once: each waits more than it works, for a tracker, a link, or a program of others to make up
         // its mind.
         test: {
-          name: 'e2e', include: ['e2e/**/*.test.ts'], exclude: [edge], ...browsers,
+          name: 'e2e', include: ['e2e/**/*.test.ts'], exclude: alone, ...browsers,
           maxWorkers: Math.min(2, availableParallelism()), sequence: { groupOrder: 1 },
         },
       },
-      { extends: true, test: { name: 'edge', include: [edge], ...browsers, maxWorkers: 1, sequence: { groupOrder: 2 } } },
+      { extends: true, test: { name: 'alone', include: alone, ...browsers, maxWorkers: 1, sequence: { groupOrder: 2 } } },
     ],
   },
 })
