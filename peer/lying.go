@@ -91,15 +91,20 @@ func (t *Torrent) hashLying(from io.ReaderAt, files *content, m *meta, info []by
 // take makes a private torrent that is being fetched one of files that lie in their place: only its header has told
 // which they are.
 func (t *Torrent) take(from io.ReaderAt, files *content, p progress, r record) error {
-	if err := t.p.state.put(recordEntry(t.bucket, t.ih, &r), entry{progressBucket, t.ih[:], p.encode()}); err != nil {
-		return err
-	}
 	s := t.data()
 	s.mu.RLock()
 	to := s.to
 	s.mu.RUnlock()
-	files.seal(p.stamps)
-	s.placed(from, files, p.done)
+	t.keeping.Lock()
+	err := t.p.state.put(recordEntry(t.bucket, t.ih, &r), entry{progressBucket, t.ih[:], p.encode()})
+	if err == nil {
+		files.seal(p.stamps)
+		s.placed(from, files, p.done)
+	}
+	t.keeping.Unlock()
+	if err != nil {
+		return err
+	}
 	t.mu.Lock()
 	t.record, t.finishes = r, true
 	t.mu.Unlock()

@@ -86,6 +86,8 @@ func (t *Torrent) place() (err error) {
 		return err
 	}
 
+	t.keeping.Lock()
+	defer t.keeping.Unlock()
 	called := top
 	if r.As != "" {
 		called = r.As

@@ -360,6 +360,37 @@ func TestFetchedIsSeeded(t *testing.T) {
 	}
 }
 
+// Where older progress was written down than what there is, the next process hashes the rest, and seeds all of it.
+func TestOldProgress(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		dir := t.TempDir()
+		seeder, third := start(t), start(t)
+		data := random(1<<20, 1)
+		shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}, Private: private})
+		link := shared.Link("h")
+		in := func(o *Options) { o.DataDir = filepath.Join(dir, "state") }
+		o := AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}}
+		p := start(t, in)
+		tt := add(t, p, link, o)
+		done(t, tt)
+		kept, ok := parseProgress(p.state.get(progressBucket, tt.ih[:]), 1, tt.pieces())
+		if !ok {
+			t.Fatal("no progress is written down")
+		}
+		kept.done.clear(3)
+		if err := p.state.put(entry{progressBucket, tt.ih[:], kept.encode()}); err != nil {
+			t.Fatal(err)
+		}
+		_ = p.Close()
+
+		p = start(t, in)
+		done(t, add(t, p, link, AddOptions{Dir: o.Dir}))
+		got := add(t, third, link, AddOptions{Dir: filepath.Join(dir, "third"), Peers: []string{p.Addr().String()}})
+		done(t, got)
+		same(t, got.Root(), data)
+	}
+}
+
 // What looks other than it did is hashed before it is believed; who waits sees how far that is.
 func TestTouched(t *testing.T) {
 	for _, private := range []bool{false, true} {

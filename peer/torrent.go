@@ -47,6 +47,8 @@ type Torrent struct {
 	checks   bool
 
 	pausing sync.Mutex // held before loading
+	// keeping is held from reading the progress until it is written down, so that an older one never comes after a newer.
+	keeping sync.Mutex
 	loading sync.Mutex
 	engine  atomic.Pointer[torrent.Torrent]
 	info    atomic.Pointer[[]byte] // while it is loaded
@@ -250,10 +252,12 @@ func (t *Torrent) flush(last bool) {
 	if s == nil {
 		return
 	}
+	t.keeping.Lock()
 	b, err := s.flush(last)
 	if err == nil && b != nil {
 		err = t.p.state.put(entry{progressBucket, t.ih[:], b})
 	}
+	t.keeping.Unlock()
 	if err != nil {
 		t.pause(err)
 		return
