@@ -15,7 +15,7 @@
 // A request passes the headers (headers.go), then goes by its path (routes.go). Everything that was built lies in
 // memory with its compressed variants and ETags (static.go). Flags are in config….go, by what they are of; the tracker's
 // front ends are put together in trackers.go, with others of a cluster in cluster.go. Certificates are in tls.go and
-// acme.go, who asks behind a proxy in address.go and proxyprotocol.go; TURN shares the port (split.go, relay.go), and
+// acme.go, who asks behind a proxy in address.go and proxyprotocol.go; TURN shares the port (split.go, listen.go), and
 // pages hear of it in ice.go.
 package httpd
 
@@ -29,9 +29,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/starling-p2p/starling/internal/watched"
@@ -54,8 +52,10 @@ type Server struct {
 	config   Config
 	settings settings
 	listener net.Listener
-	relay    *relay.Relay // nil without
-	tls      *tls.Config
+	// datagrams are announces by UDP at the listener's port; none where flags say where.
+	datagrams []net.PacketConn
+	relay     *relay.Relay // nil without
+	tls       *tls.Config
 	// certificate is of --tls-cert; nil without.
 	certificate *watched.Files[tls.Certificate]
 	http        *http.Server
@@ -121,27 +121,6 @@ type debugLog struct{ log *slog.Logger }
 func (d debugLog) Write(p []byte) (int, error) {
 	d.log.Debug("http", "message", strings.TrimSpace(string(p)))
 	return len(p), nil
-}
-
-func listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, explain("--addr", addr, err)
-	}
-	return l, nil
-}
-
-// explain says what to do when an address that a flag names cannot be listened at.
-func explain(flag, addr string, err error) error {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%s is in use by another program: stop that, or choose another port with %s", addr, flag)
-	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("%s may not be opened by this user: choose a port above 1023 with %s, or allow it with `setcap cap_net_bind_service=+ep` on the program", addr, flag)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%s is not an address of this machine: change %s", addr, flag)
-	}
-	return fmt.Errorf("listening on %s %s: %w", flag, addr, err)
 }
 
 // URL is where a browser on this machine finds the server; with a domain, any browser.

@@ -76,6 +76,7 @@ func (s *Server) newTrackers() error {
 	if s.sharesUDP() {
 		s.relay.Also(t.udp)
 	}
+	t.conns = s.datagrams
 	for _, addr := range s.udpAddrs() {
 		conns, err := udp.Listen(context.Background(), addr)
 		if err != nil {

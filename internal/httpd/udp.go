@@ -9,13 +9,9 @@ import (
 // off is where UDP is not answered.
 const off = "off"
 
-// udpAddrs are where the tracker listens by itself.
+// udpAddrs are where flags have the tracker listen by itself.
 func (s *Server) udpAddrs() []string {
-	addrs := slices.DeleteFunc(slices.Clone(s.config.UDPTracker), func(v string) bool { return v == off || s.relay != nil && s.ownPort(v) })
-	if s.trackerOnly && len(s.config.UDPTracker) == 0 {
-		addrs = []string{s.listener.Addr().String()}
-	}
-	return addrs
+	return slices.DeleteFunc(slices.Clone(s.config.UDPTracker), func(v string) bool { return v == off || s.relay != nil && s.ownPort(v) })
 }
 
 func (s *Server) ownPort(addr string) bool {
