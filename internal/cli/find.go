@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,6 +15,9 @@ import (
 
 	"github.com/starling-p2p/starling/peer"
 )
+
+// longestLink is in bytes: with a link may come many trackers.
+const longestLink = 1 << 20
 
 // found is a torrent of which the files are known.
 type found struct {
@@ -49,6 +54,11 @@ func (f *found) close(finished bool) error {
 // find starts a peer, adds a link and waits until its files are known. output is as in get; "-" keeps the data in the
 // task's own folder.
 func (n *network) find(ctx context.Context, s streams, command, link, output string, patience time.Duration) (f *found, err error) {
+	if link == "-" {
+		if link, err = readLink(ctx, s); err != nil {
+			return nil, err
+		}
+	}
 	ref, err := peer.ParseRef(link)
 	if err != nil {
 		return nil, failure{exitLink, err}
@@ -102,6 +112,27 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 		f.view.say("This looks like sealed data whose link has lost its key, which stands behind a dot: ask for the whole link.")
 	}
 	return f, nil
+}
+
+// readLink takes a link from stdin, where nobody sees its key: all users of a machine see what is an argument.
+func readLink(ctx context.Context, s streams) (string, error) {
+	if isTerminal(os.Stdin) {
+		fmt.Fprintln(s.err, "Paste the link, and press Enter:")
+	}
+	read := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(io.LimitReader(os.Stdin, longestLink)).ReadString('\n')
+		read <- strings.TrimSpace(line)
+	}()
+	select {
+	case link := <-read:
+		if link == "" {
+			return "", failure{exitUsage, errors.New("there is no link on stdin, where - reads it from")}
+		}
+		return link, nil
+	case <-ctx.Done():
+		return "", stopped("no link has come from stdin")
+	}
 }
 
 func (f *found) dataDir(n *network) string {

@@ -17,7 +17,7 @@ import (
 )
 
 type get struct {
-	Link    string        `arg:"" help:"A Starling link (in quotes), a magnet link, an infohash, or a .torrent file or its URL."`
+	Link    string        `arg:"" help:"A Starling link (in quotes), a magnet link, an infohash, or a .torrent file or its URL. - reads it from stdin."`
 	Output  string        `short:"o" placeholder:"PATH" help:"Where to: a folder that exists or ends in /, or the name to give it. - writes to stdout, in order, while it still comes. Default: this folder."`
 	Pick    string        `placeholder:"FILE" help:"With -o -: which file of several, by its number or path in 'starling info'."`
 	Seed    bool          `help:"When all is there, go on sharing it until it is stopped (Ctrl-C)."`
@@ -49,7 +49,8 @@ Exit codes: 0 done, 2 wrong flags, 3 nobody has it at the moment, 4 the link is 
 Examples:
   starling get 'https://share.example.org/f#08ada5a7…'
   starling get -o backup.tar 'magnet:?xt=urn:btih:08ada5a7…'
-  starling get -o - 'https://share.example.org/f#08ada5a7…' | tar x`
+  starling get -o - 'https://share.example.org/f#08ada5a7…' | tar x
+  starling get - < link.txt      (a link among the arguments is seen by all who may list this machine's processes)`
 }
 
 // done is what is printed as JSON at the end.

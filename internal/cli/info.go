@@ -12,7 +12,7 @@ import (
 )
 
 type info struct {
-	Link string `arg:"" help:"A Starling link (in quotes), a magnet link, an infohash, or a .torrent file or its URL."`
+	Link string `arg:"" help:"A Starling link (in quotes), a magnet link, an infohash, or a .torrent file or its URL. - reads it from stdin."`
 	patience
 	network
 }

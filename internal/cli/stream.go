@@ -10,7 +10,7 @@ import (
 )
 
 type stream struct {
-	Link string `arg:"" help:"A Starling link (in quotes), a magnet link, an infohash, or a .torrent file or its URL."`
+	Link string `arg:"" help:"A Starling link (in quotes), a magnet link, an infohash, or a .torrent file or its URL. - reads it from stdin."`
 	Pick string `placeholder:"FILE" help:"Which file of several, by its number or path in 'starling info'. Default: the largest that players play."`
 	Port int    `placeholder:"N" help:"The port on this machine (default: any free one)."`
 	patience
