@@ -35,7 +35,7 @@ type network struct {
 	PortMapping bool   `negatable:"" group:"Connections" help:"Ask the router to let peers in, by UPnP or NAT-PMP."`
 	WebRTC      bool   `name:"webrtc" default:"true" negatable:"" group:"Connections" help:"Meet browsers (default: yes)."`
 	TCP         bool   `name:"tcp" default:"true" negatable:"" group:"Connections" help:"Meet BitTorrent peers by TCP (default: yes)."`
-	UTP         bool   `name:"utp" default:"true" negatable:"" group:"Connections" help:"Meet BitTorrent peers by uTP (default: yes)."`
+	UTP         *bool  `name:"utp" negatable:"" group:"Connections" help:"Meet BitTorrent peers by uTP. Default: yes, but for push."`
 	LimitUp     amount `placeholder:"RATE" group:"Connections" help:"Send no faster: bytes per second, such as 500k or 2M."`
 	LimitDown   amount `placeholder:"RATE" group:"Connections" help:"Fetch no faster."`
 
@@ -61,11 +61,13 @@ func (n *network) Validate() error {
 	if _, port, err := net.SplitHostPort(n.Listen); err != nil || !isPort(port) {
 		return fmt.Errorf("--listen %q is not HOST:PORT, such as :6881 or 192.0.2.1:0", n.Listen)
 	}
-	if !n.WebRTC && !n.TCP && !n.UTP {
-		return errors.New("--no-webrtc, --no-tcp and --no-utp together leave no way to any peer: leave one of them out")
+	if !n.WebRTC && !n.TCP && !n.utp() {
+		return errors.New("--no-webrtc, --no-tcp and --no-utp together leave no way to any peer: leave one of them out, or give push --utp")
 	}
 	return nil
 }
+
+func (n *network) utp() bool { return n.UTP == nil || *n.UTP }
 
 func isPort(text string) bool {
 	_, err := strconv.ParseUint(text, 10, 16)
@@ -95,7 +97,7 @@ func (n *network) start(t task) (p *peer.Peer, own string, err error) {
 	}
 	o := peer.Defaults(dir)
 	o.Listen = n.Listen
-	o.WebRTC, o.TCP, o.UTP = n.WebRTC, n.TCP, n.UTP
+	o.WebRTC, o.TCP, o.UTP = n.WebRTC, n.TCP, n.utp()
 	o.DHT.Enabled = t.public
 	if n.DHT != nil {
 		o.DHT.Enabled = *n.DHT

@@ -17,7 +17,7 @@ type push struct {
 func (push) Help() string {
 	return `Shares a build, an image or a data set with many machines that fetch it at once: each passes on what it has, so that
 this machine need not send it once for each. It is "share" without what is for people and for the internet: no QR code,
-no DHT, no uTP.
+no DHT, and no uTP unless --dht and --utp ask for them.
 
 On one machine:
   starling serve --addr :8080 &
@@ -28,6 +28,12 @@ On each of the others (they go on passing it to one another for a minute after t
 
 // Validate says what is wrong, and with which flag.
 func (c *push) Validate() error {
+	no := false
+	for _, flag := range []**bool{&c.DHT, &c.UTP} {
+		if *flag == nil {
+			*flag = &no
+		}
+	}
 	if c.Until < 0 {
 		return errors.New("--until must be at least 1: how many others are to have it")
 	}
@@ -36,11 +42,6 @@ func (c *push) Validate() error {
 
 // Run shares until the context ends, or enough others have it.
 func (c *push) Run(ctx context.Context, s streams) error {
-	no := false
-	if c.DHT == nil {
-		c.DHT = &no
-	}
-	c.UTP = false
 	return c.sharing.run(ctx, s, &c.network, "push", paths(c.Path), c.Until, func(link string) error {
 		_, err := fmt.Fprintf(s.err, "On each machine: starling get --seed-for 1m '%s'\n", link)
 		return err
