@@ -28,6 +28,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -100,7 +101,7 @@ func Run(ctx context.Context, args []string, out, stderr io.Writer) (code int) {
 }
 
 // Main is Run for the process itself: SIGINT and SIGTERM end the context, and a second one the process. SIGHUP ends those
-// commands that are tied to their terminal; servers read their files again (httpd).
+// commands that are tied to their terminal; servers read their files again (httpd), and end when theirs was closed.
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
@@ -117,3 +118,43 @@ func tied(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 	return signal.NotifyContext(ctx, syscall.SIGHUP)
 }
+
+// closing is how long after a SIGHUP its terminal may still be there: some send it first.
+const closing = 2 * time.Second
+
+// attached ends with the terminal that a server was started in. SIGHUP says so, and alone would mean to read files again: it
+// is the terminal that must be gone.
+func attached(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	terminals := slices.DeleteFunc([]*os.File{os.Stdin, os.Stdout}, closed)
+	if len(terminals) == 0 || signal.Ignored(syscall.SIGHUP) {
+		return ctx, cancel
+	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(hangup)
+		for {
+			select {
+			case <-hangup:
+			case <-ctx.Done():
+				return
+			}
+			for since := time.Now(); time.Since(since) < closing; {
+				if slices.ContainsFunc(terminals, closed) {
+					cancel()
+					return
+				}
+				select {
+				case <-time.After(closing / 20):
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	}()
+	return ctx, cancel
+}
+
+// closed: it is no terminal, or none any more.
+func closed(f *os.File) bool { return !isTerminal(f) }

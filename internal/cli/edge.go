@@ -87,6 +87,8 @@ func (c *edgeCmd) Validate() error {
 
 // Run serves until the context ends.
 func (c *edgeCmd) Run(ctx context.Context, s streams) error {
+	ctx, free := attached(ctx)
+	defer free()
 	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
 	options, err := c.options()
 	if err != nil {

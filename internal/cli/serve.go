@@ -26,6 +26,8 @@ const gcPercent = 25
 
 // Run serves until the context ends.
 func (c *serve) Run(ctx context.Context, s streams) error {
+	ctx, free := attached(ctx)
+	defer free()
 	if os.Getenv("GOGC") == "" && !c.Clustered() {
 		debug.SetGCPercent(gcPercent)
 	}

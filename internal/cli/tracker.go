@@ -49,6 +49,8 @@ func (c *trackerAlone) Run(ctx context.Context, s streams) error {
 		fmt.Fprintln(s.out, strings.Join(urls, "\n"))
 		return nil
 	}
+	ctx, free := attached(ctx)
+	defer free()
 	if os.Getenv("GOGC") == "" && !c.Clustered() {
 		debug.SetGCPercent(gcPercent)
 	}
