@@ -201,6 +201,21 @@ test('a tracker that is lost may be started anew, and then what its server gave 
   expect(tell({ status: 'failed' })).toEqual([1, 1])
 })
 
+test('other trackers carry their offers on when one is lost, unless its server gave what they name', async () => {
+  const iceServers = async () => []
+  const { seeder, infoHash } = await shared(noise(1000), {}, testNode({ iceServers, home: 'wss://home.test/' }))
+  const tell = (home: Standing['status'], other: Standing['status']) => {
+    seeder.trackers.splice(0, Infinity, { url: 'wss://home.test/', status: home }, { url: 'wss://other.test/', status: other })
+    seeder.changed(infoHash)
+    return seeder.withdrawn()
+  }
+  expect(tell('working', 'working')).toBe(0)
+  expect(tell('working', 'failed')).toBe(0)
+  expect(tell('working', 'working')).toBe(0)
+  expect(tell('failed', 'working')).toBe(1)
+  expect(tell('failed', 'failed')).toBe(2)
+})
+
 test('what is still being made when the node is destroyed is not announced any more', async () => {
   const { node, announced, stores } = testNode()
   const seeding = expect(node.seed([file('data.bin', noise(100_000))], {})).rejects.toMatchObject({ code: 'removed' })

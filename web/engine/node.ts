@@ -35,6 +35,8 @@ import type { AddOptions, Card, Limits, NodeStats, SeedOptions, StarlingOptions,
 export interface NodeOptions extends Omit<StarlingOptions, 'server' | 'iceServers' | 'shareTabs'> {
   trackers: string[]
   iceServers: IceServers
+  /** The tracker of the server that gives these, where it has one. */
+  home?: string
   linkBase: string
 }
 
@@ -351,6 +353,8 @@ export class Node implements Engine, LinkHost {
         this.#options.iceServers.renew?.()
         this.#network.links.withdraw()
       }
+        // Offers of its own it has let go of, and others carry theirs still: unless they name its relay.
+        if (this.#trackers.size && url !== this.#options.home) continue
     }
   }
 

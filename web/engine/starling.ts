@@ -175,7 +175,7 @@ export class Starling extends Emitter<StarlingEvents> {
       const startNode = await node.catch(loadNode)
       // It has no WebRTC. A worker would lead the site's tabs, which have; a program that renders pages would not end.
       if (!document) throw new StarlingError('unsupported', 'Starling runs in pages, not in workers or Node.js. Make it in the page.')
-      return startNode({ ...rest, trackers, iceServers: ice, linkBase })
+      return startNode({ ...rest, trackers, iceServers: ice, home: iceServers ? undefined : home.trackers[0], linkBase })
     }
     const use = (engine: Engine | undefined) => this.#use(engine)
     const failed = (reason: unknown) => {
