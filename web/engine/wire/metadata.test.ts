@@ -77,6 +77,21 @@ function receive(wire: Wire, dict: string): void {
 }
 
 describe('fetching', () => {
+  test('keeps only so much of what many peers send unasked', async () => {
+    const info = infoOf(3000)
+    const { exchange, got, peer } = await fetching(info)
+    const size = 8 << 20
+    const [first, ...racers] = [peer(), peer(), peer()]
+    const flood = Array.from({ length: 5 }, () => peer(size))
+    const data = new Uint8Array(part)
+    for (const { answer } of flood) for (let i = 0; i < size / part - 1; i++) answer(i, {}, data)
+    for (const { wire } of [...racers, ...flood.slice(0, 4)]) exchange.remove(wire)
+    // Of 5 × 511 parts 2048 were kept. What came after those is asked for again.
+    expect(flood[4]!.asked.slice(0, 6)).toEqual([1, 2, 3, 4, 4, 5])
+    for (const i of first!.asked) first!.answer(i)
+    expect(await got).toEqual(info)
+  })
+
   test('in parts, several at once, from one peer', async () => {
     const info = infoOf(30_000) // 37 parts
     const { got, liars, peer } = await fetching(info)

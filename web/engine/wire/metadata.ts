@@ -21,6 +21,8 @@ const pipeline = 16
 const servings = 4
 /** How often a peer may send the whole, as it may be asked again when it is slow. */
 const repeats = 8
+/** Parts kept while none has sent the whole, of all peers together: more than what the racers send. */
+const mostParts = 2048
 /** Bytes waiting to be sent above which requests are rejected. */
 const full = 1 << 20
 
@@ -150,11 +152,20 @@ export class MetadataExchange {
     const left = size - part * partSize
     const fits = left > 0 && data.length === Math.min(partSize, left) && (total ?? size) === size
     if (!fits) return this.#liar(peer, 'metadata of another size')
-    if (parts[part]) return
+    if (parts[part] || !this.#room(peer)) return
     peer.alive = true
     parts[part] = data.slice()
     if (++peer.got * partSize < size) return this.#ask(peer)
     void this.#verify(peer, concat(parts as Bytes[]))
+  }
+
+  /** Whoever was asked has room: what came of others goes, if it must. */
+  #room(peer: Peer): boolean {
+    const peers = [...this.#peers.values()]
+    if (peers.reduce((sum, { got }) => sum + got, 0) < mostParts) return true
+    if (!peer.asked) peer.next = 0
+    else for (const other of peers) if (!other.asked) Object.assign(other, { parts: [], next: 0, got: 0 })
+    return peer.asked
   }
 
   async #verify(peer: Peer, info: Bytes): Promise<void> {
