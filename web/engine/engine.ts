@@ -12,9 +12,9 @@ export interface Again {
  * Errors are StarlingErrors. An unknown infohash is 'removed'.
  */
 export interface Engine {
-  /** Hashes (onHash tells the bytes done so far), stores what must survive a reload, and starts to seed. */
+  /** Hashes (onHash tells the bytes done so far, signal ends it), stores what must survive a reload, and starts to seed. */
   seed(
-    files: readonly Blob[], options: SeedOptions & Again, onHash?: (bytes: number) => void,
+    files: readonly Blob[], options: SeedOptions & Again, onHash?: (bytes: number) => void, signal?: AbortSignal,
   ): Promise<TorrentState>
   /** A link, magnet, infohash or the bytes of a .torrent file. Resolves at once: metadata may take its time. */
   add(id: string | Bytes, options: AddOptions & Again): Promise<TorrentState>

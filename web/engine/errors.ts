@@ -8,7 +8,7 @@
  * unsupported  this browser or page (no HTTPS, a worker) cannot do it; or an option is of a wrong type
  * unloaded     a part of the engine could not be loaded: offline, or from a version that the server has no more
  * removed      the torrent or node was removed while the call was under way
- * aborted      a stream was cancelled while it was read
+ * aborted      a stream was cancelled while it was read, or the signal of a seed while it was hashed
  * too-large    beyond a limit
  */
 export type ErrorCode =
@@ -36,6 +36,8 @@ export class StarlingError extends Error {
 }
 
 export const removed = () => new StarlingError('removed', 'This torrent was removed.')
+
+export const aborted = (signal: AbortSignal) => new StarlingError('aborted', 'Sharing was stopped.', { cause: signal.reason })
 
 /** For what is loaded when it is needed. */
 export const unloaded = (cause: unknown): never => {

@@ -226,6 +226,20 @@ test('what is still being made when the node is destroyed is not announced any m
   expect(await stores.registry.list()).toEqual([])
 })
 
+test('what is being hashed when its signal aborts is not hashed to its end, and not shared', async () => {
+  const { node, announced } = testNode()
+  const stop = new AbortController()
+  const hashed: number[] = []
+  const big = file('data.bin', new Uint8Array(40 << 20))
+  const seeding = node.seed([big], {}, (bytes) => {
+    hashed.push(bytes)
+    stop.abort()
+  }, stop.signal)
+  await expect(seeding).rejects.toMatchObject({ code: 'aborted' })
+  expect(hashed.at(-1)).toBeLessThan(big.size)
+  expect(announced.size).toBe(0)
+})
+
 test('what is being hashed when the node is destroyed is not hashed to its end', async () => {
   const { node } = testNode()
   const hashed: number[] = []

@@ -10,7 +10,7 @@
 import { equal, random, toHex, utf8, type Bytes } from './bytes.ts'
 import { clock } from './clock.ts'
 import type { Again, Engine } from './engine.ts'
-import { StarlingError, removed } from './errors.ts'
+import { StarlingError, aborted, removed } from './errors.ts'
 import type { IceServers } from './home.ts'
 import type { Channel } from './link/channel.ts'
 import type { LinkHost, OfferDesk } from './link/host.ts'
@@ -164,7 +164,7 @@ export class Node implements Engine, LinkHost {
   // Engine
 
   async seed(
-    files: readonly Blob[], options: SeedOptions & Again, onHash?: (bytes: number) => void,
+    files: readonly Blob[], options: SeedOptions & Again, onHash?: (bytes: number) => void, signal?: AbortSignal,
   ): Promise<TorrentState> {
     const { card } = options
     const known = options.known ? await parseId(options.known) : undefined
@@ -178,12 +178,15 @@ export class Node implements Engine, LinkHost {
       onHash: (bytes: number) => {
         // A large file takes long, which nobody waits for any more.
         if (this.#destroyed) throw removed()
+        if (signal?.aborted) throw aborted(signal)
         const tell = onHash ?? options.onHash
         tell?.(bytes)
       },
     }
     const { prepare } = await more()
-    const swarm = await this.#enter(await prepare(files, given, before))
+    const prepared = await prepare(files, given, before)
+    if (signal?.aborted) throw aborted(signal)
+    const swarm = await this.#enter(prepared)
     const { card: last } = swarm.entry
     if (card && (!last || ahead(last.packed) || JSON.stringify(card) !== JSON.stringify(last.value))) await swarm.setCard(card)
     return swarm.state
@@ -350,11 +353,11 @@ export class Node implements Engine, LinkHost {
     for (const { url, status, refusal } of trackers) {
       if (status === 'working') this.#trackers.add(url)
       else if (status === 'failed' && !refusal && this.#trackers.delete(url)) {
+        // Offers of its own it has let go of, and others carry theirs still: unless they name its relay.
+        if (this.#trackers.size && url !== this.#options.home) continue
         this.#options.iceServers.renew?.()
         this.#network.links.withdraw()
       }
-        // Offers of its own it has let go of, and others carry theirs still: unless they name its relay.
-        if (this.#trackers.size && url !== this.#options.home) continue
     }
   }
 

@@ -219,6 +219,21 @@ describe('seed', () => {
     expect(limits).toEqual([{ uploadLimit: 1000 }])
   })
 
+  test.each([0, 1])('ends by its signal, in the tab that leads and in one that follows', async (which) => {
+    const { node } = (await pages())[which]!
+    const engine = world.engines[0]!
+    engine.hashing = new Promise(() => {})
+    const stop = new AbortController()
+    const begun = new Deferred()
+    const seeding = code(node.seed(memo(), { name: hash('a'), onHash: () => begun.resolve(), signal: stop.signal }))
+    await begun.promise
+    stop.abort()
+    expect(await seeding).toBe('aborted')
+    expect(await code(node.seed(memo(), { name: hash('a'), signal: stop.signal }))).toBe('aborted')
+    expect(engine.seeded).toHaveLength(1)
+    expect(node.torrents).toEqual([])
+  })
+
   test('an onHash that throws ends no share', async () => {
     const reported = vi.fn()
     vi.stubGlobal('reportError', reported)

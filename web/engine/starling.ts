@@ -7,7 +7,7 @@ import type { Bytes } from './bytes.ts'
 import { Deferred } from './deferred.ts'
 import { Emitter } from './emitter.ts'
 import type { Engine } from './engine.ts'
-import { StarlingError, removed, unloaded } from './errors.ts'
+import { StarlingError, aborted, removed, unloaded } from './errors.ts'
 import { ranges, source } from './handles/file-handle.ts'
 import { end, fileOf, plain, rejoin, setOrigin, Torrent, update } from './handles/torrent-handle.ts'
 import type { Origin, TorrentHost } from './handles/torrent-handle.ts'
@@ -100,7 +100,7 @@ export class Starling extends Emitter<StarlingEvents> {
   async seed(what: Seedable | Iterable<Seedable> | FileList, options: SeedOptions = {}): Promise<Torrent> {
     const files = blobs(what)
     if (!files.length) throw new StarlingError('unreadable', 'There is no file to share.')
-    const { name, private: sealed, known, onHash } = options
+    const { name, private: sealed, known, onHash, signal } = options
     const given = {
       name, private: sealed, known, card: options.card && plain(options.card), webSeeds: seeds(options.webSeeds),
       trackers: usable(options.trackers) ?? this.#options.trackers,
@@ -116,7 +116,10 @@ export class Starling extends Emitter<StarlingEvents> {
     return this.#take({
       rank: 2,
       make: (engine, before) => {
-        if (!before) return engine.seed(files, given, hashed)
+        if (!before) {
+          if (signal?.aborted) throw aborted(signal)
+          return engine.seed(files, given, hashed, signal)
+        }
         // Its card is known there, and may be newer: this page may have been frozen.
         const same = { known: before.infoHash, private: before.private, card: undefined, again: true }
         return engine.seed(files, { ...given, ...same })

@@ -45,6 +45,8 @@ export interface SeedOptions {
   webSeeds?: string[]
   /** Told the bytes hashed so far, as hashing a large file takes a while. */
   onHash?: (bytes: number) => void
+  /** Ends the hashing, and seed rejects with 'aborted'; of no effect once there is a torrent. */
+  signal?: AbortSignal
   /** Something about the files that may change later without a new infohash; see Torrent.setCard. */
   card?: Card
   /**

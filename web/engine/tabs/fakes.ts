@@ -2,7 +2,7 @@
 import type { Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
 import type { Again, Engine } from '../engine.ts'
-import { StarlingError } from '../errors.ts'
+import { StarlingError, aborted } from '../errors.ts'
 import type { AddOptions, Card, Limits, NodeStats, SeedOptions, TorrentState } from '../types.ts'
 
 interface Request {
@@ -132,12 +132,13 @@ export class FakeEngine implements Engine {
   hashing: Promise<void> | undefined
 
   async seed(
-    files: readonly Blob[], options: SeedOptions & Again, onHash?: (bytes: number) => void,
+    files: readonly Blob[], options: SeedOptions & Again, onHash?: (bytes: number) => void, signal?: AbortSignal,
   ): Promise<TorrentState> {
     this.seeded.push({ files, options })
     const file = files[0]!
     onHash?.(file.size)
-    await this.hashing
+    const stopped = new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(aborted(signal))))
+    await Promise.race([this.hashing, stopped])
     this.#alive()
     const infoHash = options.known ?? options.name ?? ''
     this.#wanted(infoHash, options)

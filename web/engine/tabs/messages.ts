@@ -12,7 +12,8 @@ export type EventName = (typeof events)[number]
 export interface Call {
   from: string
   call: number
-  name: CallName
+  /** abort: of the call of that number, which is answered itself. */
+  name: CallName | 'abort'
   args: unknown[]
 }
 

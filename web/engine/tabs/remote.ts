@@ -19,13 +19,20 @@ export function remote(id: string, leader: string, open: (tab: string) => Broadc
   let count = 0
   let over: StarlingError | undefined
 
-  const ask = async (name: CallName, args: unknown[], onHash?: (bytes: number) => void): Promise<unknown> => {
+  const send = (name: Call['name'], args: unknown[]): number => {
+    outbox.postMessage({ from: id, call: ++count, name, args } satisfies Call)
+    return count
+  }
+
+  const ask = async (name: CallName, args: unknown[], onHash?: (bytes: number) => void, signal?: AbortSignal): Promise<unknown> => {
     if (over) throw over
-    const call = ++count
+    const call = send(name, args)
     const result = new Deferred<unknown>()
-    outbox.postMessage({ from: id, call, name, args } satisfies Call)
     pending.set(call, { result, onHash })
-    return result.promise
+    // It ends when the leader says so: it may have a torrent by then.
+    const abort = () => pending.has(call) && send('abort', [call])
+    signal?.addEventListener('abort', abort)
+    return result.promise.finally(() => signal?.removeEventListener('abort', abort))
   }
 
   inbox.onmessage = ({ data }: MessageEvent<Answer | null>) => {
@@ -41,7 +48,7 @@ export function remote(id: string, leader: string, open: (tab: string) => Broadc
   const engine: Remote = {
     ...(plain as unknown as Engine),
     leader,
-    seed: (files, options, onHash) => ask('seed', [files, options], onHash) as ReturnType<Engine['seed']>,
+    seed: (files, options, onHash, signal) => ask('seed', [files, options], onHash, signal) as ReturnType<Engine['seed']>,
     // Each tab names its readers by itself: the tab's id keeps them apart.
     read: (infoHash, file, start, end, reader) =>
       ask('read', [infoHash, file, start, end, `${id}/${reader}`]) as ReturnType<Engine['read']>,

@@ -6,6 +6,8 @@ interface Follower {
   outbox: BroadcastChannel
   /** Names of readers, and the torrents they read. */
   readers: Map<string, string>
+  /** By their calls: what ends those that can be. */
+  stops: Map<number, AbortController>
 }
 
 /** What serving needs of the election (tabs.ts). */
@@ -46,7 +48,7 @@ export function serve(engine: Engine, id: string, { hall, open, whenGone }: Hall
   const follower = (tab: string): Follower => {
     let known = followers.get(tab)
     if (!known) {
-      followers.set(tab, (known = { outbox: open(tab), readers: new Map() }))
+      followers.set(tab, (known = { outbox: open(tab), readers: new Map(), stops: new Map() }))
       whenGone(tab, () => !over && forget(tab))
     }
     return known
@@ -54,16 +56,21 @@ export function serve(engine: Engine, id: string, { hall, open, whenGone }: Hall
 
   inbox.onmessage = async ({ data }: MessageEvent<unknown>) => {
     if (!isCall(data)) return
-    const { outbox, readers } = follower(data.from)
-    const { call } = data
+    const { outbox, readers, stops } = follower(data.from)
+    const { call, name, args } = data
+    if (name === 'abort') return stops.get(args[0] as number)?.abort()
+    const stop = new AbortController()
+    if (name === 'seed') stops.set(call, stop)
     const answer = (message: object) => {
       if (!over && followers.has(data.from)) outbox.postMessage({ call, ...message })
     }
     try {
-      answer({ value: await run(engine, data, readers, (hashed) => answer({ hashed })) })
+      answer({ value: await run(engine, data, readers, (hashed) => answer({ hashed }), stop.signal) })
     } catch (error) {
       const { code, message } = error instanceof StarlingError ? error : new StarlingError('unsupported', String(error))
       answer({ error: { code, message } })
+    } finally {
+      stops.delete(call)
     }
   }
 
@@ -74,11 +81,13 @@ export function serve(engine: Engine, id: string, { hall, open, whenGone }: Hall
   }
 }
 
-function run(engine: Engine, { name, args }: Call, readers: Follower['readers'], onHash: (bytes: number) => void) {
+function run(
+  engine: Engine, { name, args }: Call, readers: Follower['readers'], onHash: (bytes: number) => void, signal: AbortSignal,
+) {
   if (!isKnown(name)) {
     throw new StarlingError('unsupported', 'Another tab of this site runs an older version of Starling. Close it, or reload it.')
   }
-  if (name === 'seed') args.push(onHash)
+  if (name === 'seed') args.push(onHash, signal)
   if (name === 'read') readers.set(args[4] as string, args[0] as string)
   if (name === 'release') readers.delete(args[1] as string)
   return (engine[name] as (...args: unknown[]) => unknown)(...args)

@@ -16,7 +16,7 @@
  * Messages, in the hall:   { hello: true }                  who leads?
  *                          { leader: id }                   I do
  *                          { from: id, event, args }        of Engine's on…
- *           to a leader:   { from: id, call: n, name, args }
+ *           to a leader:   { from: id, call: n, name, args }; the name abort ends a seed, whose call is in args
  *         to a follower:   { call: n, value } | { call: n, error: { code, message } } | { call: n, hashed: bytes }
  */
 import { random, toHex } from '../bytes.ts'
