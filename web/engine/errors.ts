@@ -39,6 +39,9 @@ export const removed = () => new StarlingError('removed', 'This torrent was remo
 
 export const aborted = (signal: AbortSignal) => new StarlingError('aborted', 'Sharing was stopped.', { cause: signal.reason })
 
+export const unreadable = (cause?: unknown) =>
+  new StarlingError('unreadable', 'A file that you share has changed, moved or been deleted. Put it back, or share it again.', { cause })
+
 /** For what is loaded when it is needed. */
 export const unloaded = (cause: unknown): never => {
   throw new StarlingError('unloaded', 'A part of Starling could not be loaded. Check your connection, then load this page again.', { cause })

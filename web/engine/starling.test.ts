@@ -234,6 +234,17 @@ describe('seed', () => {
     expect(node.torrents).toEqual([])
   })
 
+  test('a file that is gone from the disk is told of in plain words', async () => {
+    const { node } = page()
+    const { files: [file] } = await node.seed(memo(), { name: hash('a') })
+    const cause = new DOMException('The requested file could not be read', 'NotReadableError')
+    const gone = () => Promise.reject(cause)
+    vi.spyOn(world.engines[0]!, 'blob').mockResolvedValue(Object.assign(new Blob(), { text: gone, arrayBuffer: gone }))
+    const error = { name: 'StarlingError', code: 'unreadable', message: expect.stringContaining('share it again'), cause }
+    await expect(file!.text()).rejects.toMatchObject(error)
+    await expect(file!.arrayBuffer()).rejects.toMatchObject(error)
+  })
+
   test('an onHash that throws ends no share', async () => {
     const reported = vi.fn()
     vi.stubGlobal('reportError', reported)

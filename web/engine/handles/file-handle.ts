@@ -1,6 +1,6 @@
 import type { Bytes } from '../bytes.ts'
 import type { Engine } from '../engine.ts'
-import { removed } from '../errors.ts'
+import { removed, unreadable } from '../errors.ts'
 import { shownType } from '../stream/protocol.ts'
 import type { RangeSource } from '../stream/source.ts'
 import { readable } from '../stream/stream.ts'
@@ -83,11 +83,11 @@ export class TorrentFile {
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return (await this.blob()).arrayBuffer()
+    return (await this.blob()).arrayBuffer().catch(gone)
   }
 
   async text(): Promise<string> {
-    return (await this.blob()).text()
+    return (await this.blob()).text().catch(gone)
   }
 
   /** The bytes in order, read no faster than they are taken. Cancel it when you need no more. */
@@ -113,6 +113,11 @@ export class TorrentFile {
     URL.revokeObjectURL(url)
     throw removed()
   }
+}
+
+/** The page's own file, on disk. */
+const gone = (cause: unknown): never => {
+  throw unreadable(cause)
 }
 
 /** Opened in a tab it is a page of this origin's, and its bytes are a stranger's. */

@@ -1,5 +1,5 @@
 import { concat, type Bytes } from '../bytes.ts'
-import { StarlingError } from '../errors.ts'
+import { StarlingError, unreadable } from '../errors.ts'
 import type { Store } from './store.ts'
 
 /** Reading a Blob takes about a millisecond whatever its length: so smaller reads take this many bytes at once. */
@@ -107,9 +107,4 @@ export class BlobSource implements Store {
     }
     throw unreadable()
   }
-}
-
-function unreadable(cause?: unknown): StarlingError {
-  const words = 'A file that you share has changed, moved or been deleted. Put it back, or share it again.'
-  return new StarlingError('unreadable', words, { cause })
 }
