@@ -59,14 +59,18 @@ type folder struct {
 	release func()
 }
 
-// stamp tells whether a file has changed.
+// stamp tells whether a file has changed. Builds that can be made again have files of one time for ever, and a new one may
+// be as long as the one before: where the system says when a file was really written, that counts too.
 type stamp struct {
 	size     int64
 	modified time.Time
+	changed  int64 // nanoseconds since 1970; 0: not known
 }
 
+func stampOf(info fs.FileInfo) stamp { return stamp{info.Size(), info.ModTime(), changedAt(info)} }
+
 func (s stamp) etag() string {
-	return `"` + strconv.FormatInt(s.modified.UnixNano(), 36) + "-" + strconv.FormatInt(s.size, 36) + `"`
+	return `"` + strconv.FormatInt(s.modified.UnixNano(), 36) + "-" + strconv.FormatInt(s.size, 36) + "-" + strconv.FormatInt(s.changed, 36) + `"`
 }
 
 // Folder serves the files below dir, with everything of the edge. It knows of changes without being asked, within a few
@@ -176,7 +180,7 @@ func (f *folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", typeOf(clean))
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("ETag", stamp{info.Size(), info.ModTime()}.etag())
+	h.Set("ETag", stampOf(info).etag())
 	h.Set("Cache-Control", "no-cache")
 	m := f.edge.stats.meter(w, f.edge.library.get(clean) != nil)
 	http.ServeContent(m, r, "", info.ModTime(), file)
@@ -267,7 +271,7 @@ func (f *folder) scan(ctx context.Context, first bool) error {
 		if err != nil || !info.Mode().IsRegular() || info.Size() == 0 || info.Size() > largest || len(there) >= maxAssets {
 			return nil
 		}
-		there[p] = stamp{info.Size(), info.ModTime()}
+		there[p] = stampOf(info)
 		return nil
 	})
 	done()
@@ -315,14 +319,14 @@ func (f *folder) hash(ctx context.Context, p string, s stamp) (*asset, error) {
 		return nil, err
 	}
 	defer file.Close()
-	if (stamp{info.Size(), info.ModTime()}) != s {
+	if stampOf(info) != s {
 		return nil, errChanged
 	}
 	a, err := hashAll(asset{Path: p, Size: s.size, Type: typeOf(p), ETag: s.etag()}, reader{ctx, file})
 	if err != nil {
 		return nil, err
 	}
-	if info, err := file.Stat(); err != nil || (stamp{info.Size(), info.ModTime()}) != s {
+	if info, err := file.Stat(); err != nil || stampOf(info) != s {
 		return nil, errChanged
 	}
 	return a, nil

@@ -1,12 +1,52 @@
 package edge
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 )
+
+// Builds that can be made again give all files one time: what is as long as before, and something else, is seen all the same.
+func TestSameSizeAndTime(t *testing.T) {
+	old, fresh := random(30_000), random(30_000)
+	always := time.Unix(1, 0)
+	build := func(path string, data []byte) {
+		t.Helper()
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, always, always); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a.png"), filepath.Join(dir, "b.png")
+	build(a, old)
+	build(b, old)
+	h := serveFolder(t, start(t, Options{}), dir)
+	eventually(t, "the assets", func() bool { return len(ask(t, h, "/a.png", "/b.png").Assets) == 2 })
+	before := ask(t, h, "/a.png", "/b.png").Assets
+
+	build(a, fresh) // in its place, and by another one
+	build(b+".new", fresh)
+	if err := os.Rename(b+".new", b); err != nil {
+		t.Fatal(err)
+	}
+	for path, asset := range before {
+		if w := do(h, "GET", path, "", "If-None-Match", asset.ETag); w.Code != 200 || !bytes.Equal(w.Body.Bytes(), fresh) {
+			t.Errorf("%s: %d, %d bytes", path, w.Code, w.Body.Len())
+		}
+		eventually(t, "the change", func() bool {
+			now := ask(t, h, path)
+			return now.Assets[path] != nil && now.Assets[path].SHA256 != asset.SHA256
+		})
+		check(t, ask(t, h, path), path, fresh)
+	}
+}
 
 // Whatever is asked for, no file stays open behind it.
 func TestFilesAreClosed(t *testing.T) {
