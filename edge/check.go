@@ -24,11 +24,11 @@ const (
 // confirm has the site asked about an asset, unless it was lately.
 func (w *watch) confirm(a *asset) {
 	w.mu.Lock()
-	due := time.Since(w.sure[a.Path]) >= confirmEach
+	due := time.Since(w.sure[a.Path].at) >= confirmEach
+	by := w.wayTo(a.Path)
 	if due {
-		w.sure[a.Path] = time.Now()
+		w.sure[a.Path] = word{time.Now(), by}
 	}
-	by := w.way
 	w.mu.Unlock()
 	if due {
 		w.enqueue(job{path: a.Path, way: by, known: a})
@@ -39,24 +39,33 @@ func (w *watch) confirm(a *asset) {
 func (w *watch) confirmed(a *asset) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.sure[a.Path] = word{time.Now(), w.wayTo(a.Path)}
+}
+
+// came: whoever comes so gets this asset, and perhaps no other: anybody may name a host.
+func (w *watch) came(path string, by way) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if len(w.sure) >= 2*maxAssets {
 		clear(w.sure)
 	}
-	w.sure[a.Path] = time.Now()
+	w.sure[path] = word{w.sure[path].at, by}
+	w.way = by
 }
 
-// came: whoever comes so gets assets.
-func (w *watch) came(by way) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.way = by
+// wayTo is with mu held.
+func (w *watch) wayTo(path string) way {
+	if by := w.sure[path].by; by != (way{}) {
+		return by
+	}
+	return w.way
 }
 
 // seen is when the site last gave it to nobody in particular, or was asked again as pages asked for it.
 func (w *watch) seen(path string) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.sure[path]
+	return w.sure[path].at
 }
 
 // doubt: a visitor got no bytes at all, but an error or another place. Nobody is told of what was known until the site has been asked.
@@ -66,7 +75,7 @@ func (w *watch) doubt(a *asset) {
 	}
 	w.edge.library.drop(a.Path)
 	w.mu.Lock()
-	by := w.way
+	by := w.wayTo(a.Path)
 	w.mu.Unlock()
 	w.enqueue(job{path: a.Path, way: by, known: a})
 }

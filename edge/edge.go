@@ -169,7 +169,7 @@ func (e *Edge) Key() string { return e.key }
 func (e *Edge) Handler(next http.Handler) http.Handler {
 	w := &watch{
 		edge: e, next: next, jobs: make(chan job, maxJobs), large: make(chan job, maxJobs),
-		pending: map[string]bool{}, strikes: map[string]int{}, sure: map[string]time.Time{},
+		pending: map[string]bool{}, strikes: map[string]int{}, sure: map[string]word{},
 	}
 	e.watch.Store(w)
 	e.library.mu.Lock()

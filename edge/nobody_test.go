@@ -210,3 +210,25 @@ func TestDrawingsThatMayRunScripts(t *testing.T) {
 		t.Errorf("%d are told to visitors", len(named))
 	}
 }
+
+// Anybody may come by any name, and a server may have less by that one: what is known is asked for as those came who got it.
+func TestWhoComesByAnotherName(t *testing.T) {
+	data := random(20_000)
+	e, h := inFront(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Forwarded-Host") != "example.com" && r.URL.Path != "/a.png" {
+			http.NotFound(w, r)
+			return
+		}
+		given(w, `"1"`, data)
+	})
+	for _, path := range []string{"/a.png", "/b.png"} {
+		do(h, "GET", "http://example.com"+path, "")
+		eventually(t, "the asset", func() bool { return len(ask(t, h, path).Assets) == 1 })
+	}
+	do(h, "GET", "http://other.example/a.png", "")
+	do(h, "GET", "http://other.example/b.png", "") // which has the site asked whether it is gone
+	eventually(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
+	if len(ask(t, h, "/b.png").Assets) != 1 {
+		t.Error("it is not named any more")
+	}
+}

@@ -40,10 +40,16 @@ type watch struct {
 	pending map[string]bool
 	strikes map[string]int
 	struck  time.Time // when they were last forgiven
-	// sure is when the site last gave an asset as it is known to nobody in particular (check.go), and way how whoever got one
-	// came.
-	sure map[string]time.Time
+	// sure is of each asset when the site last gave it as it is known to nobody in particular (check.go), and how whoever got
+	// it last had come; way is how anybody had, for those of which that is not known.
+	sure map[string]word
 	way  way
+}
+
+// word is the site's, about one asset.
+type word struct {
+	at time.Time
+	by way
 }
 
 // way is how a visitor came to the site, as it may answer others otherwise: under which name, and whether by HTTPS.
@@ -163,7 +169,7 @@ func (w *watch) look(r *http.Request, status int, h http.Header) {
 	case http.StatusNotModified:
 		// It has no type, and perhaps not all validators.
 		if known != nil && (seen.etag == "" || bare(seen.etag) == bare(known.ETag)) && (seen.modified == "" || seen.modified == known.Modified) {
-			w.came(wayOf(r))
+			w.came(p, wayOf(r))
 			return
 		}
 		if known == nil && seen.etag == "" && seen.modified == "" || !w.edge.options.Site.wants(kindOf(typeOf(p))) {
@@ -177,7 +183,7 @@ func (w *watch) look(r *http.Request, status int, h http.Header) {
 	}
 	if known != nil {
 		if seen.same(known.validators()) {
-			w.came(wayOf(r))
+			w.came(p, wayOf(r))
 			return
 		}
 		// From now on nobody is sent to peers for it.
@@ -185,6 +191,7 @@ func (w *watch) look(r *http.Request, status int, h http.Header) {
 		w.strike(p)
 	}
 	if seen.size >= 0 && (seen.etag != "" || seen.modified != "") && w.edge.library.recall(p, seen.size, seen.etag, seen.modified) {
+		w.came(p, wayOf(r))
 		return
 	}
 	w.enqueue(job{path: p, way: wayOf(r), seen: seen})
@@ -321,7 +328,7 @@ func (w *watch) hash(ctx context.Context, j job) error {
 	a, err := s.hasher.finish()
 	if err == nil {
 		w.edge.library.add(a)
-		w.came(j.way)
+		w.came(j.path, j.way)
 		w.confirmed(a)
 	}
 	return err
