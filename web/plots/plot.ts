@@ -27,11 +27,11 @@ export const percent = (value: number) => `${Math.round(value * 100)} %`
 export function bytes(value: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
   let unit = 0
-  while (value >= 1000 && unit < units.length - 1) {
+  while (Math.round(value) >= 1000 && unit < units.length - 1) {
     value /= 1000
     unit++
   }
-  return `${value >= 100 || !unit ? Math.round(value) : value.toPrecision(2)} ${units[unit]}`
+  return `${value >= 99.5 || !unit ? Math.round(value) : value.toPrecision(2)} ${units[unit]}`
 }
 
 export function make<K extends keyof HTMLElementTagNameMap>(name: K, text = '', className = ''): HTMLElementTagNameMap[K] {

@@ -21,13 +21,18 @@ it('lets a name among other words keep its own direction', () => {
 })
 
 it('tells sizes', () => {
-  expect([0, 1, 999, 1000, 51_234, 1_234_567, 2.5e12].map(bytes)).toEqual([
+  expect([0, 1, 999, 999.7, 1000, 51_234, 999_499, 999_500, 1_234_567, 999_999_999, 2.5e12, 2.5e15].map(bytes)).toEqual([
     '0 bytes',
     '1 byte',
     '999 bytes',
     '1 kB',
+    '1 kB',
     '51 kB',
+    '999 kB',
+    '1 MB',
     '1.2 MB',
+    '1 GB',
     '2.5 TB',
+    '2,500 TB',
   ])
 })

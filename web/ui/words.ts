@@ -24,15 +24,16 @@ const numbers = new Map<string, Intl.NumberFormat>()
 /** 1234567 → "1.2 MB" */
 export function bytes(count: number): string {
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const
-  const step = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.max(1, count)) / 3)))
-  const value = count / 1000 ** step
+  let [step, value] = [0, count]
+  // As it is shown: 999,999 bytes are 1 MB.
+  for (; step < 4 && Math.round(value) >= 1000; step++) value /= 1000
   const maximumFractionDigits = value < 10 && step ? 1 : 0
   const key = `${step} ${maximumFractionDigits}`
   const format =
     numbers.get(key) ??
     new Intl.NumberFormat('en', {
       style: 'unit',
-      unit: units[step],
+      unit: units[step]!,
       unitDisplay: step ? 'short' : 'long',
       maximumFractionDigits,
     })
