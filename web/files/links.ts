@@ -1,5 +1,5 @@
 /** Links in what people paste, drop and share: where in the app they lead. */
-import { urlOf } from '../ui/url.ts'
+import { urlOf } from '../engine/url.ts'
 
 /** Punctuation and brackets behind a link, as in a sentence. */
 const behind = /[).,;:!?'"\]}>]+$/

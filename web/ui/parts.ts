@@ -2,9 +2,9 @@
 import { encode } from 'uqr'
 import { html, nothing, svg, type TemplateResult } from 'lit'
 import type { TorrentState } from '../engine/types.ts'
+import { urlOf } from '../engine/url.ts'
 import { icons } from './icons.ts'
 import type { Failure, Sending } from './standing.ts'
-import { urlOf } from './url.ts'
 import { bytes } from './words.ts'
 
 /** Around a round button: how far something is, 0 to 1. */
