@@ -41,6 +41,26 @@ it('a link with a wrong key takes nothing away of what is here', async () => {
   await page.destroy()
 })
 
+it('a link that lost its key leads to nothing, and a folder that is called so to what is in it', async () => {
+  const sender = testNode()
+  const cut = (await sender.node.seed([new File(['secret'], 'a.txt')], { private: true })).infoHash
+  const folder = (await sender.node.seed(['a', 'b'].map((name) => new File([name], `sealed/${name}`)), {})).infoHash
+  const here = testNode()
+  world.node = here.node
+  const page = new Starling({ shareTabs: false })
+  const meet = async (infoHash: string) => {
+    const fetching = new Arrival(`https://a.test/f#${infoHash}`)
+    const met = fetching.meet(page)
+    await vi.waitUntil(() => page.get(infoHash))
+    join(here, sender, infoHash)
+    return met
+  }
+  await expect(meet(cut)).rejects.toMatchObject({ code: 'bad-link', message: expect.stringContaining('key is missing') })
+  expect(page.torrents).toEqual([])
+  expect((await meet(folder)).name).toBe('sealed')
+  await page.destroy()
+})
+
 const [hash, other, key] = ['ab'.repeat(20), 'cd'.repeat(20), 'k'.repeat(22)]
 const base32 = 'VOV2XK5LVOV2XK5LVOV2XK5LVOV2XK5L' // of hash
 

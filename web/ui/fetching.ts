@@ -80,7 +80,8 @@ export abstract class Fetching extends Emitter<{ change: void }> {
     this.move()
     await torrent.ready
     this.move()
-    if (torrent.private || torrent.name !== 'sealed') return torrent
+    const [only, ...others] = torrent.files
+    if (torrent.private || only?.path !== 'sealed' || others.length) return torrent
     this.torrent = undefined
     await torrent.remove({ destroyStore: true })
     const words = 'This link is cut short: its key is missing. Copy all of it and open it again.'
