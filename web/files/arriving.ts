@@ -2,6 +2,7 @@
 import type { Starling, Torrent } from 'starling'
 import { Fetching, Fetchings, forget } from '../ui/fetching.ts'
 import { keepsNothing } from '../ui/full.ts'
+import { persist } from '../ui/persist.ts'
 import { newId, type Parcel } from './parcel.ts'
 import type { Parcels } from './parcels.ts'
 import { modest, room, saveData } from './room.ts'
@@ -81,7 +82,10 @@ export class Arriving extends Fetchings<Arrival> {
     if ((arrival.frugal || !parcel?.from!.whole) && !torrent.state.done) await this.#decide(arrival, torrent)
     else await this.fetch(arrival)
     await torrent.done
-    if (parcel) await this.#parcels.update(parcel.id, ({ from }) => ({ from: from && { ...from, whole: true, done: true } }))
+    if (parcel) {
+      await this.#parcels.update(parcel.id, ({ from }) => ({ from: from && { ...from, whole: true, done: true } }))
+      if (!parcel.from!.done) void persist()
+    }
     arrival.asking = false
     arrival.move()
   }

@@ -2,6 +2,7 @@
 import type { Torrent, TorrentFile } from 'starling'
 import { keepsNothing } from '../ui/full.ts'
 import { others } from '../ui/others.ts'
+import { persist } from '../ui/persist.ts'
 import type { Host } from '../ui/section.ts'
 import { inTurn } from '../ui/turn.ts'
 import { offerUndo } from '../ui/undo.ts'
@@ -97,7 +98,7 @@ export class Files {
   async #send(files: readonly File[], copied?: () => void): Promise<Parcel> {
     if (files.length > maxFiles) throw new TooMany()
     const parcel = await this.sending.send(files, copied)
-    if (this.parcels.all.length === 1) void navigator.storage?.persist?.().catch(() => false)
+    void persist()
     return parcel
   }
 

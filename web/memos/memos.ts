@@ -1,6 +1,7 @@
 /** The section at work: what its screens share, and what happens whichever of them is shown. */
 import { isFull } from '../ui/full.ts'
 import { others } from '../ui/others.ts'
+import { persist } from '../ui/persist.ts'
 import type { Host } from '../ui/section.ts'
 import { inTurn } from '../ui/turn.ts'
 import { offerUndo } from '../ui/undo.ts'
@@ -154,7 +155,7 @@ export class Memos {
       // Keep is on the list.
       if (reason === 'full' && !memo && location.pathname === paths.record) this.host.back(paths.list)
     }
-    if (memo && this.library.memos.length === 1) void navigator.storage?.persist?.().catch(() => false)
+    if (memo) void persist()
   }
 
   async recover(take: Take, discard: boolean): Promise<void> {

@@ -175,3 +175,13 @@ it('of several sounds in one torrent, the one that was deleted stays so', async 
   await arrive()
   expect(titles()).toBe('a,b,c')
 })
+
+it('asks the browser to keep what came', async () => {
+  const persist = vi.fn(async () => true)
+  vi.stubGlobal('localStorage', { getItem: () => null, setItem() {} })
+  vi.stubGlobal('navigator', { storage: { persisted: async () => false, persist } })
+  receiving.open(linkOf(one))
+  ;(await fetched(one))!.finish()
+  await vi.waitUntil(() => persist.mock.calls.length)
+  vi.unstubAllGlobals()
+})

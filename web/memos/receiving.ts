@@ -2,6 +2,7 @@
 import type { Starling, Torrent } from 'starling'
 import { Fetching, Fetchings, forget, infoHashOf, keyOf } from '../ui/fetching.ts'
 import { keepsNothing } from '../ui/full.ts'
+import { persist } from '../ui/persist.ts'
 import { maxBundle, parseBundle, bundleType } from './bundle.ts'
 import { readCard } from './card.ts'
 import type { Library } from './library.ts'
@@ -161,6 +162,7 @@ export class Receiving extends Fetchings<Arrival> {
     // Also a deleted one, as Undo may bring it back.
     const memo = await this.#library.db.memo(id)
     if (!memo) return
+    if (!memo.from!.done) void persist()
     const drawn = memo.peaks.length && memo.duration ? {} : await decode(await torrent.files[memo.from!.file]!.blob())
     if (memo.from!.done && !('peaks' in drawn)) return
     await this.#library.update(id, (now) => ({ ...drawn, from: { ...now.from!, done: true } }))
