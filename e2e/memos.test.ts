@@ -273,6 +273,29 @@ describe('a memo', () => {
     await until('both', async () => (await titles(page)).length === 2)
   })
 
+  test('can be brought back after a sheet that covered Undo meanwhile', async () => {
+    const { page } = await visitor()
+    await haveMemos(page, [{ title: 'Gone' }, { title: 'Here', sound: 'x' }])
+    await press(page, 'Here', 'link')
+    await press(page, 'Share')
+    await page.waitForSelector('dialog[open]')
+    // As where it was deleted just before: a second to go.
+    await page.evaluate(() => {
+      const shown = globalThis as unknown as { over: boolean; taken: boolean }
+      const action = { label: 'Undo', run: () => (shown.taken = true) }
+      document.querySelector<HTMLElement & { show(toast: object): void }>('ui-toasts')!.show({ text: 'Memo deleted', time: 1000, action })
+      setTimeout(() => (shown.over = true), 3500)
+    })
+    await until('its time to be over', () => page.evaluate(() => (globalThis as unknown as { over?: boolean }).over))
+    expect(
+      await page.evaluate(() => {
+        document.querySelector('dialog')!.close()
+        document.querySelector<HTMLElement>('.toast-action')?.click()
+        return (globalThis as unknown as { taken?: boolean }).taken
+      }),
+    ).toBe(true)
+  })
+
   test('goes away by Cancel, and comes back by Undo', async () => {
     const { page } = await visitor()
     await recordFor(page, 1)

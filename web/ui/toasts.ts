@@ -6,7 +6,7 @@ import { icons } from './icons.ts'
 export interface Toast {
   text: string
   action?: { label: string; run: () => void }
-  /** Milliseconds; Infinity stays until closed. Default 5,000. The clock stops under the pointer or the focus. */
+  /** Milliseconds; Infinity stays until closed. Default 5,000. The clock stops under the pointer, the focus, or a sheet. */
   time?: number
   /** It is gone, and its action was not taken. */
   closed?: () => void
@@ -17,6 +17,8 @@ interface Shown extends Toast {
   left: number
   timer?: ReturnType<typeof setTimeout>
   since?: number
+  /** Its time came under a sheet, where it could not be reached. */
+  covered?: boolean
 }
 
 /** Short messages, at the foot of most pages, at most three, newest below; read aloud as they come. */
@@ -61,7 +63,14 @@ export class Toasts extends PageElement {
   #run(toast: Shown): void {
     if (toast.since !== undefined || toast.left === Infinity) return
     toast.since = performance.now()
-    toast.timer = setTimeout(() => this.#close(toast), Math.max(1000, toast.left))
+    toast.timer = setTimeout(() => this.#over(toast), Math.max(1000, toast.left))
+  }
+
+  #over(toast: Shown): void {
+    const covered = !!document.querySelector('dialog[open]')
+    if (!covered && !toast.covered) return this.#close(toast)
+    Object.assign(toast, { covered, since: undefined, left: covered ? 0 : 4000 })
+    this.#run(toast)
   }
 
   #close(toast: Shown, taken = false): void {
