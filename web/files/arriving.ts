@@ -5,7 +5,7 @@ import { keepsNothing } from '../ui/full.ts'
 import { persist } from '../ui/persist.ts'
 import { newId, type Parcel } from './parcel.ts'
 import type { Parcels } from './parcels.ts'
-import { modest, room, saveData } from './room.ts'
+import { modest, room, saveData } from '../ui/room.ts'
 
 export class Arrival extends Fetching {
   /** Its row's id, once its metadata is here. */
@@ -129,7 +129,7 @@ export class Arriving extends Fetchings<Arrival> {
   }
 }
 
-/** Memos are kept, or they are files like others. */
-function isMemo({ card, files }: Torrent, { unkept }: Arrival): boolean {
-  return (card?.kind === 'memo' && !unkept) || card?.kind === 'memos' || (files.length === 1 && files[0]!.type === memoBundle)
+/** Memos are kept, and come unasked; or they are files like others. */
+function isMemo({ card, files, length }: Torrent, { unkept }: Arrival): boolean {
+  return (card?.kind === 'memo' && !unkept && modest(length, undefined, saveData())) || card?.kind === 'memos' || (files.length === 1 && files[0]!.type === memoBundle)
 }

@@ -6,7 +6,7 @@ import { forget } from '../ui/fetching.ts'
 import type { Sending as Words } from '../ui/standing.ts'
 import { linkOf, newId, type Kind, type Parcel, type Share } from './parcel.ts'
 import type { Parcels } from './parcels.ts'
-import { modest, room } from './room.ts'
+import { modest, room } from '../ui/room.ts'
 import { nameOf } from './words.ts'
 
 /** What is being made ready to be sent. */

@@ -3,7 +3,7 @@ import type { PeerState, TorrentState } from '../engine/types.ts'
 import { shownAs } from './kinds.ts'
 import { infoHashOf } from '../ui/fetching.ts'
 import { paths } from './parcel.ts'
-import { modest } from './room.ts'
+import { modest } from '../ui/room.ts'
 import { comesFrom, nameOf, sizeOf, standingOf } from './words.ts'
 
 const peer = (more: Partial<PeerState> = {}): PeerState => ({

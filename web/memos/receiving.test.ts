@@ -1,5 +1,5 @@
 import 'fake-indexeddb/auto'
-import { beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Starling, Torrent } from 'starling'
 import { Deferred } from '../engine/deferred.ts'
 import { Emitter } from '../engine/emitter.ts'
@@ -16,6 +16,7 @@ class FakeTorrent extends Emitter<TorrentEvents> {
   readonly files: { name: string; type: string; size: number; text(): Promise<string>; blob(): Promise<Blob> }[]
   readonly link: string
   readonly name = 'Sounds'
+  readonly length: number
   readonly private = true
   readonly ready = Promise.resolve()
   readonly #done = new Deferred()
@@ -28,6 +29,7 @@ class FakeTorrent extends Emitter<TorrentEvents> {
     this.#node = node
     this.infoHash = infoHash
     this.link = linkOf(infoHash)
+    this.length = files.reduce((sum, { size }) => sum + size, 0)
     this.files = files.map((file) => ({
       name: file.name, type: file.type, size: file.size, text: () => file.text(), blob: async () => file,
     }))
@@ -66,12 +68,15 @@ const linkOf = (infoHash: string): string => `https://host/m#${infoHash}.${'k'.r
 const sound = (name: string): File => new File(['x'], name, { type: 'audio/ogg' })
 const [one, two, both] = [hashOf('1'), hashOf('2'), hashOf('b')]
 
+afterEach(() => void vi.unstubAllGlobals())
+
 let library: Library
 let node: FakeNode
 let receiving: Receiving
 let count = 0
 
 beforeEach(async () => {
+  vi.stubGlobal('navigator', {})
   library = new Library(new MemoDb(`receiving-${count++}`))
   await library.reload()
   start()
@@ -176,6 +181,22 @@ it('of several sounds in one torrent, the one that was deleted stays so', async 
   expect(titles()).toBe('a,b,c')
 })
 
+it('leaves what is too large to come unasked to Files, and goes on with what was begun', async () => {
+  const huge = Object.defineProperty(sound('long.ogg'), 'size', { value: 2e9 })
+  node.content.set(one, [huge])
+  const arrival = receiving.open(linkOf(one))
+  await vi.waitUntil(() => arrival.elsewhere)
+  expect(library.memos).toEqual([])
+
+  const other = receiving.open(linkOf(two))
+  await vi.waitUntil(() => other.memos.length)
+  start()
+  node.content.set(two, [huge])
+  const again = receiving.open(linkOf(two))
+  ;(await fetched(two))!.finish()
+  await vi.waitUntil(() => again.saved)
+})
+
 it('asks the browser to keep what came', async () => {
   const persist = vi.fn(async () => true)
   vi.stubGlobal('localStorage', { getItem: () => null, setItem() {} })
@@ -183,5 +204,4 @@ it('asks the browser to keep what came', async () => {
   receiving.open(linkOf(one))
   ;(await fetched(one))!.finish()
   await vi.waitUntil(() => persist.mock.calls.length)
-  vi.unstubAllGlobals()
 })

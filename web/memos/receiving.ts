@@ -3,6 +3,7 @@ import type { Starling, Torrent } from 'starling'
 import { Fetching, Fetchings, forget, infoHashOf, keyOf } from '../ui/fetching.ts'
 import { keepsNothing } from '../ui/full.ts'
 import { persist } from '../ui/persist.ts'
+import { modest, saveData } from '../ui/room.ts'
 import { maxBundle, parseBundle, bundleType } from './bundle.ts'
 import { readCard } from './card.ts'
 import type { Library } from './library.ts'
@@ -24,7 +25,10 @@ export class Arrival extends Fetching {
   bundle: readonly Arrival[] | undefined
   /** All of it is here and kept. */
   saved = false
-  /** The section Files shows it: there are other things than sounds in it, or the browser keeps no memos for the page. */
+  /**
+   * The section Files shows it: there are other things than sounds in it, the browser keeps no memos for the page, or it is
+   * so large that Files asks first.
+   */
   elsewhere = false
 
   constructor(link: string, nested = false) {
@@ -108,6 +112,7 @@ export class Receiving extends Fetchings<Arrival> {
     const kept = before.filter(({ deleted }) => !deleted)
     // Before that, those that lack may be those that had no row yet when the page was closed.
     const chosen = kept.some(({ from }) => from!.done)
+    if (!before.length && !torrent.state.done && !modest(torrent.length, undefined, saveData())) return false
     const sounds = soundsOf(torrent)
     const { kind } = torrent.card ?? {}
     if (!sounds.length || (sounds.length < torrent.files.length && kind !== 'memo')) return false

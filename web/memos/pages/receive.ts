@@ -6,7 +6,7 @@ import { icons } from '../../ui/icons.ts'
 import { bar, failedLink, numbers, said } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
 import { failure, quarters, receiving, spoken, titled, type Standing } from '../../ui/standing.ts'
-import { clock } from '../../ui/words.ts'
+import { bytes, clock } from '../../ui/words.ts'
 import { partOf } from '../bundle.ts'
 import { readCard, type MemoCard } from '../card.ts'
 import type { Memo } from '../memo.ts'
@@ -303,7 +303,7 @@ class Receive extends PageElement {
   }
 
   #facts(arrival: Arrival, memo: Memo | undefined, { cause, text }: Standing): string {
-    if (arrival.elsewhere) return 'Files, not memos'
+    if (arrival.elsewhere) return bytes(arrival.torrent!.length)
     if (arrival.error) return failure(arrival.error).title
     return arrival.saved && memo ? clock(memo.duration) : (cause?.title ?? text)
   }

@@ -1,0 +1,30 @@
+import 'fake-indexeddb/auto'
+import { expect, it, vi } from 'vitest'
+import type { Starling } from 'starling'
+import { Emitter } from '../engine/emitter.ts'
+import { infoHashOf } from '../ui/fetching.ts'
+import { Arriving } from './arriving.ts'
+import { FilesDb } from './db.ts'
+import { Parcels } from './parcels.ts'
+
+/** Never done, and how it was added. */
+const torrentOf = (link: string, length: number, added: object[]) =>
+  Object.assign(new Emitter(), {
+    infoHash: infoHashOf(link), link, length, added, name: 'Memo', private: true, downloaded: 0,
+    files: [{ path: 'memo.ogg', type: 'audio/ogg' }], card: { kind: 'memo' }, state: { ready: true, done: false },
+    ready: Promise.resolve(), done: new Promise(() => {}),
+  })
+
+it.each([[100, true], [2e9, false]])('a memo of %d bytes is for the section Memos: %s', async (length, memo) => {
+  const link = `https://host/f#${'a'.repeat(40)}.${'k'.repeat(22)}`
+  vi.stubGlobal('navigator', {})
+  const added: object[] = []
+  const torrent = torrentOf(link, length, added)
+  const node = Object.assign(new Emitter(), { add: async (_: string, options = {}) => (added.push(options), torrent) })
+  const parcels = new Parcels(new FilesDb(`arriving ${length}`))
+  const arrival = new Arriving(async () => node as unknown as Starling, parcels).open(link)
+  await vi.waitUntil(() => arrival.memo || arrival.asking)
+  expect(arrival.memo).toBe(memo)
+  expect(added).toEqual([{ onDemand: true }]) // nothing comes unasked
+  await parcels.db.close()
+})
