@@ -79,7 +79,7 @@ func (t *Torrent) resumePlaced(s *store, m *meta, info []byte, r *record) (bool,
 	}
 	p, ok := parseProgress(t.p.state.get(progressBucket, t.ih[:]), len(files.files), m.pieces)
 	if !ok || !r.Placed || p.done.count() < m.pieces || !slices.Equal(p.stamps, files.lookAll()) {
-		stamps, err := t.hashLying(from, files, m, info)
+		stamps, err := t.hashExisting(from, files, m, info)
 		if err != nil {
 			return false, err
 		}

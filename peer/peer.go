@@ -15,6 +15,23 @@
 // database below the data directory (state.go), which one process has at a time.
 //
 // No type of the engine leaves this package. Everything here may be used by many goroutines at once.
+//
+// Where to look:
+//
+//	what callers hold    peer.go, torrent.go, stats.go, ref.go: what links, magnets and infohashes say
+//	to fetch             add.go ─ metadata.go: BEP 9 ─ metainfo.go: is it sound? ─ understand.go: what is on disk already?
+//	  as it comes        disk.go: part files ─ early.go: web seeds at first ─ wants.go: what comes first ─ reader.go
+//	  at the end         place.go: files under their names; existing.go: they lie there from the start
+//	to share             share.go, listing.go: the files; changed.go: one has changed since
+//	its bytes            store.go: as pieces ─ content.go: as files ─ handles.go: as open files; hash.go
+//	  what is noted      state.go: the database ─ progress.go: which pieces are right ─ stamp.go: how the files looked
+//	to find peers        find.go: all ways ─ announcer.go, trackers.go, scrape.go ─ dht.go, dhtstore.go ─ lsd.go
+//	  in this network    ports.go: the router lets peers in; whereabouts.go: this machine is somewhere else now
+//	  strangers' URLs    near.go: what a link may have this machine ask
+//	to talk to them      engine.go, load.go: anacrolix/torrent, and which torrents it has
+//	  before it          guard.go: what it does not survive; packets.go: the same of the DHT
+//	  over links         shim.go: a channel as a net.Conn ─ asking.go: requests, held back ─ pace.go: for how long
+//	BEPs of a file each  hybrid.go: 52, v2 torrents; padding.go: 47, files that are none
 package peer
 
 import (

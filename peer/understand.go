@@ -47,7 +47,7 @@ func (t *Torrent) understand(info []byte) error {
 		return err
 	}
 	if !placed && t.key == nil {
-		from, files, p, err := t.lying(m, info, &r)
+		from, files, p, err := t.existing(m, info, &r)
 		if err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func (t *Torrent) prepare() error {
 	}
 	h, salt := opened.Header(), opened.Salt()
 	r.Name, r.Header, r.Files, r.Salt = h.Name, opened.RawHeader(), h.Files, salt[:]
-	from, files, p, err := t.lying(m, t.infoBytes(), &r)
+	from, files, p, err := t.existing(m, t.infoBytes(), &r)
 	if errors.Is(err, ErrTaken) && t.fresh {
 		t.unload()
 		t.clear(&r)

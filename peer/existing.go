@@ -14,10 +14,10 @@ var ErrTaken = errors.New("the name is taken by a file or folder with other cont
 
 var errDiffers = errors.New("other contents")
 
-// lying looks whether all files of a torrent that is new here, or for which no other name will do, lie already where they
+// existing looks whether all files of a torrent that is new here, or for which no other name will do, lie already where they
 // are to go: fetched by another program, say. They are hashed, up to the first piece that is wrong. If all is right the
 // record says where they are, and nothing needs to be fetched.
-func (t *Torrent) lying(m *meta, info []byte, r *record) (from io.ReaderAt, files *content, p progress, err error) {
+func (t *Torrent) existing(m *meta, info []byte, r *record) (from io.ReaderAt, files *content, p progress, err error) {
 	if t.lazy || !t.fresh && !t.exact {
 		return nil, nil, p, nil
 	}
@@ -34,7 +34,7 @@ func (t *Torrent) lying(m *meta, info []byte, r *record) (from io.ReaderAt, file
 	if from, files, err = t.placedSource(m, &there); err != nil {
 		return nil, nil, p, err
 	}
-	stamps, err := t.hashLying(from, files, m, info)
+	stamps, err := t.hashExisting(from, files, m, info)
 	switch {
 	case err != nil:
 		return nil, nil, p, err
@@ -57,8 +57,8 @@ func wholly(m *meta, stamps []stamp) progress {
 	return p
 }
 
-// hashLying returns how the files look if they are the torrent's, and did not change while they were read; else nil.
-func (t *Torrent) hashLying(from io.ReaderAt, files *content, m *meta, info []byte) ([]stamp, error) {
+// hashExisting returns how the files look if they are the torrent's, and did not change while they were read; else nil.
+func (t *Torrent) hashExisting(from io.ReaderAt, files *content, m *meta, info []byte) ([]stamp, error) {
 	before := files.lookAll()
 	for i, f := range files.files {
 		if f.path != "" && (!before[i].exists || before[i].size != f.size) {

@@ -69,7 +69,7 @@ func TestNameTakenMeanwhile(t *testing.T) {
 
 // Files that lie in their place already are verified, and not fetched again. Which those of a private torrent are is
 // known when something of it has come.
-func TestLyingInPlace(t *testing.T) {
+func TestFilesInPlace(t *testing.T) {
 	for _, private := range []bool{false, true} {
 		t.Run(map[bool]string{false: "public", true: "private"}[private], func(t *testing.T) {
 			from := t.TempDir()
