@@ -3,6 +3,7 @@
 //
 //	Go:          imports.go, by go/parser
 //	TypeScript:  typescript.go, by what an import statement looks like
+//	comments:    mentions.go: what they lead to is there
 //
 // Tests, and what only tests use (testnet, testing.ts), may reach anywhere.
 package house

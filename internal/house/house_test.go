@@ -14,7 +14,7 @@ func TestThisHouse(t *testing.T) {
 	if _, err := fs.Stat(root, "go.mod"); err != nil {
 		t.Fatal(err)
 	}
-	for name, check := range map[string]func(fs.FS) ([]string, error){"Go": Go, "TypeScript": TypeScript} {
+	for name, check := range map[string]func(fs.FS) ([]string, error){"Go": Go, "TypeScript": TypeScript, "mentions": Mentions} {
 		t.Run(name, func(t *testing.T) {
 			problems, err := check(root)
 			if err != nil {
@@ -75,5 +75,29 @@ func TestGuard(t *testing.T) {
 		if found := slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, c.want) }); c.want == "" && len(problems) > 0 || c.want != "" && !found {
 			t.Errorf("%s, %s: got %q, want %q", c.file, c.name, problems, c.want)
 		}
+	}
+}
+
+// What comments lead to.
+func TestMentions(t *testing.T) {
+	problems, err := Mentions(fstest.MapFS{
+		"docs/x.md":      {Data: []byte("# X\n\n## One\n\n## Two words\n")},
+		"peer/here.go":   {Data: []byte("package peer")},
+		"web/ui/mark.ts": {Data: []byte("export const a = 1")},
+		"peer/a.go": {Data: []byte("// As here.go, ui/mark.ts and mark.ts have it (docs/x.md, \"One\" and \"Two\n// words\"); and gone.go.\n" +
+			"// More in docs/x.md, \"Three\". Of cluster.go, but link/b.go.\npackage peer\nconst said = \"nothing.go\"")},
+		"link/b.go":          {Data: []byte("package link\n// Of peer/here.go; here.go, docs/y.md, \"One\"")},
+		"cluster/cluster.go": {Data: []byte("package cluster")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(problems)
+	want := []string{
+		"link/b.go speaks of docs/y.md", "link/b.go speaks of here.go", `peer/a.go speaks of "Three" in docs/x.md`,
+		"peer/a.go speaks of cluster.go", "peer/a.go speaks of gone.go",
+	}
+	if !slices.EqualFunc(problems, want, strings.HasPrefix) {
+		t.Errorf("got %q, want %q", problems, want)
 	}
 }
