@@ -41,6 +41,11 @@ func TestGuard(t *testing.T) {
 		{"testnet in a test", "tracker/a_test.go", `package x; import "github.com/starling-p2p/starling/internal/testnet"`, ""},
 		{"a package unheard of", "attic/a.go", doc, "attic is in no layer"},
 		{"no package comment", "tracker/a.go", "package x", "no package comment"},
+		{"exported and undocumented", "tracker/a.go", doc + "func New() {}", "New has no comment"},
+		{"its methods", "tracker/a.go", doc + "func (s *Store[C]) Len() {}\nfunc (s *store) Len() {}", "Len has no comment"},
+		{"an interface's", "tracker/a.go", doc + "func (s *store[C]) Len() {}", ""},
+		{"in a group", "tracker/a.go", doc + "const (\n\tA = 1 // Said beside it.\n\tB = 2\n)", "B has no comment"},
+		{"with a comment", "tracker/a.go", doc + "// Both are said.\nconst (\n\tA = 1\n\tB = 2\n)\n\n// T is, too.\ntype T int", ""},
 		{"other people's", "node_modules/x/a.go", "package x", ""},
 
 		{"down", "web/memos/pages/a.ts", `import { x } from '../../ui/x.ts'`, ""},

@@ -2,6 +2,7 @@ package house
 
 import (
 	"fmt"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -31,7 +32,7 @@ var goTests = map[string]bool{"internal/testnet": true, "internal/house": true, 
 func Go(tree fs.FS) (problems []string, err error) {
 	documented := map[string]bool{}
 	err = walk(tree, ".go", func(name, source string) {
-		f, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ImportsOnly|parser.ParseComments)
+		f, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			problems = append(problems, err.Error())
 			return
@@ -54,6 +55,9 @@ func Go(tree fs.FS) (problems []string, err error) {
 				problems = append(problems, fmt.Sprintf("%s imports %s, which is not below it", name, to))
 			}
 		}
+		for _, n := range undocumented(f) {
+			problems = append(problems, fmt.Sprintf("%s: %s has no comment that says what it is for", name, n))
+		}
 	})
 	for room, ok := range documented {
 		if !ok {
@@ -61,4 +65,51 @@ func Go(tree fs.FS) (problems []string, err error) {
 		}
 	}
 	return problems, err
+}
+
+// undocumented are the exported names of a file without a comment, before or beside them. A group's comment is for all in
+// it; methods of types that are not exported are there for interfaces, which say what they do.
+func undocumented(f *ast.File) (names []string) {
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Doc == nil && d.Name.IsExported() && (d.Recv == nil || receiver(d).IsExported()) {
+				names = append(names, d.Name.Name)
+			}
+		case *ast.GenDecl:
+			if d.Doc != nil {
+				continue
+			}
+			for _, s := range d.Specs {
+				switch s := s.(type) {
+				case *ast.TypeSpec:
+					if s.Name.IsExported() && s.Doc == nil && s.Comment == nil {
+						names = append(names, s.Name.Name)
+					}
+				case *ast.ValueSpec:
+					if s.Names[0].IsExported() && s.Doc == nil && s.Comment == nil {
+						names = append(names, s.Names[0].Name)
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// receiver is the type whose method it is.
+func receiver(f *ast.FuncDecl) *ast.Ident {
+	t := f.Recv.List[0].Type
+	for {
+		switch of := t.(type) {
+		case *ast.StarExpr:
+			t = of.X
+		case *ast.IndexExpr:
+			t = of.X
+		case *ast.IndexListExpr:
+			t = of.X
+		default:
+			return t.(*ast.Ident)
+		}
+	}
 }
