@@ -54,18 +54,9 @@ func (p *Peer) Add(ctx context.Context, ref string, o AddOptions) (*Torrent, err
 
 // AddRef is Add for what ParseRef returned.
 func (p *Peer) AddRef(ctx context.Context, r Ref, o AddOptions) (*Torrent, error) {
-	var info []byte
-	if r.TorrentFile != "" {
-		b, err := p.readTorrentFile(ctx, r.TorrentFile)
-		if err != nil {
-			return nil, err
-		}
-		if info, r, err = parseTorrentFile(b); err != nil {
-			return nil, err
-		}
-		if _, err := parseInfo(info); err != nil {
-			return nil, err
-		}
+	r, info, err := p.readRef(ctx, r)
+	if err != nil {
+		return nil, err
 	}
 	dir, err := filepath.Abs(o.Dir)
 	if o.Dir == "" {
@@ -84,21 +75,12 @@ func (p *Peer) AddRef(ctx context.Context, r Ref, o AddOptions) (*Torrent, error
 		r.WebSeeds = nil
 	}
 
-	was := record{Name: r.Name, Trackers: r.Trackers, WebSeeds: r.WebSeeds, Dir: dir, As: o.Name}
-	if r.Key != nil {
-		was.Key = r.Key[:]
+	noted, fresh, err := p.addedRecord(r, dir, o.Name)
+	if err != nil {
+		return nil, err
 	}
-	before := p.state.record(addedBucket, r.InfoHash)
-	if before != nil && before.Header != nil && r.Key != nil && !slices.Equal(before.Key, was.Key) {
-		return nil, seal.ErrKey // that one has opened it
-	}
-	if before != nil && before.Dir == dir && before.As == o.Name && slices.Equal(was.Key, before.Key) {
-		was.Name, was.Header, was.Root, was.Placed, was.Paths = before.Name, before.Header, before.Root, before.Placed, before.Paths
-		was.Salt, was.Files = before.Salt, before.Files
-	}
-	t := p.newTorrent(r.InfoHash, addedBucket, was)
-	t.lazy, t.exact, t.toRead = o.Lazy, o.Exact, o.ToRead
-	t.fresh = was.Root == "" && (before == nil || r.Key != nil && was.Header == nil)
+	t := p.newTorrent(r.InfoHash, addedBucket, noted)
+	t.lazy, t.exact, t.toRead, t.fresh = o.Lazy, o.Exact, o.ToRead, fresh
 	t.found.peers(append(r.Peers, o.Peers...))
 	known, err := p.register(t)
 	if err != nil {
@@ -126,6 +108,44 @@ func (p *Peer) AddRef(ctx context.Context, r Ref, o AddOptions) (*Torrent, error
 		t.found.begin()
 	})
 	return t, nil
+}
+
+// readRef reads the .torrent file that r names, where it does: what that says, and its info dictionary.
+func (p *Peer) readRef(ctx context.Context, r Ref) (_ Ref, info []byte, err error) {
+	if r.TorrentFile == "" {
+		return r, nil, nil
+	}
+	b, err := p.readTorrentFile(ctx, r.TorrentFile)
+	if err != nil {
+		return r, nil, err
+	}
+	if info, r, err = parseTorrentFile(b); err != nil {
+		return r, nil, err
+	}
+	_, err = parseInfo(info)
+	return r, info, err
+}
+
+// addedRecord is what is noted of a torrent that is added, with what was noted before where it goes to the same place.
+// fresh: nothing has come of it yet. The error is seal.ErrKey where another key has opened it.
+func (p *Peer) addedRecord(r Ref, dir, as string) (noted record, fresh bool, err error) {
+	noted = record{Name: r.Name, Trackers: r.Trackers, WebSeeds: r.WebSeeds, Dir: dir, As: as}
+	if r.Key != nil {
+		noted.Key = r.Key[:]
+	}
+	before := p.state.record(addedBucket, r.InfoHash)
+	if before == nil {
+		return noted, true, nil
+	}
+	sameKey := slices.Equal(before.Key, noted.Key)
+	if before.Header != nil && r.Key != nil && !sameKey {
+		return noted, false, seal.ErrKey
+	}
+	if before.Dir == dir && before.As == as && sameKey {
+		noted.Name, noted.Header, noted.Root, noted.Placed = before.Name, before.Header, before.Root, before.Placed
+		noted.Paths, noted.Salt, noted.Files = before.Paths, before.Salt, before.Files
+	}
+	return noted, noted.Root == "" && r.Key != nil && noted.Header == nil, nil
 }
 
 // register makes a torrent known, or returns the one that is known already.
