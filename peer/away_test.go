@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/anacrolix/torrent/bencode"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 // A tracker that is away at first, and again in mid-transfer, keeps nobody for long.
@@ -33,12 +35,12 @@ func TestTrackerAway(t *testing.T) {
 	at := seeder.Addr().(*net.TCPAddr)
 	peers.Store(append([]byte(at.IP.To4()), byte(at.Port>>8), byte(at.Port)))
 	fetched := add(t, start(t), shared.Magnet(), AddOptions{Dir: filepath.Join(dir, "to")})
-	until(t, "it is said that the tracker is away", func() bool {
+	testnet.Until(t, "it is said that the tracker is away", func() bool {
 		s := fetched.Stats().Trackers
 		return len(s) == 1 && s[0].Err != nil
 	})
 	away.Store(false)
-	until(t, "the tracker is asked again", func() bool { return fetched.Stats().BytesDone > 0 })
+	testnet.Until(t, "the tracker is asked again", func() bool { return fetched.Stats().BytesDone > 0 })
 	server.CloseClientConnections()
 	away.Store(true)
 	done(t, fetched)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 // A tracker counts each peer once that fetches something and ends at once, however it is told.
@@ -28,7 +30,7 @@ func TestDownloadsAreCountedOnce(t *testing.T) {
 			shared := share(t, start(t, c.change), ShareOptions{
 				Paths: []string{write(t, filepath.Join(dir, name), random(100<<10, 1))}, Name: name, Private: c.private, Trackers: c.trackers,
 			})
-			until(t, "the seeder is known", func() bool {
+			testnet.Until(t, "the seeder is known", func() bool {
 				for _, tracker := range shared.Stats().Trackers {
 					if tracker.Connected {
 						return true

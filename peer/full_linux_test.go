@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 // smallDisk is a folder with room for 3 MB.
@@ -36,7 +38,7 @@ func TestDiskFull(t *testing.T) {
 	data := random(2<<20, 1)
 	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}})
 	fetched := add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(small, "to"), Peers: []string{seeder.Addr().String()}})
-	until(t, "it is said", func() bool { return fetched.Stats().Problem != nil })
+	testnet.Until(t, "it is said", func() bool { return fetched.Stats().Problem != nil })
 	if err := fetched.Stats().Problem; !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("it says %v", err)
 	}
@@ -62,7 +64,7 @@ func TestNoRoomToDecrypt(t *testing.T) {
 	data := random(2<<20, 1)
 	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(t.TempDir(), "a"), data)}, Private: true})
 	fetched := add(t, start(t), shared.Link("h"), AddOptions{Dir: filepath.Join(small, "to"), Peers: []string{seeder.Addr().String()}})
-	until(t, "it is said", func() bool { return fetched.Stats().Problem != nil })
+	testnet.Until(t, "it is said", func() bool { return fetched.Stats().Problem != nil })
 	if err := fetched.Stats().Problem; !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "all has come") {
 		t.Errorf("it says %v", err)
 	}

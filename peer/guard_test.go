@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/anacrolix/torrent/bencode"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 // The engine counts for ever, under their names, what extensions and requests it hears of: it hears of few.
@@ -124,13 +126,13 @@ func TestWrongPieces(t *testing.T) {
 					ref = hexOf(shared.ih)
 				}
 				fetched := add(t, fetcher, ref, AddOptions{Dir: t.TempDir()})
-				until(t, "it is loaded", func() bool { return fetched.engine.Load() != nil })
+				testnet.Until(t, "it is loaded", func() bool { return fetched.engine.Load() != nil })
 				w := dial(t, fetcher.Addr(), "127.0.0.77", shared.ih)
 				for _, m := range c.messages {
 					w.send(m[0], m[1:]...)
 				}
 				if c.later && !known {
-					until(t, "it is noted", func() bool { return named(fetcher) == 100 })
+					testnet.Until(t, "it is noted", func() bool { return named(fetcher) == 100 })
 				} else {
 					hungUp(w)
 				}
@@ -140,7 +142,7 @@ func TestWrongPieces(t *testing.T) {
 				if c.later && !known {
 					hungUp(w)
 				}
-				until(t, "it is informed", func() bool { e := fetched.engine.Load(); return e != nil && e.Info() != nil })
+				testnet.Until(t, "it is informed", func() bool { e := fetched.engine.Load(); return e != nil && e.Info() != nil })
 				fetched.unload()
 			})
 		}

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/anacrolix/torrent/bencode"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 // hybrid is an info dictionary of two files for v1 and v2; pieces makes it one, nil: it is v2 alone.
@@ -99,7 +101,7 @@ func TestHybrid(t *testing.T) {
 	})
 	into = t.TempDir()
 	fetched = add(t, start(t), file, AddOptions{Dir: into, Peers: []string{half.String()}})
-	until(t, "two pieces have come", func() bool { return fetched.Stats().BytesDone >= 100_000 })
+	testnet.Until(t, "two pieces have come", func() bool { return fetched.Stats().BytesDone >= 100_000 })
 	fetched.flush(false)
 	if problem := fetched.Stats().Problem; problem != nil {
 		t.Error(problem)

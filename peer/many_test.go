@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 // A folder of 10,000 files is shared and fetched with few of them open at once.
@@ -70,7 +72,7 @@ func TestIdle(t *testing.T) {
 		}
 		_ = fetcher.Close()
 	}
-	until(t, "they are unloaded", func() bool { return len(seeder.client.Torrents()) == 0 })
+	testnet.Until(t, "they are unloaded", func() bool { return len(seeder.client.Torrents()) == 0 })
 }
 
 func TestWebSeed(t *testing.T) {
@@ -235,7 +237,7 @@ func TestClose(t *testing.T) {
 			t.Error("a closed peer shares")
 		}
 	}
-	until(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before+2 })
+	testnet.Until(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before+2 })
 }
 
 // fakeRouter maps ports.
@@ -263,7 +265,7 @@ func TestPortMapping(t *testing.T) {
 		t.Errorf("mapped %v, want %s", key, text)
 	}
 	<-r.mapped
-	until(t, "the port outside is known", func() bool { return p.publicPort() == key.port+1 })
+	testnet.Until(t, "the port outside is known", func() bool { return p.publicPort() == key.port+1 })
 	_ = p.Close()
 	if len(r.removed) != 2 {
 		t.Errorf("%d mappings were taken back, want 2", len(r.removed))

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 func TestNearness(t *testing.T) {
@@ -163,7 +165,7 @@ func TestLinksToLocalTrackers(t *testing.T) {
 			}
 			fetched := add(t, p, "magnet:?xt=urn:btih:"+strings.Repeat("a", 40)+"&tr="+url.QueryEscape(c.url), o)
 			var tracked Tracker
-			until(t, "it has been asked, or not", func() bool {
+			testnet.Until(t, "it has been asked, or not", func() bool {
 				all := fetched.Stats().Trackers
 				if len(all) != 1 {
 					return false
@@ -180,7 +182,7 @@ func TestLinksToLocalTrackers(t *testing.T) {
 	// Where a tracker redirects, the same holds.
 	p := start(t)
 	fetched := add(t, p, "magnet:?xt=urn:btih:"+strings.Repeat("b", 40)+"&tr="+url.QueryEscape(tracker.URL+"/"), AddOptions{Dir: t.TempDir()})
-	until(t, "it has been asked", func() bool { all := fetched.Stats().Trackers; return len(all) == 1 && all[0].Err != nil })
+	testnet.Until(t, "it has been asked", func() bool { all := fetched.Stats().Trackers; return len(all) == 1 && all[0].Err != nil })
 	if !tracker.was("/") || tracker.was("/elsewhere") {
 		t.Errorf("asked for %q", tracker.asked)
 	}
@@ -197,7 +199,7 @@ func TestLinksToManyTrackers(t *testing.T) {
 	if fetched.Trackers()[0] != own.URL+"/announce" {
 		t.Fatalf("asked first: %s", fetched.Trackers()[0])
 	}
-	until(t, "it is asked", func() bool { return own.was("/announce") })
+	testnet.Until(t, "it is asked", func() bool { return own.was("/announce") })
 }
 
 // Of WebSockets the URL tells, however it is written, before anything is connected to.
@@ -221,7 +223,7 @@ func TestLinksToLocalWebSockets(t *testing.T) {
 	good := newLocal(t, http.NotFound)
 	link := "magnet:?xt=urn:btih:" + strings.Repeat("c", 40) + "&tr=" + url.QueryEscape(bad) + "&tr=" + url.QueryEscape(strings.Replace(good.URL, "http", "ws", 1)+"/announce")
 	fetched := add(t, p, link, AddOptions{Dir: t.TempDir()})
-	until(t, "the others are asked", func() bool {
+	testnet.Until(t, "the others are asked", func() bool {
 		return good.was("/announce") && len(fetched.Stats().Trackers) > 0 && fetched.Stats().Trackers[0].Err != nil
 	})
 	if victim.was("") {

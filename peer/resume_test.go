@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/starling-p2p/starling/internal/testnet"
 	"github.com/starling-p2p/starling/seal"
 )
 
@@ -40,7 +41,7 @@ func TestFolderInUseStaysYoung(t *testing.T) {
 	if err := os.Chtimes(p.o.DataDir, old, old); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "it is as young as it is", func() bool {
+	testnet.Until(t, "it is as young as it is", func() bool {
 		info, err := os.Stat(p.o.DataDir)
 		return err == nil && time.Since(info.ModTime()) < time.Minute
 	})
@@ -415,7 +416,7 @@ func TestTouched(t *testing.T) {
 				p.hashes <- struct{}{}
 			}
 			tt := add(t, p, shared.Link("h"), o)
-			until(t, "it says how much there is to hash", func() bool { return tt.Stats().Bytes > 0 })
+			testnet.Until(t, "it says how much there is to hash", func() bool { return tt.Stats().Bytes > 0 })
 			if s := tt.Stats(); s.Bytes < int64(len(data)) || s.BytesDone != 0 {
 				t.Errorf("%d of %d bytes, when none were hashed", s.BytesDone, s.Bytes)
 			}

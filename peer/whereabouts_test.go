@@ -14,6 +14,8 @@ import (
 
 	peer_store "github.com/anacrolix/dht/v2/peer-store"
 	"github.com/anacrolix/torrent/bencode"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 // moving is a peer's option, and leaves its network for another one.
@@ -54,7 +56,7 @@ func movedPeerIsFound(t *testing.T, leaving func() (option func(*Options), leave
 	dir := t.TempDir()
 	path := write(t, filepath.Join(dir, "a"), random(1<<20, 1))
 	shared := share(t, seeder, ShareOptions{Paths: []string{path}, Trackers: []string{"ws://" + way.Addr().String() + "/announce"}})
-	until(t, "the tracker knows it", func() bool { return shared.Stats().Trackers[0].Connected })
+	testnet.Until(t, "the tracker knows it", func() bool { return shared.Stats().Trackers[0].Connected })
 	way.silence()
 	move()
 	done(t, add(t, fetcher, hexOf(shared.ih), AddOptions{Trackers: []string{server}, Dir: filepath.Join(dir, "to")}))
@@ -152,12 +154,12 @@ func movedPeerIsAnnouncedAnew(t *testing.T, leaving func() (option func(*Options
 	})
 	shared := share(t, p, ShareOptions{Paths: []string{write(t, filepath.Join(t.TempDir(), "a"), random(1000, 1))}, Trackers: []string{server.URL}})
 	known := func() bool { return len(node.dht.GetPeers(shared.ih)) > 0 }
-	until(t, "the tracker and the DHT know it", func() bool { return shared.Stats().Trackers[0].Connected && known() })
+	testnet.Until(t, "the tracker and the DHT know it", func() bool { return shared.Stats().Trackers[0].Connected && known() })
 	node.dht.mu.Lock()
 	node.dht.swarms = map[peer_store.InfoHash][]dhtPeer{}
 	node.dht.mu.Unlock()
 	move()
-	until(t, "they hear of it again", func() bool { return announces.Load() == 2 && known() })
+	testnet.Until(t, "they hear of it again", func() bool { return announces.Load() == 2 && known() })
 	keys.Range(func(key, _ any) bool {
 		if len(key.(string)) != 8 {
 			t.Errorf("the key is %q", key)

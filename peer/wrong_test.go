@@ -16,20 +16,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/anacrolix/torrent/bencode"
-)
 
-// until waits for what happens in its own time.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	ctx := soon(t)
-	for !ok() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("it never came to this: %s", what)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
+	"github.com/starling-p2p/starling/internal/testnet"
+)
 
 // A file that changes while it is seeded is said, and nobody gets any of it until it is as it was.
 func TestChangedFile(t *testing.T) {
@@ -46,11 +35,11 @@ func TestChangedFile(t *testing.T) {
 
 			fetcher := start(t)
 			fetched := add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}})
-			until(t, "the change is said", func() bool { return shared.Stats().Problem != nil })
+			testnet.Until(t, "the change is said", func() bool { return shared.Stats().Problem != nil })
 			if !strings.Contains(shared.Stats().Problem.Error(), path) {
 				t.Errorf("it says %q, which does not name the file", shared.Stats().Problem)
 			}
-			until(t, "the file was hashed again", func() bool {
+			testnet.Until(t, "the file was hashed again", func() bool {
 				shared.mu.Lock()
 				defer shared.mu.Unlock()
 				return !shared.checks && len(shared.suspects) == 1 && shared.suspects[0].wrong != stamp{}
@@ -62,7 +51,7 @@ func TestChangedFile(t *testing.T) {
 			write(t, path, data)
 			done(t, fetched)
 			same(t, filepath.Join(dir, "to/a"), data)
-			until(t, "nothing is wrong any more", func() bool { return shared.Stats().Problem == nil })
+			testnet.Until(t, "nothing is wrong any more", func() bool { return shared.Stats().Problem == nil })
 		})
 	}
 }
@@ -84,7 +73,7 @@ func TestOneFileOfSeveralChanged(t *testing.T) {
 				t.Fatal(err)
 			}
 			go func() { _, _ = fetched.Files()[2].NewReader(soon(t)).Read(make([]byte, 1)) }()
-			until(t, "the change is said", func() bool { return shared.Stats().Problem != nil })
+			testnet.Until(t, "the change is said", func() bool { return shared.Stats().Problem != nil })
 			for _, i := range []int{0, 4} {
 				r := fetched.Files()[i].NewReader(soon(t))
 				if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, data) {
@@ -158,7 +147,7 @@ func TestLiar(t *testing.T) {
 	fetcher := start(t)
 	fetched := add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{liar}})
 	<-lied // metadata
-	until(t, "the liar is banned", func() bool { return fetcher.guard.NumRanges() > 0 })
+	testnet.Until(t, "the liar is banned", func() bool { return fetcher.guard.NumRanges() > 0 })
 	fetched.found.peers([]string{seeder.Addr().String()})
 	done(t, fetched)
 	same(t, filepath.Join(dir, "to/a"), data)
@@ -167,7 +156,7 @@ func TestLiar(t *testing.T) {
 	file := write(t, filepath.Join(dir, "a.torrent"), bencode.MustMarshal(map[string]any{"info": bencode.Bytes(info)}))
 	fetcher = start(t)
 	fetched = add(t, fetcher, file, AddOptions{Dir: filepath.Join(dir, "to2"), Peers: []string{liar}})
-	until(t, "the liar is banned", func() bool { return len(fetcher.client.BadPeerIPs()) > 0 })
+	testnet.Until(t, "the liar is banned", func() bool { return len(fetcher.client.BadPeerIPs()) > 0 })
 	fetched.found.peers([]string{seeder.Addr().String()})
 	done(t, fetched)
 	same(t, filepath.Join(dir, "to2/a"), data)
@@ -205,7 +194,7 @@ func TestHostileMessages(t *testing.T) {
 	var unknown [20]byte
 	unknown[0] = 1
 	nothing := add(t, seeder, hexOf(unknown), AddOptions{Dir: dir})
-	until(t, "it is loaded", func() bool { return nothing.engine.Load() != nil })
+	testnet.Until(t, "it is loaded", func() bool { return nothing.engine.Load() != nil })
 
 	ltep := func(id byte, text string) []byte { return append([]byte{id}, text...) }
 	hash := make([]byte, 48)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/starling-p2p/starling/cluster/natsbus"
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 const secret = "0123456789abcdef0123456789abcdef"
@@ -163,28 +164,17 @@ func TestServersFindOneAnotherAgain(t *testing.T) {
 	}
 	b, c := both[0], both[1]
 	arrives(t, b, subscribe(t, c, "subject"), "before")
-	until(t, "all are connected", func() bool { return a.Routes() > 0 && b.Routes() == a.Routes() && c.Routes() == a.Routes() })
+	testnet.Until(t, "all are connected", func() bool { return a.Routes() > 0 && b.Routes() == a.Routes() && c.Routes() == a.Routes() })
 	each := uint64(a.Routes() / 2)
 	before := b.Errors() + c.Errors()
 	for _, g := range gates {
 		g.shut()
 	}
-	until(t, "each connection was tried anew, in vain", func() bool { return b.Errors()+c.Errors() >= before+each })
+	testnet.Until(t, "each connection was tried anew, in vain", func() bool { return b.Errors()+c.Errors() >= before+each })
 	for _, g := range gates {
 		g.open(t)
 	}
 	arrives(t, b, subscribe(t, c, "subject"), "after")
-}
-
-func until(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	for late := time.After(20 * time.Second); !so(); {
-		select {
-		case <-late:
-			t.Fatalf("waited in vain until %s", what)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
 }
 
 func TestOutsidersAreRefused(t *testing.T) {
@@ -198,13 +188,7 @@ func TestOutsidersAreRefused(t *testing.T) {
 		b := embed(t, outsider)
 		outside := subscribe(t, b, ">")
 		// It tries, and is refused.
-		for late := time.After(20 * time.Second); a.Errors() == before; {
-			select {
-			case <-late:
-				t.Fatal("nobody was refused")
-			case <-time.After(10 * time.Millisecond):
-			}
-		}
+		testnet.Until(t, "somebody is refused", func() bool { return a.Errors() > before })
 		if err := b.Publish("subject", []byte("let me in")); err != nil {
 			t.Fatal(err)
 		}

@@ -49,7 +49,7 @@ func TestDomain(t *testing.T) {
 	client := visitor(here, netip.AddrPortFrom(here.Addr, 443), name, roots)
 
 	server := serve()
-	until(t, "a page over HTTPS", func() error {
+	testnet.UntilRight(t, "there is a page over HTTPS", func() error {
 		answer, err := client.Get("https://" + name + "/healthz")
 		if err != nil {
 			return err
@@ -78,7 +78,7 @@ func TestDomain(t *testing.T) {
 	}
 	serve()
 	client.CloseIdleConnections()
-	until(t, "a page from the certificate that was kept", func() error {
+	testnet.UntilRight(t, "there is a page from the certificate that was kept", func() error {
 		answer, err := client.Get("https://" + name + "/healthz")
 		if err == nil {
 			_ = answer.Body.Close()
@@ -114,7 +114,7 @@ func startAuthority(t *testing.T, on *testnet.Machine, address netip.Addr) (api 
 		on.Start(cmd)
 	}
 
-	until(t, "names of the authority", func() error {
+	testnet.UntilRight(t, "the authority has names", func() error {
 		answer, err := visitor(on, netip.AddrPortFrom(on.Addr, 8055), "", nil).Get("http://names/")
 		if err == nil {
 			_ = answer.Body.Close()
@@ -129,7 +129,7 @@ func startAuthority(t *testing.T, on *testnet.Machine, address netip.Addr) (api 
 	pool.AppendCertsFromPEM(own)
 	management := visitor(on, netip.AddrPortFrom(on.Addr, 15000), on.Addr.String(), pool)
 	roots = x509.NewCertPool()
-	until(t, "the authority's root", func() error {
+	testnet.UntilRight(t, "the authority has a root", func() error {
 		answer, err := management.Get("https://" + at(15000) + "/roots/0")
 		if err != nil {
 			return err
@@ -186,18 +186,4 @@ func visitor(on *testnet.Machine, to netip.AddrPort, name string, roots *x509.Ce
 			return conn, err
 		},
 	}}
-}
-
-// until polls until there is nothing to complain of.
-func until(t *testing.T, what string, wrong func() error) {
-	t.Helper()
-	for late := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		err := wrong()
-		if err == nil {
-			return
-		}
-		if time.Now().After(late) {
-			t.Fatalf("no %s: %v", what, err)
-		}
-	}
 }

@@ -36,7 +36,7 @@ func TestAnotherNetwork(t *testing.T) {
 	}
 	run(public, "serve", "--addr", address)
 	client := visitor(public, netip.MustParseAddrPort(address), "", nil)
-	until(t, "server", func() error {
+	testnet.UntilRight(t, "the server answers", func() error {
 		answer, err := client.Get("http://" + address + "/healthz")
 		if err == nil {
 			_ = answer.Body.Close()

@@ -185,17 +185,13 @@ func TestDenyList(t *testing.T) {
 	}
 	write(strings.Repeat("68", 20) + "\n")
 	hangUp(t)
-	deadline := time.Now().Add(10 * time.Second)
-	for {
+	testnet.UntilRight(t, "the torrent is gone", func() error {
 		_, body := testnet.Ask(t, "GET", strings.Replace(at, "/announce", "/stats.json", 1))
-		if strings.Contains(body, `"torrents":0`) {
-			break
+		if !strings.Contains(body, `"torrents":0`) {
+			return fmt.Errorf("there is %s", body)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("still there: %s", body)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		return nil
+	})
 	if _, body := testnet.Ask(t, "GET", announceURL(at, 'a', "left=0")); body != "d14:failure reason40:this tracker does not serve this torrent8:retry in5:nevere" {
 		t.Errorf("%q", body)
 	}

@@ -52,14 +52,10 @@ func TestSite(t *testing.T) {
 	}
 	certificate(t, cert, key, 8, time.Now().Add(time.Hour))
 	hangUp(t)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if again, _ := testnet.Ask(t, "GET", secure+"/"); again.TLS.PeerCertificates[0].SerialNumber.Int64() == 8 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the certificate is the old one")
-		}
-	}
+	testnet.Until(t, "the certificate is the new one", func() bool {
+		again, _ := testnet.Ask(t, "GET", secure+"/")
+		return again.TLS.PeerCertificates[0].SerialNumber.Int64() == 8
+	})
 	if got := response.Header.Get("Content-Security-Policy"); got != "" {
 		t.Errorf("a policy of ours: %q", got)
 	}

@@ -86,11 +86,7 @@ func TestTLS(t *testing.T) {
 	}
 	certificate(t, config.TLSCert, config.TLSKey, 2, time.Now())
 	hangUp(t)
-	for deadline := time.Now().Add(10 * time.Second); serial() != 2; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the certificate is the old one")
-		}
-	}
+	testnet.Until(t, "the certificate is the new one", func() bool { return serial() == 2 })
 
 	conn, err := tls.Dial("tcp", strings.TrimPrefix(url, "https://"), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 	if err != nil {
