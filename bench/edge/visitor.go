@@ -72,6 +72,20 @@ func visit(ctx context.Context, s *site, number int, seconds float64) error {
 	defer client.Close()
 	assets := v.enter(f, host)
 
+	alone := v.announce(f, client, host)
+	go v.tick(ctx)
+	if err := v.load(ctx, pictures, film, seconds, assets, alone); err != nil {
+		return err
+	}
+	if err := v.report(ctx, number, paths, assets, sums); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// announce enters the swarms, and returns those in which nobody else is.
+func (v *visitor) announce(f found, client *rendezvous.Client, host *link.Host) map[*torrent]bool {
 	alone := map[*torrent]bool{}
 	for _, t := range f.Torrents {
 		torrent := v.torrents[infoHash(t.InfoHash)]
@@ -80,7 +94,7 @@ func visit(ctx context.Context, s *site, number int, seconds float64) error {
 	for ih, t := range v.torrents {
 		// Who finds others asks them with the first announce.
 		host.Want(ih, !alone[t])
-		presence := client.Add(ih, []string{s.tracker()}, func() (int64, int64, int64) { return t.state() })
+		presence := client.Add(ih, []string{v.site.tracker()}, func() (int64, int64, int64) { return t.state() })
 		if alone[t] {
 			presence.Lacking(false)
 		}
@@ -88,9 +102,11 @@ func visit(ctx context.Context, s *site, number int, seconds float64) error {
 		t.presence, t.lacking = presence, !alone[t]
 		v.mu.Unlock()
 	}
+	return alone
+}
 
-	go v.tick(ctx)
-
+// load has the page's pictures and its film come, and fails with the first that does not.
+func (v *visitor) load(ctx context.Context, pictures []string, film string, seconds float64, assets map[string]*asset, alone map[*torrent]bool) error {
 	var all sync.WaitGroup
 	var failed error
 	var once sync.Once
@@ -118,10 +134,11 @@ func visit(ctx context.Context, s *site, number int, seconds float64) error {
 		all.Go(func() { fail(v.play(ctx, a, seconds, alone[a.torrent])) })
 	}
 	all.Wait()
-	if failed != nil {
-		return failed
-	}
+	return failed
+}
 
+// report compares what has come with the site's own sums, prints it and tells the site.
+func (v *visitor) report(ctx context.Context, number int, paths []string, assets map[string]*asset, sums map[string][]byte) error {
 	wrong, peers := 0, 0
 	v.mu.Lock()
 	for _, path := range paths {
@@ -139,11 +156,7 @@ func visit(ctx context.Context, s *site, number int, seconds float64) error {
 	fmt.Println("done", number, peers, v.http, wrong, v.stalls)
 	beacon := map[string]any{"peers": peers, "http": v.http, "liars": liars, "stalls": v.stalls, "causes": v.causes}
 	v.mu.Unlock()
-	if err := s.ask(ctx, http.MethodPost, "/.starling/beacon", beacon, nil); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return nil
+	return v.site.ask(ctx, http.MethodPost, "/.starling/beacon", beacon, nil)
 }
 
 // tick has the torrents do what is to be done now and then, until the context ends.

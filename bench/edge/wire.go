@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -147,70 +148,26 @@ func (v *visitor) run(channel *link.Channel) {
 	if t == nil {
 		return
 	}
-	ih := channel.InfoHash()
-	hello := append(append([]byte(protocol), ih[:]...), v.id[:]...)
-	_ = channel.SetReadDeadline(time.Now().Add(handshakeFor))
 	r := bufio.NewReaderSize(channel, 64<<10)
-	theirs := make([]byte, 68)
-	// Who opened the channel speaks first.
-	if channel.Initiator() {
-		if _, err := channel.Write(hello); err != nil {
-			return
-		}
-	}
-	if _, err := io.ReadFull(r, theirs); err != nil || string(theirs[:20]) != protocol[:20] {
+	if !v.shakeHands(channel, r) {
 		return
-	}
-	_ = channel.SetReadDeadline(time.Time{})
-	if !channel.Initiator() {
-		if _, err := channel.Write(hello); err != nil {
-			return
-		}
 	}
 	c := &conn{channel: channel, torrent: t, limit: v.limit, has: make([]bool, len(t.data)), block: shortBlock, born: time.Now(), choked: true, choking: true}
 	c.more = sync.NewCond(&c.mu)
 	greeting := must(bencode.Marshal(map[string]any{"m": map[string]int{"sl_link": 2}, "reqq": 512, "sl_block": longBlock, "v": "Starling bench"}))
 	c.send(append(append(binary.BigEndian.AppendUint32(nil, uint32(2+len(greeting))), extended, 0), greeting...))
-	v.mu.Lock()
-	if len(t.conns) >= maxPeers {
-		v.mu.Unlock()
+	if !v.enlist(c) {
 		return
 	}
-	c.send(t.bitfield())
-	t.conns[c] = struct{}{}
-	t.lack()
-	v.mu.Unlock()
 	go c.write()
-	defer func() {
-		c.mu.Lock()
-		c.closed = true
-		c.more.Signal()
-		c.mu.Unlock()
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		delete(t.conns, c)
-		t.lose(c)
-		t.unchoke()
-		for other := range t.conns {
-			t.request(other)
-		}
-		t.lack()
-	}()
+	defer v.dismiss(c)
 	for {
-		var size [4]byte
-		if _, err := io.ReadFull(r, size[:]); err != nil {
+		m, err := readMessage(r)
+		if err != nil {
 			return
 		}
-		n := binary.BigEndian.Uint32(size[:])
-		if n > maxMessage {
-			return
-		}
-		if n == 0 {
+		if len(m) == 0 {
 			continue
-		}
-		m := make([]byte, n)
-		if _, err := io.ReadFull(r, m); err != nil {
-			return
 		}
 		v.mu.Lock()
 		ok := c.receive(m[0], m[1:])
@@ -219,6 +176,76 @@ func (v *visitor) run(channel *link.Channel) {
 			return
 		}
 	}
+}
+
+// shakeHands is BEP 3's handshake: who opened the channel speaks first.
+func (v *visitor) shakeHands(channel *link.Channel, r io.Reader) bool {
+	ih := channel.InfoHash()
+	ours := append(append([]byte(protocol), ih[:]...), v.id[:]...)
+	_ = channel.SetReadDeadline(time.Now().Add(handshakeFor))
+	if channel.Initiator() {
+		if _, err := channel.Write(ours); err != nil {
+			return false
+		}
+	}
+	theirs := make([]byte, 68)
+	if _, err := io.ReadFull(r, theirs); err != nil || string(theirs[:20]) != protocol[:20] {
+		return false
+	}
+	_ = channel.SetReadDeadline(time.Time{})
+	if !channel.Initiator() {
+		if _, err := channel.Write(ours); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// readMessage returns what lies behind a message's length: nothing of a keep-alive.
+func readMessage(r io.Reader) ([]byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(size[:])
+	if n > maxMessage {
+		return nil, errors.New("a message is too long")
+	}
+	m := make([]byte, n)
+	_, err := io.ReadFull(r, m)
+	return m, err
+}
+
+// enlist makes a peer one of its torrent's, where there is room.
+func (v *visitor) enlist(c *conn) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	t := c.torrent
+	if len(t.conns) >= maxPeers {
+		return false
+	}
+	c.send(t.bitfield())
+	t.conns[c] = struct{}{}
+	t.lack()
+	return true
+}
+
+// dismiss has others asked for what this one was asked for.
+func (v *visitor) dismiss(c *conn) {
+	c.mu.Lock()
+	c.closed = true
+	c.more.Signal()
+	c.mu.Unlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	t := c.torrent
+	delete(t.conns, c)
+	t.lose(c)
+	t.unchoke()
+	for other := range t.conns {
+		t.request(other)
+	}
+	t.lack()
 }
 
 // bitfield is the first message after the handshakes.
