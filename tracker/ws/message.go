@@ -110,6 +110,18 @@ func (m *message) binary(v value) ([20]byte, bool) {
 	return binary(m.raw(v))
 }
 
+// speaker is who speaks, and of which torrent.
+func (m *message) speaker() (hash, id [20]byte, err error) {
+	hash, ok := m.binary(m.infoHash)
+	if !ok {
+		return hash, id, errInfoHash
+	}
+	if id, ok = m.binary(m.peerID); !ok {
+		return hash, id, errPeerID
+	}
+	return hash, id, nil
+}
+
 // offerID returns what the store calls an offer: two spellings of one id are the same.
 func (s *Server) offerID(m *message, v value) (tracker.OfferID, bool) {
 	if v.kind != text || v.end-v.start > maxOfferID {
@@ -119,15 +131,27 @@ func (s *Server) offerID(m *message, v value) (tracker.OfferID, bool) {
 	return s.store.OfferID(m.scratch), true
 }
 
+// offerIDs returns what the store calls the offers of an announce, as many as are passed on.
+func (s *Server) offerIDs(m *message) ([]tracker.OfferID, error) {
+	if m.offersValue.kind > null && m.offersValue.kind != array {
+		return nil, errOffers
+	}
+	ids := m.ids[:min(m.offerCount, maxOffers)]
+	for i, o := range m.offers[:len(ids)] {
+		id, ok := s.offerID(m, o.id)
+		if !ok || o.offer.kind != object {
+			return nil, errOffers
+		}
+		ids[i] = id
+	}
+	return ids, nil
+}
+
 func (s *Server) announce(k *socket, m *message) error {
 	s.counters.announces.Add(1)
-	hash, ok := m.binary(m.infoHash)
-	if !ok {
-		return errInfoHash
-	}
-	id, ok := m.binary(m.peerID)
-	if !ok {
-		return errPeerID
+	hash, id, err := m.speaker()
+	if err != nil {
+		return err
 	}
 	k.prove(m)
 	a := tracker.Announce[Handle]{InfoHash: hash, PeerID: id, Contact: k.handle, Event: m.happened(), Left: m.lacks()}
@@ -136,18 +160,13 @@ func (s *Server) announce(k *socket, m *message) error {
 		a.Place = s.options.Place(k.address)
 	}
 
-	offers := min(m.offerCount, maxOffers)
-	if m.offersValue.kind > null && m.offersValue.kind != array {
-		return errOffers
+	offers, err := s.offerIDs(m)
+	if err != nil {
+		return err
 	}
-	for i, o := range m.offers[:offers] {
-		if m.ids[i], ok = s.offerID(m, o.id); !ok || o.offer.kind != object {
-			return errOffers
-		}
-	}
-	if a.Event != tracker.Stopped && offers > 0 {
-		a.Want = k.spend(m.wanted(offers))
-		a.Offers = m.ids[:offers]
+	if a.Event != tracker.Stopped && len(offers) > 0 {
+		a.Want = k.spend(m.wanted(len(offers)))
+		a.Offers = offers
 	}
 
 	member, ok := k.member(hash, id)
@@ -216,13 +235,9 @@ func appendPart(b []byte, p tracker.Part) []byte {
 
 // answer passes an answer on to the maker of the offer, while that is outstanding. There is no reply.
 func (s *Server) answer(k *socket, m *message) error {
-	hash, ok := m.binary(m.infoHash)
-	if !ok {
-		return errInfoHash
-	}
-	id, ok := m.binary(m.peerID)
-	if !ok {
-		return errPeerID
+	hash, id, err := m.speaker()
+	if err != nil {
+		return err
 	}
 	maker, ok := m.binary(m.toPeerID)
 	if !ok {
