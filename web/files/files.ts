@@ -113,7 +113,11 @@ export class Files {
   async again(parcel: Parcel, list: FileList): Promise<void> {
     try {
       if (await this.sending.again(parcel, chosen(list))) return
-      this.host.toast({ text: 'These are not the same files: the link would not lead to them.' })
+      const text =
+        parcel.count === 1
+          ? 'This is not the same file: the link would not lead to it.'
+          : 'These are not the same files: the link would not lead to them.'
+      this.host.toast({ text })
     } catch (error) {
       this.#refuse(error)
     }

@@ -146,7 +146,7 @@ class SentPage extends PageElement {
         ${
           parcel.sent!.kept
             ? 'A copy is kept in this browser, so the link works whenever Starling is open here.'
-            : 'They are read from where they lie, so the link works as long as this page is open.'
+            : `${parcel.count === 1 ? 'It is read from where it lies' : 'They are read from where they lie'}, so the link works as long as this page is open.`
         }
       </p>
     `
@@ -155,22 +155,22 @@ class SentPage extends PageElement {
   /** After a reload, or when they were changed where they lie, and there was no room for a copy; or that one is lost. */
   #away(parcel: Parcel) {
     const { code } = (this.error ?? this.torrent?.state.error ?? {}) as { code?: unknown }
-    const since = code === 'unreadable' ? 'they were changed, moved or deleted' : 'the page was closed'
+    const one = parcel.count === 1
+    const since =
+      code === 'unreadable' ? `${one ? 'it was' : 'they were'} changed, moved or deleted` : 'the page was closed'
     const why = parcel.sent!.kept ? 'The copy that was kept here cannot be read' : `No copy was kept here, and ${since} since`
     return html`
       <div class="notice">
-        <strong>The files are not at hand any more</strong>
-        <p>
-          ${why}. Choose the same files again, and the link works as before.
-        </p>
+        <strong>${one ? 'The file is' : 'The files are'} not at hand any more</strong>
+        <p>${why}. Choose the same ${one ? 'file' : 'files'} again, and the link works as before.</p>
         <button class="button" @click=${() => this.querySelector<HTMLInputElement>('input[name=again]')!.click()}>
-          Choose them again
+          Choose ${one ? 'it' : 'them'} again
         </button>
         <input
           type="file"
           name="again"
           hidden
-          aria-label="The same files"
+          aria-label="The same ${one ? 'file' : 'files'}"
           ?multiple=${parcel.count > 1}
           ?webkitdirectory=${isFolder(parcel)}
           @change=${this.#again}
