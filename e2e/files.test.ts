@@ -414,7 +414,7 @@ test('a link that cannot be made is said to be so, and made when that is tried a
   await press(page, 'Public link', 'radio')
   expect(await reads(page, 'This device is full')).not.toContain('not at hand')
   await full(false)
-  await press(page, 'Try again')
+  await press(page, 'Retry')
   await reads(page, 'A copy is kept in this browser')
   expect(await givenLink(page)).not.toBe(link)
 })

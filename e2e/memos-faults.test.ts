@@ -284,7 +284,7 @@ describe('what goes wrong', () => {
     await press(page, 'Gone', 'link')
     await press(page, 'Share')
     await reads(page, 'The sound of “Gone” is missing')
-    expect(await sees(page, 'Try again')).toBe(false)
+    expect(await sees(page, 'Retry')).toBe(false)
     await page.keyboard.press('Escape')
     await closeMessages(page)
     await press(page, 'Download')

@@ -92,7 +92,7 @@ export const failedShare = ({ title, text, again }: Failure, retry: () => void):
     ${
       again
         ? html`
-            <button class="button" @click=${retry}>Try again</button>
+            <button class="button" @click=${retry}>Retry</button>
           `
         : nothing
     }

@@ -80,7 +80,7 @@ class Viewer extends PageElement {
             this.trouble.startsWith('This browser')
               ? nothing
               : html`
-                  <button class="button" @click=${() => this.#open(this.file)}>Try again</button>
+                  <button class="button" @click=${() => this.#open(this.file)}>Retry</button>
                 `
           }
         </div>
