@@ -496,7 +496,13 @@ test('a link that leads nowhere says why, and what can be done', async () => {
   await bob.page.waitForSelector('summary').then((summary) => summary!.click())
   await reads(bob.page, 'working')
   await later(bob.page, 16)
-  await reads(bob.page, 'The sender’s page is closed or offline')
+  expect(await reads(bob.page, 'The sender’s page is closed or offline')).toContain('Not here yet')
+
+  // That of somebody else's page of what they sent.
+  await bob.page.goto(`${server.origin}/files/nobody`)
+  await reads(bob.page, 'These files are not on this device')
+  await press(bob.page, 'Go to your files', 'link')
+  await reads(bob.page, 'Choose files')
 })
 
 test('everybody can use it: axe finds nothing, and nothing is wider than a phone', async () => {

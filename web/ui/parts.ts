@@ -53,12 +53,18 @@ export function qr(text: string, label: string): TemplateResult {
   `
 }
 
+/** The way out of where nothing is. */
+interface Home {
+  href: string
+  text: string
+}
+
 /** Where an address leads nowhere. */
-export const notFound = (text: string): TemplateResult => html`
+export const notFound = (text: string, home: Home = { href: '/', text: 'Go to your memos' }): TemplateResult => html`
   <section class="blank">
     <h1 data-focus tabindex="-1">Nothing is here</h1>
     <p>${text}</p>
-    <a class="button primary" href="/">Go to your memos</a>
+    <a class="button primary" href=${home.href}>${home.text}</a>
   </section>
 `
 
@@ -66,7 +72,7 @@ export const notFound = (text: string): TemplateResult => html`
 export const failedLink = (
   { title, text, again }: Failure,
   retry: () => void,
-  home: { href: string; text: string },
+  home: Home,
 ): TemplateResult => html`
   <section class="blank" role="alert">
     <h1 tabindex="-1" data-focus>${title}</h1>

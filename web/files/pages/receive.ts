@@ -5,7 +5,7 @@ import { infoHashOf } from '../../ui/fetching.ts'
 import { icons } from '../../ui/icons.ts'
 import { bar, failedLink, numbers, said } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
-import { failure, spoken, titled } from '../../ui/standing.ts'
+import { failure, spoken, titled, type Standing } from '../../ui/standing.ts'
 import { bytes, long } from '../../ui/words.ts'
 import type { Arrival } from '../arriving.ts'
 import type { Files } from '../files.ts'
@@ -128,14 +128,15 @@ class Receive extends PageElement {
     if (arrival?.error && !arrival.full) return this.#failed(arrival)
     const torrent = this.#ready
     const state = arrival?.torrent?.state
-    const name = torrent?.name ?? 'On its way'
+    const standing = arrival && standingOf(state, performance.now() - arrival.moved, reach(), arrival)
+    const name = torrent?.name ?? (standing?.cause ? 'Not here yet' : 'On its way')
     return html`
       <article class="parcel">
         <p class="parcel-for">${torrent?.files.length === 1 ? 'A file for you' : 'Files for you'}</p>
         <h1 class=${name.length > long ? 'is-long' : ''} dir="auto" tabindex="-1" data-focus>${name}</h1>
         ${arrival?.unkept ? unkept : nothing}
         ${torrent && arrival ? this.#parcel(torrent, arrival) : nothing}
-        ${arrival ? this.#standing(arrival) : nothing}
+        ${arrival && standing ? this.#standing(arrival, standing) : nothing}
         ${torrent ? this.#actions(torrent) : nothing}
         ${
           torrent && torrent.files.length > 1
@@ -200,9 +201,8 @@ class Receive extends PageElement {
     `
   }
 
-  #standing(arrival: Arrival) {
+  #standing(arrival: Arrival, { phase, text, share, cause }: Standing) {
     const state = arrival.torrent?.state
-    const { phase, text, share, cause } = standingOf(state, performance.now() - arrival.moved, reach(), arrival)
     const from = state && !state.done ? comesFrom(state) : ''
     // What stands still is read aloud as it is.
     const aloud = arrival.asking ? text : spoken({ phase, text, share: state?.status === 'paused' ? 1 : share })

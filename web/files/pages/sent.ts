@@ -92,7 +92,10 @@ class SentPage extends PageElement {
     const parcel = this.#parcel
     if (!parcel?.sent)
       return this.files.parcels.loaded
-        ? notFound('These files are not on this device: they were deleted, or sent from another one.')
+        ? notFound('These files are not on this device: they were deleted, or sent from another one.', {
+            href: paths.home,
+            text: 'Go to your files',
+          })
         : nothing
     const share = parcel.sent[this.kind]
     return html`
