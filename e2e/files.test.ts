@@ -425,7 +425,7 @@ test('what was deleted and is opened by its link again stays when Undo is not of
   const link = await send(ann.page, server.origin, [one!])
   await bob.page.goto(link)
   await arrived(bob.page)
-  for (const [page, badge] of [[bob.page, 'Received'], [ann.page, 'Sent']] as const) {
+  for (const [page, badge] of [[bob.page, 'Received'], [ann.page, 'Shared']] as const) {
     await press(page, 'Delete')
     await until('it to be deleted', async () => (await text(page, 'ui-toasts')).includes('Deleted'))
     await reads(page, 'Choose files')

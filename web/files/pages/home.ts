@@ -195,7 +195,7 @@ class Home extends PageElement {
   }
 
   #badge({ size, sent, from }: Parcel, here: number): [text: string, look: string] {
-    if (sent) return sent.public ? ['Public', 'public'] : ['Sent', 'shared']
+    if (sent) return sent.public ? ['Public', 'public'] : ['Shared', 'shared']
     if (from && this.files.arriving.follow(from.link).torrent?.status === 'paused') return ['Paused', 'receiving']
     if (from?.done) return ['Received', 'received']
     return from?.whole ? [`${size ? Math.floor((here / size) * 100) : 0} %`, 'receiving'] : ['In part', 'receiving']
