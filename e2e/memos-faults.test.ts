@@ -300,7 +300,7 @@ describe('what goes wrong', () => {
     await press(page, 'Record')
     await reads(page, 'Open the page in an ordinary window')
     await page.goto(`${server.origin}/files`)
-    await reads(page, 'This browser gives the page no storage')
+    await reads(page, 'Files cannot be sent without its storage')
   })
 
   test.each<Kind>(['chromium', 'firefox'])('%s, by http:// and another name than localhost: every page says what it lacks, and none is empty', async (kind) => {

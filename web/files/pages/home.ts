@@ -119,8 +119,11 @@ class Home extends PageElement {
           homeless
             ? html`
                 <div class="cause" role="alert">
-                  <strong>This browser gives the page no storage</strong>
-                  <p>Nothing is kept here. Private windows often do this: use an ordinary one.</p>
+                  <strong>This browser keeps nothing for this page</strong>
+                  <p>
+                    Files cannot be sent without its storage. Private windows and some privacy settings switch it off: open
+                    the page in an ordinary window.
+                  </p>
                 </div>
               `
             : nothing
