@@ -113,6 +113,27 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     expect(await person.page.title()).toContain(`${origin}/~/`)
   })
 
+  test('on a phone both fit, and what cannot be shared is said', async () => {
+    const server = await kit.serve()
+    const pages = await hosted(kit, server.origin)
+    const { page } = await kit.person(kind)
+    await page.setViewport({ width: 360, height: 740, isMobile: kind === 'chromium' })
+    const wide = () => page.evaluate(() => document.documentElement.scrollWidth)
+    await page.goto(`${pages}/watch.html`)
+    expect(await wide()).toBe(360)
+    await page.goto(`${pages}/share.html`)
+    await page.evaluate(chooseVideo)
+    await until('a link', () => page.evaluate(() => document.querySelector('a')?.href))
+    expect(await wide()).toBe(360)
+    // Whoever thinks better of it in the browser's dialog has chosen nothing.
+    await page.evaluate(() => {
+      const input = document.querySelector('input')!
+      input.value = ''
+      input.dispatchEvent(new Event('change'))
+    })
+    await until('words', () => page.evaluate(() => document.querySelector('output')!.textContent === 'There is no file to share.'))
+  })
+
   test('a link that is cut short says so', async () => {
     const server = await kit.serve()
     const pages = await hosted(kit, server.origin)
