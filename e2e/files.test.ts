@@ -182,6 +182,20 @@ test('names and texts are written in the direction of their letters', async () =
   expect(await direction(bob.page, '.viewer pre')).toEqual(['שלום rtl'])
 })
 
+test('what was sent just now was not for as long as the page is open', async () => {
+  const { page } = await visitor()
+  await page.evaluateOnNewDocument(() => {
+    const { setInterval } = globalThis
+    globalThis.setInterval = ((work: () => void, time: number) => setInterval(work, Math.min(time, 500))) as typeof globalThis.setInterval
+  })
+  const [one] = await write(await kit.folder(), { 'a.bin': randomBytes(1000) })
+  await send(page, server.origin, [one!])
+  await press(page, 'Files', 'link')
+  await reads(page, 'Just now')
+  await later(page, 600)
+  await reads(page, '10 minutes ago')
+})
+
 test('who wants less motion is at once where a file is shown', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await ann.page.goto(`${server.origin}/files`)

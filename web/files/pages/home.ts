@@ -68,6 +68,9 @@ class Home extends PageElement {
     }
     addEventListener('paste', this.#paste)
     this.onLeave(() => removeEventListener('paste', this.#paste))
+    // “Just now” is not so for ever.
+    const tick = setInterval(() => this.requestUpdate(), 30_000)
+    this.onLeave(() => clearInterval(tick))
     void waiting().then(
       (all) => (this.waiting = all.filter(({ id }) => !this.files.handed.has(id))),
       () => undefined,
