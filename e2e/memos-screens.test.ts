@@ -432,6 +432,20 @@ describe('everybody can use it', () => {
     expect(await inked(page, '.tick')).toBeGreaterThan(before + 0.1)
   })
 
+  test('on paper are the words and the wave, and nothing to press', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 794, height: 1123 })
+    await makeMemo(page, 'On paper')
+    await page.emulateMediaType('print')
+    const printed = (selector: string) => page.$eval(selector, (element) => element.checkVisibility())
+    for (const words of ['textarea[name=title]', '.memo-facts', 'ui-wave']) expect(await printed(words), words).toBe(true)
+    for (const part of ['.shell-bar', '.memo-tools', '.transport', 'textarea[name=description]'])
+      expect(await printed(part), part).toBe(false)
+    await page.goto(`${server.origin}/memos`)
+    await reads(page, 'On paper')
+    expect(await printed('.dock')).toBe(false)
+  })
+
   test('a long title leaves Play in sight on a phone', async () => {
     const { page } = await visitor()
     await page.setViewport({ width: 360, height: 640 })
