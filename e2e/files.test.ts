@@ -196,6 +196,20 @@ test('what was sent just now was not for as long as the page is open', async () 
   await reads(page, '10 minutes ago')
 })
 
+test('on a phone nothing moves as the numbers of a transfer change', async () => {
+  const { page } = await visitor()
+  await page.setViewport({ width: 360, height: 740 })
+  await page.goto(`${server.origin}/f#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
+  await reads(page, 'Looking for whoever has it')
+  const below = (words: string) =>
+    page.evaluate((words) => {
+      document.querySelector('.standing-phase span')!.textContent = words
+      return document.querySelector('.standing .bar')!.getBoundingClientRect().top
+    }, words)
+  expect(await below('297 MB to go, 999 kB per second')).toBe(await below('297 MB to go, 1 MB per second'))
+  expect(await below('297 MB to go, 999 kB per second')).toBe(await below('1 MB to go'))
+})
+
 test('who wants less motion is at once where a file is shown', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await ann.page.goto(`${server.origin}/files`)

@@ -152,6 +152,21 @@ test('a renamed memo keeps its link, and those who have it see the new name; a r
   await reads(carol.page, 'After')
 })
 
+test.each([360, 1280])('at a width of %d, Copy link stays where it is when somebody comes to have the memo', async (width) => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await ann.page.setViewport({ width, height: 800 })
+  // As it holds still: the sheet rises.
+  await ann.page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }])
+  await makeMemo(ann.page, 'Steady')
+  const link = await shareLink(ann.page)
+  await reads(ann.page, 'Nobody has it yet', 'dialog')
+  const place = async () => (await (await control(ann.page, 'Copy link')).boundingBox())!.y
+  const before = await place()
+  await bob.page.goto(link)
+  await reads(ann.page, '1 other has all of it', 'dialog')
+  expect(await place()).toBe(before)
+})
+
 test('who skips to the content stays at what the link leads to', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await makeMemo(ann.page, 'Skipped to')
