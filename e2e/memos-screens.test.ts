@@ -557,6 +557,16 @@ describe('everybody can use it', () => {
         )
         expect(wide, `${path} at ${width}`).toBeLessThanOrEqual(0)
       }
+      if (width > 360) continue
+      // All of the bar in one line, and words enough of a title to know it by.
+      const [bottom, top] = await page.evaluate(() => [
+        document.querySelector('.brand')!.getBoundingClientRect().bottom,
+        document.querySelector('.about-link')!.getBoundingClientRect().top,
+      ])
+      expect(top).toBeLessThan(bottom!)
+      await shareLink(page)
+      const [height, line] = await page.$eval('dialog h2', (title) => [title.offsetHeight, parseFloat(getComputedStyle(title).lineHeight)])
+      expect(Math.round(height! / line!)).toBe(3)
     }
 
     // Within the sheet and while several are selected, on the narrowest phone.
