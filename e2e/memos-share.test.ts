@@ -165,6 +165,9 @@ test.each([360, 1280])('at a width of %d, Copy link stays where it is when someb
   await bob.page.goto(link)
   await reads(ann.page, '1 other has all of it', 'dialog')
   expect(await place()).toBe(before)
+  // Who has it all waits for nobody.
+  await ann.page.close()
+  await details(bob.page, 'None now')
 })
 
 test('who skips to the content stays at what the link leads to', async () => {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import type { Card, SeedOptions, TorrentEvents } from '../engine/types.ts'
+import { mentioned, quoted } from '../ui/words.ts'
 import { MemoDb } from './db.ts'
 import { Library } from './library.ts'
 import type { Memo } from './memo.ts'
@@ -128,9 +129,9 @@ describe('a shared memo', () => {
   })
 
   it('whose sound the browser lost says which it is, alone and among others', async () => {
-    const lost = { ...memo, id: 'lost', title: 'Lost' }
+    const lost = { ...memo, id: 'lost', title: `Lost ${'and '.repeat(45)}lost` }
     await library.add(lost)
-    const missing = { code: 'missing', message: expect.stringContaining('“Lost”') as string }
+    const missing = { code: 'missing', message: expect.stringContaining(quoted(mentioned(lost.title))) as string }
     await expect(sharing.share(lost, 'private')).rejects.toMatchObject(missing)
     await expect(sharing.bundle(library.memos)).rejects.toMatchObject(missing)
     // Its row is there, and its bytes cannot be read.

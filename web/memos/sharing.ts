@@ -4,6 +4,7 @@ import { Emitter } from '../engine/emitter.ts'
 import { Audience } from '../ui/audience.ts'
 import { forget } from '../ui/fetching.ts'
 import type { Sending } from '../ui/standing.ts'
+import { mentioned, quoted } from '../ui/words.ts'
 import { makeBundle, maxLinks, partOf, tooMany } from './bundle.ts'
 import { makeCard } from './card.ts'
 import type { Library } from './library.ts'
@@ -138,7 +139,8 @@ export class Sharing extends Emitter<{ change: void }> {
 }
 
 function missing({ title }: Memo): Error {
-  const words = `The sound of “${title}” is missing: the browser may have cleared it. Those you sent it to still have it.`
+  const name = quoted(mentioned(title))
+  const words = `The sound of ${name} is missing: the browser may have cleared it. Those you sent it to still have it.`
   return Object.assign(new Error(words), { code: 'missing' })
 }
 

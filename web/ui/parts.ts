@@ -162,7 +162,7 @@ export function numbers(state: TorrentState): TemplateResult {
     .filter(Boolean)
     .join(', ')
   const facts: [string, string][] = [
-    ['Peers', state.peers.length ? `${state.peers.length}${kinds ? ` (${kinds})` : ''}` : 'None yet'],
+    ['Peers', state.peers.length ? `${state.peers.length}${kinds ? ` (${kinds})` : ''}` : state.done ? 'None now' : 'None yet'],
     ['Speed', `${bytes(state.downloadSpeed)} per second`],
     ['Received', state.length ? `${bytes(state.downloaded)} of ${bytes(state.length)}` : '0 bytes'],
     [
