@@ -141,5 +141,8 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     await bob.page.goto(`${pages}/watch.html#${'a'.repeat(39)}`)
     const output = () => bob.page.evaluate(() => document.querySelector('output')!.textContent)
     await until('words', async () => (await output())?.includes('cut short'))
+    // As another link is pasted over it, the page stays.
+    await bob.page.evaluate((hash) => (location.hash = hash), `${'a'.repeat(40)}.${'A'.repeat(22)}&tr=${encodeURIComponent(server.tracker)}`)
+    await until('that one to be looked for', async () => /Finding|connecting|finding/.test((await output().catch(() => '')) ?? ''))
   })
 })
