@@ -77,7 +77,7 @@ function show(): void {
     ['Peers', count(now('webrtc') + now('ipv4') + now('ipv6'))],
     ['Swarms', count(now('swarms'))],
     ['Connections', count(now('sockets'))],
-    ['Announces a minute', count(rate('websocketAnnounces') + rate('httpAnnounces') + rate('udpAnnounces'))],
+    ['Announces per minute', count(rate('websocketAnnounces') + rate('httpAnnounces') + rate('udpAnnounces'))],
     ['Offers, this day', count(total('offers'))],
     ['Answered in time', total('offers') ? percent(Math.min(1, total('answers') / total('offers'))) : '–'],
   ])
