@@ -144,10 +144,11 @@ it('what is deleted on its way, and opened again before Undo is over, stays', as
 })
 
 it('what only looks does not try again', async () => {
-  const arrival = receiving.follow(linkOf(one))
+  const here = receiving
+  const arrival = here.follow(linkOf(one))
   ;(await fetched(one)).fail('no-space')
   await vi.waitUntil(() => arrival.error)
-  arrival.on('change', () => receiving.follow(linkOf(one)))
+  arrival.on('change', () => here.follow(linkOf(one)))
   expect(receiving.follow(linkOf(one)).error).toBeDefined()
   expect(receiving.open(linkOf(one)).error).toBe(undefined)
 })
