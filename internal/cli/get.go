@@ -41,7 +41,8 @@ func (p *patience) validate() error {
 // Help is what get --help says besides.
 func (get) Help() string {
 	return `Fetches what was shared, from all who have it at once: browsers and BitTorrent peers. What was stopped goes on where it
-was when the same command is run again. Its path is printed when all of it is there and verified.
+was when the same command is run again. Its path is printed when all of it is there and verified. Who may list this
+machine's processes sees the link and its key, unless it comes from stdin.
 
 Exit codes: 0 done, 2 wrong flags, 3 nobody has it at the moment, 4 the link is no good, 5 no space, no permission or a name that is taken,
 6 stopped before it was done, 1 anything else.
@@ -50,7 +51,7 @@ Examples:
   starling get 'https://share.example.org/f#08ada5a7…'
   starling get -o backup.tar 'magnet:?xt=urn:btih:08ada5a7…'
   starling get -o - 'https://share.example.org/f#08ada5a7…' | tar x
-  starling get - < link.txt      (a link among the arguments is seen by all who may list this machine's processes)`
+  starling get - < link.txt`
 }
 
 // done is what is printed as JSON at the end.
