@@ -112,7 +112,7 @@ export class Savings extends Emitter<{ change: void; saved: Saving; failed: Savi
         port.postMessage(bytes, [bytes.buffer])
         this.emit('change', undefined)
       } catch (error) {
-        port.postMessage(new Error(String(error)))
+        port.postMessage(String(error))
       }
     }
     port.postMessage(looking)

@@ -26,7 +26,7 @@ class Tab implements Client {
     port!.onmessage = ({ data: asked }) => {
       this.heard.push(asked)
       if (asked === 'release') return
-      if (!this.#step) return port!.postMessage(new Error('removed'))
+      if (!this.#step) return port!.postMessage('removed')
       port!.postMessage(data.slice(asked.start, Math.min(asked.end, asked.start + this.#step)))
     }
     port!.postMessage('looking')

@@ -39,10 +39,10 @@ export class Supplier {
         clearInterval(check)
         reject(new Error('the tab was closed'))
       }, checkTime))
-      this.#port.onmessage = ({ data }: MessageEvent<Uint8Array<ArrayBuffer> | Error>) => {
+      this.#port.onmessage = ({ data }: MessageEvent<unknown>) => {
         clearInterval(check)
-        if (data instanceof Error) reject(data)
-        else resolve(data)
+        if (data instanceof Uint8Array) resolve(data as Uint8Array<ArrayBuffer>)
+        else reject(new Error(String(data)))
       }
       this.#port.postMessage({ start, end } satisfies Pull)
     })

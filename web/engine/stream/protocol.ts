@@ -9,7 +9,7 @@
  *                                                            'looking' ◄──     at once
  *                                           { name, type, size } or null ◄──     when it knows
  *      ◄── 206          { start, end } ──►                                     reads, waiting for peers
- *      ◄── bytes                                      bytes, or an Error ◄──     from start on, as many as there are
+ *      ◄── bytes                                      bytes, or words ◄──        from start on, as many as there are
  *                       { start, end } ──►                                     once the player took those
  *                       …
  *                       'release' ──►                                          forgets this reader
@@ -41,7 +41,7 @@ export const looking = 'looking'
 /** Tab to service worker over the port: the file, or null where the tab does not have the torrent. */
 export type Found = { name: string; type: string; size: number } | null
 
-/** Service worker to tab over the port: send me from start on, at most up to end. Answered by bytes or an Error. */
+/** Service worker to tab over the port: send me from start on, at most up to end. Answered by bytes, or by words that say why not: Safari 16 sends no Errors. */
 export interface Pull {
   start: number
   end: number

@@ -120,7 +120,8 @@ test('passes an error on', async () => {
   await next(2)
   port.postMessage({ start: 0, end: 1 })
   await next(3)
-  expect(heard[2]).toMatchObject({ message: expect.stringContaining('removed') })
+  // In words, as Safari 16 sends no Errors.
+  expect(heard[2]).toEqual(expect.stringContaining('removed'))
   port.postMessage('release')
   stop()
 })

@@ -62,7 +62,7 @@ export function serve(port: MessagePort, source: RangeSource): void {
       const bytes = (await source.read(data.start, Math.min(data.end, data.start + most), reader)).slice()
       port.postMessage(bytes, [bytes.buffer])
     } catch (error) {
-      port.postMessage(new Error(String(error)))
+      port.postMessage(String(error))
     }
     timer = setTimeout(forget, patience)
   }
