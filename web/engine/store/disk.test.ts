@@ -6,6 +6,8 @@ import { Disk, type Directory, type SyncFile } from './disk.ts'
 class Fake implements Directory {
   readonly files = new Map<string, number[]>()
   readonly locked = new Set<string>()
+  /** What is said of what is locked. */
+  inUse = 'NoModificationAllowedError'
   /** When each was written last; those that are not named, now. */
   readonly written = new Map<string, number>()
   open = 0
@@ -27,7 +29,7 @@ class Fake implements Directory {
       getFile: async () => new File([Uint8Array.from(bytes)], name, { lastModified: this.written.get(name) }),
       createSyncAccessHandle: async () => {
         if (this.refuses) throw this.refuses
-        if (this.locked.has(name)) throw new DOMException('in use', 'NoModificationAllowedError')
+        if (this.locked.has(name)) throw new DOMException('in use', this.inUse)
         this.locked.add(name)
         this.opens++
         this.mostOpen = Math.max(this.mostOpen, ++this.open)
@@ -141,8 +143,9 @@ describe('a file that the tab before this one has open', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
-  test('is waited for', async () => {
+  test.each(['NoModificationAllowedError', 'InvalidStateError'])('is waited for where the browser says %s', async (inUse) => {
     const fake = new Fake()
+    fake.inUse = inUse
     fake.locked.add('a')
     const written = new Disk(fake).do({ op: 'write', file: 'a', start: 0, data })
     await vi.advanceTimersByTimeAsync(1500)

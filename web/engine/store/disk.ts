@@ -165,14 +165,15 @@ function write(handle: SyncHandle, start: number, data: Bytes): void {
 
 /**
  * Two engines on one origin write the same verified bytes, so they need not keep each other out, and browsers that
- * know the mode are asked not to. In the others, the tab that ran the engine before may be about to let go.
+ * know the mode are asked not to. In the others, the tab that ran the engine before may be about to let go; Safari says
+ * InvalidStateError of what it holds.
  */
 async function open(file: SyncFile): Promise<SyncHandle> {
   for (let attempts = 20; ; attempts--) {
     try {
       return await file.createSyncAccessHandle({ mode: 'readwrite-unsafe' })
     } catch (error) {
-      if (!attempts || !named(error, 'NoModificationAllowedError')) throw error
+      if (!attempts || !(named(error, 'NoModificationAllowedError') || named(error, 'InvalidStateError'))) throw error
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }
