@@ -1,6 +1,9 @@
 /** A section's own database: opened when it is first needed, and again when the browser closed it. */
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction, type StoreNames } from 'idb'
 
+/** Safari's word for it where its storage process ended. */
+const lost = /Connection to Indexed Database server lost/
+
 export class Database<Schema extends DBSchema> {
   readonly #open: () => Promise<IDBPDatabase<Schema>>
   #db: Promise<IDBPDatabase<Schema>> | undefined
@@ -36,9 +39,14 @@ export class Database<Schema extends DBSchema> {
   ): Promise<T> {
     return this.#run(async (db) => {
       const tx = db.transaction(tables, 'readwrite', { durability: 'strict' })
-      tx.done.catch(() => {})
+      // A request's error ends done before the transaction has it.
+      const aborted = new Promise<unknown>((resolve) => tx.addEventListener('abort', () => resolve(tx.error)))
+      const done = tx.done.catch(async (error: unknown) => {
+        throw (await aborted) ?? error
+      })
+      done.catch(() => {})
       const result = await work(tx)
-      await tx.done
+      await done
       return result
     })
   }
@@ -53,7 +61,8 @@ export class Database<Schema extends DBSchema> {
       try {
         return await work(await opening)
       } catch (error) {
-        const closed = /^(InvalidState|Abort)Error$/.test((error as Error).name)
+        const { name, message } = error as Error
+        const closed = /^(InvalidState|Abort)Error$/.test(name) || lost.test(message)
         if (!closed && (await opening.catch(() => undefined))) throw error
         if (this.#db === opening) this.#db = undefined
         if (!closed || !again) throw error
