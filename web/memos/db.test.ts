@@ -48,3 +48,19 @@ it.each<[string, (db: MemoDb) => Promise<unknown>]>([
   expect(await db.bundles()).toEqual([])
   await db.close()
 })
+
+it.each(['DataCloneError', 'UnknownError'])('keeps a sound where the browser keeps no Blobs (%s), as in private windows of Safari', async (name) => {
+  const db = new MemoDb(`no blobs: ${name}`)
+  const put = IDBObjectStore.prototype.put
+  vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, value, key) {
+    if (value instanceof Blob) throw new DOMException('Error preparing Blob/File data to be stored in object store', name)
+    return put.call(this, value, key)
+  })
+  await db.beginTake(take)
+  await db.addChunk('a', 0, chunk)
+  expect(await db.endTake('a', memo, new Blob(['sound'], { type: 'audio/ogg' }))).toBe(true)
+  const audio = await db.audio('a')
+  expect([audio?.type, await audio?.text()]).toEqual(['audio/ogg', 'sound'])
+  expect([await db.takes(), await db.memos()]).toEqual([[], [memo]])
+  await db.close()
+})

@@ -33,9 +33,15 @@ export interface Bundle {
   links: string[]
 }
 
+/** A sound where the browser keeps no Blobs: in private windows of Safari. */
+interface Bytes {
+  bytes: ArrayBuffer
+  type: string
+}
+
 interface Schema extends DBSchema {
   memos: { key: string; value: Memo }
-  audio: { key: string; value: Blob }
+  audio: { key: string; value: Blob | Bytes }
   takes: { key: string; value: Take }
   chunks: { key: [take: string, index: number]; value: Chunk }
   bundles: { key: string; value: Bundle }
@@ -71,8 +77,9 @@ export class MemoDb {
     return this.#db.read((db) => db.get('memos', id))
   }
 
-  audio(id: string): Promise<Blob | undefined> {
-    return this.#db.read((db) => db.get('audio', id))
+  async audio(id: string): Promise<Blob | undefined> {
+    const audio = await this.#db.read((db) => db.get('audio', id))
+    return !audio || audio instanceof Blob ? audio : new Blob([audio.bytes], { type: audio.type })
   }
 
   add(memo: Memo, audio?: Blob): Promise<void> {
@@ -125,7 +132,16 @@ export class MemoDb {
    * The take becomes a memo, or nothing where none is given: both or neither, in one transaction. False where it is gone:
    * whoever ended it had all of its chunks, and who comes later may not.
    */
-  endTake(take: string, memo?: Memo, audio?: Blob): Promise<boolean> {
+  async endTake(take: string, memo?: Memo, audio?: Blob): Promise<boolean> {
+    try {
+      return await this.#endTake(take, memo, audio)
+    } catch (error) {
+      if (!audio || !/^(DataClone|Unknown)Error$/.test((error as Error).name)) throw error
+      return this.#endTake(take, memo, { bytes: await audio.arrayBuffer(), type: audio.type })
+    }
+  }
+
+  #endTake(take: string, memo?: Memo, audio?: Blob | Bytes): Promise<boolean> {
     return this.#db.write(['memos', 'audio', 'takes', 'chunks'], async (tx) => {
       if (!(await tx.objectStore('takes').getKey(take))) return false
       if (memo && audio) {
