@@ -10,7 +10,7 @@ afterEach(() => vi.unstubAllGlobals())
 function open(browser: FakeBrowser) {
   const tab = new FakeTab(browser)
   vi.stubGlobal('navigator', { locks: tab.locks })
-  vi.stubGlobal('document', tab.events)
+  vi.stubGlobal('addEventListener', tab.events.addEventListener.bind(tab.events))
   vi.stubGlobal('reportError', () => {})
   const node = new Emitter<{ takeover: void }>()
   const page = { tab, node, done: 0 }
@@ -32,13 +32,19 @@ it('has one tab work, also when the engine has gone, and the next one when that 
   expect([one.done, two.done]).toEqual([2, 2])
 })
 
-it('does not wait for a tab that stands still, which has its turn again later', async () => {
+/** What browsers tell a page of the back/forward cache: Safari the first of each, Chromium both. */
+it.each([
+  { how: 'frozen', away: ['freeze'], again: ['resume'] },
+  { how: 'in the back/forward cache', away: ['pagehide'], again: ['pageshow'] },
+  { how: 'frozen there', away: ['pagehide', 'freeze'], again: ['resume', 'pageshow'] },
+])('does not wait for a tab that is $how, which has its turn again later', async ({ away, again }) => {
   const browser = new FakeBrowser()
   const [one, two] = [open(browser), open(browser)]
+  one.tab.events.dispatchEvent(new Event('pageshow'))
   await settled()
-  one.tab.events.dispatchEvent(new Event('freeze'))
+  for (const name of away) one.tab.events.dispatchEvent(new Event(name))
   await settled()
-  one.tab.events.dispatchEvent(new Event('resume'))
+  for (const name of again) one.tab.events.dispatchEvent(new Event(name))
   await settled()
   for (const { node } of [one, two]) node.emit('takeover', undefined)
   expect([one.done, two.done]).toEqual([1, 2])

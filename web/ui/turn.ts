@@ -28,10 +28,13 @@ export function inTurn(name: string, node: () => Promise<Starling>, work: () => 
       })
     locks.request(name, { signal }, held).catch(() => {})
   }
-  document.addEventListener('freeze', () => {
+  const leave = () => {
     here = false
     over.abort()
-  })
-  document.addEventListener('resume', come)
+  }
+  const back = () => over.signal.aborted && come()
+  // Safari freezes no page. In its back/forward cache one loses its locks for good, or keeps them, as versions have it.
+  for (const name of ['pagehide', 'freeze']) addEventListener(name, leave, { capture: true })
+  for (const name of ['pageshow', 'resume']) addEventListener(name, back, { capture: true })
   come()
 }
