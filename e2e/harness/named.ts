@@ -13,8 +13,8 @@ export function named(page: Page, name: string, role: string): string {
   return firefox ? `named/${role}/${name}` : `aria/${name}[role="${role}"]`
 }
 
-/** Runs in the page, alone. */
-function find(root: Node, wanted: string): Element | null {
+/** Runs in the page, alone. wanted: role/name. */
+export function find(root: Node, wanted: string): Element | null {
   const slash = wanted.indexOf('/')
   const role = wanted.slice(0, slash)
   const own: Record<string, string> = {
