@@ -72,3 +72,9 @@ test('the documents’ examples pass tsc --strict, and what is misspelt does not
     new Torrent()`
   expect(complaints(await declarations(), page)).toEqual([])
 }, 120_000)
+
+test('each of them says what it is for', async () => {
+  const lines = (await declarations()).split('\n')
+  const bare = lines.filter((line, i) => /^export (declare|interface|type)/.test(line) && !lines[i - 1]!.endsWith('*/'))
+  expect(bare).toEqual([])
+})

@@ -11,6 +11,7 @@ export class Emitter<Events> {
     return () => set.delete(listener)
   }
 
+  /** The same, for the next event alone. */
   once<K extends keyof Events>(name: K, listener: Listener<Events[K]>): () => void {
     const off = this.on(name, (value) => (off(), listener(value)))
     return off

@@ -23,6 +23,7 @@ export type Seedable = Blob | string | ArrayBuffer | ArrayBufferView<ArrayBuffer
 /** A link, magnet or infohash; or a .torrent file, as bytes or Blob. */
 export type Addable = string | URL | Blob | ArrayBuffer | ArrayBufferView<ArrayBuffer>
 
+/** What a Starling tells: each event by its name, with what its listeners are given. */
 export interface StarlingEvents {
   /** This page came to have one more. */
   torrent: Torrent

@@ -31,6 +31,7 @@ export interface StarlingOptions extends Limits {
   shareTabs?: boolean
 }
 
+/** What seed() may be told besides the data. Each may be left out. */
 export interface SeedOptions {
   /**
    * Default: the file's name; of several, that of the folder that all lie in, or the first one's. Of a private torrent only
@@ -56,6 +57,7 @@ export interface SeedOptions {
   known?: string
 }
 
+/** What add() may be told besides the link. Each may be left out. */
 export interface AddOptions {
   /** Trackers besides those that the link, magnet or file names. */
   trackers?: string[]
@@ -68,6 +70,7 @@ export interface AddOptions {
 /** Any JSON object of at most 32 KiB: a title, a description, a drawing of the sound. */
 export type Card = { [key: string]: unknown }
 
+/** One file of a torrent, as plain data. */
 export interface FileState {
   name: string
   /** Path inside the torrent, '/' between its parts; never absolute, never with '..'. */
@@ -80,6 +83,7 @@ export interface FileState {
   progress: number
 }
 
+/** One peer of a torrent, or one web seed. */
 export interface PeerState {
   /** 40 hex digits. */
   id: string
@@ -93,6 +97,7 @@ export interface PeerState {
   progress: number
 }
 
+/** How it goes with one tracker of a torrent. */
 export interface TrackerState {
   url: string
   status: 'connecting' | 'working' | 'failed'
@@ -113,6 +118,7 @@ export interface TrackerState {
  */
 export type TorrentStatus = 'finding' | 'connecting' | 'downloading' | 'seeding' | 'paused' | 'failed'
 
+/** A torrent at one moment, as plain data. */
 export interface TorrentState {
   /** 40 hex digits, lower case. */
   infoHash: string
@@ -148,6 +154,7 @@ export interface TorrentState {
   error?: { code: ErrorCode; message: string }
 }
 
+/** What the engine does at this moment, for all tabs together. */
 export interface NodeStats {
   /** Whether this tab runs the engine. */
   leader: boolean
@@ -169,6 +176,7 @@ export interface NodeStats {
   store: 'opfs' | 'indexeddb' | 'memory'
 }
 
+/** What a Torrent tells: each event by its name, with what its listeners are given. */
 export interface TorrentEvents {
   /** Metadata is here. */
   ready: void

@@ -7,8 +7,10 @@ import { readable } from '../stream/stream.ts'
 import { fileURL } from '../stream/url.ts'
 import type { FileState } from '../types.ts'
 
+/** Does work with the engine of the moment, wherever it runs. */
 export type EngineCall = <T>(work: (engine: Engine) => Promise<T>) => Promise<T>
 
+/** Which bytes of a file: all, where nothing is said. */
 export interface StreamOptions {
   /** First byte. Default 0. */
   start?: number

@@ -37,6 +37,7 @@ export interface TorrentHost {
 export let update: (torrent: Torrent, state: TorrentState) => void
 /** The engine is another one: makes the torrent there, unless it was removed. */
 export let rejoin: (torrent: Torrent) => void
+/** How it is to be made in the next engine, unless what is known already says more. */
 export let setOrigin: (torrent: Torrent, origin: Origin) => void
 /** By its place in the torrent. */
 export let fileOf: (torrent: Torrent, index: number) => TorrentFile | undefined
