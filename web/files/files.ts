@@ -9,12 +9,12 @@ import { offerUndo } from '../ui/undo.ts'
 import { guard } from '../ui/vigil.ts'
 import { mentioned, quoted } from '../ui/words.ts'
 import { drop, purge, type Shared } from '../sw/shared.ts'
-import { Arriving } from './arriving.ts'
 import { chosen, dropped, maxFiles, TooMany } from './chosen.ts'
 import { FilesDb } from './db.ts'
 import { leadsTo } from './links.ts'
 import { paths, type Parcel } from './parcel.ts'
 import { mark, Parcels } from './parcels.ts'
+import { Receiving } from './receiving.ts'
 import { Savings } from './saving.ts'
 import { Sending } from './sending.ts'
 import { countOf } from './words.ts'
@@ -22,7 +22,7 @@ import { countOf } from './words.ts'
 export class Files {
   readonly host: Host
   readonly parcels = new Parcels(new FilesDb(), others('files'))
-  readonly arriving: Arriving
+  readonly receiving: Receiving
   readonly sending: Sending
   readonly savings = new Savings()
   /** By their ids: what other apps shared and is sent, of which a copy is still being made. */
@@ -34,19 +34,19 @@ export class Files {
 
   constructor(host: Host) {
     this.host = host
-    this.arriving = new Arriving(() => host.node(), this.parcels)
+    this.receiving = new Receiving(() => host.node(), this.parcels)
     this.sending = new Sending(() => host.node(), this.parcels)
     this.parcels.on('change', () => remember(this.parcels.all.length > 0))
     this.parcels.on('purged', (parcel) => {
-      const forget = parcel.sent ? this.sending.forget(parcel) : this.arriving.forget(parcel)
+      const forget = parcel.sent ? this.sending.forget(parcel) : this.receiving.forget(parcel)
       void forget.catch(reportError)
     })
     this.savings.on('saved', ({ name }) => host.toast({ text: `${quoted(mentioned(name))} is with your downloads.` }))
     this.savings.on('failed', ({ name }) => host.toast({ text: `${quoted(mentioned(name))} was not saved to its end. Save it again.` }))
     guard({
-      awake: () => this.sending.busy || this.arriving.busy || this.savings.all.length > 0,
+      awake: () => this.sending.busy || this.receiving.busy || this.savings.all.length > 0,
       busy: () => this.sending.busy || this.savings.all.length > 0,
-      on: [this.sending, this.arriving, this.savings],
+      on: [this.sending, this.receiving, this.savings],
     })
     this.ready = this.parcels.reload().catch((error: unknown) => {
       this.homeless = error
@@ -65,7 +65,7 @@ export class Files {
       inTurn('files-sharing', () => this.host.node(), async () => {
         // This page may have stood still while another one deleted some.
         await this.parcels.reload()
-        for (const { from } of this.parcels.all) if (from) this.arriving.open(from.link)
+        for (const { from } of this.parcels.all) if (from) this.receiving.open(from.link)
         await this.sending.resume()
       })
     }

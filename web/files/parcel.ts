@@ -2,7 +2,7 @@
  * The section Files: whatever has a link, sent from here or fetched from others, of any kind and number.
  *
  *   files ─ sending.ts ─▶ the engine seeds them where they lie ─▶ a link /f#…     (and a copy here, where there is room)
- *   link ─ arriving.ts ─▶ the engine fetches ─▶ a player (pages/viewer.ts), or ─ saving.ts ─▶ the browser's downloads
+ *   link ─ receiving.ts ─▶ the engine fetches ─▶ a player (pages/viewer.ts), or ─ saving.ts ─▶ the browser's downloads
  *   another app's share sheet ─ sw/sharing.ts ─▶ waits on disk ─ pages/shared.ts, by the user's word ─▶ files, or a link
  *
  * index.ts is all that loads with the app; section.ts and what it imports comes when it is needed. Rows and copies live

@@ -61,7 +61,7 @@ class Home extends PageElement {
     super.connectedCallback()
     this.watch(this.files.parcels, 'change')
     this.watch(this.files.sending, 'change')
-    this.watch(this.files.arriving, 'change')
+    this.watch(this.files.receiving, 'change')
     for (const type of ['dragover', 'dragleave', 'drop'] as const) {
       addEventListener(type, this.#drag)
       this.onLeave(() => removeEventListener(type, this.#drag))
@@ -197,12 +197,12 @@ class Home extends PageElement {
   #here({ size, sent, from }: Parcel): number {
     if (sent) return sent.kept ? size : 0
     if (from?.done) return size
-    return Math.min(size, from ? (this.files.arriving.follow(from.link).torrent?.downloaded ?? 0) : 0)
+    return Math.min(size, from ? (this.files.receiving.follow(from.link).torrent?.downloaded ?? 0) : 0)
   }
 
   #badge({ size, sent, from }: Parcel, here: number): [text: string, look: string] {
     if (sent) return sent.public ? ['Public', 'public'] : ['Shared', 'shared']
-    if (from && this.files.arriving.follow(from.link).torrent?.status === 'paused') return ['Paused', 'receiving']
+    if (from && this.files.receiving.follow(from.link).torrent?.status === 'paused') return ['Paused', 'receiving']
     if (from?.done) return ['Received', 'received']
     return from?.whole ? [`${size ? Math.floor((here / size) * 100) : 0} %`, 'receiving'] : ['In part', 'receiving']
   }

@@ -7,7 +7,7 @@ import { bar, failedLink, numbers, said } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
 import { failure, spoken, titled, type Standing } from '../../ui/standing.ts'
 import { bytes, long } from '../../ui/words.ts'
-import type { Arrival } from '../arriving.ts'
+import type { Arrival } from '../receiving.ts'
 import type { Files } from '../files.ts'
 import { shownAs } from '../kinds.ts'
 import { linkOf, paths } from '../parcel.ts'
@@ -78,7 +78,7 @@ class Receive extends PageElement {
     if (own && here && !parcels.get(own.id)) await parcels.restore([own.id])
     if (link !== this.#opened || !this.isConnected) return
     if (own && here) return host.navigate(paths.sent(own.id), { replace: true })
-    this.#watch(this.files.arriving.open(link))
+    this.#watch(this.files.receiving.open(link))
   }
 
   #watch(arrival: Arrival): void {
@@ -196,7 +196,7 @@ class Receive extends PageElement {
       <div class="notice">
         <strong>This is ${bytes(torrent.length)}</strong>
         <p>${text}</p>
-        <button class="button" @click=${() => this.files.arriving.fetch(arrival)}>Get all of it</button>
+        <button class="button" @click=${() => this.files.receiving.fetch(arrival)}>Get all of it</button>
       </div>
     `
   }
@@ -239,11 +239,11 @@ class Receive extends PageElement {
   #again(arrival: Arrival) {
     return html`
       <div class="cause-actions">
-        <button class="button" @click=${() => this.files.arriving.retry(arrival)}>Retry</button>
+        <button class="button" @click=${() => this.files.receiving.retry(arrival)}>Retry</button>
         ${
           arrival.full && !arrival.asking
             ? html`
-                <button class="button quiet" @click=${() => this.files.arriving.retry(arrival, true)}>Only what I open</button>
+                <button class="button quiet" @click=${() => this.files.receiving.retry(arrival, true)}>Only what I open</button>
               `
             : nothing
         }
@@ -314,7 +314,7 @@ class Receive extends PageElement {
   }
 
   #failed(arrival: Arrival) {
-    const retry = () => this.files.arriving.retry(arrival)
+    const retry = () => this.files.receiving.retry(arrival)
     return failedLink(failure(arrival.error), retry, { href: paths.home, text: 'Go to your files' })
   }
 }

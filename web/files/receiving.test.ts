@@ -3,7 +3,7 @@ import { expect, it, vi } from 'vitest'
 import type { Starling } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { infoHashOf } from '../ui/fetching.ts'
-import { Arriving } from './arriving.ts'
+import { Receiving } from './receiving.ts'
 import { FilesDb } from './db.ts'
 import { Parcels } from './parcels.ts'
 
@@ -21,8 +21,8 @@ it.each([[100, true], [2e9, false]])('a memo of %d bytes is for the section Memo
   const added: object[] = []
   const torrent = torrentOf(link, length, added)
   const node = Object.assign(new Emitter(), { add: async (_: string, options = {}) => (added.push(options), torrent) })
-  const parcels = new Parcels(new FilesDb(`arriving ${length}`))
-  const arrival = new Arriving(async () => node as unknown as Starling, parcels).open(link)
+  const parcels = new Parcels(new FilesDb(`receiving ${length}`))
+  const arrival = new Receiving(async () => node as unknown as Starling, parcels).open(link)
   await vi.waitUntil(() => arrival.memo || arrival.asking)
   expect(arrival.memo).toBe(memo)
   expect(added).toEqual([{ onDemand: true }]) // nothing comes unasked

@@ -31,7 +31,7 @@ export class Arrival extends Fetching {
 /** Files of this type lead to memos. */
 const memoBundle = 'application/vnd.starling.links+json'
 
-export class Arriving extends Fetchings<Arrival> {
+export class Receiving extends Fetchings<Arrival> {
   readonly #parcels: Parcels
 
   constructor(node: () => Promise<Starling>, parcels: Parcels) {
