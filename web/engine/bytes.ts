@@ -52,6 +52,7 @@ export function toBinary(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes)
 }
 
+/** What toBinary made of bytes. */
 export function fromBinary(text: string): Bytes {
   return Uint8Array.from(text, (char) => char.charCodeAt(0))
 }
@@ -61,6 +62,7 @@ export function toBase64url(bytes: Uint8Array): string {
   return btoa(toBinary(bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '')
 }
 
+/** Throws nothing: undefined for anything else. */
 export function fromBase64url(text: string): Bytes | undefined {
   if (!/^[\w-]*$/.test(text) || text.length % 4 === 1) return undefined
   return fromBinary(atob(text.replace(/-/g, '+').replace(/_/g, '/')))

@@ -10,6 +10,7 @@ const iceRetry = 10_000
 /** A link must not wait long for what only some links need, ms. */
 const iceWait = 3_000
 
+/** STUN and TURN servers, asked for anew before their credentials end. */
 export interface IceServers {
   (): Promise<RTCIceServer[]>
   /** What was given before may be of no use any more. */

@@ -32,6 +32,7 @@ import { Swarm } from './swarm/swarm.ts'
 import { parseId } from './torrent/link.ts'
 import type { AddOptions, Card, Limits, NodeStats, SeedOptions, StarlingOptions, TorrentState, TrackerState } from './types.ts'
 
+/** A page's options, with what they leave to the server that the engine came from. */
 export interface NodeOptions extends Omit<StarlingOptions, 'server' | 'iceServers' | 'shareTabs'> {
   trackers: string[]
   iceServers: IceServers
@@ -45,6 +46,7 @@ const memory = 24 << 20
 const shelf = 16 << 20
 const tickEvery = 250
 
+/** Rejects with 'unsupported' where the page is not secure. */
 export async function startNode(options: NodeOptions): Promise<Node> {
   if (!globalThis.crypto?.subtle) {
     throw new StarlingError('unsupported', 'Starling needs a secure page: open it over HTTPS or on localhost.')
@@ -86,6 +88,7 @@ function inWords({ refusal, ...state }: Standing): TrackerState {
   return { ...state, error: refusal ? `The tracker refuses: ${refusal}` : 'The tracker cannot be reached. Trying again.' }
 }
 
+/** What a page calls, by way of Starling and its handles, and where links bring channels. */
 export class Node implements Engine, LinkHost {
   onstate: Engine['onstate']
   onpeer: Engine['onpeer']

@@ -60,6 +60,7 @@ const above = 10
 const below = 22
 const axis = 52
 
+/** One plot, which is in element. */
 export class Plot<B extends Bucket> {
   readonly element = make('figure')
   readonly #keys = make('div', '', 'keys')

@@ -10,6 +10,8 @@ import type { LinkHost } from './host.ts'
  *
  *   token = SHA-256(nonce of the offerer ‖ nonce of the answerer ‖ infohash), first 16 bytes
  */
+
+/** What an Exchange is told, and whom it tells. */
 export interface ExchangeOptions {
   /** This side made the link's offer. */
   initiator: boolean
@@ -34,6 +36,7 @@ const perMessage = Math.floor((maxControl - 1) / 16)
 /** Digests under way at once. */
 const batch = 256
 
+/** One side's part in it, for as long as the link is open. */
 export class Exchange {
   readonly #options: ExchangeOptions
   readonly #nonce = random(16)

@@ -15,6 +15,8 @@ import { gathered, plausible } from './sdp.ts'
  * answered here. A link whose peer names the extension carries all torrents the two share (docs/protocol.md, "One
  * link, many torrents"); without, it is its first channel and ends with it.
  */
+
+/** What Links are made with. */
 export interface LinksOptions {
   peerId: Bytes
   host: LinkHost
@@ -58,6 +60,7 @@ const banFor = 10 * 60_000
 /** Ours begin with -SL (docs/protocol.md, "Names in the BEP 10 handshake"). */
 const starling = '2d534c'
 
+/** All links of a node, and the desk where rendezvous gets and brings offers and answers. destroy ends them. */
 export class Links implements OfferDesk {
   readonly #options: LinksOptions
   readonly #id: string

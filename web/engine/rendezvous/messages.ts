@@ -29,6 +29,7 @@ export interface Speaker {
   readonly key: string
 }
 
+/** event: started, completed or stopped; none when it is time again. */
 export function announce(torrent: Announcing, { peerId, key }: Speaker, event: string | undefined, offers: readonly Offer[]): string {
   const { infoHash, uploaded, downloaded, left = null } = torrent
   return about(infoHash, peerId, {
@@ -42,6 +43,7 @@ export function announce(torrent: Announcing, { peerId, key }: Speaker, event: s
   })
 }
 
+/** To the peer whose offer it was. infoHash and the ids of peers are 40 hex digits. */
 export function answer(infoHash: string, peerId: string, toPeerId: string, offerId: string, sdp: string): string {
   return about(infoHash, peerId, { to_peer_id: binary(toPeerId), offer_id: offerId, answer: { type: 'answer', sdp } })
 }

@@ -14,6 +14,8 @@ import type { Announcing, Rendezvous, Standing } from './types.ts'
  * back. Who has all announces without, and answers. So a peer that finds nobody comes back often: a seeder that
  * arrives later will not call.
  */
+
+/** What it is made with. */
 export interface TrackerRendezvousOptions {
   peerId: Bytes
   desk: OfferDesk
@@ -24,6 +26,7 @@ export interface TrackerRendezvousOptions {
 /** Trackers used of those that a torrent names. */
 const maxTrackers = 8
 
+/** All trackers of a node: one WebSocket for each URL, whatever the number of torrents. destroy closes them. */
 export class TrackerRendezvous implements Rendezvous {
   onchange: ((infoHash: string) => void) | undefined
   readonly #options: TrackerRendezvousOptions

@@ -19,6 +19,7 @@ export const overhead = 17
 /** Bytes of a body's header whose keyid is empty. */
 export const headLength = 21
 
+/** What stands before the records. */
 export interface Head {
   salt: Bytes
   recordSize: number
@@ -27,6 +28,7 @@ export interface Head {
   length: number
 }
 
+/** Without a key id. salt: 16 bytes; recordSize in bytes, of ciphertext. */
 export function makeHead(salt: Bytes, recordSize: number): Bytes {
   return concat([salt, fromUint32(recordSize), new Uint8Array(1)])
 }
@@ -48,6 +50,7 @@ export async function derive(key: Bytes, salt: Bytes, info: string, length: numb
   return new Uint8Array(await crypto.subtle.deriveBits(params, ikm, 8 * length))
 }
 
+/** key: 16 bytes. */
 export function importAes(key: Bytes): Promise<CryptoKey> {
   return crypto.subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt', 'decrypt'])
 }

@@ -83,6 +83,7 @@ interface Write {
   reject: (error: unknown) => void
 }
 
+/** One object store. Calls may overlap, and fail with what the database's failure makes of the browser's errors. */
 export class Table {
   readonly #database: Database
   readonly #name: string

@@ -26,6 +26,7 @@ export interface Opening {
 /** Milliseconds after which a page has time for what nobody waits for. */
 const leisure = 60_000
 
+/** Opens nothing yet. */
 export function openStores(mode: 'auto' | 'memory'): Opening {
   const database = openDatabase()
   const auto = mode !== 'memory'

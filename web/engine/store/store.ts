@@ -48,6 +48,7 @@ export interface Registry {
   list(): Promise<Entry[]>
 }
 
+/** One torrent, as it is written down. */
 export interface Entry {
   infoHash: string
   /** The info dictionary, bencoded, as hashed; absent until the metadata is here. */

@@ -76,6 +76,7 @@ export function shownType(type: string): string | undefined {
   return /^(audio|video|image)\/[\w.-]+(?=;|$)/i.exec(type)?.[0].toLowerCase()
 }
 
+/** Undefined for any other path. */
 export function parseFilePath(path: string): { infoHash: string; file: number } | undefined {
   const [, infoHash, file] = form.exec(path) ?? []
   return infoHash && file ? { infoHash, file: Number(file) } : undefined
@@ -84,6 +85,7 @@ export function parseFilePath(path: string): { infoHash: string; file: number } 
 /** The path that a page goes to for its own download; the browser saves what comes, and the page stays. */
 export const downloadPath = (id: string, name: string): string => `/~/download/${id}/${encodeName(name)}`
 
+/** A download's id; undefined for any other path. */
 export const parseDownloadPath = (path: string): string | undefined => downloads.exec(path)?.[1]
 
 /** Percent-encoded for a path and for RFC 8187 alike. */

@@ -3,6 +3,7 @@ import type { Opened } from '../seal/opened.ts'
 import type { Store } from '../store/store.ts'
 import type { Info } from '../torrent/metainfo.ts'
 
+/** A file among a torrent's bytes, or among those that are sealed in them. */
 export interface ContentFile {
   path: string
   name: string
@@ -42,10 +43,12 @@ const types = new Map(
   }),
 )
 
+/** The MIME type that a name's ending stands for; '' for one that is not known. */
 export function typeOf(name: string): string {
   return types.get(name.slice(name.lastIndexOf('.') + 1).toLowerCase()) ?? ''
 }
 
+/** That of a public torrent: its bytes are those of the files. */
 export function plain({ name, files, author }: Info, store: Pick<Store, 'read' | 'blob'>): Content {
   return {
     name,
@@ -57,6 +60,7 @@ export function plain({ name, files, author }: Info, store: Pick<Store, 'read' |
   }
 }
 
+/** That of a private torrent: its bytes are the container, opened as it is read. */
 export function opened(seal: Opened): Content {
   const { name, files, author } = seal.header
   return {

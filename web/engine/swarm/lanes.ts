@@ -53,6 +53,7 @@ interface Lane {
   timer?: ReturnType<typeof setTimeout>
 }
 
+/** One peer's lanes: those to it and those from it. */
 export class Lanes implements Ways {
   static readonly #offers = new WeakMap<LaneHost, Bucket>()
   readonly #peer: Peer

@@ -44,6 +44,7 @@ const backTime = 60_000
 /** Bytes lacking from which on more ways to a peer may be worth their while. */
 const widenFrom = 2 << 20
 
+/** There as soon as the infohash is known; what needs the metadata waits for it. */
 export class Swarm implements PeerHost, Announcing {
   readonly infoHash: string
   readonly entry: Entry

@@ -26,6 +26,7 @@ export function parseMagnet(text: string): Sources | undefined {
   }
 }
 
+/** name: '' where it is not known. */
 export function makeMagnet({ infoHash, name, trackers, webSeeds }: Sources & { name: string }): string {
   const shown = name && `&dn=${encodeURIComponent(name)}`
   return `magnet:?xt=urn:btih:${infoHash}${shown}${makeQuery({ trackers, webSeeds })}`

@@ -26,6 +26,7 @@ const mostParts = 2048
 /** Bytes waiting to be sent above which requests are rejected. */
 const full = 1 << 20
 
+/** Whose metadata it is. */
 export interface MetadataHost {
   /** 40 hex digits. */
   readonly infoHash: string
@@ -51,6 +52,7 @@ interface Peer {
   taken: number
 }
 
+/** One torrent's, with all its peers. */
 export class MetadataExchange {
   readonly #host: MetadataHost
   #info: Bytes | undefined

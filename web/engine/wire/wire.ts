@@ -35,6 +35,7 @@ const extensions = { ut_metadata: 1, sl_link: 2, sl_card: 3, sl_lane: 4 }
 export type Extension = keyof typeof extensions
 const names = Object.keys(extensions) as Extension[]
 
+/** Where messages go out. */
 export interface Sink {
   /** May keep the bytes. */
   send(data: Bytes): void
@@ -42,6 +43,7 @@ export interface Sink {
   readonly bufferedAmount?: number
 }
 
+/** What the first message says (BEP 3), and which extensions are named there. */
 export interface Handshake {
   /** 40 hex digits, as is peerId. */
   infoHash: string
@@ -50,6 +52,7 @@ export interface Handshake {
   extended: boolean
 }
 
+/** What the peer says of itself by BEP 10. */
 export interface ExtendedHandshake {
   /** What the peer calls itself, as it came, at most 256 bytes. */
   client: Bytes | undefined
@@ -87,6 +90,7 @@ export interface WireHandler {
   onviolation(): void
 }
 
+/** One channel's wire: what comes goes into receive, what is said goes out to the sink. */
 export class Wire {
   /** May be replaced, as when the handshake has told which torrent this is. */
   handler: WireHandler
