@@ -1,8 +1,11 @@
 # make run    build all and serve on http://localhost:8080
+# make build  bin/starling
 # make test   every test, real browsers and BitTorrent programs included (apt installs them where it may)
-# make build  bin/starling      make dev   live reload
-# make bench  the measured table make lint  linters and format
+# make lint   linters and format
+# make dev    live reload
+# make bench  the measured table
 # make scale  the simulation of docs/scale.md
+# make clean  away with all that was built or installed here
 .PHONY: run test build binary dev bench scale lint clean web programs
 .DEFAULT_GOAL := build
 
