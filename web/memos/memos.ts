@@ -5,6 +5,7 @@ import { persist } from '../ui/persist.ts'
 import type { Host } from '../ui/section.ts'
 import { inTurn } from '../ui/turn.ts'
 import { offerUndo } from '../ui/undo.ts'
+import { guard } from '../ui/vigil.ts'
 import { mentioned, quoted } from '../ui/words.ts'
 import { partOf } from './bundle.ts'
 import { MemoDb, type Take } from './db.ts'
@@ -17,7 +18,6 @@ import { Recorder, thisBrowser, type Outcome } from './recorder.ts'
 import { Sharing } from './sharing.ts'
 import { fileName } from './titles.ts'
 import { unplayable } from './unplayable.ts'
-import { guard } from './vigil.ts'
 import { seekable } from './webm.ts'
 
 export const paths = {
@@ -58,7 +58,11 @@ export class Memos {
       if (this.library.loaded && this.player.id && !this.library.get(this.player.id)) this.player.stop()
     })
     this.player.on('failed', ({ id, error }) => void this.#unheard(id, error))
-    guard(this)
+    guard({
+      awake: () => this.recorder.state === 'recording' || this.sharing.busy || this.receiving.busy,
+      busy: () => !['idle', 'asking'].includes(this.recorder.state) || this.sharing.busy || this.library.rewriting,
+      on: [this.recorder, this.sharing, this.receiving],
+    })
     void microphones() // so that they are known when the list is opened
     void this.#begin()
   }
