@@ -31,3 +31,19 @@ it('lets the screen go off again, however soon it was wanted on once more', asyn
   await want(false)
   expect(locks.map(({ released }) => released)).toEqual([true, true])
 })
+
+it('asks who leaves only while something would be lost, in the words of older browsers too', () => {
+  vi.stubGlobal('document', new EventTarget())
+  const page = new EventTarget()
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+  let busy = false
+  guard({ awake: () => false, busy: () => busy, on: [] })
+  const leave = () => {
+    const event = Object.defineProperty(new Event('beforeunload', { cancelable: true }), 'returnValue', { value: '', writable: true })
+    page.dispatchEvent(event)
+    return [event.defaultPrevented, event.returnValue]
+  }
+  expect(leave()).toEqual([false, ''])
+  busy = true
+  expect(leave()).toEqual([true, true])
+})

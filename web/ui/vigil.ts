@@ -27,7 +27,9 @@ export function guard({ awake, busy, on }: Vigil): void {
   for (const emitter of on) emitter.on('change', look)
   document.addEventListener('visibilitychange', look)
   addEventListener('beforeunload', (event) => {
-    if (!leaving && busy()) event.preventDefault()
+    if (leaving || !busy()) return
+    event.preventDefault()
+    event.returnValue = true // Chrome before 119 asks for this alone
   })
 }
 
