@@ -1,6 +1,6 @@
 /** Files between people: what a link shows, playing, saving and keeping them; sending some; and what goes wrong. */
 import { createHash, randomBytes } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
@@ -289,6 +289,22 @@ test('who goes on to another page while a link is made reads that page’s name 
   await page.evaluate((...both) => both.forEach((element) => (element as HTMLElement).click()), ...both)
   await until('the link', () => sent.evaluate(({ torrent }) => !!torrent))
   expect(await page.title()).toMatch(/^Memos/)
+})
+
+test('a link to a large file can be cancelled while it is made', async () => {
+  const { page } = await visitor()
+  const large = join(await kit.folder(), 'large.bin')
+  await writeFile(large, '')
+  await truncate(large, 20e9) // nothing but holes, and a minute to read
+  await page.goto(`${server.origin}/files`)
+  await choose(page, [large])
+  await press(page, 'Cancel')
+  await control(page, 'Choose files')
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Send files')
+  expect(await text(page)).not.toContain('On this device')
+  const [small] = await write(await kit.folder(), { 'small.bin': randomBytes(1000) })
+  await send(page, server.origin, [small!])
+  await reads(page, 'Nobody has it yet')
 })
 
 describe('after a reload', () => {

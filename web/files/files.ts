@@ -141,6 +141,7 @@ export class Files {
     const many = `These are more than ${countOf(maxFiles)}. Put them into one archive first, or send fewer at once.`
     // Only the engine's own messages are words for people.
     const { code, message } = error as { code?: unknown; message: string }
+    if (code === 'aborted') return // as was wished
     const known = typeof code === 'string' || error instanceof TooMany || keepsNothing(error)
     if (!known) reportError(error)
     const text =

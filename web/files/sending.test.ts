@@ -31,9 +31,10 @@ class FakeNode extends Emitter<{ remove: Torrent }> {
   /** Files are read as long as this is pending. */
   reading = Promise.resolve()
   get = (infoHash: string) => this.torrents.get(infoHash)
-  async seed(_files: readonly File[], { known }: SeedOptions): Promise<FakeTorrent> {
+  async seed(_files: readonly File[], { known, signal }: SeedOptions): Promise<FakeTorrent> {
     const infoHash = known ?? (++this.seeds).toString(16).padStart(40, '0')
-    await this.reading
+    const aborted = new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+    await Promise.race([this.reading, aborted])
     const torrent = new FakeTorrent(this, infoHash)
     this.torrents.set(infoHash, torrent)
     return torrent
@@ -88,6 +89,15 @@ it('is busy until the last of several is read', async () => {
   first()
   await one
   expect(sending.busy).toBe(false)
+})
+
+it('a link in the making can be cancelled, and then nothing is kept of it', async () => {
+  slowly()
+  const sent = sending.send([file('one')])
+  await vi.waitUntil(() => node.seeds === 1)
+  sending.making!.cancel()
+  await expect(sent).rejects.toMatchObject({ name: 'AbortError' })
+  expect([sending.busy, sending.making, parcels.all, node.torrents.size]).toEqual([false, undefined, [], 0])
 })
 
 it('files that are chosen again are read for all to see', async () => {

@@ -1,5 +1,5 @@
 /** Parcels that go to others: the engine seeds files where they lie; where there is room, a copy outlives the page. */
-import type { Starling, Torrent } from 'starling'
+import type { SeedOptions, Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { Audience } from '../ui/audience.ts'
 import { forget } from '../ui/fetching.ts'
@@ -19,6 +19,8 @@ export interface Making {
   size: number
   /** Bytes hashed so far. */
   hashed: number
+  /** Whoever waits for it gets an error of code 'aborted'. */
+  cancel(): void
 }
 
 export class Sending extends Emitter<{ change: void }> {
@@ -168,14 +170,16 @@ export class Sending extends Emitter<{ change: void }> {
 
   /** By the user's word, who sees how far it is. */
   async #offer(parcel: Parcel, kind: Kind, files: readonly File[]): Promise<Torrent> {
-    const making = { id: parcel.id, kind, name: parcel.name, size: parcel.size, hashed: 0 }
+    const stop = new AbortController()
+    const making = { id: parcel.id, kind, name: parcel.name, size: parcel.size, hashed: 0, cancel: () => stop.abort() }
     this.#making.add(making)
     this.emit('change', undefined)
     try {
-      const torrent = await this.#give(parcel, kind, files, (hashed) => {
+      const onHash = (hashed: number) => {
         making.hashed = hashed
         this.emit('change', undefined)
-      })
+      }
+      const torrent = await this.#give(parcel, kind, files, { onHash, signal: stop.signal })
       // What the user paused while it was to come from others goes on: whoever sends it wants it to go.
       if (torrent.status === 'paused') await torrent.resume()
       return torrent
@@ -186,10 +190,10 @@ export class Sending extends Emitter<{ change: void }> {
   }
 
   async #give(
-    { id, name, sent }: Parcel, kind: Kind, files: readonly File[], onHash?: (bytes: number) => void,
+    { id, name, sent }: Parcel, kind: Kind, files: readonly File[], options: Pick<SeedOptions, 'onHash' | 'signal'> = {},
   ): Promise<Torrent> {
     const known = sent?.[kind]?.infoHash
-    const torrent = await (await this.#node()).seed(files, { name, private: kind === 'private', known, onHash })
+    const torrent = await (await this.#node()).seed(files, { name, private: kind === 'private', known, ...options })
     torrent.once('error', () => {
       // It can be tried again.
       this.#open.delete(`${kind} ${id}`)

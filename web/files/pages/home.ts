@@ -7,6 +7,7 @@ import { ago, bytes } from '../../ui/words.ts'
 import { waiting, type Shared } from '../../sw/shared.ts'
 import type { Files } from '../files.ts'
 import { paths, type Parcel } from '../parcel.ts'
+import type { Making } from '../sending.ts'
 import { filesOf, sizeOfAll } from '../shared.ts'
 import { nameOf } from '../words.ts'
 
@@ -109,6 +110,12 @@ class Home extends PageElement {
     if (input.files?.length) void this.files.send(input.files).finally(() => (input.value = ''))
   }
 
+  #cancel(making: Making): void {
+    making.cancel()
+    // The button is about to go.
+    this.querySelector('h1')!.focus()
+  }
+
   #pick(name: string): void {
     this.querySelector<HTMLInputElement>(`input[name=${name}]`)!.click()
   }
@@ -170,6 +177,9 @@ class Home extends PageElement {
             ? html`
                 <p role="status">Making a link to “<bdi>${making.name}</bdi>”…</p>
                 ${bar('Read', making.size ? making.hashed / making.size : undefined)}
+                <div class="drop-actions">
+                  <button class="button quiet" @click=${() => this.#cancel(making)}>Cancel</button>
+                </div>
               `
             : html`
                 <p>

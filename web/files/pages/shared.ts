@@ -7,6 +7,7 @@ import { add, drop, find, type Shared } from '../../sw/shared.ts'
 import type { Files } from '../files.ts'
 import { leadsTo } from '../links.ts'
 import { paths } from '../parcel.ts'
+import type { Making } from '../sending.ts'
 import { filesOf, sizeOfAll, wordsOf } from '../shared.ts'
 import { nameOf, sizeOf } from '../words.ts'
 import './file-list.ts'
@@ -77,6 +78,12 @@ class SharedPage extends PageElement {
     this.files.host.navigate(paths.home, { replace: true })
   }
 
+  #cancel(making: Making): void {
+    making.cancel()
+    // The button is about to go.
+    this.querySelector('h1')!.focus()
+  }
+
   protected override render() {
     if (!this.looked) return nothing
     if (!this.shared)
@@ -115,6 +122,9 @@ class SharedPage extends PageElement {
       return html`
         <p role="status">Making a link to “<bdi>${making.name}</bdi>”…</p>
         ${bar('Read', making.size ? making.hashed / making.size : undefined)}
+        <div class="parcel-actions">
+          <button class="button quiet" @click=${() => this.#cancel(making)}>Cancel</button>
+        </div>
       `
     return html`
       <p class="parcel-from">
