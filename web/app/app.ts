@@ -102,6 +102,7 @@ class App extends PageElement {
           class="button icon-only quiet about-link"
           href="/about"
           aria-label="What leaves this device"
+          title="What leaves this device"
           aria-current=${this.#path === '/about' ? 'page' : nothing}
         >
           ${icons.info}

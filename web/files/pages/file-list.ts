@@ -177,6 +177,7 @@ class FileList extends PageElement {
                 <button
                   class="button icon-only quiet"
                   aria-label="Save ${name}"
+                  title="Save"
                   @click=${() => this.#tell('save', index)}
                 >
                   ${icons.download}

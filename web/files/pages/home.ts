@@ -255,7 +255,12 @@ class Home extends PageElement {
             <span class="badge ${look}">${text}</span>
           </p>
         </div>
-        <button class="button icon-only quiet" aria-label="Delete ${name}" @click=${() => this.files.delete(parcel)}>
+        <button
+          class="button icon-only quiet"
+          aria-label="Delete ${name}"
+          title="Delete"
+          @click=${() => this.files.delete(parcel)}
+        >
           ${icons.trash}
         </button>
       </li>

@@ -260,7 +260,12 @@ class Receive extends PageElement {
         ${
           torrent && !asking && !full
             ? html`
-                <button class="button icon-only quiet" aria-label=${paused ? 'Resume' : 'Pause'} @click=${turn}>
+                <button
+                  class="button icon-only quiet"
+                  aria-label=${paused ? 'Resume' : 'Pause'}
+                  title=${paused ? 'Resume' : 'Pause'}
+                  @click=${turn}
+                >
                   ${paused ? icons.play : icons.pause}
                 </button>
               `
@@ -286,7 +291,9 @@ class Receive extends PageElement {
         ${
           this.files.parcels.get(this.#arrival?.parcel ?? '')
             ? html`
-                <button class="button icon-only quiet" aria-label="Delete" @click=${this.#delete}>${icons.trash}</button>
+                <button class="button icon-only quiet" aria-label="Delete" title="Delete" @click=${this.#delete}>
+                  ${icons.trash}
+                </button>
               `
             : nothing
         }

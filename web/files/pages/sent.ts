@@ -102,7 +102,7 @@ class SentPage extends PageElement {
       <article class="parcel">
         <div class="parcel-tools">
           <a class="button quiet parcel-back" href=${paths.home} data-back>${icons.back}Files</a>
-          <button class="button icon-only quiet" aria-label="Delete" @click=${this.#delete}>${icons.trash}</button>
+          <button class="button icon-only quiet" aria-label="Delete" title="Delete" @click=${this.#delete}>${icons.trash}</button>
         </div>
         <h1 class=${parcel.name.length > long ? 'is-long' : ''} dir="auto" tabindex="-1" data-focus>${parcel.name}</h1>
         <p class="parcel-facts"><span>${sizeOf(parcel)}</span></p>

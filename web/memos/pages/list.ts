@@ -163,7 +163,7 @@ class List extends PageElement {
   #dock() {
     return html`
       <div class="dock">
-        <button class="record" aria-label="Record" @click=${this.#record}><span></span></button>
+        <button class="record" aria-label="Record" title="Record" @click=${this.#record}><span></span></button>
         <memos-microphones .memos=${this.memos}></memos-microphones>
       </div>
     `
@@ -174,7 +174,13 @@ class List extends PageElement {
     return html`
       <div class="dock choice">
         <span class="choice-count" role="status">${count ? `${count} selected` : 'Select memos'}</span>
-        <button class="button icon-only quiet" aria-label="Delete" ?disabled=${!count} @click=${this.#deleteChosen}>
+        <button
+          class="button icon-only quiet"
+          aria-label="Delete"
+          title="Delete"
+          ?disabled=${!count}
+          @click=${this.#deleteChosen}
+        >
           ${icons.trash}
         </button>
         <button class="button primary" ?disabled=${!count} @click=${this.#shareChosen}>${icons.share}Share</button>

@@ -112,10 +112,10 @@ class MemoPage extends PageElement {
       <article class="memo">
         <div class="memo-tools">
           <a class="button quiet memo-back" href=${paths.list} data-back>${icons.back}Memos</a>
-          <button class="button icon-only quiet" aria-label="Download" @click=${() => this.memos.download(memo)}>
+          <button class="button icon-only quiet" aria-label="Download" title="Download" @click=${() => this.memos.download(memo)}>
             ${icons.download}
           </button>
-          <button class="button icon-only quiet" aria-label="Delete" @click=${this.#delete}>${icons.trash}</button>
+          <button class="button icon-only quiet" aria-label="Delete" title="Delete" @click=${this.#delete}>${icons.trash}</button>
           <button class="button primary" @click=${() => this.querySelector<ShareSheet>(ShareSheet.tag)!.open([memo])}>
             ${icons.share}Share
           </button>

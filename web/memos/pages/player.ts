@@ -97,6 +97,7 @@ class PlayerPart extends PageElement {
         <button
           class="button icon-only quiet big"
           aria-label="Back 15 seconds"
+          title="Back 15 seconds"
           ?disabled=${!memo}
           @click=${() => this.#seek(time - 15)}
         >
@@ -113,6 +114,7 @@ class PlayerPart extends PageElement {
         <button
           class="button icon-only quiet big"
           aria-label="Forward 15 seconds"
+          title="Forward 15 seconds"
           ?disabled=${!memo}
           @click=${() => this.#seek(time + 15)}
         >
