@@ -57,10 +57,11 @@ export interface PersonOptions extends LaunchOptions {
   own?: boolean
 }
 
-/** What Firefox says where a page was left while its service worker still answered for the icon. */
-const leftIcon = /^uncaught: Failed to load ‘[^’]*\/(icon\.svg|apple-touch-icon\.png)’\. A ServiceWorker intercepted/
-/** And of anything else that was still being loaded when the page was closed. */
-const leftLoad = /^uncaught: Failed to load ‘[^’]*’\. A ServiceWorker intercepted/
+/**
+ * What Firefox says where a page was left while its service worker still answered for something: an icon, a script that was
+ * loaded ahead. A worker that fails says otherwise ("passed a promise … that rejected").
+ */
+const leftLoad = /^uncaught: Failed to load ‘[^’]*’\. A ServiceWorker intercepted the request and encountered an unexpected error/
 
 /** Somebody with a browser: storage apart from everybody else's, and an eye on every error that their pages report. */
 export class Person {
@@ -69,8 +70,6 @@ export class Person {
   readonly kind: Kind
   readonly #allow: RegExp[]
   readonly #errors: string[] = []
-  /** How many errors there were when they left. */
-  #left = Infinity
 
   private constructor(kind: Kind, context: BrowserContext, page: Page, allow: RegExp[]) {
     this.kind = kind
@@ -102,15 +101,7 @@ export class Person {
   }
 
   get errors(): string[] {
-    return this.#errors.filter((error, i) => {
-      const allowed = [...this.#allow, leftIcon, ...(i >= this.#left ? [leftLoad] : [])]
-      return !allowed.some((one) => one.test(error))
-    })
-  }
-
-  /** All their tabs are about to be closed. */
-  leave(): void {
-    this.#left = this.#errors.length
+    return this.#errors.filter((error) => ![...this.#allow, leftLoad].some((allowed) => allowed.test(error)))
   }
 
   #watch(page: Page): void {

@@ -25,7 +25,6 @@ export class Kit {
     const context = alone ? browser.defaultBrowserContext() : await browser.createBrowserContext()
     const person = await Person.in(kind, context, [...allow])
     this.defer(async () => {
-      person.leave()
       await (alone ? browser.close() : context.close().catch(() => undefined))
       const { errors } = person
       if (errors.length) throw new Error(`${kind} reported:\n  ${errors.join('\n  ')}`)
