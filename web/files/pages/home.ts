@@ -1,15 +1,14 @@
 import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
-import { bar } from '../../ui/parts.ts'
 import { titled } from '../../ui/standing.ts'
 import { ago, bytes } from '../../ui/words.ts'
 import { waiting, type Shared } from '../../sw/shared.ts'
 import type { Files } from '../files.ts'
 import { paths, type Parcel } from '../parcel.ts'
-import type { Making } from '../sending.ts'
 import { filesOf, sizeOfAll } from '../shared.ts'
 import { nameOf } from '../words.ts'
+import { beingMade } from './making.ts'
 
 /** What became of something that was shared, by what is behind the # (sw/sharing.ts, internal/httpd/shared.go). */
 const outcomes = new Map([
@@ -110,12 +109,6 @@ class Home extends PageElement {
     if (input.files?.length) void this.files.send(input.files).finally(() => (input.value = ''))
   }
 
-  #cancel(making: Making): void {
-    making.cancel()
-    // The button is about to go.
-    this.querySelector('h1')!.focus()
-  }
-
   #pick(name: string): void {
     this.querySelector<HTMLInputElement>(`input[name=${name}]`)!.click()
   }
@@ -174,13 +167,7 @@ class Home extends PageElement {
         <h1 tabindex="-1" data-focus>Send files</h1>
         ${
           making
-            ? html`
-                <p role="status">Making a link to “<bdi>${making.name}</bdi>”…</p>
-                ${bar('Read', making.size ? making.hashed / making.size : undefined)}
-                <div class="drop-actions">
-                  <button class="button quiet" @click=${() => this.#cancel(making)}>Cancel</button>
-                </div>
-              `
+            ? beingMade(making, this)
             : html`
                 <p>
                   Drop or paste them here, or choose them. You get a private link; they go straight from this browser to

@@ -1,15 +1,14 @@
 import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
-import { bar } from '../../ui/parts.ts'
 import { offerUndo } from '../../ui/undo.ts'
 import { long } from '../../ui/words.ts'
 import { add, drop, find, type Shared } from '../../sw/shared.ts'
 import type { Files } from '../files.ts'
 import { leadsTo } from '../links.ts'
 import { paths } from '../parcel.ts'
-import type { Making } from '../sending.ts'
 import { filesOf, sizeOfAll, wordsOf } from '../shared.ts'
 import { nameOf, sizeOf } from '../words.ts'
+import { beingMade } from './making.ts'
 import './file-list.ts'
 
 /** Characters of text that are shown. */
@@ -78,12 +77,6 @@ class SharedPage extends PageElement {
     this.files.host.navigate(paths.home, { replace: true })
   }
 
-  #cancel(making: Making): void {
-    making.cancel()
-    // The button is about to go.
-    this.querySelector('h1')!.focus()
-  }
-
   protected override render() {
     if (!this.looked) return nothing
     if (!this.shared)
@@ -119,13 +112,7 @@ class SharedPage extends PageElement {
   #ask(count: number) {
     const { making } = this.files.sending
     if (making)
-      return html`
-        <p role="status">Making a link to “<bdi>${making.name}</bdi>”…</p>
-        ${bar('Read', making.size ? making.hashed / making.size : undefined)}
-        <div class="parcel-actions">
-          <button class="button quiet" @click=${() => this.#cancel(making)}>Cancel</button>
-        </div>
-      `
+      return beingMade(making, this)
     return html`
       <p class="parcel-from">
         Nothing has been sent yet. You get a private link; ${count === 1 ? 'it goes' : 'they go'} straight from this
