@@ -5,7 +5,7 @@
 //	TypeScript:  typescript.go, by what an import statement looks like
 //	comments:    mentions.go: what they lead to is there
 //
-// Tests, and what only tests use (testnet, testing.ts), may reach anywhere.
+// Tests, and what only tests use (testnet, testing.ts, sample.ts), may reach anywhere.
 package house
 
 import (
