@@ -10,6 +10,10 @@ const rate = (seconds: number) => size / 1e6 / seconds
 /**
  * 100 MB from one Chromium to another. Each has a process and an ordinary profile of its own, as on two machines: what
  * is fetched goes to disk. From the metadata (raw: from the first byte) until all is there, in MB/s.
+ *
+ * Where the time goes, by thread (/proc/PID/task/TID/stat): both cores are busy, and nine tenths of it is the browser's own
+ * WebRTC, in its network process and in the renderers' WebRTC and IPC threads. A raw channel has that as well; as it floods
+ * the line, which then loses packets, its own figure swings by half from round to round.
  */
 export const transfer: Row = async ({ kit, serve, rounds }) => {
   const { tracker } = await serve()
