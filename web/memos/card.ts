@@ -6,7 +6,7 @@ import type { Card } from '../engine/types.ts'
 import { unturned } from '../ui/words.ts'
 import { maxDescription, type Memo } from './memo.ts'
 import { decodePeaks, encodePeaks } from './peaks.ts'
-import { cleanTitle } from './titles.ts'
+import { cleanTitle } from './words.ts'
 
 export interface MemoCard {
   title?: string

@@ -2,7 +2,7 @@
  * The section Voice Memos: what is recorded here is kept here, and goes to others straight from this browser.
  *
  *   microphone ─ recorder.ts ─▶ chunks on disk, every half second ─ take.ts ─▶ a memo (db.ts, library.ts)
- *   memo ─ sharing.ts ─▶ the engine seeds the memo's bytes where they lie ─▶ a link
+ *   memo ─ sending.ts ─▶ the engine seeds the memo's bytes where they lie ─▶ a link
  *   link ─ receiving.ts ─▶ the engine fetches; the memo's row refers to the torrent
  *
  * pages/ shows all that; player.ts is the one player they share. Rows and bytes live in IndexedDB, the bytes of

@@ -15,8 +15,8 @@ import { chosenMicrophone, explain, microphones, type Trouble } from './micropho
 import { Player, type Track } from './player.ts'
 import { Receiving } from './receiving.ts'
 import { Recorder, thisBrowser, type Outcome } from './recorder.ts'
-import { Sharing } from './sharing.ts'
-import { fileName } from './titles.ts'
+import { Sending } from './sending.ts'
+import { fileName } from './words.ts'
 import { unplayable } from './unplayable.ts'
 import { seekable } from './webm.ts'
 
@@ -35,7 +35,7 @@ export class Memos {
   readonly recorder = new Recorder(this.library.db, thisBrowser())
   readonly player = new Player(new Audio(), navigator.mediaSession)
   readonly receiving: Receiving
-  readonly sharing: Sharing
+  readonly sending: Sending
   /** Why the microphone could not be had, the last time it was asked for. */
   trouble: Trouble | undefined
   /** The browser gives this page no storage. */
@@ -48,10 +48,10 @@ export class Memos {
   constructor(host: Host) {
     this.host = host
     this.receiving = new Receiving(() => host.node(), this.library)
-    this.sharing = new Sharing(() => host.node(), this.library, this.receiving)
+    this.sending = new Sending(() => host.node(), this.library, this.receiving)
     this.recorder.on('ended', (outcome) => void this.#ended(outcome))
     this.library.on('purged', (memo) => {
-      if (badge(memo)) void this.sharing.forget(memo).catch(reportError)
+      if (badge(memo)) void this.sending.forget(memo).catch(reportError)
     })
     // Also when it was deleted in another tab.
     this.library.on('change', () => {
@@ -59,9 +59,9 @@ export class Memos {
     })
     this.player.on('failed', ({ id, error }) => void this.#unheard(id, error))
     guard({
-      awake: () => this.recorder.state === 'recording' || this.sharing.busy || this.receiving.busy,
-      busy: () => !['idle', 'asking'].includes(this.recorder.state) || this.sharing.busy || this.library.rewriting,
-      on: [this.recorder, this.sharing, this.receiving],
+      awake: () => this.recorder.state === 'recording' || this.sending.busy || this.receiving.busy,
+      busy: () => !['idle', 'asking'].includes(this.recorder.state) || this.sending.busy || this.library.rewriting,
+      on: [this.recorder, this.sending, this.receiving],
     })
     void microphones() // so that they are known when the list is opened
     void this.#begin()
@@ -85,7 +85,7 @@ export class Memos {
       inTurn('memos-sharing', () => this.host.node(), async () => {
         // This page may have stood still while another one deleted some.
         await this.library.reload()
-        await this.sharing.resume()
+        await this.sending.resume()
       })
     }
     if (bundles.length || this.library.memos.some(badge)) go()
@@ -199,7 +199,7 @@ export class Memos {
       duration: memo.duration,
       open: async () => {
         if (memo.from) return { url: await (await this.receiving.file(memo)).url() }
-        const url = URL.createObjectURL(await this.sharing.audio(memo))
+        const url = URL.createObjectURL(await this.sending.audio(memo))
         return { url, release: () => URL.revokeObjectURL(url) }
       },
     }
@@ -216,7 +216,7 @@ export class Memos {
     const memo = this.library.get(id)
     if (!memo) return
     const { type, from } = memo
-    const there = !!from || (await this.sharing.audio(memo).then(() => true, () => false))
+    const there = !!from || (await this.sending.audio(memo).then(() => true, () => false))
     const { text, elsewhere } = unplayable(error, { type, there, known: new Audio().canPlayType(type) !== '' })
     const action = { label: 'Download', run: () => void this.download(memo) }
     const whole = !from || from.done
@@ -227,7 +227,7 @@ export class Memos {
   async download(memo: Memo): Promise<void> {
     if (memo.from && !memo.from.done) this.host.toast({ text: 'It is saved as a file once all of it is here.' })
     try {
-      const audio = await this.sharing.audio(memo)
+      const audio = await this.sending.audio(memo)
       const titled = memo.type.includes('webm') ? await seekable(audio, memo.title) : undefined
       const url = URL.createObjectURL(titled?.blob ?? audio)
       const link = Object.assign(document.createElement('a'), { href: url, download: fileName(memo.title, memo.type) })
@@ -258,6 +258,6 @@ export class Memos {
       return
     }
     this.#unkept = false
-    if (done && memo?.shares) await this.sharing.rename(memo).catch(reportError)
+    if (done && memo?.shares) await this.sending.rename(memo).catch(reportError)
   }
 }

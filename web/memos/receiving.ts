@@ -9,7 +9,7 @@ import { readCard } from './card.ts'
 import type { Library } from './library.ts'
 import { newId, type Memo } from './memo.ts'
 import { maxPeaks, peaksOf } from './peaks.ts'
-import { cleanTitle } from './titles.ts'
+import { cleanTitle } from './words.ts'
 
 /** Files of one torrent that become memos, at most. */
 const maxFiles = 200

@@ -2,7 +2,7 @@
 import type { MemoDb, Take } from './db.ts'
 import type { Memo } from './memo.ts'
 import { pool } from './peaks.ts'
-import { defaultTitle } from './titles.ts'
+import { defaultTitle } from './words.ts'
 import { seekable } from './webm.ts'
 
 /** Chunks read at a time: about a minute. */

@@ -1,6 +1,6 @@
 /** Why a memo is not heard, as far as that can be known, and what can be done. */
 import { failure } from '../ui/standing.ts'
-import { formatName } from './titles.ts'
+import { formatName } from './words.ts'
 
 export interface Sound {
   /** MIME type. */

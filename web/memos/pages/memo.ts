@@ -8,7 +8,7 @@ import { cleanDescription } from '../card.ts'
 import { badge, maxDescription, maxTitle, type Memo } from '../memo.ts'
 import { paths, type Memos } from '../memos.ts'
 import type { Arrival } from '../receiving.ts'
-import { cleanTitle, formatName, longDate } from '../titles.ts'
+import { cleanTitle, formatName, longDate } from '../words.ts'
 import './player.ts'
 import { ShareSheet } from './share-sheet.ts'
 

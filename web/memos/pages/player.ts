@@ -6,7 +6,7 @@ import '../../ui/wave.ts'
 import type { Memo } from '../memo.ts'
 import type { Memos } from '../memos.ts'
 import { rates } from '../player.ts'
-import { isoDuration } from '../titles.ts'
+import { isoDuration } from '../words.ts'
 
 /** The wave of one memo, and what moves through it. */
 class PlayerPart extends PageElement {

@@ -3,7 +3,7 @@ import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import { clock } from '../../ui/words.ts'
 import { paths, type Memos } from '../memos.ts'
-import { isoDuration } from '../titles.ts'
+import { isoDuration } from '../words.ts'
 import './live.ts'
 import './microphones.ts'
 

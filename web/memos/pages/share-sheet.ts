@@ -7,7 +7,7 @@ import { failure } from '../../ui/standing.ts'
 import { quoted } from '../../ui/words.ts'
 import type { Memo } from '../memo.ts'
 import type { Memos } from '../memos.ts'
-import type { Kind } from '../sharing.ts'
+import type { Kind } from '../sending.ts'
 
 /** A link to one memo or several, and what has become of it. */
 export class ShareSheet extends Sheet {
@@ -37,7 +37,7 @@ export class ShareSheet extends Sheet {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    this.watch(this.memos.sharing, 'change')
+    this.watch(this.memos.sending, 'change')
   }
 
   async open(what: readonly Memo[]): Promise<void> {
@@ -63,8 +63,8 @@ export class ShareSheet extends Sheet {
       if (this.#what === what) this.ready = ready
     }
     try {
-      const { sharing } = this.memos
-      const torrent = what.length === 1 ? await sharing.share(what[0]!, kind) : await sharing.bundle(what, told, signal)
+      const { sending } = this.memos
+      const torrent = what.length === 1 ? await sending.share(what[0]!, kind) : await sending.bundle(what, told, signal)
       if (this.kind === kind && this.#what === what) this.torrent = torrent
     } catch (error) {
       if (this.kind === kind && this.#what === what) this.error = error
@@ -107,7 +107,7 @@ export class ShareSheet extends Sheet {
         .magnet=${this.kind === 'public' ? magnetURI : undefined}
         .heading=${this.#title}
       ></ui-link>
-      ${delivery(this.memos.sharing.status(torrent))}
+      ${delivery(this.memos.sending.status(torrent))}
     `
   }
 }

@@ -8,9 +8,9 @@ import { MemoDb } from './db.ts'
 import { Library } from './library.ts'
 import type { Memo } from './memo.ts'
 import { Receiving } from './receiving.ts'
-import { Sharing } from './sharing.ts'
+import { Sending } from './sending.ts'
 
-/** As much of a node as sharing needs: what is seeded has a link, and a card that can be changed. */
+/** As much of a node as sending needs: what is seeded has a link, and a card that can be changed. */
 class FakeTorrent extends Emitter<TorrentEvents> {
   readonly infoHash: string
   readonly link: string
@@ -55,11 +55,11 @@ const memo: Memo = {
 
 let library: Library
 let node: FakeNode
-let sharing: Sharing
+let sending: Sending
 let count = 0
 
 beforeEach(async () => {
-  library = new Library(new MemoDb(`sharing-${count++}`))
+  library = new Library(new MemoDb(`sending-${count++}`))
   await library.db.add(memo, new Blob(['a']))
   await library.db.add({ ...memo, id: 'b' }, new Blob(['b']))
   await library.reload()
@@ -70,61 +70,61 @@ beforeEach(async () => {
 function start(): void {
   node = new FakeNode()
   const get = async () => node as unknown as Starling
-  sharing = new Sharing(get, library, new Receiving(get, library))
+  sending = new Sending(get, library, new Receiving(get, library))
 }
 
 const titleOf = (torrent: unknown) => (torrent as FakeTorrent).card?.title
 
 describe('a shared memo', () => {
   it('has one link of each kind, whoever asks and how often', async () => {
-    const [one, two] = await Promise.all([sharing.share(memo, 'private'), sharing.share(memo, 'private')])
+    const [one, two] = await Promise.all([sending.share(memo, 'private'), sending.share(memo, 'private')])
     expect(two).toBe(one)
-    expect((await sharing.share(memo, 'public')).link).not.toBe(one.link)
+    expect((await sending.share(memo, 'public')).link).not.toBe(one.link)
     expect(node.seeds).toBe(2)
     expect(Object.keys(library.get('a')!.shares!)).toEqual(['private', 'public'])
   })
 
   it('keeps its link over a reload and a new name', async () => {
-    const { link } = await sharing.share(memo, 'private')
+    const { link } = await sending.share(memo, 'private')
     const renamed = (await library.update('a', { title: 'After' }))!
-    await sharing.rename(renamed)
+    await sending.rename(renamed)
     start()
-    await sharing.resume()
-    const again = await sharing.share(memo, 'private')
+    await sending.resume()
+    const again = await sending.share(memo, 'private')
     expect([again.link, titleOf(again), node.seeds]).toEqual([link, 'After', 0])
   })
 
   it('carries what was written while it was being seeded', async () => {
     node.meanwhile = () => library.update('a', { title: 'Meanwhile' })
-    expect(titleOf(await sharing.share(memo, 'private'))).toBe('Meanwhile')
+    expect(titleOf(await sending.share(memo, 'private'))).toBe('Meanwhile')
   })
 
   it('goes with others into one link, the same for the same memos', async () => {
-    const bundle = await sharing.bundle(library.memos)
+    const bundle = await sending.bundle(library.memos)
     expect(node.seeds).toBe(3)
     expect((await library.db.bundles())[0]!.links.length).toBe(2)
     start()
-    await sharing.resume()
-    expect((await sharing.bundle(library.memos)).link).toBe(bundle.link)
+    await sending.resume()
+    expect((await sending.bundle(library.memos)).link).toBe(bundle.link)
     expect(node.seeds).toBe(0)
   })
 
   it('says how far it is with many, and refuses more than a link can carry', async () => {
     const told: number[] = []
-    await sharing.bundle(library.memos, (ready) => told.push(ready))
+    await sending.bundle(library.memos, (ready) => told.push(ready))
     expect(told).toEqual([0, 1])
     const many = Array.from({ length: 1001 }, () => memo)
-    await expect(sharing.bundle(many)).rejects.toMatchObject({ code: 'too-large' })
+    await expect(sending.bundle(many)).rejects.toMatchObject({ code: 'too-large' })
   })
 
   it('in the making is given up when nobody waits for it any more', async () => {
     const given = new AbortController()
     node.meanwhile = async () => given.abort()
-    await expect(sharing.bundle(library.memos, undefined, given.signal)).rejects.toMatchObject({ name: 'AbortError' })
+    await expect(sending.bundle(library.memos, undefined, given.signal)).rejects.toMatchObject({ name: 'AbortError' })
     expect(node.torrents.size).toBe(1)
     expect(await library.db.bundles()).toEqual([])
     node.meanwhile = async () => {}
-    expect((await sharing.bundle(library.memos)).link).toBeTruthy()
+    expect((await sending.bundle(library.memos)).link).toBeTruthy()
     expect(node.seeds).toBe(3)
   })
 
@@ -132,16 +132,16 @@ describe('a shared memo', () => {
     const lost = { ...memo, id: 'lost', title: `Lost ${'and '.repeat(45)}lost` }
     await library.add(lost)
     const missing = { code: 'missing', message: expect.stringContaining(quoted(mentioned(lost.title))) as string }
-    await expect(sharing.share(lost, 'private')).rejects.toMatchObject(missing)
-    await expect(sharing.bundle(library.memos)).rejects.toMatchObject(missing)
+    await expect(sending.share(lost, 'private')).rejects.toMatchObject(missing)
+    await expect(sending.bundle(library.memos)).rejects.toMatchObject(missing)
     // Its row is there, and its bytes cannot be read.
     const unreadable = Object.assign(new Blob(['a']), { slice: () => ({ arrayBuffer: () => Promise.reject(new DOMException('', 'NotReadableError')) }) })
     library.db.audio = async () => unreadable as unknown as Blob
-    await expect(sharing.share(lost, 'public')).rejects.toMatchObject(missing)
+    await expect(sending.share(lost, 'public')).rejects.toMatchObject(missing)
   })
 
   it('that is gone cannot be shared', async () => {
     await library.db.delete('a')
-    await expect(sharing.share(memo, 'private')).rejects.toThrow('deleted')
+    await expect(sending.share(memo, 'private')).rejects.toThrow('deleted')
   })
 })

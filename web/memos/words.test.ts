@@ -8,7 +8,7 @@ import {
   formatName,
   longDate,
   untitled,
-} from './titles.ts'
+} from './words.ts'
 
 describe('titles', () => {
   it('is named after day and time', () => {

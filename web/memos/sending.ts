@@ -3,18 +3,18 @@ import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { Audience } from '../ui/audience.ts'
 import { forget } from '../ui/fetching.ts'
-import type { Sending } from '../ui/standing.ts'
+import type { Sending as Words } from '../ui/standing.ts'
 import { mentioned, quoted } from '../ui/words.ts'
 import { makeBundle, maxLinks, partOf, tooMany } from './bundle.ts'
 import { makeCard } from './card.ts'
 import type { Library } from './library.ts'
 import type { Memo, Shares } from './memo.ts'
 import type { Receiving } from './receiving.ts'
-import { fileName } from './titles.ts'
+import { fileName } from './words.ts'
 
 export type Kind = keyof Shares
 
-export class Sharing extends Emitter<{ change: void }> {
+export class Sending extends Emitter<{ change: void }> {
   readonly #node: () => Promise<Starling>
   readonly #library: Library
   readonly #receiving: Receiving
@@ -75,7 +75,7 @@ export class Sharing extends Emitter<{ change: void }> {
     if (memo.from) await this.#receiving.forget(memo)
   }
 
-  status(torrent: Torrent): Sending {
+  status(torrent: Torrent): Words {
     return this.#audience.status(torrent)
   }
 
