@@ -6,7 +6,7 @@ import "net/http"
 // those, and none reaches this server unless there is no service worker yet. Then the page says that nothing was taken;
 // the form is not read, but for the little that net/http throws away before it hangs up.
 //
-// The page itself it asks for here (web/sw/sharing.ts), since only servers see which site a request began at: it is for
+// The page itself it asks for here (web/sw/share-target.ts), since only servers see which site a request began at: it is for
 // what the user shared, and not for a form that another site had their browser post.
 func (files static) shared(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")

@@ -3,7 +3,7 @@
  *
  *   files ─ sending.ts ─▶ the engine seeds them where they lie ─▶ a link /f#…     (and a copy here, where there is room)
  *   link ─ receiving.ts ─▶ the engine fetches ─▶ a player (pages/viewer.ts), or ─ saving.ts ─▶ the browser's downloads
- *   another app's share sheet ─ sw/sharing.ts ─▶ waits on disk ─ pages/shared.ts, by the user's word ─▶ files, or a link
+ *   another app's share sheet ─ sw/share-target.ts ─▶ waits on disk ─ pages/shared.ts, by the user's word ─▶ files, or a link
  *
  * index.ts is all that loads with the app; section.ts and what it imports comes when it is needed. Rows and copies live
  * in IndexedDB (db.ts, parcels.ts), the bytes of what others sent in the engine's store.

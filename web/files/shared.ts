@@ -1,4 +1,4 @@
-/** What another app handed over (sw/sharing.ts), as files to be sent. */
+/** What another app handed over (sw/share-target.ts), as files to be sent. */
 import type { Shared } from '../sw/shared.ts'
 import { unturned } from '../ui/words.ts'
 

@@ -3,7 +3,7 @@
  *
  *   the app offline                       precache.ts: what web/build.mjs listed, under one version
  *   files of torrents for <audio>, …      torrents.ts: GET /~/…
- *   what other apps share                 sharing.ts: POST /files/shared
+ *   what other apps share                 share-target.ts: POST /files/shared
  *
  * A new version waits until a page says 'starling:update' (the user agreed), then takes over and tells all pages. Those
  * of the version before go on with it: its files stay until a page is opened while no other is.
@@ -13,7 +13,7 @@ import type { Ready, Word } from '../engine/stream/protocol.ts'
 import { Precache } from './precache.ts'
 import { scope } from './scope.ts'
 import { purge } from './shared.ts'
-import { admit, sharedPath, take } from './sharing.ts'
+import { admit, sharedPath, take } from './share-target.ts'
 import './torrents.ts'
 
 declare const __PRECACHE__: [path: string, revision: string][]

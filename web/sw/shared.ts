@@ -1,6 +1,6 @@
 /**
  * What other apps handed over, until the user says whether it is to be sent: written by the service worker
- * (sharing.ts), read by the section Files. A database of its own, as the service worker must not wait for sections'
+ * (share-target.ts), read by the section Files. A database of its own, as the service worker must not wait for sections'
  * versions of theirs. A row is gone when it was sent or turned down, or after a day.
  */
 export interface Shared {

@@ -10,7 +10,7 @@ import { filesOf, sizeOfAll } from '../shared.ts'
 import { nameOf } from '../words.ts'
 import { beingMade } from './making.ts'
 
-/** What became of something that was shared, by what is behind the # (sw/sharing.ts, internal/httpd/shared.go). */
+/** What became of something that was shared, by what is behind the # (sw/share-target.ts, internal/httpd/shared.go). */
 const outcomes = new Map([
   [
     'nothing-shared',

@@ -2,7 +2,7 @@ import 'fake-indexeddb/auto'
 import { IDBFactory } from 'fake-indexeddb'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { add, drop, find, purge, waiting } from './shared.ts'
-import { admit, take } from './sharing.ts'
+import { admit, take } from './share-target.ts'
 
 interface Facts {
   mode?: string
