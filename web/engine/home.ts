@@ -1,7 +1,6 @@
 /** The server that starling.js came from, or that the page names: what a page gets when it names nothing else. */
-import { trackerOf } from './announce.ts'
 import { StarlingError } from './errors.ts'
-import { urlOf } from './url.ts'
+import { trackerOf, urlOf } from './url.ts'
 
 /** How long an answer of /api/ice is used at most, ms: a server that was started anew, unseen, takes no credentials of before. */
 const iceLife = 5 * 60_000

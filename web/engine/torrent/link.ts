@@ -1,7 +1,6 @@
-import { trackerOf } from '../announce.ts'
 import { fromBase64url, toBase64url, type Bytes } from '../bytes.ts'
 import { StarlingError } from '../errors.ts'
-import { urlOf } from '../url.ts'
+import { trackerOf, urlOf } from '../url.ts'
 import { makeQuery, parseHash, parseMagnet, type Sources } from './magnet.ts'
 import { infoHashOf, parseInfo, parseTorrent, seedUrls, trackerUrls, type Info } from './metainfo.ts'
 
