@@ -12,8 +12,9 @@
 // type C, which the store compares and hands out again. C should hold no pointers, then the garbage collector need not
 // look into swarms at all.
 //
-// All state is soft: peers announce again every interval and are forgotten after twice that time, so a restart costs
-// one interval and nothing needs a disk. Whoever does not want to wait for that long keeps a snapshot (snapshot.go).
+// All state is soft: peers announce again every interval (interval.go) and are forgotten after twice that time, so a
+// restart costs one interval and nothing needs a disk. Whoever does not want to wait for that long keeps a snapshot
+// (snapshot.go).
 package tracker
 
 import (

@@ -55,7 +55,7 @@ func (s *Server) appendAnnounce(b []byte, q *query, from netip.Addr, c tracker.C
 	b = strconv.AppendInt(appendString(b, "external ip"), int64(size), 10)
 	b = appendAddr(append(b, ':'), from)
 	b = appendInt(b, "incomplete", c.Leechers)
-	b = appendInt(b, "interval", s.interval())
+	b = appendInt(b, "interval", tracker.Spread(s.options.Interval))
 	b = appendKinds(b, c)
 	b = appendInt(b, "min interval", s.minInterval())
 	if q.compact == "0" {

@@ -13,7 +13,6 @@
 package http
 
 import (
-	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"path"
@@ -142,15 +141,6 @@ func (s *Server) scrape(k *work, raw string) {
 		return
 	}
 	k.answer = s.appendScrape(k.answer[:0], hashes)
-}
-
-// interval is in seconds, up to a tenth more or less than asked for, so that peers spread out.
-func (s *Server) interval() int64 {
-	d := s.options.Interval
-	if spread := int64(d / 5); spread > 0 {
-		d += time.Duration(rand.Int64N(spread)) - time.Duration(spread/2)
-	}
-	return max(1, int64(d.Round(time.Second)/time.Second))
 }
 
 func (s *Server) minInterval() int64 {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"math/rand/v2"
 	"net/netip"
 
 	"github.com/starling-p2p/starling/tracker"
@@ -128,7 +127,7 @@ func (h *Handler) announce(w *work, to, p []byte, from netip.AddrPort) []byte {
 
 	first := len(to)
 	to = begin(to, actionAnnounce, p)
-	to = binary.BigEndian.AppendUint32(to, h.least+rand.Uint32N(h.spread))
+	to = binary.BigEndian.AppendUint32(to, uint32(tracker.Spread(h.options.Interval)))
 	to = append(to, 0, 0, 0, 0, 0, 0, 0, 0)
 	var counts tracker.Counts
 	var err error

@@ -58,17 +58,14 @@ type Options struct {
 
 // Handler answers packets. It may serve any number of sockets at once, and needs no closing.
 type Handler struct {
-	options Options
-	store   Store
-	distant Distant // the store, if it is one
-	compact compact // the store, if it is one, and all of it is here
-	later   chan struct{}
-	// Peers are asked to announce again after so many seconds: up to a tenth more or less than Interval, so that they
-	// spread out.
-	least, spread uint32
-	ids           *ids
-	works         sync.Pool
-	counters      struct{ connects, announces, scrapes, failures, refused, forged atomic.Uint64 }
+	options  Options
+	store    Store
+	distant  Distant // the store, if it is one
+	compact  compact // the store, if it is one, and all of it is here
+	later    chan struct{}
+	ids      *ids
+	works    sync.Pool
+	counters struct{ connects, announces, scrapes, failures, refused, forged atomic.Uint64 }
 }
 
 // New returns a handler that keeps its peers in the store.
@@ -76,9 +73,7 @@ func New(store Store, o Options) *Handler {
 	if o.Interval == 0 {
 		o.Interval = 15 * time.Minute
 	}
-	seconds := func(d time.Duration) uint32 { return uint32(max(1, d.Round(time.Second)/time.Second)) }
-	h := &Handler{options: o, store: store, ids: newIDs(), least: seconds(o.Interval - o.Interval/10)}
-	h.spread = seconds(o.Interval+o.Interval/10) - h.least + 1
+	h := &Handler{options: o, store: store, ids: newIDs()}
 	if h.distant, _ = store.(Distant); h.distant == nil {
 		h.compact, _ = store.(compact)
 	}

@@ -2,10 +2,8 @@ package ws
 
 import (
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/starling-p2p/starling/tracker"
 )
@@ -201,7 +199,7 @@ func (s *Server) announce(k *socket, m *message) error {
 // announced replies to an announce.
 func (k *socket) announced(m *message, counts tracker.Counts) {
 	b := append(m.number[:0], `,"interval":`...)
-	b = strconv.AppendInt(b, k.server.interval(), 10)
+	b = strconv.AppendInt(b, tracker.Spread(k.server.options.Interval), 10)
 	b = appendCounts(append(b, ','), counts)
 	k.send(reply, opText, []byte(`{"action":"announce","info_hash":`), m.raw(m.infoHash), append(b, '}'))
 }
@@ -371,12 +369,3 @@ func (k *socket) prove(m *message) {
 }
 
 func (k *socket) proof() Proof { return Proof{k.address, k.key.Load()} }
-
-// interval is in seconds, up to a tenth more or less than asked for, so that peers spread out.
-func (s *Server) interval() int64 {
-	d := s.options.Interval
-	if spread := int64(d / 5); spread > 0 {
-		d += time.Duration(rand.Int64N(spread)) - time.Duration(spread/2)
-	}
-	return max(1, int64(d.Round(time.Second)/time.Second))
-}
