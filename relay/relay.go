@@ -9,6 +9,7 @@
 //	            ▼                            ▼                         │
 //	        pion/turn ── credentials.go ── book.go ── relayed.go ──────┘
 //	                     who is it?        how many?  how fast? a socket for each allocation
+//	                     (hooks.go: where pion asks these)
 //
 // On the wire all is STUN (RFC 8489), TURN (RFC 8656) or ChannelData, told apart by the first two bits; on TCP the same
 // lie one after another, ChannelData padded to four bytes:

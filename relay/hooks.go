@@ -7,7 +7,7 @@ import (
 	"github.com/pion/turn/v5"
 )
 
-// What pion asks and tells while it serves.
+// What pion asks and tells while it serves. Who may be reached peers.go says, and how much one may have book.go.
 
 func (r *Relay) room(_, _ string, from net.Addr) bool {
 	ok := r.book.room(clientAt(from))
