@@ -64,7 +64,7 @@ func (p *Peer) AddRef(ctx context.Context, r Ref, o AddOptions) (*Torrent, error
 	} else if err != nil {
 		return nil, err
 	}
-	p.ways.name(slices.Concat(o.Trackers, o.WebSeeds)...)
+	p.ways.Name(slices.Concat(o.Trackers, o.WebSeeds)...)
 	// Before what strangers name, as much as they like: only so many are asked.
 	r.Trackers = trackerURLs(slices.Concat(o.Trackers, r.Trackers))
 	if len(r.Trackers) == 0 {
@@ -196,7 +196,7 @@ func (p *Peer) readTorrentFile(ctx context.Context, name string) ([]byte, error)
 	if err != nil {
 		return nil, fmt.Errorf("fetching the .torrent file: %w", err)
 	}
-	response, err := p.ways.client(aTorrent).Do(request)
+	response, err := p.ways.Given().Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("fetching the .torrent file: %w", err)
 	}
@@ -210,7 +210,7 @@ func (p *Peer) readTorrentFile(ctx context.Context, name string) ([]byte, error)
 	}
 	// Its data may lie on this machine, too. Any other name may lead elsewhere the next time (DNS rebinding).
 	if loopback.Host(strings.ToLower(request.URL.Host)) {
-		p.ways.name(name)
+		p.ways.Name(name)
 	}
 	return readAll(response.Body)
 }

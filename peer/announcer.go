@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/starling-p2p/starling/internal/egress"
 )
 
 const (
@@ -301,7 +303,7 @@ func (a *announcer) announce(e *announced) {
 	a.hurry()
 }
 
-func announceTo(ctx context.Context, w *ways, tracker string, r announceRequest) (announceReply, error) {
+func announceTo(ctx context.Context, w *egress.Ways, tracker string, r announceRequest) (announceReply, error) {
 	u, err := url.Parse(tracker)
 	if err != nil {
 		return announceReply{}, err

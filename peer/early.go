@@ -32,7 +32,7 @@ func (t *Torrent) early(e *torrent.Torrent, s *store, info []byte, urls []string
 	}
 	index := e.Info().FileSegmentsIndex()
 	for _, at := range urls {
-		seed := &webseed.Client{Logger: slog.New(slog.DiscardHandler), HttpClient: t.p.ways.client(aSeed), Url: at}
+		seed := &webseed.Client{Logger: slog.New(slog.DiscardHandler), HttpClient: t.p.ways.WebSeeds(), Url: at}
 		if seed.SetInfo(e.Info(), &index); seed.Pieces.IsEmpty() {
 			continue // its URL is not for a folder
 		}

@@ -74,7 +74,7 @@ func newEngine(p *Peer) (*torrent.Client, error) {
 	c.MinDialTimeout = min(c.MinDialTimeout, p.o.dialing)
 	c.KeepAliveTimeout = nudge
 	c.DefaultStorage = noStorage{}
-	c.WebTransport = way{p.ways, aSeed}
+	c.WebTransport = p.ways.WebSeeds().Transport
 	if p.o.UploadLimit > 0 {
 		c.UploadRateLimiter = limiter(p.o.UploadLimit)
 	}

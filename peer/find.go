@@ -10,6 +10,7 @@ import (
 
 	"github.com/anacrolix/torrent"
 
+	"github.com/starling-p2p/starling/internal/egress"
 	"github.com/starling-p2p/starling/link"
 	"github.com/starling-p2p/starling/rendezvous"
 )
@@ -45,7 +46,7 @@ func (f *finders) start(p *Peer) (err error) {
 			return fmt.Errorf("starting to listen for links: %w", err)
 		}
 		f.rendezvous = rendezvous.New(rendezvous.Options{
-			PeerID: p.id, Links: f.host, Dial: p.ways.dial, Proxy: p.ways.proxy, Lost: f.host.Renew, Log: p.log,
+			PeerID: p.id, Links: f.host, Dial: p.ways.Dial, Proxy: p.ways.Proxy, Lost: f.host.Renew, Log: p.log,
 		})
 	}
 	if p.o.DHT.Enabled {
@@ -127,9 +128,9 @@ func (f *found) begin() {
 func (f *found) announce(trackers []string, lacking bool) {
 	finders := &f.t.p.finders
 	trackers = slices.DeleteFunc(trackers, func(tracker string) bool {
-		lost := strings.HasPrefix(strings.ToLower(tracker), "ws") && !finders.p.ways.leads(tracker)
+		lost := strings.HasPrefix(strings.ToLower(tracker), "ws") && !finders.p.ways.Leads(tracker)
 		if lost {
-			finders.p.log.Warn("a tracker is left out", "tracker", tracker, "error", errNear)
+			finders.p.log.Warn("a tracker is left out", "tracker", tracker, "error", egress.ErrNear)
 		}
 		return lost
 	})

@@ -27,7 +27,7 @@
 //	  what is noted      state.go: the database ─ progress.go: which pieces are right ─ stamp.go: how the files looked
 //	to find peers        find.go: all ways ─ announcer.go, trackers.go, scrape.go ─ dht.go, dhtstore.go ─ lsd.go
 //	  in this network    ports.go: the router lets peers in; whereabouts.go: this machine is somewhere else now
-//	  strangers' URLs    near.go: what a link may have this machine ask
+//	  strangers' URLs    package internal/egress: what a link may have this machine ask
 //	to talk to them      engine.go, load.go: anacrolix/torrent, and which torrents it has
 //	  before it          guard.go: what it does not survive; packets.go: the same of the DHT
 //	  over links         shim.go: a channel as a net.Conn ─ asking.go: requests, held back ─ pace.go: for how long
@@ -50,6 +50,8 @@ import (
 	"github.com/anacrolix/torrent"
 	"github.com/pion/webrtc/v4"
 	"golang.org/x/time/rate"
+
+	"github.com/starling-p2p/starling/internal/egress"
 )
 
 // DHT says how the distributed hash table (BEP 5) is used.
@@ -124,7 +126,7 @@ type Peer struct {
 	guard   *guard
 	dht     *dhtStore
 	finders finders
-	ways    *ways
+	ways    *egress.Ways
 	paces   paces
 
 	ctx    context.Context
@@ -171,9 +173,8 @@ func New(o Options) (*Peer, error) {
 	o.DataDir = dir
 	p := &Peer{
 		o: o, log: o.Log, torrents: map[[20]byte]*Torrent{}, handles: newHandles(maxHandles), dht: newDHTStore(),
-		hashes: make(chan struct{}, hashers()), ways: newWays(),
+		hashes: make(chan struct{}, hashers()), ways: egress.New(o.Trackers...),
 	}
-	p.ways.name(o.Trackers...)
 	copy(p.id[:], "-SL0001-")
 	_, _ = rand.Read(p.id[8:]) // it never fails
 	_, _ = rand.Read(p.salt[:])
@@ -252,7 +253,7 @@ func (p *Peer) Close() error {
 		p.finders.closed()
 	}
 	p.work.Wait()
-	p.ways.close()
+	p.ways.Close()
 	p.handles.close()
 	return p.state.close()
 }

@@ -39,7 +39,7 @@ func (p *Peer) Share(ctx context.Context, o ShareOptions) (*Torrent, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.ways.name(slices.Concat(o.Trackers, o.WebSeeds)...)
+	p.ways.Name(slices.Concat(o.Trackers, o.WebSeeds)...)
 	r := record{Name: list.name, Trackers: trackerURLs(o.Trackers), WebSeeds: seedURLs(o.WebSeeds)}
 	if len(r.Trackers) == 0 {
 		r.Trackers = p.o.Trackers

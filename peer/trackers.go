@@ -16,13 +16,14 @@ import (
 
 	"github.com/anacrolix/torrent/bencode"
 
+	"github.com/starling-p2p/starling/internal/egress"
 	"github.com/starling-p2p/starling/internal/names"
 )
 
 const maxTrackerReply = 1 << 20
 
 // announceHTTP is BEP 3, with the compact peers of BEP 23 and 7.
-func announceHTTP(ctx context.Context, w *ways, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
+func announceHTTP(ctx context.Context, w *egress.Ways, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
 	left := r.left
 	if left < 0 {
 		left = 1 << 40 // unknown, but not complete
@@ -40,7 +41,7 @@ func announceHTTP(ctx context.Context, w *ways, tracker *url.URL, r announceRequ
 		Peers    bencode.Bytes `bencode:"peers"`
 		Peers6   []byte        `bencode:"peers6"`
 	}
-	if err := askHTTP(ctx, w.client(trackerKind(tracker)), *tracker, q, &d); err != nil {
+	if err := askHTTP(ctx, w.Tracker(tracker), *tracker, q, &d); err != nil {
 		return reply, err
 	}
 	if d.Failure != "" {
@@ -123,12 +124,8 @@ func compactPeers(b []byte, addressLength int) (peers []net.Addr) {
 //	          uploaded (8) | event (4) | address (4) | key (4) | numwant (4) | port (2)
 //	       →  1 (4) | transaction (4) | interval (4) | leechers (4) | seeders (4) | addresses and ports …
 //	error  →  3 (4) | transaction (4) | text
-func announceUDP(ctx context.Context, w *ways, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
-	address := tracker.Host
-	if tracker.Port() == "" {
-		address = net.JoinHostPort(tracker.Hostname(), "80")
-	}
-	conn, err := dialer(w.most(tracker, aTracker)).DialContext(ctx, "udp", address)
+func announceUDP(ctx context.Context, w *egress.Ways, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
+	conn, err := w.UDP(ctx, tracker)
 	if err != nil {
 		return reply, err
 	}

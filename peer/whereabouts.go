@@ -66,7 +66,7 @@ func (f *finders) moved(come, gone []netip.Addr) {
 		f.host.Moved(gone)
 		f.rendezvous.Moved(gone)
 	}
-	f.p.ways.close() // what is idle there may be dead
+	f.p.ways.Close() // what is idle there may be dead
 	if !slices.ContainsFunc(come, func(ip netip.Addr) bool { return !ip.IsLoopback() }) {
 		return
 	}

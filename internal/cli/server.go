@@ -13,8 +13,8 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/starling-p2p/starling/internal/egress"
 	"github.com/starling-p2p/starling/internal/loopback"
-	"github.com/starling-p2p/starling/peer"
 )
 
 // defaultServer is where `starling serve` is without any flags.
@@ -102,13 +102,12 @@ func (s server) get(ctx context.Context, path string, limit int64) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	var own []string
+	ways := egress.New()
+	defer ways.Close()
 	if s.own {
-		own = append(own, s.String())
+		ways.Name(s.String())
 	}
-	client, done := peer.Client(own...)
-	defer done()
-	response, err := client.Do(request)
+	response, err := ways.Given().Do(request)
 	if err != nil {
 		var e *url.Error
 		if errors.As(err, &e) {

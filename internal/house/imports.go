@@ -21,7 +21,7 @@ var goLayers = layers{
 	{"cluster"},
 	{"tracker/ws", "tracker/http", "tracker/udp", "rendezvous"},
 	{"tracker/gate", "tracker/near"},
-	{"tracker", "link", "relay", "seal", "cluster/natsbus"},
+	{"tracker", "link", "relay", "seal", "cluster/natsbus", "internal/egress"},
 	{"internal/history", "internal/loopback", "internal/names", "internal/load", "internal/watched"},
 }
 

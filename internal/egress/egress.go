@@ -1,6 +1,18 @@
-package peer
+// Package egress keeps links from leading where their makers may not go (server-side request forgery). Strangers make
+// links, and a link names trackers and web seeds, which this machine asks. So what a link names is reached no nearer than
+// it may be, whatever its name resolves to and wherever it redirects. What the program names itself, in options, may be
+// anywhere. docs/peer.md, "Where links may lead", tells users.
+//
+//	                            internet   networks of one's own   this machine   link-local, clouds' own
+//	in options                     x                x                   x                   x
+//	trackers of links              x                x              by that name,
+//	                                                               at /announce
+//	web seeds of links             x                x
+//	where any of these redirect    as near as what redirects, and no nearer than a link may name
+package egress
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -17,17 +29,6 @@ import (
 	"github.com/starling-p2p/starling/internal/loopback"
 )
 
-// Strangers make links, and a link names trackers and web seeds, which this machine asks. It may stand where they may not
-// go: so what a link names is reached no nearer than it may be, whatever its name resolves to and wherever it redirects.
-// What the program names itself, in options, may be anywhere.
-//
-//	                            internet   networks of one's own   this machine   link-local, clouds' own
-//	in options                     x                x                   x                   x
-//	trackers of links              x                x              by that name,
-//	                                                               at /announce
-//	web seeds of links             x                x
-//	where any of these redirect    as near as what redirects, and no nearer than a link may name
-
 // nearness is of an address, and how near something may be.
 type nearness int32
 
@@ -38,7 +39,8 @@ const (
 	inmost            // link-local, and what clouds keep there: metadata, credentials
 )
 
-var errNear = errors.New("a link may not lead there, as it is this machine or what only this machine reaches: if it is yours, name it yourself")
+// ErrNear is for what is nearer than a link may lead.
+var ErrNear = errors.New("a link may not lead there, as it is this machine or what only this machine reaches: if it is yours, name it yourself")
 
 var clouds = []netip.Prefix{
 	netip.MustParsePrefix("fd00:ec2::/32"), netip.MustParsePrefix("fd20:ce::/64"), // AWS, Google
@@ -69,13 +71,16 @@ func nearnessOf(a netip.Addr) nearness {
 type kind int
 
 const (
-	aTracker kind = iota
-	aSeed
-	aTorrent // a URL that was given as a whole
+	tracker kind = iota
+	webSeed
+	given // as a whole: a .torrent file, a server
 )
 
-// ways are how trackers and web seeds are reached.
-type ways struct {
+// Ways are how trackers, web seeds and other URLs are reached. Safe for concurrent use. Close them.
+type Ways struct {
+	// Connect, unless it is nil, takes a dialer's place: tests have names lead elsewhere.
+	Connect func(ctx context.Context, d *net.Dialer, network, address string) (net.Conn, error)
+
 	mu  sync.Mutex
 	own map[string]bool // host:port of what the program names
 
@@ -84,35 +89,44 @@ type ways struct {
 	proxied *http.Transport
 }
 
-func newWays() *ways {
-	w := &ways{own: map[string]bool{}, proxied: http.DefaultTransport.(*http.Transport).Clone()}
+// New is for a program that names these URLs itself.
+func New(own ...string) *Ways {
+	w := &Ways{own: map[string]bool{}, proxied: http.DefaultTransport.(*http.Transport).Clone()}
 	for most := range w.direct {
 		t := w.proxied.Clone()
-		t.Proxy, t.DialContext = nil, dialer(nearness(most)).DialContext
-		t.MaxConnsPerHost = 10
+		t.Proxy, t.MaxConnsPerHost = nil, 10
+		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			return w.connect(ctx, nearness(most), network, address)
+		}
 		w.direct[most] = t
 	}
+	w.Name(own...)
 	return w
 }
 
-func (w *ways) close() {
+// Close lets go of connections that nobody uses. Others can still be made.
+func (w *Ways) Close() {
 	for _, t := range append(w.direct[:], w.proxied) {
 		t.CloseIdleConnections()
 	}
 }
 
-// dialer reaches what is not too near. It looks at the addresses that names turned out to have.
-func dialer(most nearness) *net.Dialer {
-	return &net.Dialer{Timeout: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
+// connect reaches what is not too near. It looks at the addresses that names turned out to have.
+func (w *Ways) connect(ctx context.Context, most nearness, network, address string) (net.Conn, error) {
+	d := &net.Dialer{Timeout: 30 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		if a, err := netip.ParseAddrPort(address); err != nil || nearnessOf(a.Addr()) > most {
-			return errNear
+			return ErrNear
 		}
 		return nil
 	}}
+	if w.Connect != nil {
+		return w.Connect(ctx, d, network, address)
+	}
+	return d.DialContext(ctx, network, address)
 }
 
-// name makes URLs known as the program's own.
-func (w *ways) name(urls ...string) {
+// Name makes URLs known as the program's own.
+func (w *Ways) Name(urls ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, text := range urls {
@@ -130,19 +144,19 @@ func hostPort(u *url.URL) string {
 	return strings.ToLower(net.JoinHostPort(u.Hostname(), port))
 }
 
-func (w *ways) isOwn(hostPort string) bool {
+func (w *Ways) isOwn(hostPort string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.own[hostPort]
 }
 
 // most is how near the host of a URL may be.
-func (w *ways) most(u *url.URL, k kind) nearness {
+func (w *Ways) most(u *url.URL, k kind) nearness {
 	here := loopback.Host(strings.ToLower(u.Host))
 	switch {
 	case w.isOwn(hostPort(u)):
 		return inmost
-	case here && k == aTorrent, here && k == aTracker && forTrackers(u):
+	case here && k == given, here && k == tracker && forTrackers(u):
 		return machine
 	}
 	return network
@@ -153,8 +167,8 @@ func forTrackers(u *url.URL) bool {
 	return strings.EqualFold(u.Scheme, "udp") || u.User == nil && (u.Path == "" || u.Path == "/" || u.Path == "/announce")
 }
 
-// dial is for WebSockets, of which leads has seen the URL, and their proxies.
-func (w *ways) dial(ctx context.Context, network_, address string) (net.Conn, error) {
+// Dial is for WebSockets, of which Leads has seen the URL, and their proxies.
+func (w *Ways) Dial(ctx context.Context, network_, address string) (net.Conn, error) {
 	most := network
 	switch address = strings.ToLower(address); {
 	case w.isOwn(address):
@@ -162,20 +176,20 @@ func (w *ways) dial(ctx context.Context, network_, address string) (net.Conn, er
 	case loopback.Host(address):
 		most = machine
 	}
-	return dialer(most).DialContext(ctx, network_, address)
+	return w.connect(ctx, most, network_, address)
 }
 
-// proxy is that of the environment.
-func (w *ways) proxy(request *http.Request) (*url.URL, error) {
+// Proxy is that of the environment.
+func (w *Ways) Proxy(request *http.Request) (*url.URL, error) {
 	via, err := http.ProxyFromEnvironment(request)
 	if via != nil {
-		w.name(via.String())
+		w.Name(via.String())
 	}
 	return via, err
 }
 
-// leads says whether a WebSocket tracker may be asked, as far as its URL tells.
-func (w *ways) leads(tracker string) bool {
+// Leads says whether a WebSocket tracker may be asked, as far as its URL tells.
+func (w *Ways) Leads(tracker string) bool {
 	u, err := url.Parse(tracker)
 	if err != nil {
 		return false
@@ -190,26 +204,31 @@ func (w *ways) leads(tracker string) bool {
 // trackerKind is that of a tracker's URL, before a query is added.
 func trackerKind(u *url.URL) kind {
 	if u.RawQuery != "" && !strings.EqualFold(u.Scheme, "udp") {
-		return aSeed
+		return webSeed
 	}
-	return aTracker
+	return tracker
 }
 
-// client follows redirects, as far as they may lead.
-func (w *ways) client(k kind) *http.Client { return &http.Client{Transport: way{w, k}} }
-
-// Client makes HTTP requests for what else a link leads to, such as its server. It refuses addresses to which no link may
-// lead: this machine's, and link-local ones (docs/peer.md, "Where links may lead"). What is at own URLs, which the user has
-// named, may be anywhere. Call done when there is no more to ask.
-func Client(own ...string) (client *http.Client, done func()) {
-	w := newWays()
-	w.name(own...)
-	return w.client(aTorrent), w.close
+// UDP connects to a UDP tracker.
+func (w *Ways) UDP(ctx context.Context, u *url.URL) (net.Conn, error) {
+	return w.connect(ctx, w.most(u, tracker), "udp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80")))
 }
+
+// Tracker asks an HTTP tracker, whose URL is as yet without a query of ours. Like the others it follows redirects, as far
+// as they may lead.
+func (w *Ways) Tracker(u *url.URL) *http.Client { return w.client(trackerKind(u)) }
+
+// WebSeeds asks web seeds.
+func (w *Ways) WebSeeds() *http.Client { return w.client(webSeed) }
+
+// Given asks for what somebody has given the URL of as a whole: a .torrent file, a link's server.
+func (w *Ways) Given() *http.Client { return w.client(given) }
+
+func (w *Ways) client(k kind) *http.Client { return &http.Client{Transport: way{w, k}} }
 
 // way is a RoundTripper.
 type way struct {
-	*ways
+	*Ways
 	kind kind
 }
 
@@ -230,7 +249,7 @@ func (w way) RoundTrip(request *http.Request) (*http.Response, error) {
 		// The proxy looks the name up.
 		if a, err := netip.ParseAddr(request.URL.Hostname()); err == nil && nearnessOf(a) > most {
 			closeBody(request)
-			return nil, errNear
+			return nil, ErrNear
 		}
 		transport = w.proxied
 	} else {
