@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/starling-p2p/starling/internal/ctime"
 )
 
 // scanEach is how often a folder is looked at for what has changed: a few thousand files take some milliseconds.
@@ -59,18 +61,10 @@ type folder struct {
 	release func()
 }
 
-// stamp tells whether a file has changed. Builds that can be made again have files of one time for ever, and a new one may
-// be as long as the one before: where the system says when a file was really written, that counts too.
-type stamp struct {
-	size     int64
-	modified time.Time
-	changed  int64 // nanoseconds since 1970; 0: not known
-}
-
-func stampOf(info fs.FileInfo) stamp { return stamp{info.Size(), info.ModTime(), changedAt(info)} }
-
-func (s stamp) etag() string {
-	return `"` + strconv.FormatInt(s.modified.UnixNano(), 36) + "-" + strconv.FormatInt(s.size, 36) + "-" + strconv.FormatInt(s.changed, 36) + `"`
+// etagOf tells whether a file has changed, also one that is as long as before and of the same time (internal/ctime).
+func etagOf(info fs.FileInfo) string {
+	changed, _ := ctime.Of(info)
+	return `"` + strconv.FormatInt(info.ModTime().UnixNano(), 36) + "-" + strconv.FormatInt(info.Size(), 36) + "-" + strconv.FormatInt(changed, 36) + `"`
 }
 
 // Folder serves the files below dir, with everything of the edge. It knows of changes without being asked, within a few
@@ -180,7 +174,7 @@ func (f *folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", typeOf(clean))
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("ETag", stampOf(info).etag())
+	h.Set("ETag", etagOf(info))
 	h.Set("Cache-Control", "no-cache")
 	m := f.edge.stats.meter(w, f.edge.library.get(clean) != nil)
 	http.ServeContent(m, r, "", info.ModTime(), file)
@@ -245,7 +239,7 @@ func (f *folder) watch(ctx context.Context) {
 // scan; at the start all is taken as it is.
 func (f *folder) scan(ctx context.Context, first bool) error {
 	e := f.edge
-	there := map[string]stamp{}
+	there := map[string]fs.FileInfo{}
 	root, done := f.here()
 	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
@@ -271,7 +265,7 @@ func (f *folder) scan(ctx context.Context, first bool) error {
 		if err != nil || !info.Mode().IsRegular() || info.Size() == 0 || info.Size() > largest || len(there) >= maxAssets {
 			return nil
 		}
-		there[p] = stampOf(info)
+		there[p] = info
 		return nil
 	})
 	done()
@@ -281,21 +275,21 @@ func (f *folder) scan(ctx context.Context, first bool) error {
 	defer e.library.hold()()
 	var wait bool
 	for _, a := range e.library.all() {
-		if s, ok := there[a.Path]; !ok || s.etag() != a.ETag {
+		if info := there[a.Path]; info == nil || etagOf(info) != a.ETag {
 			e.library.drop(a.Path)
 		}
 	}
-	for p, s := range there {
+	for p, info := range there {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case e.library.get(p) != nil || e.library.recall(p, s.size, s.etag(), ""):
+		case e.library.get(p) != nil || e.library.recall(p, info.Size(), etagOf(info), ""):
 			continue
-		case !first && time.Since(s.modified).Abs() < scanEach/2: // one of tomorrow, as archives and clocks have them, is as old as any
+		case !first && time.Since(info.ModTime()).Abs() < scanEach/2: // one of tomorrow, as archives and clocks have them, is as old as any
 			wait = true
 			continue
 		}
-		if a, err := f.hash(ctx, p, s); err == nil {
+		if a, err := f.hash(ctx, p, info); err == nil {
 			e.library.add(a)
 		} else if errors.Is(err, errChanged) {
 			wait = true
@@ -313,20 +307,21 @@ func (f *folder) scan(ctx context.Context, first bool) error {
 	return nil
 }
 
-func (f *folder) hash(ctx context.Context, p string, s stamp) (*asset, error) {
+func (f *folder) hash(ctx context.Context, p string, seen fs.FileInfo) (*asset, error) {
 	file, info, err := f.open(p)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	if stampOf(info) != s {
+	etag := etagOf(seen)
+	if etagOf(info) != etag {
 		return nil, errChanged
 	}
-	a, err := hashAll(asset{Path: p, Size: s.size, Type: typeOf(p), ETag: s.etag()}, reader{ctx, file})
+	a, err := hashAll(asset{Path: p, Size: seen.Size(), Type: typeOf(p), ETag: etag}, reader{ctx, file})
 	if err != nil {
 		return nil, err
 	}
-	if info, err := file.Stat(); err != nil || stampOf(info) != s {
+	if info, err := file.Stat(); err != nil || etagOf(info) != etag {
 		return nil, errChanged
 	}
 	return a, nil

@@ -3,6 +3,8 @@ package peer
 import (
 	"encoding/binary"
 	"io/fs"
+
+	"github.com/starling-p2p/starling/internal/ctime"
 )
 
 // stamp is how a file looks from outside. A file that is written to looks different: its size, or one of its times.
@@ -20,7 +22,7 @@ func stampOf(info fs.FileInfo, err error) stamp {
 		return stamp{}
 	}
 	s := stamp{exists: true, size: info.Size(), mtime: info.ModTime().UnixNano()}
-	s.ctime, s.inode = systemStamp(info)
+	s.ctime, s.inode = ctime.Of(info)
 	return s
 }
 
