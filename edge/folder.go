@@ -235,13 +235,13 @@ func (f *folder) watch(ctx context.Context) {
 	}
 }
 
-// scan brings the library up to date. What changed a moment ago may still be being written and is left out until the next
-// scan; at the start all is taken as it is.
-func (f *folder) scan(ctx context.Context, first bool) error {
+// assets are the folder's files that visitors may carry, by path.
+func (f *folder) assets(ctx context.Context) (there map[string]fs.FileInfo, err error) {
 	e := f.edge
-	there := map[string]fs.FileInfo{}
+	there = map[string]fs.FileInfo{}
 	root, done := f.here()
-	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+	defer done()
+	return there, fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -268,7 +268,13 @@ func (f *folder) scan(ctx context.Context, first bool) error {
 		there[p] = info
 		return nil
 	})
-	done()
+}
+
+// scan brings the library up to date. What changed a moment ago may still be being written and is left out until the next
+// scan; at the start all is taken as it is.
+func (f *folder) scan(ctx context.Context, first bool) error {
+	e := f.edge
+	there, err := f.assets(ctx)
 	if err != nil {
 		return err
 	}

@@ -265,25 +265,29 @@ func (a *announcer) announce(e *announced) {
 	if err == nil && r.want > 0 && (reply.leechers > 0 || e.t.lacking()) {
 		e.t.found.invite(reply.peers[:min(len(reply.peers), maxPeersPerTurn)])
 	}
+	if r.event != "stopped" {
+		a.answered(e, r.event, late, reply, err)
+	}
+}
 
+// answered notes what came of an announce of that event, and plans the next. late: the tracker is yet to hear that nothing
+// is left.
+func (a *announcer) answered(e *announced, event string, late bool, reply announceReply, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	next := time.Duration(0)
-	switch {
-	case r.event == "stopped":
-		return
-	case err != nil:
+	if err != nil {
 		e.failures++
 		e.status.Connected, e.status.Err = false, err
-		e.completed = e.completed || r.event == "completed"
+		e.completed = e.completed || event == "completed"
 		next = min(firstRetry*a.p.o.tick<<min(e.failures-1, 10), lastRetry)
 		next = next/2 + rand.N(next)
-	default:
+	} else {
 		e.failures, e.started = 0, true
 		e.status = Tracker{e.url, true, nil, reply.seeders, reply.leechers}
 		next = min(max(reply.interval, minInterval), maxInterval)
 		if late {
-			next = minInterval // until it is said that nothing is left
+			next = minInterval
 		}
 	}
 	if e.gone {

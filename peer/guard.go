@@ -166,31 +166,37 @@ func (g *guard) message(pc *torrent.PeerConn, m *pp.Message) {
 		c.ports++
 		drop = c.ports > maxPorts
 	case pp.Extended:
-		name, builtin, err := pc.LocalLtepProtocolMap.LookupId(m.ExtendedID)
-		if err == nil && builtin && name == utHolepunch.ExtensionName {
-			// It is answered, which needs the other side's id of it.
-			_, named := pc.PeerExtensionIDs[utHolepunch.ExtensionName]
-			c.punches++
-			drop = !named || c.punches > maxPunches
-		}
-		if m.ExtendedID == pp.HandshakeExtendedID {
-			c.greeted++
-			drop = c.greeted > maxHandshakes // the engine starts PEX anew with each
-		}
-		if err == nil && name == pp.ExtensionNamePex {
-			drop = len(m.ExtendedPayload) > maxPEX // it keeps all that it is told of
-		}
-		if m.ExtendedID == pp.HandshakeExtendedID || builtin {
-			if n, err := skim(m.ExtendedPayload); name != utHolepunch.ExtensionName && (err != nil || n != len(m.ExtendedPayload)) {
-				c.bad = true
-			}
-		}
+		drop = c.extended(pc, m)
 	}
 	if c.bad {
 		m.Type = unheardOf
 	} else if drop {
 		m.Keepalive = true
 	}
+}
+
+// extended is message for those of extensions (BEP 10). drop: the engine is not to get it.
+func (c *conn) extended(pc *torrent.PeerConn, m *pp.Message) (drop bool) {
+	greeting := m.ExtendedID == pp.HandshakeExtendedID
+	name, builtin, err := pc.LocalLtepProtocolMap.LookupId(m.ExtendedID)
+	punch := builtin && name == utHolepunch.ExtensionName
+	switch {
+	case greeting:
+		c.greeted++
+		drop = c.greeted > maxHandshakes // the engine starts PEX anew with each
+	case err == nil && punch:
+		// It is answered, which needs the other side's id of it.
+		_, named := pc.PeerExtensionIDs[utHolepunch.ExtensionName]
+		c.punches++
+		drop = !named || c.punches > maxPunches
+	case err == nil && name == pp.ExtensionNamePex:
+		drop = len(m.ExtendedPayload) > maxPEX // it keeps all that it is told of
+	}
+	if greeting || builtin && !punch {
+		n, err := skim(m.ExtendedPayload)
+		c.bad = c.bad || err != nil || n != len(m.ExtendedPayload)
+	}
+	return drop
 }
 
 // fits says whether there are the pieces that a message is of. Where that is not known yet it notes how many there must be:

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -88,34 +89,8 @@ func (t *Torrent) place() (err error) {
 
 	t.keeping.Lock()
 	defer t.keeping.Unlock()
-	called := top
-	if r.As != "" {
-		called = r.As
-	}
-	for n := 1; ; n++ {
-		if t.exact && n > 1 {
-			return ErrTaken
-		}
-		r.Root = filepath.Join(r.Dir, numbered(called, n))
-		r.Paths = placedPaths(r.Root, inside)
-		if _, err := os.Lstat(r.Root); err == nil && n < 10_000 {
-			continue
-		}
-		if err := t.p.state.put(recordEntry(t.bucket, t.ih, &r)); err != nil {
-			return err
-		}
-		from, files, err := t.placedSource(m, &r)
-		if err != nil {
-			return err
-		}
-		err = s.swap(from, files, func() error { return renameNew(filepath.Join(part, filesFolder, top), r.Root) })
-		if errors.Is(err, os.ErrExist) && n < 10_000 {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		break
+	if err := t.nameFiles(s, m, &r, top, inside); err != nil {
+		return err
 	}
 	r.Placed = true
 	t.mu.Lock()
@@ -128,6 +103,34 @@ func (t *Torrent) place() (err error) {
 	to.close()
 	t.clear(&r)
 	return nil
+}
+
+// nameFiles puts the files under the first name that nothing else has.
+func (t *Torrent) nameFiles(s *store, m *meta, r *record, top string, inside []*string) error {
+	const most = 10_000
+	made := filepath.Join(t.partDir(r), filesFolder, top)
+	called := cmp.Or(r.As, top)
+	for n := 1; ; n++ {
+		if t.exact && n > 1 {
+			return ErrTaken
+		}
+		r.Root = filepath.Join(r.Dir, numbered(called, n))
+		r.Paths = placedPaths(r.Root, inside)
+		if _, err := os.Lstat(r.Root); err == nil && n < most {
+			continue
+		}
+		if err := t.p.state.put(recordEntry(t.bucket, t.ih, r)); err != nil {
+			return err
+		}
+		from, files, err := t.placedSource(m, r)
+		if err != nil {
+			return err
+		}
+		err = s.swap(from, files, func() error { return renameNew(made, r.Root) })
+		if !errors.Is(err, os.ErrExist) || n >= most {
+			return err
+		}
+	}
 }
 
 // shape is the name of the file or folder that the torrent becomes, and the paths inside of that folder: "" for a

@@ -83,16 +83,9 @@ func ParseRef(text string) (r Ref, err error) {
 		return r, errNoRef
 	}
 	if keyed {
-		// Messengers take the punctuation behind a link for a part of it.
-		key = keyText.FindString(key)
-		if len(key) < 22 {
-			return r, errCut
+		if r.Key, err = parseKey(key); err != nil {
+			return r, err
 		}
-		k, err := seal.ParseKey(key)
-		if err != nil {
-			return r, errors.New("the key in this link is damaged: copy the link again")
-		}
-		r.Key = &k
 	}
 	values, _ := url.ParseQuery(query)
 	r.Trackers, r.WebSeeds = trackerURLs(values["tr"]), seedURLs(values["ws"])
@@ -106,6 +99,19 @@ func ParseRef(text string) (r Ref, err error) {
 		return Ref{}, errBare // nobody would be asked
 	}
 	return r, nil
+}
+
+// parseKey takes a key with what follows it: messengers take the punctuation behind a link for a part of it.
+func parseKey(text string) (*seal.Key, error) {
+	text = keyText.FindString(text)
+	if len(text) < 22 {
+		return nil, errCut
+	}
+	key, err := seal.ParseKey(text)
+	if err != nil {
+		return nil, errors.New("the key in this link is damaged: copy the link again")
+	}
+	return &key, nil
 }
 
 func isWeb(text string) bool {

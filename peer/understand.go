@@ -42,34 +42,9 @@ func (t *Torrent) understand(info []byte) error {
 		r.Name = m.name
 	}
 	s := newStore(m)
-	placed, err := t.resumePlaced(s, m, info, &r)
+	placed, err := t.onDisk(s, m, info, &r)
 	if err != nil {
 		return err
-	}
-	if !placed && t.key == nil {
-		from, files, p, err := t.existing(m, info, &r)
-		if err != nil {
-			return err
-		}
-		if placed = files != nil; placed {
-			if !t.fresh {
-				t.clear(&r)
-			}
-			files.seal(p.stamps)
-			s.placed(from, files, p.done)
-			if err := t.p.state.put(entry{progressBucket, t.ih[:], p.encode()}); err != nil {
-				return fmt.Errorf("writing down what is known of it: %w", err)
-			}
-		}
-	}
-	if !placed {
-		to, err := t.partContent(m, &r)
-		if err != nil {
-			return err
-		}
-		p, ok := parseProgress(t.p.state.get(progressBucket, t.ih[:]), len(to.files), m.pieces)
-		s.fetching(to, p, ok)
-		s.complete = func() { t.p.goWork(t.finish) }
 	}
 	s.changed = t.fileChanged
 	if err := t.p.state.put(entry{infoBucket, t.ih[:], info}, recordEntry(t.bucket, t.ih, &r)); err != nil {
@@ -92,6 +67,38 @@ func (t *Torrent) understand(info []byte) error {
 	}
 	t.informed(info, s)
 	return nil
+}
+
+// onDisk gives the store what is there. placed: all of it lies under its name, and nothing is to be fetched.
+func (t *Torrent) onDisk(s *store, m *meta, info []byte, r *record) (placed bool, err error) {
+	if placed, err = t.resumePlaced(s, m, info, r); placed || err != nil {
+		return placed, err
+	}
+	if t.key == nil { // else its files are not known yet
+		from, files, p, err := t.existing(m, info, r)
+		if err != nil {
+			return false, err
+		}
+		if files != nil {
+			if !t.fresh {
+				t.clear(r)
+			}
+			files.seal(p.stamps)
+			s.placed(from, files, p.done)
+			if err := t.p.state.put(entry{progressBucket, t.ih[:], p.encode()}); err != nil {
+				return false, fmt.Errorf("writing down what is known of it: %w", err)
+			}
+			return true, nil
+		}
+	}
+	to, err := t.partContent(m, r)
+	if err != nil {
+		return false, err
+	}
+	p, ok := parseProgress(t.p.state.get(progressBucket, t.ih[:]), len(to.files), m.pieces)
+	s.fetching(to, p, ok)
+	s.complete = func() { t.p.goWork(t.finish) }
+	return false, nil
 }
 
 // prepare finds out what files there are; of a private torrent, its header tells.

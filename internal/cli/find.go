@@ -97,21 +97,25 @@ func (n *network) find(ctx context.Context, s streams, command, link, output str
 	if err == nil {
 		err = watch(ctx, f.torrent, f.view, fetchingLook(nameOf(ref)), patience, nil, f.torrent.Ready)
 	}
-	if errors.Is(err, peer.ErrBusy) {
-		err = failure{exitMachine, errors.New("another starling fetches it to the same folder: wait until that one has it, or name another folder with -o")}
-	}
-	if errors.Is(err, peer.ErrTaken) {
-		_ = f.close(true)
-		return nil, failure{exitMachine, fmt.Errorf("%s is there already, with other contents: move it away, or choose another name with -o", output)}
-	}
 	if err != nil {
-		_ = f.close(false)
-		return nil, ending(ctx, ofLink(err), "run the same command again to go on")
+		_ = f.close(errors.Is(err, peer.ErrTaken))
+		return nil, unfound(ctx, err, output)
 	}
 	if files := f.torrent.Files(); ref.Key == nil && len(files) == 1 && files[0].Path == "sealed" {
 		f.view.say("This looks like sealed data whose link has lost its key, which stands behind a dot: ask for the whole link.")
 	}
 	return f, nil
+}
+
+// unfound says why the files are not known, and what to do.
+func unfound(ctx context.Context, err error, output string) error {
+	switch {
+	case errors.Is(err, peer.ErrTaken):
+		return failure{exitMachine, fmt.Errorf("%s is there already, with other contents: move it away, or choose another name with -o", output)}
+	case errors.Is(err, peer.ErrBusy):
+		err = failure{exitMachine, errors.New("another starling fetches it to the same folder: wait until that one has it, or name another folder with -o")}
+	}
+	return ending(ctx, ofLink(err), "run the same command again to go on")
 }
 
 // readLink takes a link from stdin, where nobody sees its key: all users of a machine see what is an argument.

@@ -35,12 +35,6 @@ func (c *Together) Clustered() bool { return c.Cluster != "" || c.NATS != "" }
 
 // check says what is wrong, and with which flag.
 func (c *Together) check() error {
-	hostPort := func(flag, v string) error {
-		if _, _, err := net.SplitHostPort(v); err != nil {
-			return fmt.Errorf("%s %q is not HOST:PORT, such as 10.0.0.1:6222", flag, v)
-		}
-		return nil
-	}
 	switch {
 	case c.Cluster != "" && c.NATS != "":
 		return errors.New("--cluster has a NATS server of its own: give that or --nats, not both")
@@ -52,28 +46,37 @@ func (c *Together) check() error {
 		return fmt.Errorf("--cluster-name %q is not a name of letters, digits and dashes", c.ClusterName)
 	}
 	if c.NATS != "" {
-		u, err := url.Parse(c.NATS)
-		if err != nil || u.Host == "" || u.Scheme != "nats" && u.Scheme != "tls" {
-			return errors.New("--nats is not a URL such as nats://10.0.0.1:4222 or tls://nats.example.org")
-		}
-		if u.User != nil && os.Getenv("STARLING_NATS") != c.NATS {
-			return errors.New("--nats has a password in it, which all who are on this machine can read: put the URL into STARLING_NATS in the environment, or use --nats-credentials")
-		}
+		return c.checkNATS()
 	}
-	if c.Cluster == "" {
-		return nil
+	if c.Cluster != "" {
+		return c.checkCluster()
 	}
-	if err := hostPort("--cluster", c.Cluster); err != nil {
-		return err
+	return nil
+}
+
+func (c *Together) checkNATS() error {
+	u, err := url.Parse(c.NATS)
+	if err != nil || u.Host == "" || u.Scheme != "nats" && u.Scheme != "tls" {
+		return errors.New("--nats is not a URL such as nats://10.0.0.1:4222 or tls://nats.example.org")
 	}
+	if u.User != nil && os.Getenv("STARLING_NATS") != c.NATS {
+		return errors.New("--nats has a password in it, which all who are on this machine can read: put the URL into STARLING_NATS in the environment, or use --nats-credentials")
+	}
+	return nil
+}
+
+func (c *Together) checkCluster() error {
+	type address struct{ flag, value string }
+	addresses := []address{{"--cluster", c.Cluster}}
 	for _, p := range c.ClusterPeers {
-		if err := hostPort("--cluster-peers", p); err != nil {
-			return err
-		}
+		addresses = append(addresses, address{"--cluster-peers", p})
 	}
 	if c.ClusterAdvertise != "" {
-		if err := hostPort("--cluster-advertise", c.ClusterAdvertise); err != nil {
-			return err
+		addresses = append(addresses, address{"--cluster-advertise", c.ClusterAdvertise})
+	}
+	for _, a := range addresses {
+		if _, _, err := net.SplitHostPort(a.value); err != nil {
+			return fmt.Errorf("%s %q is not HOST:PORT, such as 10.0.0.1:6222", a.flag, a.value)
 		}
 	}
 	if c.ClusterSecretFile != "" {
