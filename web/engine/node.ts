@@ -29,7 +29,7 @@ import { Peer } from './swarm/peer.ts'
 import type { Prepared } from './swarm/seeding.ts'
 import { Shelf } from './swarm/shelf.ts'
 import { Swarm } from './swarm/swarm.ts'
-import { parseId } from './torrent/link.ts'
+import { parseId, type TorrentId } from './torrent/link.ts'
 import type { AddOptions, Card, Limits, NodeStats, SeedOptions, StarlingOptions, TorrentState, TrackerState } from './types.ts'
 
 /** A page's options, with what they leave to the server that the engine came from. */
@@ -204,8 +204,19 @@ export class Node implements Engine, LinkHost {
     // Before what strangers name, as much as they like: only so many are kept, and asked.
     parsed.trackers = [...trackers, ...this.#options.trackers, ...parsed.trackers]
     parsed.webSeeds = [...parsed.webSeeds, ...webSeeds]
-    let swarm = this.#swarms.get(infoHash)
-    // With another key it is begun anew, unless it is open already: by its key, or as it needs none.
+    await this.#makeWay(infoHash, key)
+    const there = this.#swarms.get(infoHash)
+    if (there) await there.merge(parsed, onDemand)
+    else await this.#open(parsed, onDemand)
+    // It may be gone by now, or seeded in place of this one.
+    const swarm = this.#get(infoHash)
+    this.#announce(swarm)
+    return swarm.state
+  }
+
+  /** One that has lost its files is begun anew; with another key too, unless it is open: by its key, or as it needs none. */
+  async #makeWay(infoHash: string, key: Bytes | undefined): Promise<void> {
+    const swarm = this.#swarms.get(infoHash)
     if (swarm && key && !equal(key, swarm.entry.key ?? new Uint8Array())) {
       const { ready, name, error } = swarm.state
       if (ready && (swarm.entry.key || swarm.entry.seeded || name !== 'sealed')) throw wrongKey()
@@ -214,26 +225,20 @@ export class Node implements Engine, LinkHost {
       if (ready || error) this.onremove?.(infoHash)
     } else if (swarm?.lost) await this.#leave(swarm)
     await this.#closing.get(infoHash)
-    swarm = this.#swarms.get(infoHash)
-    if (swarm) await swarm.merge(parsed, onDemand)
-    else {
-      const { trackers, webSeeds, torrent } = parsed
-      const entry = extend({ infoHash, trackers: [], webSeeds: [], seeded: false, added: Date.now() }, trackers, webSeeds)
-      if (key) entry.key = key
-      if (torrent) entry.info = torrent.infoBytes
-      // Looking for peers takes longer than reading what is known, so it begins before.
-      swarm = this.#begin(new Swarm(this.#host, entry, { onDemand, before: this.#before(infoHash) }))
-      try {
-        await swarm.start()
-      } catch (error) {
-        await this.#leave(swarm)
-        throw error
-      }
+  }
+
+  async #open({ infoHash, key, trackers, webSeeds, torrent }: TorrentId, onDemand: boolean): Promise<void> {
+    const entry = extend({ infoHash, trackers: [], webSeeds: [], seeded: false, added: Date.now() }, trackers, webSeeds)
+    if (key) entry.key = key
+    if (torrent) entry.info = torrent.infoBytes
+    // Looking for peers takes longer than reading what is known, so it begins before.
+    const swarm = this.#begin(new Swarm(this.#host, entry, { onDemand, before: this.#before(infoHash) }))
+    try {
+      await swarm.start()
+    } catch (error) {
+      await this.#leave(swarm)
+      throw error
     }
-    // It may be gone by now, or seeded in place of this one.
-    swarm = this.#get(infoHash)
-    this.#announce(swarm)
-    return swarm.state
   }
 
   async read(infoHash: string, file: number, start: number, end: number, reader: string): Promise<Bytes> {

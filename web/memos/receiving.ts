@@ -122,11 +122,16 @@ export class Receiving extends Fetchings<Arrival> {
       const known = before.find((memo) => memo.from!.file === index)
       // Of several that are here, the user deleted this one.
       if (known?.deleted ? kept.length : chosen && !known) continue
-      const memo: Memo = known ?? {
+      if (known) {
+        if (known.deleted) await this.#library.restore([known.id])
+        ids.push(known.id)
+        continue
+      }
+      const name = sounds.length > 1 || !torrent.name || torrent.name === 'sealed' ? file.name : torrent.name
+      const link = torrent.state.private ? torrent.link : arrival.link
+      const memo: Memo = {
         id: newId(),
-        title: cleanTitle(
-          sounds.length > 1 || !torrent.name || torrent.name === 'sealed' ? stem(file.name) : stem(torrent.name),
-        ),
+        title: cleanTitle(stem(name)),
         description: '',
         created: Date.now(),
         duration: 0,
@@ -134,15 +139,9 @@ export class Receiving extends Fetchings<Arrival> {
         size: file.size,
         peaks: new Uint8Array(0),
         ...card,
-        from: {
-          infoHash: torrent.infoHash,
-          file: index,
-          link: torrent.state.private ? torrent.link : arrival.link,
-          done: false,
-        },
+        from: { infoHash: torrent.infoHash, file: index, link, done: false },
       }
-      if (!known) await this.#library.add(memo)
-      else if (known.deleted) await this.#library.restore([known.id])
+      await this.#library.add(memo)
       ids.push(memo.id)
     }
     arrival.memos = ids
