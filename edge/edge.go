@@ -17,6 +17,10 @@
 // private, no Vary beyond the encoding, and a validator (ETag or Last-Modified) that is the same for a visitor and for a
 // request without any cookie. What the library does not name is left alone.
 //
+// Of a folder nothing need pass: folder.go looks for what has changed. What visitors' scripts are told is in site.go, the
+// scripts come from built.go, and lookup.go answers them. routes.go has the paths; owner.go says who may see figures,
+// metrics.go has them for Prometheus.
+//
 //	e, err := edge.New(edge.Options{CacheDir: "/var/cache/starling"})
 //	…
 //	defer e.Close()

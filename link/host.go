@@ -8,6 +8,14 @@
 // An offer belongs to nobody until it is answered; then it becomes a link, as does an offer of others once it is
 // answered here. A link whose peer names the extension carries all torrents the two share; without, it is its first
 // channel and ends with it. docs/protocol.md, "One link, many torrents", has the rules; exchange.go draws the messages.
+//
+// Where to look:
+//
+//	to connect     offers.go: pending, reused ─ answer.go: to those of others ─ sdp.go: is it worth an answer? ─ ban.go
+//	by pion        ice.go ─ mux.go: one UDP port ─ reflexive.go: as a STUN server sees it; servers.go: STUN, TURN; logs.go
+//	a link         link.go: its times, and its end ─ control.go: its control channel ─ wires.go: its other channels' ids
+//	a channel      channel.go ─ deadline.go
+//	what it costs  bucket.go
 package link
 
 import (

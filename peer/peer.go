@@ -23,14 +23,15 @@
 //	  as it comes        disk.go: part files ─ early.go: web seeds at first ─ wants.go: what comes first ─ reader.go
 //	  at the end         place.go: files under their names; existing.go: they lie there from the start
 //	to share             share.go, listing.go: the files; changed.go: one has changed since
-//	its bytes            store.go: as pieces ─ content.go: as files ─ handles.go: as open files; hash.go
+//	its bytes            store.go: as pieces ─ content.go: as files ─ handles.go: as open files; hash.go, bits.go
+//	  on the disk        hold_unix.go: nobody else writes there ─ sync_linux.go ─ rename_linux.go
 //	  what is noted      state.go: the database ─ progress.go: which pieces are right ─ stamp.go: how the files looked
 //	to find peers        find.go: all ways ─ announcer.go, trackers.go, scrape.go ─ dht.go, dhtstore.go ─ lsd.go
-//	  in this network    ports.go: the router lets peers in; whereabouts.go: this machine is somewhere else now
+//	  in this network    ports.go, gateway_linux.go: the router lets peers in; whereabouts.go: this machine has moved
 //	  strangers' URLs    package internal/egress: what a link may have this machine ask
-//	to talk to them      engine.go, load.go: anacrolix/torrent, and which torrents it has
-//	  before it          guard.go: what it does not survive; packets.go: the same of the DHT
-//	  over links         shim.go: a channel as a net.Conn ─ asking.go: requests, held back ─ pace.go: for how long
+//	to talk to them      engine.go: anacrolix/torrent, and its limits; load.go: which torrents it has; utp_cgo.go
+//	  before it          guard.go: what it does not survive, bans; packets.go: the same of the DHT; bencode.go
+//	  over links         shim.go: a channel as a net.Conn ─ asking.go: requests, held back ─ pace.go: how long; speed.go
 //	BEPs of a file each  hybrid.go: 52, v2 torrents; padding.go: 47, files that are none
 package peer
 

@@ -11,6 +11,9 @@
 //	                     who is it?        how many?  how fast? a socket for each allocation
 //	                     (hooks.go: where pion asks these)
 //
+// addrs.go has addresses made once, port_unix.go several sockets on one port, stats.go what was done and refused, log.go
+// what pion has to say.
+//
 // On the wire all is STUN (RFC 8489), TURN (RFC 8656) or ChannelData, told apart by the first two bits; on TCP the same
 // lie one after another, ChannelData padded to four bytes:
 //

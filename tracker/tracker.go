@@ -15,6 +15,14 @@
 // All state is soft: peers announce again every interval (interval.go) and are forgotten after twice that time, so a
 // restart costs one interval and nothing needs a disk. Whoever does not want to wait for that long keeps a snapshot
 // (snapshot.go).
+//
+// Where to look:
+//
+//	an announce    store.go; addr.go: of a peer at an address ─ scope.go: may the asker be told of that address?
+//	who is there   swarm.go ─ group.go: who is chosen, who has gone ─ near.go; compact.go: packed as UDP has them
+//	offers         offers.go: until they are answered
+//	bounds         quota.go: of one network's peers
+//	elsewhere      hand.go: a swarm goes to another machine ─ snapshot.go: to disk
 package tracker
 
 import (

@@ -6,7 +6,8 @@
 //   index.html, link.html            the app, and the same where a link is opened
 //   assets/*                         what it loads; names carry a hash, so they may be cached for ever
 //   sw.js                            the service worker, with the list of what it precaches
-//   edge/edge.js, edge/*-*           what sites include, which the Go package edge serves; sw.js, owner.* and plots.css beside it
+//   edge/edge.js, edge/*-*           what sites include, which the Go package edge serves: at most 20 kB (bench/rows/edge.ts);
+//                                    sw.js, owner.* and plots.css beside it
 //   stats/*                          the tracker's page of figures
 //   *.br, *.gz                       each of these precompressed
 import { createHash } from 'node:crypto'

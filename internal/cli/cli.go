@@ -15,6 +15,10 @@
 // What strangers chose (names, paths, errors from afar) goes through names.Text before it is printed (text.go). Those
 // commands that meet other peers have the flags of network.go; what they are doing is shown by progress.go.
 //
+//	the command line   usage.go: what is wrong with it; config.go: the file of settings; path.go: files that it names
+//	a link             find.go: until its files are known ─ bundle.go: several links in one; server.go: whose link it is
+//	on the way         transfer.go: until all is there, or nothing comes; until.go: who has fetched it; qr.go
+//
 // Exit codes: 0 done, or what runs until it is stopped was stopped by a signal; 1 it failed; 2 the command line, the
 // environment or the file is wrong; exit.go has the rest.
 package cli

@@ -3,7 +3,7 @@
 //
 //	Go:          imports.go, by go/parser
 //	TypeScript:  typescript.go, by what an import statement looks like
-//	comments:    mentions.go: what they lead to is there
+//	comments:    mentions.go: what they lead to is there; maps.go: in crowded rooms they lead to every file
 //
 // Tests, and what only tests use (testnet, testing.ts, sample.ts), may reach anywhere.
 package house

@@ -14,7 +14,7 @@ func TestThisHouse(t *testing.T) {
 	if _, err := fs.Stat(root, "go.mod"); err != nil {
 		t.Fatal(err)
 	}
-	for name, check := range map[string]func(fs.FS) ([]string, error){"Go": Go, "TypeScript": TypeScript, "mentions": Mentions} {
+	for name, check := range map[string]func(fs.FS) ([]string, error){"Go": Go, "TypeScript": TypeScript, "mentions": Mentions, "maps": Maps} {
 		t.Run(name, func(t *testing.T) {
 			problems, err := check(root)
 			if err != nil {
@@ -80,6 +80,35 @@ func TestGuard(t *testing.T) {
 		if found := slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, c.want) }); c.want == "" && len(problems) > 0 || c.want != "" && !found {
 			t.Errorf("%s, %s: got %q, want %q", c.file, c.name, problems, c.want)
 		}
+	}
+}
+
+// In a crowded room comments lead to every file.
+func TestMaps(t *testing.T) {
+	tree := fstest.MapFS{
+		"link/link.go":       {Data: []byte("// Package link is led through by a.go, b.go, c.go, d.go, e.go,\n// f.go, g.go, port_linux.go and web/ui/k.go.\npackage link")},
+		"link/h.go":          {Data: []byte("// i.go is not its business.\npackage link\n\n// Nor is j.go.")},
+		"link/port_linux.go": {Data: []byte("package link")},
+		"link/port_other.go": {Data: []byte("package link")},
+		"link/l_test.go":     {Data: []byte("package link")},
+		"web/ui/ui.ts":       {Data: []byte("import { b } from './m.ts'\n\n/** All of it: n.ts p.ts q.ts r.ts s.ts t.ts u.ts v.ts w.ts x.ts y.ts z.ts */\nexport const a = b\n// And o.ts.")},
+	}
+	for _, name := range strings.Split("abcdefgijk", "") {
+		tree["link/"+name+".go"] = &fstest.MapFile{Data: []byte("package link")}
+		tree["web/ui/"+name+".test.ts"] = &fstest.MapFile{}
+		tree["peer/"+name+".go"] = &fstest.MapFile{Data: []byte("package peer")} // few enough
+	}
+	for _, name := range strings.Split("mnopqrstuvwxyz", "") {
+		tree["web/ui/"+name+".ts"] = &fstest.MapFile{Data: []byte("export const b = 1")}
+	}
+	problems, err := Maps(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(problems)
+	want := []string{"link/j.go", "link/k.go", "web/ui/m.ts", "web/ui/o.ts"}
+	if !slices.EqualFunc(problems, want, func(p, name string) bool { return strings.HasPrefix(p, name+":") }) {
+		t.Errorf("got %q, want %q", problems, want)
 	}
 }
 

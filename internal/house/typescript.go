@@ -45,7 +45,7 @@ func TypeScript(tree fs.FS) (problems []string, err error) {
 	commented := map[string]bool{}
 	err = walk(tree, ".ts", func(name, source string) {
 		file, ok := strings.CutPrefix(name, "web/")
-		if !ok || strings.HasSuffix(name, ".test.ts") || shared[path.Base(name)] || !strings.Contains(file, "/") {
+		if !ok || isTest(name) || !strings.Contains(file, "/") {
 			return
 		}
 		from := room(file)
@@ -89,6 +89,10 @@ func TypeScript(tree fs.FS) (problems []string, err error) {
 		}
 	}
 	return problems, err
+}
+
+func isTest(name string) bool {
+	return strings.HasSuffix(name, ".test.ts") || shared[path.Base(name)]
 }
 
 // room names the room of a file, which is given by its path below web/.

@@ -13,10 +13,19 @@
 //	/healthz  /metrics  /stats      for those who run it
 //
 // A request passes the headers (headers.go), then goes by its path (routes.go). Everything that was built lies in
-// memory with its compressed variants and ETags (static.go). Flags are in config….go, by what they are of; the tracker's
-// front ends are put together in trackers.go, with others of a cluster in cluster.go. Certificates are in tls.go and
-// acme.go, who asks behind a proxy in address.go and proxyprotocol.go; TURN shares the port (split.go, listen.go), and
-// pages hear of it in ice.go.
+// memory with its compressed variants and ETags (static.go).
+//
+// Where to look:
+//
+//	flags            config.go, config_tracker.go, config_relay.go, config_cluster.go; private.go; hangup.go: SIGHUP
+//	to listen        listen.go ─ split.go: HTTP and TURN on one port ─ tls.go, acme.go: certificates; udp.go
+//	who asks         address.go: X-Forwarded-For, and this machine; proxyprotocol.go
+//	who is too slow  silent.go
+//	the tracker      announce.go ─ trackers.go: its three front ends ─ cluster.go: and others; snapshot.go: over a restart
+//	TURN             ice.go: pages hear of it
+//	figures          stats.go, metrics.go, health.go
+//	other apps       shared.go: what they hand over comes here only by mistake
+//	the edge         site.go: somebody else's pages, at a port of ours
 package httpd
 
 import (

@@ -17,6 +17,15 @@
 //
 // Nothing is refused in silence: what could not be connected, was not sent or did not come back is counted in the
 // report, with the first reason.
+//
+// Where to look:
+//
+//	when          plan.go ─ nap_linux.go: to the microsecond
+//	by WebSocket  socket.go ─ websocket.go: its frames ┐
+//	by HTTP       http.go ─────────────────────────────┴ tcp.go: a connection each ─ reactor_linux.go, or pump.go
+//	by UDP        udp.go
+//	figures       report.go ─ histogram.go; process.go: the tracker's memory and CPU, pauses.go: its garbage collector's
+//	who disturbs  own.go: this program itself; others.go: all else that runs. files_raise.go: so many connections
 package load
 
 import (

@@ -20,6 +20,10 @@
 // take its replies is not read until it does; nor is, for up to a second, one whose address sends too much
 // (addresses.go). Nothing has a timer of its own: one sweep (sweep.go) looks after all sockets, pings the silent and
 // closes the dead, the stuck and those that never finish a message.
+//
+// A socket begins with handshake.go, is known by its place in table.go, and stands for the peers that socket.go notes.
+// What has come of a message so far is in input.go, in memory that buffer.go lends; message.go is what is done with a whole
+// one, text.go what its strings say. Other machines of a cluster are cluster.go.
 package ws
 
 import (

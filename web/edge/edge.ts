@@ -8,6 +8,10 @@
  *   unmarked.ts  images of markup that was not changed                   ─ with the setting `worker`
  *   media.ts     audio and video through the service worker sw.ts        ─ a module of its own, when a page has any
  *   control.ts   puts sw.ts in charge                                    ─ the same; once there is a picture, if it plays by itself
+ *
+ * Of the page: sight.ts: what is in view; url.ts: what may be an asset; settings.ts: what the owner set, and who abstains.
+ * Of the carrier, which carry.ts makes: asset.ts: one asset, verified ─ cache.ts: kept ─ ranges.ts: by HTTP ─ torrent.ts: by
+ * peers; figures.ts: what the owner hears of it.
  */
 import { Page } from './page.ts'
 

@@ -8,6 +8,14 @@
  * pages/ shows all that; player.ts is the one player they share. Rows and bytes live in IndexedDB, the bytes of
  * received memos in the engine's store.
  *
+ * Where to look, besides:
+ *
+ *   to record     microphone.ts: why there is none ─ hearing.ts: nothing is heard ─ meter.ts; formats.ts
+ *                 webm.ts: what was recorded, made seekable
+ *   to play       peaks.ts: what is drawn; unplayable.ts: why it is not heard
+ *   to others     card.ts: title and words, which may change later; bundle.ts: several memos in one link
+ *   the section   index.ts: as the shell sees it ─ memos.ts: at work; words.ts: titles, dates, names of files
+ *
  * This file is what a memo is.
  */
 export interface Memo {

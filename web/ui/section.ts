@@ -5,6 +5,17 @@
  * one place for toasts, and lends them to the sections. Components draw into the page itself, without shadow roots:
  * app.css holds the styles of all, from the tokens in tokens.css.
  *
+ * Where to look:
+ *
+ *   in words         standing.ts: where a transfer stands, why it stands still, what failed ─ words.ts: sizes, times
+ *                    full.ts: no room, or no storage; reach.ts: offline, or no WebRTC
+ *   what comes       fetching.ts; room.ts: does it fit, unasked?
+ *   what is shared   audience.ts: who has it; link.ts: the link, a QR code ─ clipboard.ts
+ *   what is kept     database.ts ─ persist.ts: the browser is asked not to delete it ─ undo.ts: what was deleted
+ *   several tabs     turn.ts: one does the work; others.ts: the others hear of it
+ *   a page           vigil.ts: stays open, and the screen on
+ *   on the screen    element.ts ─ sheet.ts, toasts.ts, parts.ts, icons.ts, mark.ts; wave.ts, flock.ts: a sound, drawn
+ *
  * This file is the contract.
  */
 import type { Starling } from 'starling'

@@ -12,7 +12,7 @@ import type { Announcing, Rendezvous, Standing } from './types.ts'
  *
  * Who lacks data announces with offers from the desk; the tracker hands each to another peer, and the answer comes
  * back. Who has all announces without, and answers. So a peer that finds nobody comes back often: a seeder that
- * arrives later will not call.
+ * arrives later will not call. When, and with how many offers, is in tracker.ts.
  */
 
 /** What it is made with. */

@@ -8,6 +8,10 @@
  *     └──── put(entry) ────► Registry ─► IndexedDB, or memory
  *
  * What a page seeds is not copied: BlobSource (source.ts) is a Store that reads it where it lies.
+ *
+ * store.ts says what a Store is, and conformance.ts tests each kind. The registry is registry.ts, over database.ts:
+ * IndexedDB. A full disk, and whatever else goes wrong, gets its words in failure.ts. worker.ts and fallback.ts are what
+ * loads by itself.
  */
 import { opfsStores } from './opfs.ts'
 import { has, openDatabase } from './registry.ts'

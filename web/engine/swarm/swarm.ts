@@ -9,6 +9,20 @@
  * What is in `had` was verified and is in the store; nothing else is sent, or promised to who adds it again. A page is also
  * given what was verified and is on its way there. Nothing here has a timer: the node calls tick a few times a second, and
  * all else follows from what peers send.
+ *
+ * Where to look:
+ *
+ *   a peer           peer.ts, over its wire; lanes.ts: more connections to it; peer-state.ts: as pages see it
+ *   what to ask for  picker.ts ─ rarity.ts ─ readers.ts: what players wait for; limit.ts: how much, and how much memory
+ *   what comes       verifier.ts ─ blame.ts: who lied ─ keeping.ts: what outlives the page ─ overflow.ts: a full disk
+ *                    fresh.ts: read while it is written; proof.ts: what is there, hashed anew
+ *   what is sent     choker.ts: to whom ─ outgoing.ts ─ shelf.ts: read lately
+ *   web seeds        web-source.ts: what they are asked for ─ webseed.ts: the requests
+ *   to be seeded     seeding.ts: files become a torrent ─ hash.ts
+ *   for pages        content.ts: the files ─ extents.ts: how far each is ─ reading.ts; invitation.ts: link and magnet
+ *                    traffic.ts: bytes and speeds
+ *   company          finding.ts: more peers are wanted; cards.ts: those that come ─ card-desk.ts: read, signed, passed on
+ *   between these    host.ts: what they ask of one another; lazy.ts, more.ts: what loads only when it is needed
  */
 import type { Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
