@@ -55,48 +55,48 @@ func bare(address string) string {
 	return address
 }
 
-func (h *Host) isBanned(all []mark) bool {
+func (ls *Links) isBanned(all []mark) bool {
 	return slices.ContainsFunc(all, func(m mark) bool {
-		_, banned := h.banned[m]
+		_, banned := ls.banned[m]
 		return banned
 	})
 }
 
 // bannedPeers is how many peer_ids are among the marks.
-func (h *Host) bannedPeers() int {
+func (ls *Links) bannedPeers() int {
 	peers := map[PeerID]struct{}{}
-	for m := range h.banned {
+	for m := range ls.banned {
 		peers[m.peer] = struct{}{}
 	}
 	return len(peers)
 }
 
 // Ban closes the links with a peer and takes no more from whoever is at their other ends.
-func (h *Host) Ban(peer PeerID) {
-	h.mu.Lock()
-	defer h.unlock()
-	for _, l := range h.to(peer) {
+func (ls *Links) Ban(peer PeerID) {
+	ls.mu.Lock()
+	defer ls.unlock()
+	for _, l := range ls.to(peer) {
 		l.ban()
 	}
 }
 
 // ban ends the link, and all others with the same peer.
 func (l *link) ban() {
-	h := l.host
+	ls := l.links
 	for _, m := range l.proven {
-		if _, already := h.banned[m]; already {
+		if _, already := ls.banned[m]; already {
 			continue
 		}
-		h.banned[m] = struct{}{}
-		if h.bans = append(h.bans, m); len(h.bans) > maxBanned {
-			delete(h.banned, h.bans[0])
-			h.bans = h.bans[1:]
+		ls.banned[m] = struct{}{}
+		if ls.bans = append(ls.bans, m); len(ls.bans) > maxBanned {
+			delete(ls.banned, ls.bans[0])
+			ls.bans = ls.bans[1:]
 		}
 	}
-	h.log.Debug("banned a peer", "peer", fmt.Sprintf("%x", l.peer))
+	ls.log.Debug("banned a peer", "peer", fmt.Sprintf("%x", l.peer))
 	l.end()
-	for _, other := range h.to(l.peer) {
-		if h.isBanned(other.proven) {
+	for _, other := range ls.to(l.peer) {
+		if ls.isBanned(other.proven) {
 			other.end()
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 const message = 64 << 10
 
-// BenchmarkLink is what a channel carries from one host to another, and BenchmarkPion what pion itself does with messages
+// BenchmarkLink is what a channel carries from one peer to another, and BenchmarkPion what pion itself does with messages
 // of that size. Compare them in one run.
 func BenchmarkLink(b *testing.B) {
 	from, to, stop := pair(b)

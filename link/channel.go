@@ -51,7 +51,7 @@ type Channel struct {
 	initiator bool
 	// longest is what may be sent in one message, in bytes.
 	longest int
-	// ih is set before the channel is handed out; the host's lock guards it until then.
+	// ih is set before the channel is handed out; the links' lock guards it until then.
 	ih InfoHash
 
 	mu     sync.Mutex
@@ -118,17 +118,17 @@ func (c *Channel) Extended() { c.link.extended() }
 
 // Ban closes the link with all its channels, and keeps its peer from coming back: not all who claim the same peer_id.
 func (c *Channel) Ban() {
-	h := c.link.host
-	h.mu.Lock()
-	defer h.unlock()
+	ls := c.link.links
+	ls.mu.Lock()
+	defer ls.unlock()
 	c.link.ban()
 }
 
 // Identity tells the peer apart from others, also from those who claim the same peer_id.
 func (c *Channel) Identity() string {
-	h := c.link.host
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	ls := c.link.links
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
 	id := string(c.link.peer[:])
 	if len(c.link.proven) > 0 {
 		id += c.link.proven[0].by

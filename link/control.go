@@ -12,7 +12,7 @@ import (
 // together is how long changes are gathered after the last ones were told.
 const together = 100 * time.Millisecond
 
-// control is the control channel of a link. The host's lock guards it.
+// control is the control channel of a link. The links' lock guards it.
 type control struct {
 	link *link
 	dc   datachannel.ReadWriteCloserDeadliner
@@ -62,7 +62,7 @@ func (l *link) talk() {
 	}
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:]) // never fails
-	c.exchange = newExchange(l.host, l.initiator, nonce)
+	c.exchange = newExchange(l.links, l.initiator, nonce)
 	c.hello = append([]byte{hello}, nonce[:]...)
 	c.flush()
 	if c.early != nil {
@@ -138,7 +138,7 @@ func (c *control) take(message []byte) {
 	if c.exchange.ready && !l.ready {
 		l.ready = true
 		stop(l.helloTimer)
-		l.host.merge(l)
+		l.links.merge(l)
 	}
 	c.flush()
 	if len(has) > 0 {

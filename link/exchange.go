@@ -22,10 +22,10 @@ const (
 
 type token [16]byte
 
-// exchange is one end of it. It does no input or output, and its host's lock guards it.
+// exchange is one end of it. It does no input or output, and the links' lock guards it.
 type exchange struct {
 	initiator bool
-	host      *Host
+	links     *Links
 	nonce     [16]byte
 	// salt is both nonces, once hello has been answered.
 	salt  [32]byte
@@ -42,9 +42,9 @@ type exchange struct {
 	order []token
 }
 
-func newExchange(h *Host, initiator bool, nonce [16]byte) *exchange {
+func newExchange(ls *Links, initiator bool, nonce [16]byte) *exchange {
 	return &exchange{
-		initiator: initiator, host: h, nonce: nonce,
+		initiator: initiator, links: ls, nonce: nonce,
 		tokens: map[InfoHash]token{}, names: map[token]InfoHash{},
 		wanted: map[InfoHash]bool{}, theirs: map[token]bool{}, out: map[token]byte{},
 	}
@@ -65,7 +65,7 @@ func (e *exchange) receive(message []byte) (has []InfoHash, ok bool) {
 	}
 	// Tokens of what is only known here matter once the other side wants something.
 	if kind == want && len(e.theirs) == 0 {
-		for ih := range e.host.torrents {
+		for ih := range e.links.torrents {
 			e.token(ih)
 		}
 	}
@@ -104,7 +104,7 @@ func (e *exchange) greet(nonce []byte) bool {
 	copy(e.salt[:16], ours)
 	copy(e.salt[16:], theirs)
 	e.ready = true
-	for _, ih := range e.host.lacking() {
+	for _, ih := range e.links.lacking() {
 		e.change(ih)
 	}
 	return true
@@ -125,7 +125,7 @@ func (e *exchange) change(ih InfoHash) {
 	if !e.ready {
 		return
 	}
-	torrent := e.host.torrents[ih]
+	torrent := e.links.torrents[ih]
 	_, wanted := e.wanted[ih]
 	switch lacking := torrent != nil && torrent.lacking; {
 	case lacking && !wanted && len(e.wanted) < maxWants:
@@ -160,7 +160,7 @@ func (e *exchange) next() {
 	if len(e.wanted) != maxWants-1 {
 		return
 	}
-	for _, ih := range e.host.lacking() {
+	for _, ih := range e.links.lacking() {
 		if _, wanted := e.wanted[ih]; !wanted {
 			e.wanted[ih] = false
 			e.say(want, e.token(ih))
@@ -173,7 +173,7 @@ func (e *exchange) next() {
 func (e *exchange) tell(t token) {
 	ih, known := e.names[t]
 	told, theirs := e.theirs[t]
-	if !known || !theirs || told || e.host.torrents[ih] == nil {
+	if !known || !theirs || told || e.links.torrents[ih] == nil {
 		return
 	}
 	e.theirs[t] = true

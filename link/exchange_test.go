@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// sides are two exchanges over hosts that have only torrents.
+// sides are two exchanges of links that have only torrents.
 func sides() (a, b *exchange) {
-	x, y := &Host{torrents: map[InfoHash]*torrent{}}, &Host{torrents: map[InfoHash]*torrent{}}
+	x, y := &Links{torrents: map[InfoHash]*torrent{}}, &Links{torrents: map[InfoHash]*torrent{}}
 	return newExchange(x, true, [16]byte{1}), newExchange(y, false, [16]byte{2})
 }
 
@@ -57,13 +57,13 @@ func numbered(n int) (ih InfoHash) {
 }
 
 func (e *exchange) set(n int, lacking bool) {
-	e.host.wants++
-	e.host.torrents[numbered(n)] = &torrent{lacking, e.host.wants}
+	e.links.wants++
+	e.links.torrents[numbered(n)] = &torrent{lacking, e.links.wants}
 	e.change(numbered(n))
 }
 
 func (e *exchange) drop(n int) {
-	delete(e.host.torrents, numbered(n))
+	delete(e.links.torrents, numbered(n))
 	e.change(numbered(n))
 }
 
@@ -133,10 +133,10 @@ func TestExchangeConverges(t *testing.T) {
 		}
 		settle(t, a, b)
 		for i, e := range both {
-			other := both[1-i].host.torrents
+			other := both[1-i].links.torrents
 			for n := range 8 {
 				ih := numbered(n)
-				mine := e.host.torrents[ih]
+				mine := e.links.torrents[ih]
 				has, wanted := e.wanted[ih]
 				if lacking := mine != nil && mine.lacking; wanted != lacking {
 					t.Fatalf("seed %d: %d is wanted: %v", seed, n, wanted)

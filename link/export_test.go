@@ -2,8 +2,8 @@ package link
 
 import "time"
 
-// Hurried is a host whose times are a hundredth of the usual ones.
-func Hurried(o Options) (*Host, error) {
+// Hurried are links whose times are a hundredth of the usual ones.
+func Hurried(o Options) (*Links, error) {
 	l := usual
 	for _, d := range []*time.Duration{
 		&l.answerWithin, &l.freshFor, &l.overdue, &l.bringsWithin, &l.openWithin, &l.lateAfter, &l.extendedWithin, &l.helloWithin,
@@ -11,21 +11,21 @@ func Hurried(o Options) (*Host, error) {
 	} {
 		*d /= 100
 	}
-	return newHost(o, l)
+	return newLinks(o, l)
 }
 
-// Sparing is a host whose links may make room for others as soon as they carry nothing.
-func Sparing(o Options) (*Host, error) {
+// Sparing are links that may make room for others as soon as they carry nothing.
+func Sparing(o Options) (*Links, error) {
 	l := usual
 	l.spareAfter = 0
-	return newHost(o, l)
+	return newLinks(o, l)
 }
 
-// Impatient is a host that waits for no link to open.
-func Impatient(o Options) (*Host, error) {
+// Impatient are links of which none is waited for to open.
+func Impatient(o Options) (*Links, error) {
 	l := usual
 	l.lateAfter, l.extendedWithin = 0, 50*time.Millisecond
-	return newHost(o, l)
+	return newLinks(o, l)
 }
 
 // RetryAfter is the usual one.

@@ -52,28 +52,28 @@ func newAPI(mux ice.UDPMux, logs logging.LoggerFactory) *webrtc.API {
 }
 
 // connect makes a connection that has no other end yet.
-func (h *Host) connect(servers []webrtc.ICEServer) (*webrtc.PeerConnection, error) {
-	certificate, err := h.certificate()
+func (ls *Links) connect(servers []webrtc.ICEServer) (*webrtc.PeerConnection, error) {
+	certificate, err := ls.certificate()
 	if err != nil {
 		return nil, err
 	}
-	pc, err := h.api.NewPeerConnection(webrtc.Configuration{ICEServers: relays(servers), Certificates: []webrtc.Certificate{certificate}})
+	pc, err := ls.api.NewPeerConnection(webrtc.Configuration{ICEServers: relays(servers), Certificates: []webrtc.Certificate{certificate}})
 	if err != nil {
 		return nil, fmt.Errorf("making a connection: %w", err)
 	}
-	h.mu.Lock()
-	h.made++
-	h.mu.Unlock()
+	ls.mu.Lock()
+	ls.made++
+	ls.mu.Unlock()
 	return pc, nil
 }
 
 // certificate is one for all links, for a day: making one takes longer than the rest of a connection.
-func (h *Host) certificate() (webrtc.Certificate, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (ls *Links) certificate() (webrtc.Certificate, error) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
 	// Its end is by the clock on the wall, which may have been wrong, or gone on while the machine slept.
-	if h.cert != nil && time.Since(h.certSince) < renewCertificate && time.Until(h.cert.Expires()) > renewCertificate {
-		return *h.cert, nil
+	if ls.cert != nil && time.Since(ls.certSince) < renewCertificate && time.Until(ls.cert.Expires()) > renewCertificate {
+		return *ls.cert, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -83,7 +83,7 @@ func (h *Host) certificate() (webrtc.Certificate, error) {
 	if err != nil {
 		return webrtc.Certificate{}, fmt.Errorf("making a certificate: %w", err)
 	}
-	h.cert, h.certSince = c, time.Now()
+	ls.cert, ls.certSince = c, time.Now()
 	return *c, nil
 }
 
@@ -106,12 +106,12 @@ func relays(servers []webrtc.ICEServer) (some []webrtc.ICEServer) {
 
 // describe gathers addresses for a description and returns it as it is to be sent. There is no trickle: the tracker
 // carries one message each way.
-func (h *Host) describe(ctx context.Context, pc *webrtc.PeerConnection, d webrtc.SessionDescription, servers []webrtc.ICEServer) (string, error) {
+func (ls *Links) describe(ctx context.Context, pc *webrtc.PeerConnection, d webrtc.SessionDescription, servers []webrtc.ICEServer) (string, error) {
 	gathered := webrtc.GatheringCompletePromise(pc)
 	if err := pc.SetLocalDescription(d); err != nil {
 		return "", fmt.Errorf("describing this end: %w", err)
 	}
-	reflexive := h.mux.reflexive(ctx, servers)
+	reflexive := ls.mux.reflexive(ctx, servers)
 	patience := time.NewTimer(gatherWithin)
 	defer patience.Stop()
 	select {

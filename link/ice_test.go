@@ -80,7 +80,7 @@ func addressesIn(t *testing.T, sdp string) map[string][]netip.AddrPort {
 }
 
 func TestOnePortOnAllAddresses(t *testing.T) {
-	h, err := NewHost(Options{PeerID: PeerID{1}})
+	h, err := New(Options{PeerID: PeerID{1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,10 +102,10 @@ func TestOnePortOnAllAddresses(t *testing.T) {
 			t.Errorf("%v is not of %v, or its port is not %d", at, want, h.Port())
 		}
 	}
-	again, err := NewHost(Options{PeerID: PeerID{2}, Listen: fmt.Sprintf(":%d", h.Port())})
+	again, err := New(Options{PeerID: PeerID{2}, Listen: fmt.Sprintf(":%d", h.Port())})
 	if err == nil {
 		again.Close()
-		t.Error("a port that is taken serves two hosts")
+		t.Error("a port that is taken serves two peers")
 	}
 }
 
@@ -135,8 +135,8 @@ func TestAddressesComeAndGo(t *testing.T) {
 	}
 }
 
-// given is a host on the loopback that is given these servers, or none; asked says how often it has asked for them.
-func given(t *testing.T, open func(Options) (*Host, error), servers ...string) (h *Host, asked func() int) {
+// given are links on the loopback that are given these servers, or none; asked says how often they have asked for them.
+func given(t *testing.T, open func(Options) (*Links, error), servers ...string) (h *Links, asked func() int) {
 	t.Helper()
 	var count atomic.Int32
 	h, err := open(Options{PeerID: PeerID{1}, Listen: "127.0.0.1:0", ICEServers: func(context.Context) ([]webrtc.ICEServer, error) {
@@ -154,7 +154,7 @@ func given(t *testing.T, open func(Options) (*Host, error), servers ...string) (
 }
 
 func TestOffersOfAnotherNetworkAreClosed(t *testing.T) {
-	h, _ := given(t, NewHost)
+	h, _ := given(t, New)
 	o, err := h.Offer(t.Context(), InfoHash{1})
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestOffersOfAnotherNetworkAreClosed(t *testing.T) {
 
 // A server that was started anew knows nothing of what it gave and relayed before.
 func TestAServerThatWasAwayIsAskedAgain(t *testing.T) {
-	h, asked := given(t, NewHost)
+	h, asked := given(t, New)
 	for range 2 {
 		o, err := h.Offer(t.Context(), InfoHash{1})
 		if err != nil {
@@ -197,7 +197,7 @@ func TestAServerThatWasAwayIsAskedAgain(t *testing.T) {
 
 // A machine that learns the time when it is on the net already, or slept for a month, has a certificate that has ended.
 func TestACertificateThatHasEnded(t *testing.T) {
-	h, err := NewHost(Options{PeerID: PeerID{1}, Listen: "127.0.0.1:0"})
+	h, err := New(Options{PeerID: PeerID{1}, Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestACertificateThatHasEnded(t *testing.T) {
 
 func TestListenRefusesNonsense(t *testing.T) {
 	for _, listen := range []string{"here", "localhost:0", "127.0.0.1:99999", "192.0.2.77:0"} {
-		if h, err := NewHost(Options{Listen: listen}); err == nil {
+		if h, err := New(Options{Listen: listen}); err == nil {
 			_ = h.Close()
 			t.Errorf("%q is no address to listen on", listen)
 		}
@@ -269,7 +269,7 @@ func stunServer(t *testing.T) (address string, asked func() int) {
 
 func TestAddressesAsSeenFromOutside(t *testing.T) {
 	server, asked := stunServer(t)
-	h, _ := given(t, NewHost, "stun:"+server, "stun:127.0.0.1:9", "stun:no.invalid", "nonsense")
+	h, _ := given(t, New, "stun:"+server, "stun:127.0.0.1:9", "stun:no.invalid", "nonsense")
 	for range 3 {
 		o, err := h.Offer(t.Context(), InfoHash{1})
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/starling-p2p/starling/link"
 )
 
-// remote is a peer made of pion alone, which answered a host's offer. It keeps the data channels that come.
+// remote is a peer made of pion alone, which answered an offer of ours. It keeps the data channels that come.
 type remote struct {
 	*webrtc.PeerConnection
 	channels chan *webrtc.DataChannel
@@ -52,7 +52,7 @@ func (r *remote) describe(t *testing.T, d webrtc.SessionDescription, err error) 
 	return r.LocalDescription().SDP
 }
 
-// meetRemote links a host with one, for torrent 1. Ours is the host's end of the first channel.
+// meetRemote links a node with one, for torrent 1. Ours is the node's end of the first channel.
 func meetRemote(t *testing.T, n *node) (r *remote, ours *link.Channel) {
 	t.Helper()
 	return meetRemoteAs(t, n, remoteID, hash(1))
@@ -150,7 +150,7 @@ func TestTextEndsALink(t *testing.T) {
 	n.gone()
 }
 
-// extend names the extension, and returns the control channel that the host opens.
+// extend names the extension, and returns the control channel that the node opens.
 func extend(t *testing.T, r *remote, ours *link.Channel) *webrtc.DataChannel {
 	t.Helper()
 	<-r.channels
@@ -305,7 +305,7 @@ func TestGlare(t *testing.T) {
 				ours.Extended()
 			}
 			r.has(t, control)
-			here := <-n.raw // the host's channel for torrent 2
+			here := <-n.raw // the node's channel for torrent 2
 			<-r.channels
 			there := r.open(t, "wire", "starling.wire.1")
 			closed := make(chan struct{})
@@ -330,7 +330,7 @@ func TestGlare(t *testing.T) {
 	}
 }
 
-// has answers hello, and says that the remote has all that the host wants.
+// has answers hello, and says that the remote has all that the node wants.
 func (r *remote) has(t *testing.T, control *webrtc.DataChannel) {
 	t.Helper()
 	<-r.said // hello

@@ -54,9 +54,9 @@ const (
 	channelCost = 256
 )
 
-// link is one RTCPeerConnection whose other end is known: from the answer on. The host's lock guards all of it but pc.
+// link is one RTCPeerConnection whose other end is known: from the answer on. The links' lock guards all of it but pc.
 type link struct {
-	host      *Host
+	links     *Links
 	pc        *webrtc.PeerConnection
 	peer      PeerID
 	initiator bool
@@ -111,27 +111,27 @@ func (l *link) way() *way {
 	return &noWay
 }
 
-func newLink(h *Host, pc *webrtc.PeerConnection, peer PeerID, ih InfoHash, initiator bool) *link {
+func newLink(ls *Links, pc *webrtc.PeerConnection, peer PeerID, ih InfoHash, initiator bool) *link {
 	l := &link{
-		host: h, pc: pc, peer: peer, ih: ih, initiator: initiator, since: time.Now(),
+		links: ls, pc: pc, peer: peer, ih: ih, initiator: initiator, since: time.Now(),
 		settled: make(chan struct{}), unsettled: true, gone: make(chan struct{}),
 		wires: map[*Channel]struct{}{}, carries: map[InfoHash]*Channel{}, tried: map[InfoHash]*try{},
 		bucket: newBucket(allowance, refill),
 	}
-	l.openTimer = l.after(h.limits.openWithin, l.end)
-	l.settleTimer = l.after(h.limits.extendedWithin, l.settle)
+	l.openTimer = l.after(ls.limits.openWithin, l.end)
+	l.settleTimer = l.after(ls.limits.extendedWithin, l.settle)
 	return l
 }
 
-// after runs f under the host's lock, unless the link has ended by then.
+// after runs f under the links' lock, unless the link has ended by then.
 func (l *link) after(wait time.Duration, f func()) *time.Timer {
 	return time.AfterFunc(wait, func() { l.do(f) })
 }
 
-// do runs f under the host's lock, unless the link has ended.
+// do runs f under the links' lock, unless the link has ended.
 func (l *link) do(f func()) {
-	l.host.mu.Lock()
-	defer l.host.unlock()
+	l.links.mu.Lock()
+	defer l.links.unlock()
 	if !l.ended {
 		f()
 	}
@@ -160,8 +160,8 @@ func (l *link) watch(s webrtc.PeerConnectionState) {
 	case webrtc.PeerConnectionStateDisconnected:
 		if !l.doubtful {
 			l.doubtful = true
-			l.recoverTimer = l.after(l.host.limits.recoversWithin, l.end)
-			l.host.missed(l)
+			l.recoverTimer = l.after(l.links.limits.recoversWithin, l.end)
+			l.links.missed(l)
 		}
 	default:
 		l.doubtful = false
@@ -171,14 +171,14 @@ func (l *link) watch(s webrtc.PeerConnectionState) {
 
 // spare: it carries nothing, and may go where another one is needed.
 func (l *link) spare() bool {
-	return l.open && len(l.wires) == 0 && !l.idleSince.IsZero() && time.Since(l.idleSince) >= l.host.limits.spareAfter
+	return l.open && len(l.wires) == 0 && !l.idleSince.IsZero() && time.Since(l.idleSince) >= l.links.limits.spareAfter
 }
 
 // healthy: under way, or open and not in doubt.
 func (l *link) healthy() bool { return !l.ended && !l.doubtful }
 
 // late: it has not opened, and most likely never will.
-func (l *link) late() bool { return !l.open && time.Since(l.since) >= l.host.limits.lateAfter }
+func (l *link) late() bool { return !l.open && time.Since(l.since) >= l.links.limits.lateAfter }
 
 func (l *link) settle() {
 	if l.unsettled {
@@ -191,7 +191,7 @@ func (l *link) settle() {
 func (l *link) opened() bool {
 	l.open = true
 	stop(l.openTimer)
-	if l.proven = l.marks(); l.host.isBanned(l.proven) {
+	if l.proven = l.marks(); l.links.isBanned(l.proven) {
 		l.end()
 		return false
 	}
@@ -203,7 +203,7 @@ func (l *link) opened() bool {
 	}
 	// A new link to a peer takes the place of one in doubt, and of one to whoever had its address before: a port of ours
 	// and one of theirs make one connection.
-	for other := range l.host.links {
+	for other := range l.links.all {
 		if other.peer == l.peer && !other.healthy() || other.peer != l.peer && l.way().local.IsValid() && *other.way() == *l.way() {
 			other.end()
 		}
@@ -227,13 +227,13 @@ func (l *link) extended() {
 		}
 		l.named = true
 		l.settle()
-		l.helloTimer = l.after(l.host.limits.helloWithin, l.plain)
+		l.helloTimer = l.after(l.links.limits.helloWithin, l.plain)
 		if l.initiator {
 			l.openControl()
 		} else {
 			l.talk()
 		}
-		l.host.merge(l)
+		l.links.merge(l)
 	})
 }
 
@@ -268,11 +268,11 @@ func (l *link) end() {
 		l.control.close()
 	}
 	l.settle()
-	l.host.shut(l.pc)
+	l.links.shut(l.pc)
 	for c := range l.wires {
-		l.host.later(func() { c.lost() })
+		l.links.later(func() { c.lost() })
 	}
-	l.host.ended(l)
+	l.links.ended(l)
 }
 
 // dismiss is end where nothing failed: the link is not needed, or was never one.

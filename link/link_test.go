@@ -488,7 +488,7 @@ func TestAClaimedPeerID(t *testing.T) {
 	}
 }
 
-// A thousand links of one host come and go, half of them failing in one of four ways. TestMain finds what they leave.
+// A thousand links of one peer come and go, half of them failing in one of four ways. TestMain finds what they leave.
 func TestAThousandLinks(t *testing.T) {
 	many := 1000
 	if testing.Short() {

@@ -15,10 +15,10 @@ import (
 	"github.com/starling-p2p/starling/link"
 )
 
-// node is a host that shakes hands as a wire would, and remembers what happened.
+// node are the links of a peer that shakes hands as a wire would, and remembers what happened.
 type node struct {
 	testing.TB
-	*link.Host
+	*link.Links
 	id     link.PeerID
 	habits habits
 	raw    chan *link.Channel
@@ -62,7 +62,7 @@ func newNode(t testing.TB, digit byte, h habits) *node {
 	if testing.Verbose() {
 		o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
-	open := link.NewHost
+	open := link.New
 	switch {
 	case h.hurried:
 		open = link.Hurried
@@ -71,13 +71,13 @@ func newNode(t testing.TB, digit byte, h habits) *node {
 	case h.impatient:
 		open = link.Impatient
 	}
-	host, err := open(o)
+	links, err := open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Host = host
+	n.Links = links
 	t.Cleanup(func() {
-		if err := host.Close(); err != nil {
+		if err := links.Close(); err != nil {
 			t.Error(err)
 		}
 	})

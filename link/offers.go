@@ -24,7 +24,7 @@ type Offer struct {
 	Desk Desk
 }
 
-// Desk keeps offers: a Host does, and what stands in for one in tests. Its methods do what those of an Offer do by the
+// Desk keeps offers: Links do, and what stands in for one in tests. Its methods do what those of an Offer do by the
 // same names.
 type Desk interface {
 	Accept(ctx context.Context, o *Offer, from PeerID, sdp string) error
@@ -44,8 +44,8 @@ func (o *Offer) Release() { o.Desk.Release(o) }
 // Close gives it up, unless it was accepted.
 func (o *Offer) Close() { o.Desk.Close(o) }
 
-// desk is a host's.
-type desk struct{ *Host }
+// desk is that of Links.
+type desk struct{ *Links }
 
 func (d desk) Accept(_ context.Context, o *Offer, from PeerID, sdp string) error {
 	return d.accept(o.ID, from, sdp)
@@ -79,42 +79,42 @@ type pending struct {
 
 // Offer makes an offer for a torrent, or takes up one that nobody answered. ErrNeedless and ErrBusy say that there will
 // be none now.
-func (h *Host) Offer(ctx context.Context, ih InfoHash) (*Offer, error) {
-	h.mu.Lock()
-	o, err := h.reuse(ih)
+func (ls *Links) Offer(ctx context.Context, ih InfoHash) (*Offer, error) {
+	ls.mu.Lock()
+	o, err := ls.reuse(ih)
 	if o != nil || err != nil {
-		h.unlock()
+		ls.unlock()
 		return o, err
 	}
-	h.making++
-	h.unlock()
+	ls.making++
+	ls.unlock()
 
-	p, err := h.make(ctx)
+	p, err := ls.make(ctx)
 
-	h.mu.Lock()
-	defer h.unlock()
-	h.making--
+	ls.mu.Lock()
+	defer ls.unlock()
+	ls.making--
 	switch {
 	case err != nil:
 		return nil, err
-	case h.closed:
-		h.shut(p.pc)
+	case ls.closed:
+		ls.shut(p.pc)
 		return nil, net.ErrClosed
 	}
 	p.ih = ih
-	return h.keep(p, h.limits.answerWithin), nil
+	return ls.keep(p, ls.limits.answerWithin), nil
 }
 
 // reuse returns an offer that is there already, or an error where there is to be none. Both are nil where one may be
 // made.
-func (h *Host) reuse(ih InfoHash) (*Offer, error) {
-	if h.closed {
+func (ls *Links) reuse(ih InfoHash) (*Offer, error) {
+	if ls.closed {
 		return nil, net.ErrClosed
 	}
 	now := time.Now()
-	busy := len(h.offers) + h.making
-	free := h.o.MaxLinks - len(h.links) - busy
-	for l := range h.links {
+	busy := len(ls.offers) + ls.making
+	free := ls.o.MaxLinks - len(ls.all) - busy
+	for l := range ls.all {
 		if l.spare() {
 			free++
 		}
@@ -124,16 +124,16 @@ func (h *Host) reuse(ih InfoHash) (*Offer, error) {
 		if l.promises(ih) {
 			return nil, ErrNeedless
 		}
-		if l.initiator && now.Sub(l.since) < h.limits.bringsWithin {
+		if l.initiator && now.Sub(l.since) < ls.limits.bringsWithin {
 			busy++
 		}
 	}
 	take := func(fits func(p *pending) bool) *Offer {
-		for id, p := range h.offers {
+		for id, p := range ls.offers {
 			if fits(p) && now.Before(p.stale) {
-				delete(h.offers, id)
+				delete(ls.offers, id)
 				p.ih, p.idle = ih, false
-				return h.keep(p, h.limits.answerWithin)
+				return ls.keep(p, ls.limits.answerWithin)
 			}
 		}
 		return nil
@@ -141,52 +141,52 @@ func (h *Host) reuse(ih InfoHash) (*Offer, error) {
 	if o := take(func(p *pending) bool { return p.idle }); o != nil {
 		return o, nil
 	}
-	if busy < h.limits.pending && free > 0 {
+	if busy < ls.limits.pending && free > 0 {
 		return nil, nil
 	}
-	if o := take(func(p *pending) bool { return p.ih != ih && now.Sub(p.at) > h.limits.overdue }); o != nil {
+	if o := take(func(p *pending) bool { return p.ih != ih && now.Sub(p.at) > ls.limits.overdue }); o != nil {
 		return o, nil
 	}
 	return nil, ErrBusy
 }
 
-func (h *Host) make(ctx context.Context) (*pending, error) {
-	servers := h.servers.get(ctx)
-	pc, err := h.connect(servers)
+func (ls *Links) make(ctx context.Context) (*pending, error) {
+	servers := ls.servers.get(ctx)
+	pc, err := ls.connect(servers)
 	if err != nil {
 		return nil, err
 	}
 	label := randomID()
 	first, err := pc.CreateDataChannel(hex.EncodeToString(label[:]), nil)
 	if err != nil {
-		h.shut(pc)
+		ls.shut(pc)
 		return nil, fmt.Errorf("making a channel: %w", err)
 	}
 	offer, err := pc.CreateOffer(nil)
 	if err != nil {
-		h.shut(pc)
+		ls.shut(pc)
 		return nil, fmt.Errorf("making an offer: %w", err)
 	}
-	sdp, err := h.describe(ctx, pc, offer, servers)
+	sdp, err := ls.describe(ctx, pc, offer, servers)
 	if err != nil {
-		h.shut(pc)
+		ls.shut(pc)
 		return nil, err
 	}
-	return &pending{pc: pc, first: first, sdp: sdp, stale: time.Now().Add(h.limits.freshFor)}, nil
+	return &pending{pc: pc, first: first, sdp: sdp, stale: time.Now().Add(ls.limits.freshFor)}, nil
 }
 
 // keep keeps an offer under a new id, so that no answer is taken for that of another torrent.
-func (h *Host) keep(p *pending, wait time.Duration) *Offer {
+func (ls *Links) keep(p *pending, wait time.Duration) *Offer {
 	id := randomID()
 	stop(p.timer)
 	p.at = time.Now()
 	p.timer = time.AfterFunc(wait, func() {
-		h.mu.Lock()
-		defer h.unlock()
-		h.discard(id)
+		ls.mu.Lock()
+		defer ls.unlock()
+		ls.discard(id)
 	})
-	h.offers[id] = p
-	return &Offer{ID: id, SDP: p.sdp, Desk: desk{h}}
+	ls.offers[id] = p
+	return &Offer{ID: id, SDP: p.sdp, Desk: desk{ls}}
 }
 
 func randomID() (id [20]byte) {
@@ -195,83 +195,83 @@ func randomID() (id [20]byte) {
 }
 
 // pool keeps an offer that nobody will answer for another torrent.
-func (h *Host) pool(id [20]byte) {
-	p := h.offers[id]
-	if p == nil || h.closed {
+func (ls *Links) pool(id [20]byte) {
+	p := ls.offers[id]
+	if p == nil || ls.closed {
 		return
 	}
 	fresh := time.Until(p.stale)
 	if fresh <= 0 {
-		h.discard(id)
+		ls.discard(id)
 		return
 	}
-	delete(h.offers, id)
+	delete(ls.offers, id)
 	p.ih, p.idle = InfoHash{}, true
-	h.keep(p, fresh)
+	ls.keep(p, fresh)
 }
 
-func (h *Host) discard(id [20]byte) {
-	if p := h.offers[id]; p != nil {
+func (ls *Links) discard(id [20]byte) {
+	if p := ls.offers[id]; p != nil {
 		stop(p.timer)
-		delete(h.offers, id)
-		h.shut(p.pc)
+		delete(ls.offers, id)
+		ls.shut(p.pc)
 	}
 }
 
 // Moved says which addresses of this machine are gone: offers that name one are closed, so that no other peer is told
 // of it. The next offers name the addresses of then.
-func (h *Host) Moved(gone []netip.Addr) {
-	h.mux.look()
-	h.mu.Lock()
-	defer h.unlock()
-	for id, p := range h.offers {
+func (ls *Links) Moved(gone []netip.Addr) {
+	ls.mux.look()
+	ls.mu.Lock()
+	defer ls.unlock()
+	for id, p := range ls.offers {
 		if slices.ContainsFunc(gone, func(ip netip.Addr) bool { return strings.Contains(p.sdp, " "+ip.String()+" ") }) {
-			h.discard(id)
+			ls.discard(id)
 		}
 	}
 }
 
 // Renew says that a server was away. It may have been started anew, and then what it relayed is gone, and what it gave for
 // that is of no use: ICEServers is asked again, and offers that wait for a torrent are closed.
-func (h *Host) Renew() {
-	h.servers.stale.Store(true)
-	h.mu.Lock()
-	defer h.unlock()
-	for id, p := range h.offers {
+func (ls *Links) Renew() {
+	ls.servers.stale.Store(true)
+	ls.mu.Lock()
+	defer ls.unlock()
+	for id, p := range ls.offers {
 		if p.idle {
-			h.discard(id)
+			ls.discard(id)
 		}
 	}
 }
 
 // accept makes a link of an offer that was answered.
-func (h *Host) accept(id [20]byte, from PeerID, sdp string) error {
-	h.mu.Lock()
-	p := h.offers[id]
+func (ls *Links) accept(id [20]byte, from PeerID, sdp string) error {
+	ls.mu.Lock()
+	p := ls.offers[id]
 	var err error
 	switch {
 	case p == nil:
 		err = net.ErrClosed
-	case h.refuses(from, sdp):
+	case ls.refuses(from, sdp):
 		err = ErrDeclined
 	case !plausible(sdp):
 		err = ErrSDP
-	case h.redundant(p.ih, from):
+	case ls.redundant(p.ih, from):
 		err = ErrDeclined
-	case !h.makeRoom():
+	case !ls.makeRoom():
 		err = ErrBusy
 	}
 	if err != nil {
 		// As good as new, though somebody calls on it: unlike browsers, pion heeds nobody before it has the answer.
-		h.pool(id)
-		h.unlock()
+		ls.pool(id)
+		ls.unlock()
 		return err
 	}
 	stop(p.timer)
-	delete(h.offers, id)
-	l := newLink(h, p.pc, from, p.ih, true)
-	h.add(l)
-	h.unlock()
+	delete(ls.offers, id)
+	l := newLink(ls, p.pc, from, p.ih, true)
+	ls.add(l)
+	ls.unlock()
 
 	l.listen()
 	p.first.OnOpen(func() { l.first(p.first) })

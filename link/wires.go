@@ -118,9 +118,9 @@ func (l *link) adopt(c *Channel, ih InfoHash) {
 	stop(l.idleTimer)
 }
 
-// hand gives it to the host's owner.
+// hand gives it to the links' owner.
 func (l *link) hand(c *Channel) {
-	l.host.later(func() { l.host.o.Channel(c) })
+	l.links.later(func() { l.links.o.Channel(c) })
 }
 
 // first takes the first data channel of this side's offer, once it is open.
@@ -177,14 +177,14 @@ func (l *link) wire(ih InfoHash, id uint16) {
 func (l *link) meet(c *Channel) {
 	l.wires[c] = struct{}{}
 	stop(l.idleTimer)
-	timer := time.AfterFunc(l.host.limits.meetWithin, func() { _ = c.Close() })
+	timer := time.AfterFunc(l.links.limits.meetWithin, func() { _ = c.Close() })
 	go func() {
 		l.receive(c, func(handshake []byte) {
 			timer.Stop()
 			ih := InfoHash(handshake[peekAt-20 : peekAt])
 			loser := c
 			l.do(func() {
-				if _, here := l.wires[c]; !here || l.host.torrents[ih] == nil {
+				if _, here := l.wires[c]; !here || l.links.torrents[ih] == nil {
 					return
 				}
 				// Glare: that of the side that made the offer stays.
@@ -247,7 +247,7 @@ func (l *link) over(c *Channel) {
 		if len(l.wires) == 0 {
 			l.idleSince = time.Now()
 			stop(l.idleTimer)
-			wait := l.host.limits.idleFor
+			wait := l.links.limits.idleFor
 			if !l.named {
 				wait = lingerFor
 			}
@@ -276,16 +276,16 @@ func (l *link) again(ih InfoHash, heard bool) {
 	}
 	if t.tries++; t.tries < maxTries {
 		t.waits = true
-		wait := l.host.limits.retryAfter * time.Duration(t.tries)
+		wait := l.links.limits.retryAfter * time.Duration(t.tries)
 		if t.tries == 1 && !heard {
-			wait = l.host.limits.retrySoon
+			wait = l.links.limits.retrySoon
 		}
 		t.timer = l.after(wait, func() {
 			t.waits = false
 			l.has(ih)
 		})
 	}
-	l.host.elsewhere(l, ih)
+	l.links.elsewhere(l, ih)
 }
 
 // forget ends what is about a torrent that is not wanted any more.
@@ -316,7 +316,7 @@ func (l *link) fill() {
 	for !l.ended && l.ready && len(l.queue) > 0 && l.outgoing < maxOutgoing && len(l.wires) < maxWires {
 		ih := l.queue[0]
 		t := l.tried[ih]
-		if !l.promises(ih) || t != nil && t.waits || l.host.carriedBeside(l, ih) {
+		if !l.promises(ih) || t != nil && t.waits || l.links.carriedBeside(l, ih) {
 			l.queue = l.queue[1:]
 			continue
 		}

@@ -19,7 +19,7 @@ import (
 type finders struct {
 	p          *Peer
 	channels   *channels
-	host       *link.Host
+	links      *link.Links
 	rendezvous *rendezvous.Client
 	announcer  *announcer
 	dht        *dhtQueue
@@ -33,7 +33,7 @@ func (f *finders) start(p *Peer) (err error) {
 	if p.o.WebRTC {
 		f.channels = newChannels()
 		p.client.AddListener(f.channels)
-		f.host, err = link.NewHost(link.Options{
+		f.links, err = link.New(link.Options{
 			PeerID: p.id, Listen: p.o.LinkListen, ICEServers: p.o.ICEServers, Log: p.log,
 			Channel: func(c *link.Channel) { p.goWork(func() { f.channels.open(p, c) }) },
 			Failed: func(ih link.InfoHash) {
@@ -46,7 +46,7 @@ func (f *finders) start(p *Peer) (err error) {
 			return fmt.Errorf("starting to listen for links: %w", err)
 		}
 		f.rendezvous = rendezvous.New(rendezvous.Options{
-			PeerID: p.id, Links: f.host, Dial: p.ways.Dial, Proxy: p.ways.Proxy, Lost: f.host.Renew, Log: p.log,
+			PeerID: p.id, Links: f.links, Dial: p.ways.Dial, Proxy: p.ways.Proxy, Lost: f.links.Renew, Log: p.log,
 		})
 	}
 	if p.o.DHT.Enabled {
@@ -71,8 +71,8 @@ func (f *finders) close() {
 	if f.announcer != nil {
 		f.announcer.close()
 	}
-	if f.host != nil {
-		_ = f.host.Close()
+	if f.links != nil {
+		_ = f.links.Close()
 	}
 }
 
@@ -113,8 +113,8 @@ func (f *found) begin() {
 		f.whole.Store(true)
 	}
 	finders := &f.t.p.finders
-	if finders.host != nil {
-		finders.host.Want(f.t.ih, lacking)
+	if finders.links != nil {
+		finders.links.Want(f.t.ih, lacking)
 	}
 	f.announce(trackers, lacking)
 	if finders.dht != nil {
@@ -286,8 +286,8 @@ func (f *found) completed() {
 		return
 	}
 	finders := &f.t.p.finders
-	if finders.host != nil {
-		finders.host.Want(f.t.ih, false)
+	if finders.links != nil {
+		finders.links.Want(f.t.ih, false)
 	}
 	var told []string
 	if f.rdv != nil {
@@ -315,8 +315,8 @@ func (f *found) close() {
 	if f.rdv != nil {
 		f.rdv.Close()
 	}
-	if finders.host != nil {
-		finders.host.Drop(f.t.ih)
+	if finders.links != nil {
+		finders.links.Drop(f.t.ih)
 	}
 	finders.announcer.remove(f.t)
 	if finders.dht != nil {

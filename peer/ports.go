@@ -73,8 +73,8 @@ func (m *mapper) ports() (all []portKey) {
 			all = append(all, portKey{"tcp", port}, portKey{"udp", port})
 		}
 	}
-	if h := m.p.finders.host; h != nil {
-		all = append(all, portKey{"udp", h.Port()})
+	if l := m.p.finders.links; l != nil {
+		all = append(all, portKey{"udp", l.Port()})
 	}
 	return all
 }

@@ -89,10 +89,10 @@ type Links struct {
 
 // Links may be called as often as one likes.
 func (p *Peer) Links() Links {
-	if p.finders.host == nil {
+	if p.finders.links == nil {
 		return Links{}
 	}
-	s := p.finders.host.Stats()
+	s := p.finders.links.Stats()
 	return Links{s.Links, s.Channels, s.Made}
 }
 

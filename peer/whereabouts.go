@@ -62,8 +62,8 @@ func (f *finders) moved(come, gone []netip.Addr) {
 	if len(come)+len(gone) == 0 {
 		return
 	}
-	if f.host != nil {
-		f.host.Moved(gone)
+	if f.links != nil {
+		f.links.Moved(gone)
 		f.rendezvous.Moved(gone)
 	}
 	f.p.ways.Close() // what is idle there may be dead

@@ -25,7 +25,7 @@ import (
 	"github.com/starling-p2p/starling/link"
 )
 
-// Links make connections; *link.Host does.
+// Links make connections; *link.Links does.
 type Links interface {
 	// Offer makes an offer for a torrent; an error says that there will be none now.
 	Offer(ctx context.Context, infoHash [20]byte) (*link.Offer, error)

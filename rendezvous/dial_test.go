@@ -190,21 +190,21 @@ func TestAnEndlessHandshake(t *testing.T) {
 	}
 }
 
-// The whole way: a tracker, two hosts, and bytes between them.
-func TestTwoHostsMeet(t *testing.T) {
+// The whole way: a tracker, two peers, and bytes between them.
+func TestTwoPeersMeet(t *testing.T) {
 	at := strings.Replace(testnet.Serve(t, testnet.Config(), testnet.Files()), "http", "ws", 1) + "/announce"
 	open := func(name string, left int64) chan *link.Channel {
 		channels := make(chan *link.Channel, 1)
 		id := link.PeerID([]byte("-SL0001-" + name))
-		host, err := link.NewHost(link.Options{PeerID: id, Listen: "127.0.0.1:0", Channel: func(c *link.Channel) { channels <- c }})
+		links, err := link.New(link.Options{PeerID: id, Listen: "127.0.0.1:0", Channel: func(c *link.Channel) { channels <- c }})
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := rendezvous.New(rendezvous.Options{PeerID: id, Links: host})
+		client := rendezvous.New(rendezvous.Options{PeerID: id, Links: links})
 		client.Add(hash(1), []string{at}, func() (int64, int64, int64) { return left, 0, 0 })
 		t.Cleanup(func() {
 			_ = client.Close()
-			_ = host.Close()
+			_ = links.Close()
 		})
 		return channels
 	}

@@ -44,7 +44,7 @@ func (a *asset) length(i int) int {
 type torrent struct {
 	infoHash    link.InfoHash
 	pieceLength int
-	host        *link.Host
+	links       *link.Links
 	presence    *rendezvous.Torrent
 	lock        sync.Locker
 	changed     *sync.Cond
@@ -86,7 +86,7 @@ func (t *torrent) lack() {
 		return
 	}
 	t.lacking = lacking
-	t.host.Want(t.infoHash, lacking)
+	t.links.Want(t.infoHash, lacking)
 	if t.presence != nil {
 		t.presence.Lacking(lacking)
 	}

@@ -50,11 +50,11 @@ func visit(ctx context.Context, s *site, number int, seconds float64) error {
 	v.changed = sync.NewCond(&v.mu)
 	copy(v.id[:], "-SL0100-")
 	_, _ = rand.Read(v.id[8:]) // never fails
-	host, err := link.NewHost(link.Options{PeerID: v.id, Listen: "127.0.0.1:0", MaxLinks: maxLinks, Channel: func(c *link.Channel) { go v.run(c) }})
+	links, err := link.New(link.Options{PeerID: v.id, Listen: "127.0.0.1:0", MaxLinks: maxLinks, Channel: func(c *link.Channel) { go v.run(c) }})
 	if err != nil {
 		return err
 	}
-	defer host.Close()
+	defer links.Close()
 	sums, err := s.manifest(ctx)
 	if err != nil {
 		return err
@@ -68,11 +68,11 @@ func visit(ctx context.Context, s *site, number int, seconds float64) error {
 	if err != nil {
 		return err
 	}
-	client := rendezvous.New(rendezvous.Options{PeerID: v.id, Links: host})
+	client := rendezvous.New(rendezvous.Options{PeerID: v.id, Links: links})
 	defer client.Close()
-	assets := v.enter(f, host)
+	assets := v.enter(f, links)
 
-	alone := v.announce(f, client, host)
+	alone := v.announce(f, client, links)
 	go v.tick(ctx)
 	if err := v.load(ctx, pictures, film, seconds, assets, alone); err != nil {
 		return err
@@ -85,7 +85,7 @@ func visit(ctx context.Context, s *site, number int, seconds float64) error {
 }
 
 // announce enters the swarms, and returns those in which nobody else is.
-func (v *visitor) announce(f found, client *rendezvous.Client, host *link.Host) map[*torrent]bool {
+func (v *visitor) announce(f found, client *rendezvous.Client, links *link.Links) map[*torrent]bool {
 	alone := map[*torrent]bool{}
 	for _, t := range f.Torrents {
 		torrent := v.torrents[infoHash(t.InfoHash)]
@@ -93,7 +93,7 @@ func (v *visitor) announce(f found, client *rendezvous.Client, host *link.Host) 
 	}
 	for ih, t := range v.torrents {
 		// Who finds others asks them with the first announce.
-		host.Want(ih, !alone[t])
+		links.Want(ih, !alone[t])
 		presence := client.Add(ih, []string{v.site.tracker()}, func() (int64, int64, int64) { return t.state() })
 		if alone[t] {
 			presence.Lacking(false)
@@ -178,15 +178,15 @@ func (v *visitor) tick(ctx context.Context) {
 }
 
 // enter makes the torrents that a lookup told of.
-func (v *visitor) enter(f found, host *link.Host) map[string]*asset {
+func (v *visitor) enter(f found, links *link.Links) map[string]*asset {
 	all := make([]*torrent, len(f.Torrents))
 	for i, t := range f.Torrents {
 		all[i] = &torrent{
-			infoHash: infoHash(t.InfoHash), pieceLength: t.PieceLength, host: host, lock: &v.mu, changed: v.changed,
+			infoHash: infoHash(t.InfoHash), pieceLength: t.PieceLength, links: links, lock: &v.mu, changed: v.changed,
 			data: make([][]byte, t.Pieces), owners: make([]*asset, t.Pieces), asked: map[int]ask{}, conns: map[*conn]struct{}{},
 		}
 		v.torrents[all[i].infoHash] = all[i]
-		host.Want(all[i].infoHash, false)
+		links.Want(all[i].infoHash, false)
 	}
 	assets := map[string]*asset{}
 	for path, lie := range f.Assets {

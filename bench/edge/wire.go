@@ -315,7 +315,7 @@ func (c *conn) receive(id byte, body []byte) bool {
 				c.block = longBlock
 			}
 			if d.M["sl_link"] != 0 {
-				// It takes the host's lock, which is held where channels are handed out.
+				// It takes the links' lock, which is held where channels are handed out.
 				go c.channel.Extended()
 			}
 		}

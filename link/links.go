@@ -1,7 +1,7 @@
 // Package link keeps WebRTC connections: one link per pair of peers, whatever the number of torrents that they share,
 // and on it one channel per torrent, each of which is a net.Conn that carries the peer wire protocol (BEP 3).
 //
-//	rendezvous ──Offer, Accept, Answer──▶ Host ──one per peer──▶ link ──▶ Channel ──Options.Channel──▶ peer
+//	rendezvous ──Offer, Accept, Answer──▶ Links ─one per peer──▶ link ──▶ Channel ──Options.Channel──▶ peer
 //	             (pending offers, bans,    │                      │ first channel: a WebTorrent connection
 //	              one link per peer)       mux: one UDP port      └ control: which more torrents the two share
 //
@@ -52,7 +52,7 @@ const (
 	defaultMaxLinks = 128
 )
 
-// Options says what a host is made of.
+// Options says what Links are made of.
 type Options struct {
 	// PeerID is this side's, as announced. Ours begin with -SL.
 	PeerID PeerID
@@ -74,8 +74,8 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Host keeps all links of a peer. Its methods may be called at any time by anyone.
-type Host struct {
+// Links are all links of a peer. Their methods may be called at any time by anyone.
+type Links struct {
 	o       Options
 	log     *slog.Logger
 	limits  limits
@@ -89,7 +89,7 @@ type Host struct {
 	closed   bool
 	torrents map[InfoHash]*torrent
 	wants    int
-	links    map[*link]struct{}
+	all      map[*link]struct{}
 	numbered int
 	offers   map[[20]byte]*pending
 	making   int
@@ -108,10 +108,10 @@ type torrent struct {
 	number  int
 }
 
-// NewHost listens. The error tells of an address that cannot be listened on.
-func NewHost(o Options) (*Host, error) { return newHost(o, usual) }
+// New listens. The error tells of an address that cannot be listened on.
+func New(o Options) (*Links, error) { return newLinks(o, usual) }
 
-func newHost(o Options, l limits) (*Host, error) {
+func newLinks(o Options, l limits) (*Links, error) {
 	if o.MaxLinks == 0 {
 		o.MaxLinks = defaultMaxLinks
 	}
@@ -123,49 +123,49 @@ func newHost(o Options, l limits) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening for links: %w", err)
 	}
-	return &Host{
+	return &Links{
 		o: o, log: o.Log, limits: l, mux: m, api: newAPI(m, pion), servers: servers{ask: o.ICEServers, log: o.Log},
-		torrents: map[InfoHash]*torrent{}, links: map[*link]struct{}{}, offers: map[[20]byte]*pending{},
+		torrents: map[InfoHash]*torrent{}, all: map[*link]struct{}{}, offers: map[[20]byte]*pending{},
 		banned: map[mark]struct{}{},
 	}, nil
 }
 
 // Port is the UDP port of all links.
-func (h *Host) Port() int { return h.mux.port }
+func (ls *Links) Port() int { return ls.mux.port }
 
 // Want says that this torrent is known here, and whether data of it is lacking still: then channels are opened for it.
 // Those wanted first come first.
-func (h *Host) Want(ih InfoHash, lacking bool) {
-	h.mu.Lock()
-	defer h.unlock()
-	t := h.torrents[ih]
+func (ls *Links) Want(ih InfoHash, lacking bool) {
+	ls.mu.Lock()
+	defer ls.unlock()
+	t := ls.torrents[ih]
 	if t != nil && t.lacking == lacking {
 		return
 	}
-	h.wants++
-	h.torrents[ih] = &torrent{lacking, h.wants}
-	h.changed(ih)
+	ls.wants++
+	ls.torrents[ih] = &torrent{lacking, ls.wants}
+	ls.changed(ih)
 }
 
 // Drop takes Want back. Channels that are open stay so.
-func (h *Host) Drop(ih InfoHash) {
-	h.mu.Lock()
-	defer h.unlock()
-	if h.torrents[ih] == nil {
+func (ls *Links) Drop(ih InfoHash) {
+	ls.mu.Lock()
+	defer ls.unlock()
+	if ls.torrents[ih] == nil {
 		return
 	}
-	delete(h.torrents, ih)
-	h.changed(ih)
-	for id, p := range h.offers {
+	delete(ls.torrents, ih)
+	ls.changed(ih)
+	for id, p := range ls.offers {
 		if p.ih == ih {
-			h.pool(id)
+			ls.pool(id)
 		}
 	}
 }
 
-func (h *Host) changed(ih InfoHash) {
-	t := h.torrents[ih]
-	for l := range h.links {
+func (ls *Links) changed(ih InfoHash) {
+	t := ls.torrents[ih]
+	for l := range ls.all {
 		if l.control != nil {
 			l.control.change(ih)
 		}
@@ -176,21 +176,21 @@ func (h *Host) changed(ih InfoHash) {
 }
 
 // lacking returns the torrents that lack data, in their order.
-func (h *Host) lacking() (all []InfoHash) {
-	for ih, t := range h.torrents {
+func (ls *Links) lacking() (all []InfoHash) {
+	for ih, t := range ls.torrents {
 		if t.lacking {
 			all = append(all, ih)
 		}
 	}
-	slices.SortFunc(all, func(a, b InfoHash) int { return h.torrents[a].number - h.torrents[b].number })
+	slices.SortFunc(all, func(a, b InfoHash) int { return ls.torrents[a].number - ls.torrents[b].number })
 	return all
 }
 
 // Carried is the number of links that have a channel for this torrent.
-func (h *Host) Carried(ih InfoHash) (n int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for l := range h.links {
+func (ls *Links) Carried(ih InfoHash) (n int) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for l := range ls.all {
 		if l.healthy() && l.carries[ih] != nil {
 			n++
 		}
@@ -205,11 +205,11 @@ type Stats struct {
 }
 
 // Stats may be called at any time.
-func (h *Host) Stats() Stats {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s := Stats{Offers: len(h.offers), Made: h.made, Banned: h.bannedPeers()}
-	for l := range h.links {
+func (ls *Links) Stats() Stats {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	s := Stats{Offers: len(ls.offers), Made: ls.made, Banned: ls.bannedPeers()}
+	for l := range ls.all {
 		if l.open {
 			s.Links++
 			s.Channels += len(l.wires)
@@ -219,51 +219,51 @@ func (h *Host) Stats() Stats {
 }
 
 // Close ends all links and returns when nothing is left of them.
-func (h *Host) Close() error {
-	h.mu.Lock()
-	h.closed = true
-	for l := range h.links {
+func (ls *Links) Close() error {
+	ls.mu.Lock()
+	ls.closed = true
+	for l := range ls.all {
 		l.dismiss()
 	}
-	for id := range h.offers {
-		h.discard(id)
+	for id := range ls.offers {
+		ls.discard(id)
 	}
-	h.unlock()
-	h.closing.Wait()
-	return h.mux.Close()
+	ls.unlock()
+	ls.closing.Wait()
+	return ls.mux.Close()
 }
 
 // later makes a call once the lock is open again.
-func (h *Host) later(call func()) { h.calls = append(h.calls, call) }
+func (ls *Links) later(call func()) { ls.calls = append(ls.calls, call) }
 
-func (h *Host) unlock() {
-	calls := h.calls
-	h.calls = nil
-	h.mu.Unlock()
+func (ls *Links) unlock() {
+	calls := ls.calls
+	ls.calls = nil
+	ls.mu.Unlock()
 	for _, call := range calls {
 		call()
 	}
 }
 
 // shut closes a connection. That takes a while where the other end is gone.
-func (h *Host) shut(pc *webrtc.PeerConnection) {
-	h.closing.Go(func() {
+func (ls *Links) shut(pc *webrtc.PeerConnection) {
+	ls.closing.Go(func() {
 		if err := pc.GracefulClose(); err != nil && !errors.Is(err, net.ErrClosed) {
-			h.log.Debug("closing a connection", "error", err)
+			ls.log.Debug("closing a connection", "error", err)
 		}
 	})
 }
 
 // add takes a link among the others.
-func (h *Host) add(l *link) {
-	h.numbered++
-	l.number = h.numbered
-	h.links[l] = struct{}{}
+func (ls *Links) add(l *link) {
+	ls.numbered++
+	l.number = ls.numbered
+	ls.all[l] = struct{}{}
 }
 
 // to returns the links with a peer that are not in doubt, eldest first.
-func (h *Host) to(peer PeerID) (some []*link) {
-	for l := range h.links {
+func (ls *Links) to(peer PeerID) (some []*link) {
+	for l := range ls.all {
 		if l.peer == peer && l.healthy() {
 			some = append(some, l)
 		}
@@ -273,11 +273,11 @@ func (h *Host) to(peer PeerID) (some []*link) {
 }
 
 // merge: one pair of peers has one link. The side with the smaller peer_id closes the younger ones.
-func (h *Host) merge(l *link) {
-	if string(h.o.PeerID[:]) > string(l.peer[:]) {
+func (ls *Links) merge(l *link) {
+	if string(ls.o.PeerID[:]) > string(l.peer[:]) {
 		return
 	}
-	all := slices.DeleteFunc(h.to(l.peer), func(l *link) bool { return !l.open || !l.named })
+	all := slices.DeleteFunc(ls.to(l.peer), func(l *link) bool { return !l.open || !l.named })
 	if len(all) < 2 || !all[0].ready {
 		return
 	}
@@ -287,13 +287,13 @@ func (h *Host) merge(l *link) {
 }
 
 // carriedBeside says whether another link with the same peer has a channel for this torrent.
-func (h *Host) carriedBeside(l *link, ih InfoHash) bool {
-	return slices.ContainsFunc(h.to(l.peer), func(other *link) bool { return other != l && other.carries[ih] != nil })
+func (ls *Links) carriedBeside(l *link, ih InfoHash) bool {
+	return slices.ContainsFunc(ls.to(l.peer), func(other *link) bool { return other != l && other.carries[ih] != nil })
 }
 
 // elsewhere: a link carries this torrent no more; another one with the same peer may.
-func (h *Host) elsewhere(l *link, ih InfoHash) {
-	for _, other := range h.to(l.peer) {
+func (ls *Links) elsewhere(l *link, ih InfoHash) {
+	for _, other := range ls.to(l.peer) {
 		if other != l {
 			other.has(ih)
 		}
@@ -301,7 +301,7 @@ func (h *Host) elsewhere(l *link, ih InfoHash) {
 }
 
 // missed: another way to what a link carries, or has carried just now, is looked for; also before it has ended.
-func (h *Host) missed(l *link) {
+func (ls *Links) missed(l *link) {
 	all := map[InfoHash]bool{}
 	for ih := range l.carries {
 		all[ih] = true
@@ -310,23 +310,23 @@ func (h *Host) missed(l *link) {
 		all[ih] = true
 	}
 	for ih := range all {
-		if t := h.torrents[ih]; t != nil && t.lacking && h.o.Failed != nil {
-			h.later(func() { h.o.Failed(ih) })
+		if t := ls.torrents[ih]; t != nil && t.lacking && ls.o.Failed != nil {
+			ls.later(func() { ls.o.Failed(ih) })
 		}
 	}
 }
 
-func (h *Host) ended(l *link) {
-	delete(h.links, l)
+func (ls *Links) ended(l *link) {
+	delete(ls.all, l)
 	for ih := range l.carries {
-		h.elsewhere(l, ih)
+		ls.elsewhere(l, ih)
 	}
-	another := slices.ContainsFunc(h.to(l.peer), func(other *link) bool { return other.open })
+	another := slices.ContainsFunc(ls.to(l.peer), func(other *link) bool { return other.open })
 	switch {
-	case l.dismissed || another || h.o.Failed == nil:
+	case l.dismissed || another || ls.o.Failed == nil:
 	case !l.open:
-		h.later(func() { h.o.Failed(l.ih) })
-	case time.Since(l.since) >= h.limits.lateAfter: // who hangs up at once is not called back at once
-		h.missed(l)
+		ls.later(func() { ls.o.Failed(l.ih) })
+	case time.Since(l.since) >= ls.limits.lateAfter: // who hangs up at once is not called back at once
+		ls.missed(l)
 	}
 }
