@@ -21,6 +21,8 @@ import (
 
 	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/starling-p2p/starling/internal/pionlog"
 )
 
 func TestServersAreAskedBeforeCredentialsEnd(t *testing.T) {
@@ -110,7 +112,7 @@ func TestOnePortOnAllAddresses(t *testing.T) {
 }
 
 func TestAddressesComeAndGo(t *testing.T) {
-	m, err := newMux("127.0.0.1:0", usual, logs{slog.New(slog.DiscardHandler)})
+	m, err := newMux("127.0.0.1:0", usual, pionlog.To(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		t.Fatal(err)
 	}

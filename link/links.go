@@ -12,7 +12,7 @@
 // Where to look:
 //
 //	to connect     offers.go: pending, reused ─ answer.go: to those of others ─ sdp.go: is it worth an answer? ─ ban.go
-//	by pion        ice.go ─ mux.go: one UDP port ─ reflexive.go: as a STUN server sees it; servers.go: STUN, TURN; logs.go
+//	by pion        ice.go ─ mux.go: one UDP port ─ reflexive.go: as a STUN server sees it; servers.go: STUN, TURN
 //	a link         link.go: its times, and its end ─ control.go: its control channel ─ wires.go: its other channels' ids
 //	a channel      channel.go ─ deadline.go
 //	what it costs  bucket.go
@@ -29,6 +29,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"github.com/starling-p2p/starling/internal/pionlog"
 )
 
 // InfoHash names a torrent (BEP 3).
@@ -118,7 +120,7 @@ func newLinks(o Options, l limits) (*Links, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	pion := logs{o.Log}
+	pion := pionlog.To(o.Log)
 	m, err := newMux(o.Listen, l, pion)
 	if err != nil {
 		return nil, fmt.Errorf("listening for links: %w", err)

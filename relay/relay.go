@@ -11,8 +11,7 @@
 //	                     who is it?        how many?  how fast? a socket for each allocation
 //	                     (hooks.go: where pion asks these)
 //
-// addrs.go has addresses made once, port_unix.go several sockets on one port, stats.go what was done and refused, log.go
-// what pion has to say.
+// addrs.go has addresses made once, port_unix.go several sockets on one port, stats.go what was done and refused.
 //
 // On the wire all is STUN (RFC 8489), TURN (RFC 8656) or ChannelData, told apart by the first two bits; on TCP the same
 // lie one after another, ChannelData padded to four bytes:
@@ -44,6 +43,8 @@ import (
 	"time"
 
 	"github.com/pion/turn/v5"
+
+	"github.com/starling-p2p/starling/internal/pionlog"
 )
 
 const (
@@ -145,7 +146,7 @@ func Listen(o Options) (*Relay, error) {
 		QuotaHandler:       r.room,
 		EventHandler:       r.events(),
 		AllocationLifetime: allocationLifetime,
-		LoggerFactory:      loggers{o.Log},
+		LoggerFactory:      pionlog.To(o.Log),
 		ListenerConfigs:    []turn.ListenerConfig{{Listener: r.streams, RelayAddressGenerator: &generator{relay: r, bind: o.Addr.Addr()}, PermissionHandler: r.permit}},
 	}
 	for _, s := range sockets {
