@@ -1,12 +1,12 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"mime"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,36 +18,13 @@ import (
 	"time"
 
 	"github.com/starling-p2p/starling/internal/ctime"
+	"github.com/starling-p2p/starling/internal/mimetypes"
 )
 
 // scanEach is how often a folder is looked at for what has changed: a few thousand files take some milliseconds.
 const scanEach = 2 * time.Second
 
-// The system's own table of types may lack these, or have other names for them.
-var types = map[string]string{
-	".html": "text/html; charset=utf-8", ".htm": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
-	".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".json": "application/json",
-	".svg": "image/svg+xml", ".webp": "image/webp", ".avif": "image/avif", ".ico": "image/x-icon", ".jxl": "image/jxl",
-	".woff": "font/woff", ".woff2": "font/woff2", ".ttf": "font/ttf", ".otf": "font/otf",
-	".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg", ".mov": "video/quicktime",
-	".mp3": "audio/mpeg", ".m4a": "audio/mp4", ".ogg": "audio/ogg", ".oga": "audio/ogg", ".opus": "audio/ogg", ".wav": "audio/wav", ".flac": "audio/flac",
-	".pdf": "application/pdf", ".zip": "application/zip", ".gz": "application/gzip", ".epub": "application/epub+zip",
-	".tar": "application/x-tar", ".7z": "application/x-7z-compressed", ".xz": "application/x-xz", ".zst": "application/zstd",
-	".iso": "application/x-iso9660-image", ".jar": "application/java-archive",
-	".deb": "application/vnd.debian.binary-package", ".apk": "application/vnd.android.package-archive",
-	".webmanifest": "application/manifest+json", ".txt": "text/plain; charset=utf-8", ".wasm": "application/wasm",
-}
-
-func typeOf(name string) string {
-	ext := strings.ToLower(path.Ext(name))
-	if t := types[ext]; t != "" {
-		return t
-	}
-	if t := mime.TypeByExtension(ext); t != "" {
-		return t
-	}
-	return "application/octet-stream"
-}
+func typeOf(name string) string { return cmp.Or(mimetypes.Of(name), "application/octet-stream") }
 
 // folder is a site that lies on disk. Links that lead out of it are not followed, and hidden files are not served.
 type folder struct {

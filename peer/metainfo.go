@@ -5,13 +5,12 @@ import (
 	"crypto/sha1"
 	"errors"
 	"fmt"
-	"mime"
-	"path"
 	"strings"
 
 	"github.com/anacrolix/torrent/bencode"
 	"github.com/anacrolix/torrent/metainfo"
 
+	"github.com/starling-p2p/starling/internal/mimetypes"
 	"github.com/starling-p2p/starling/internal/names"
 )
 
@@ -171,7 +170,7 @@ func parseTorrentFile(b []byte) (info []byte, r Ref, err error) {
 
 // typeOf guesses a MIME type from a file's name.
 func typeOf(name string) string {
-	kind, _, _ := strings.Cut(mime.TypeByExtension(strings.ToLower(path.Ext(name))), ";")
+	kind, _, _ := strings.Cut(mimetypes.Of(name), ";")
 	return kind
 }
 

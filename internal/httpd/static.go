@@ -1,15 +1,17 @@
 package httpd
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/starling-p2p/starling/internal/mimetypes"
 )
 
 // file is one built file, with what was made of it by compression: "" for the plain bytes, "br", "gzip".
@@ -21,18 +23,6 @@ type file struct {
 
 // static is all that was built, by path: "/index.html".
 type static map[string]*file
-
-// The system's own table of types may lack these, or have others.
-var types = map[string]string{
-	".html":        "text/html; charset=utf-8",
-	".js":          "text/javascript; charset=utf-8",
-	".ts":          "text/plain; charset=utf-8",
-	".css":         "text/css; charset=utf-8",
-	".json":        "application/json",
-	".webmanifest": "application/manifest+json",
-	".svg":         "image/svg+xml",
-	".woff2":       "font/woff2",
-}
 
 // load reads what lies in a folder; nothing where there is none.
 func load(files fs.FS, from string) (static, error) {
@@ -71,14 +61,10 @@ func load(files fs.FS, from string) (static, error) {
 }
 
 func contentType(name string) string {
-	ext := path.Ext(name)
-	if t := types[ext]; t != "" {
-		return t
+	if path.Ext(name) == ".ts" { // which systems take for a film
+		return "text/plain; charset=utf-8"
 	}
-	if t := mime.TypeByExtension(ext); t != "" {
-		return t
-	}
-	return "application/octet-stream"
+	return cmp.Or(mimetypes.Of(name), "application/octet-stream")
 }
 
 // serve answers with a file. Names that carry a hash of what they hold may be kept for ever; others are asked for again

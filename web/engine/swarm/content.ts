@@ -43,7 +43,7 @@ const types = new Map(
   }),
 )
 
-/** The MIME type that a name's ending stands for; '' for one that is not known. */
+/** The MIME type that a name's ending stands for; '' for one that is not known. internal/mimetypes has the same. */
 export function typeOf(name: string): string {
   return types.get(name.slice(name.lastIndexOf('.') + 1).toLowerCase()) ?? ''
 }
