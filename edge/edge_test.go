@@ -20,6 +20,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -330,6 +331,40 @@ func TestCacheSurvivesRestart(t *testing.T) {
 	}
 	if got := second.stats.figures.Total.Peers; got != 1000 {
 		t.Errorf("%d bytes from peers, want 1000", got)
+	}
+}
+
+// Where files have other names with each deploy, those of long ago are not kept.
+func TestCacheKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	cache := t.TempDir()
+	deploy := func(files map[string][]byte) (kept []string) {
+		e := start(t, Options{CacheDir: cache})
+		f := &folder{edge: e, dir: site(t, files)}
+		if err := errors.Join(f.enter(), f.scan(t.Context(), true)); err != nil {
+			t.Fatal(err)
+		}
+		f.leave()
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(filepath.Join(cache, "hashes.json"))
+		var all []asset
+		if err = errors.Join(err, json.Unmarshal(data, &all)); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range all {
+			kept = append(kept, a.Path)
+		}
+		slices.Sort(kept)
+		return kept
+	}
+	deploy(map[string][]byte{"a.1.png": random(1000), "b.png": random(1000)})
+	if kept := deploy(map[string][]byte{}); !slices.Equal(kept, []string{"/a.1.png", "/b.png"}) {
+		t.Errorf("of a folder whose disk is not there yet %v is kept", kept)
+	}
+	if kept := deploy(map[string][]byte{"a.2.png": random(1000), "b.png": random(1000)}); !slices.Equal(kept, []string{"/a.2.png", "/b.png"}) {
+		t.Errorf("after another deploy %v is kept", kept)
 	}
 }
 

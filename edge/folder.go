@@ -256,6 +256,9 @@ func (f *folder) scan(ctx context.Context, first bool) error {
 		return err
 	}
 	defer e.library.hold()()
+	if len(there) > 0 { // else its disk may not be mounted yet
+		e.library.only(there)
+	}
 	var wait bool
 	for _, a := range e.library.all() {
 		if info := there[a.Path]; info == nil || etagOf(info) != a.ETag {

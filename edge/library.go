@@ -105,6 +105,18 @@ func (l *library) recall(path string, size int64, etag, modified string) bool {
 	return true
 }
 
+// only forgets what was kept of paths from before the restart that are not the site's any more.
+func (l *library) only(there map[string]fs.FileInfo) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for path := range l.known {
+		if _, ok := there[path]; !ok {
+			delete(l.known, path)
+			l.dirty = true
+		}
+	}
+}
+
 // add puts an asset in place of what was known of its path.
 func (l *library) add(a *asset) {
 	l.mu.Lock()
