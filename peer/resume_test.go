@@ -145,6 +145,32 @@ func TestShareAgain(t *testing.T) {
 	}
 }
 
+// Of a folder that is shared anew whenever it has changed, what it was is not kept for ever.
+func TestStateOfWhatChangesStaysSmall(t *testing.T) {
+	dir, data := t.TempDir(), t.TempDir()
+	for i := range 300 {
+		write(t, filepath.Join(dir, fmt.Sprint(i)), random(10, byte(i)))
+	}
+	size := func(changes byte) int64 {
+		t.Helper()
+		for i := range changes {
+			write(t, filepath.Join(dir, "0"), random(10+int(i), changes))
+			p := start(t, func(o *Options) { o.DataDir = data })
+			share(t, p, ShareOptions{Paths: []string{dir}, Private: true})
+			_ = p.Close()
+		}
+		info, err := os.Stat(filepath.Join(data, "state.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	few := size(4)
+	if many := size(20); many > 2*few {
+		t.Errorf("%d bytes after 24 changes, %d after 4", many, few)
+	}
+}
+
 // A file that is written to while it is hashed has no link: nobody could fetch what it names.
 func TestShareOfWhatChanges(t *testing.T) {
 	long := time.Now().Add(-time.Hour)

@@ -73,7 +73,7 @@ func openState(dir string) (*state, error) {
 				return err
 			}
 		}
-		return nil
+		return prune(tx)
 	})
 	if err != nil {
 		_ = db.Close()
@@ -81,6 +81,30 @@ func openState(dir string) (*state, error) {
 	}
 	db.MaxBatchDelay = time.Millisecond
 	return &state{db}, nil
+}
+
+// prune removes what was shared and has changed since: the same paths have another infohash now, and nothing asks for the
+// one before.
+func prune(tx *bolt.Tx) error {
+	asked, added := map[string]bool{}, tx.Bucket(addedBucket)
+	err := tx.Bucket(sharesBucket).ForEach(func(_, ih []byte) error {
+		asked[string(ih)] = true
+		return nil
+	})
+	var old [][]byte
+	err = errors.Join(err, tx.Bucket(sharedBucket).ForEach(func(ih, _ []byte) error {
+		if !asked[string(ih)] {
+			old = append(old, slices.Clone(ih))
+		}
+		return nil
+	}))
+	for _, ih := range old {
+		err = errors.Join(err, tx.Bucket(sharedBucket).Delete(ih), tx.Bucket(sharedProgressBucket).Delete(ih))
+		if added.Get(ih) == nil {
+			err = errors.Join(err, tx.Bucket(infoBucket).Delete(ih))
+		}
+	}
+	return err
 }
 
 // InUse says whether a peer has this data directory, in whichever process.
