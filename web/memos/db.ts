@@ -158,6 +158,10 @@ export class MemoDb {
     return this.#db.read((db) => db.getAll('bundles'))
   }
 
+  deleteBundle(infoHash: string): Promise<void> {
+    return this.#db.write(['bundles'], (tx) => void tx.objectStore('bundles').delete(infoHash).catch(ignore))
+  }
+
   addBundle(bundle: Bundle): Promise<void> {
     return this.#db.write(['bundles'], (tx) => void tx.objectStore('bundles').put(bundle).catch(ignore))
   }

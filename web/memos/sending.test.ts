@@ -16,6 +16,7 @@ class FakeTorrent extends Emitter<TorrentEvents> {
   readonly link: string
   card: Card | undefined
   state = { peers: [], trackers: [] }
+  remove = async (): Promise<void> => {}
 
   constructor(infoHash: string, card?: Card) {
     super()
@@ -36,8 +37,12 @@ class FakeNode extends Emitter<{ remove: Torrent }> {
   get = (infoHash: string) => this.torrents.get(infoHash)
   async seed(_file: File, { known, card }: SeedOptions): Promise<FakeTorrent> {
     await this.meanwhile()
-    const torrent = new FakeTorrent(known ?? (++this.seeds).toString(16).padStart(40, '0'), card)
+    return this.#enter(new FakeTorrent(known ?? (++this.seeds).toString(16).padStart(40, '0'), card))
+  }
+  add = async (infoHash: string): Promise<FakeTorrent> => this.#enter(new FakeTorrent(infoHash))
+  #enter(torrent: FakeTorrent): FakeTorrent {
     this.torrents.set(torrent.infoHash, torrent)
+    torrent.remove = async () => void this.torrents.delete(torrent.infoHash)
     return torrent
   }
 }
@@ -107,6 +112,31 @@ describe('a shared memo', () => {
     await sending.resume()
     expect((await sending.bundle(library.memos)).link).toBe(bundle.link)
     expect(node.seeds).toBe(0)
+  })
+
+  it('leaves a link that it is in with others when the last of them is deleted for good', async () => {
+    const { infoHash } = await sending.bundle(library.memos)
+    const left = async () => [(await library.db.bundles()).length, node.get(infoHash) ? 1 : 0]
+    const remove = async (id: string) => {
+      const memo = library.get(id)!
+      await library.remove([id])
+      await sending.resume()
+      expect(await left()).toEqual([1, 1])
+      await library.purge([id])
+      await sending.forget(memo)
+    }
+    await remove('a')
+    expect(await left()).toEqual([1, 1])
+    await remove('b')
+    expect(await left()).toEqual([0, 0])
+    expect(node.torrents.size).toBe(0)
+  })
+
+  it('had a link with others before these were all deleted: it is not shared any more', async () => {
+    await library.db.addBundle({ infoHash: 'f'.repeat(40), links: [`${'e'.repeat(40)}.${'k'.repeat(22)}`] })
+    await sending.resume()
+    expect(await library.db.bundles()).toEqual([])
+    expect(node.torrents.size).toBe(0)
   })
 
   it('says how far it is with many, and refuses more than a link can carry', async () => {

@@ -2,7 +2,7 @@
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { Audience } from '../ui/audience.ts'
-import { forget } from '../ui/fetching.ts'
+import { forget, infoHashOf } from '../ui/fetching.ts'
 import type { Sending as Words } from '../ui/standing.ts'
 import { mentioned, quoted } from '../ui/words.ts'
 import { makeBundle, maxLinks, partOf, tooMany } from './bundle.ts'
@@ -65,6 +65,7 @@ export class Sending extends Emitter<{ change: void }> {
       for (const kind of kindsOf(memo)) await attempt(this.share(memo, kind))
       if (memo.from) this.#receiving.open(memo.from.link)
     }
+    await attempt(this.#prune())
     for (const { links, infoHash } of await this.#library.db.bundles()) await attempt(this.#seedBundle(links, infoHash))
     if (errors.length) throw new AggregateError(errors, 'Not all that was shared could be shared again.')
   }
@@ -73,6 +74,7 @@ export class Sending extends Emitter<{ change: void }> {
   async forget(memo: Memo): Promise<void> {
     for (const kind of kindsOf(memo)) await forget(await this.#node(), memo.shares![kind]!)
     if (memo.from) await this.#receiving.forget(memo)
+    await this.#prune()
   }
 
   status(torrent: Torrent): Words {
@@ -122,6 +124,19 @@ export class Sending extends Emitter<{ change: void }> {
     const memo = await this.#library.db.memo(id)
     const card = memo && makeCard(memo)
     if (card && JSON.stringify(card) !== JSON.stringify(torrent.card)) await torrent.setCard(card)
+  }
+
+  /** Links to several memos end with the last of these. */
+  async #prune(): Promise<void> {
+    const { db } = this.#library
+    const bundles = await db.bundles()
+    const memos = await this.#library.list()
+    const here = new Set(memos.flatMap(({ shares, from }) => [shares?.private, from?.infoHash]))
+    for (const { infoHash, links } of bundles) {
+      if (links.some((link) => here.has(infoHashOf(link)))) continue
+      await forget(await this.#node(), infoHash)
+      await db.deleteBundle(infoHash)
+    }
   }
 
   async #seedBundle(links: readonly string[], known?: string): Promise<Torrent> {
