@@ -55,6 +55,8 @@ export interface Origin {
   file: number
   /** What the engine needs to fetch it again. */
   link: string
+  /** The infohash of the link to several that it came by. */
+  bundle?: string
   /** All of it is here. */
   done: boolean
 }

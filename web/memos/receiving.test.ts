@@ -73,6 +73,8 @@ afterEach(() => void vi.unstubAllGlobals())
 let library: Library
 let node: FakeNode
 let receiving: Receiving
+/** What was deleted for good is forgotten then. */
+let forgotten: Promise<void>
 let count = 0
 
 beforeEach(async () => {
@@ -88,7 +90,7 @@ function start(): void {
   for (const infoHash of [one, two]) mine.content.set(infoHash, [sound(`${infoHash[0]}.ogg`)])
   const here = new Receiving(async () => mine as unknown as Starling, library)
   receiving = here
-  library.on('purged', (memo) => here === receiving && void here.forget(memo))
+  library.on('purged', (memo) => here === receiving && (forgotten = here.forget(memo)))
 }
 
 /** The torrent, once it is being fetched. */
@@ -109,6 +111,21 @@ it('one of several memos in a link that failed can be tried again, and then all 
   node.get(two)!.finish()
   await vi.waitUntil(() => arrival.saved)
   expect(library.memos.map(({ title }) => title).sort()).toEqual(['Sounds', 'Sounds'])
+})
+
+it('of a link to several nothing is left when the last that came by it is deleted', async () => {
+  const links = [one, two].map((infoHash) => linkOf(infoHash).split('#')[1])
+  node.content.set(both, [new File([JSON.stringify({ links })], 'memos.json', { type: bundleType })])
+  const arrival = receiving.open(linkOf(both))
+  for (const infoHash of [both, one, two]) (await fetched(infoHash)).finish()
+  await vi.waitUntil(() => arrival.saved)
+  for (const left of [[both, two], []]) {
+    const { id } = library.memos.find(({ from }) => from!.infoHash === (left.length ? one : two))!
+    await library.remove([id])
+    await library.purge([id])
+    await forgotten
+    expect([...node.torrents.keys()]).toEqual(left)
+  }
 })
 
 it('what another tab takes away to try again goes on here; what it deletes is said to be gone', async () => {

@@ -17,8 +17,8 @@ const maxFiles = 200
 const maxDecoded = 32 << 20
 
 export class Arrival extends Fetching {
-  /** It is part of a bundle, and cannot be one itself. */
-  readonly nested: boolean
+  /** The infohash of the bundle that it is part of: then it cannot be one itself. */
+  readonly of: string | undefined
   /** The rows it became, once its metadata was here. */
   memos: readonly string[] = []
   /** The arrivals it led to, when it is a link to several memos. */
@@ -31,9 +31,9 @@ export class Arrival extends Fetching {
    */
   elsewhere = false
 
-  constructor(link: string, nested = false) {
+  constructor(link: string, of?: string) {
     super(link)
-    this.nested = nested
+    this.of = of
   }
 
   get rows(): readonly string[] {
@@ -82,8 +82,14 @@ export class Receiving extends Fetchings<Arrival> {
 
   /** The memo was deleted for good. */
   async forget(memo: Memo): Promise<void> {
-    const { infoHash } = memo.from!
+    const { infoHash, bundle } = memo.from!
     if ((await this.#library.from(infoHash)).length) return
+    await this.#forget(infoHash)
+    const others = (await this.#library.list()).some(({ from }) => from?.bundle === bundle)
+    if (bundle && !others) await this.#forget(bundle)
+  }
+
+  async #forget(infoHash: string): Promise<void> {
     this.arrivals.delete(infoHash)
     await forget(await this.node(), infoHash)
   }
@@ -92,7 +98,7 @@ export class Receiving extends Fetchings<Arrival> {
     const node = await this.node()
     const torrent = await arrival.meet(node)
     torrent.on('card', () => void this.#recard(arrival))
-    if (!arrival.nested && torrent.files.length === 1 && torrent.files[0]!.type === bundleType)
+    if (!arrival.of && torrent.files.length === 1 && torrent.files[0]!.type === bundleType)
       return this.#openBundle(arrival, torrent)
     if (!(await this.#makeRows(arrival, torrent).catch(nowhere))) {
       this.arrivals.delete(keyOf(arrival.link))
@@ -139,7 +145,7 @@ export class Receiving extends Fetchings<Arrival> {
         size: file.size,
         peaks: new Uint8Array(0),
         ...card,
-        from: { infoHash: torrent.infoHash, file: index, link, done: false },
+        from: { infoHash: torrent.infoHash, file: index, link, done: false, ...(arrival.of && { bundle: arrival.of }) },
       }
       await this.#library.add(memo)
       ids.push(memo.id)
@@ -178,7 +184,7 @@ export class Receiving extends Fetchings<Arrival> {
     await torrent.done
     const links = parseBundle(await torrent.files[0]!.text())
     if (!links.length) throw new Error('This link leads to no memos.')
-    arrival.bundle = links.map((link) => this.open(link, () => new Arrival(link, true)))
+    arrival.bundle = links.map((link) => this.open(link, () => new Arrival(link, torrent.infoHash)))
     for (const one of arrival.bundle) {
       one.on('change', () => {
         arrival.saved = arrival.bundle!.every((other) => other.saved)
