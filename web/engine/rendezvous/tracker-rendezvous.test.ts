@@ -435,21 +435,21 @@ describe('a tracker that is gone', () => {
     dice.mockRestore()
   })
 
-  it('may have handed on the offers whose reply has not come, so that they are no good for others', async () => {
+  it('has handed on offers, or may have, which are no good for others then', async () => {
     const socket = await start(leecher(1), leecher(2))
     socket.reply(hash(1), 1, 1)
-    desk.released.length = 0
+    expect([desk.released.splice(0), desk.spoiled]).toEqual([['offer 1'], []])
     socket.close()
     await after(0)
-    expect(desk.released).toEqual(['offer 2', 'offer 3'])
-    expect(desk.spoiled).toEqual(['offer 2', 'offer 3'])
+    expect(desk.released).toEqual(['offer 0', 'offer 2', 'offer 3'])
+    expect(desk.spoiled).toEqual(['offer 0', 'offer 2', 'offer 3'])
     await after(1_100)
     FakeSocket.all[1]!.open()
     await after(1)
     FakeSocket.all[1]!.say({ info_hash: bin(hash(1)), 'failure reason': 'not here' })
     rendezvous.remove(hash(2))
-    expect(desk.released.slice(2)).toEqual(['offer 4', 'offer 5', 'offer 6'])
-    expect(desk.spoiled.slice(2)).toEqual(['offer 5', 'offer 6'])
+    expect(desk.released.slice(3)).toEqual(['offer 4', 'offer 5', 'offer 6'])
+    expect(desk.spoiled.slice(3)).toEqual(['offer 5', 'offer 6'])
   })
 
   it('may be gone before the first offers are made', async () => {

@@ -38,7 +38,7 @@ interface Entry {
   busy: boolean
   /** Waits for the reply. */
   awaiting: boolean
-  /** Offers of the last announce, until its reply tells how many were relayed. */
+  /** Offers of the last announce that were relayed, as far as is known. */
   offers: string[]
   /** Offers of others being answered. */
   answering: number
@@ -200,7 +200,7 @@ export class Tracker {
     this.#opened = new Deferred()
     this.#timers.clear('reply')
     for (const entry of this.#entries.values()) {
-      this.#release(entry, entry.offers)
+      this.#spoil(entry)
       entry.started = entry.awaiting = false
       entry.wakeDue = 0
       this.#change(entry, { status: 'failed' })
@@ -259,12 +259,13 @@ export class Tracker {
     entry.busy = true
     const all = others && entry.sharing === 1 ? others : undefined
     const offers = count > 0 ? await this.#options.desk.offers(torrent.infoHash, count, all) : []
+    const ids = offers.map(({ id }) => id)
     // The first offers are made while the socket opens.
     await opened
     entry.busy = false
     if (this.#entries.get(torrent.infoHash) !== entry || socket?.readyState !== open) {
       this.#soon()
-      return this.#release(entry, offers.map(({ id }) => id))
+      return this.#options.desk.release(ids)
     }
     const now = Date.now()
     entry.stalledDue = now + Math.max(stalledAfter[entry.stalls] ?? slowestStalled, entry.floor)
@@ -277,7 +278,7 @@ export class Tracker {
       if (event === 'completed') entry.completed = false
       entry.wakeDue = entry.completed ? now : Infinity
       this.#plan(entry)
-      entry.offers = offers.map(({ id }) => id)
+      entry.offers = ids
       socket.send(announce(torrent, this.#options, event, offers))
       if (!this.#timers.has('reply')) this.#timers.set('reply', replyWithin, () => this.#broken())
     }
@@ -286,7 +287,7 @@ export class Tracker {
 
   #stop(entry: Entry): void {
     if (!entry.started) return
-    this.#release(entry, entry.offers)
+    this.#spoil(entry)
     this.#send(announce(entry.torrent, this.#options, 'stopped', []))
   }
 
@@ -294,10 +295,9 @@ export class Tracker {
     if (this.#socket?.readyState === open) this.#socket.send(text)
   }
 
-  /** While the reply has not come, somebody may have had them. */
-  #release(entry: Entry, offers: string[]): void {
-    this.#options.desk.release(offers, entry.awaiting)
-    entry.offers = []
+  /** Somebody may have answered them, and is not heard any more. */
+  #spoil(entry: Entry): void {
+    this.#options.desk.release(entry.offers.splice(0), true)
   }
 
   #receive(data: unknown): void {
@@ -326,7 +326,7 @@ export class Tracker {
       entry.others = Math.max(0, seeders + leechers - 1)
       if (first && entry.others > entry.offers.length && entry.torrent.wanted) this.wake(entry.torrent.infoHash)
       // Trackers relay the first ones, one to each.
-      this.#release(entry, entry.offers.slice(entry.others))
+      this.#options.desk.release(entry.offers.splice(entry.others))
     }
     this.#change(entry, { status: 'working', seeders, leechers })
   }
@@ -336,7 +336,7 @@ export class Tracker {
     entry.awaiting = false
     entry.floor = refusedFor
     entry.stalledDue = Date.now() + refusedFor
-    this.#release(entry, entry.offers)
+    this.#options.desk.release(entry.offers.splice(0))
     this.#change(entry, { status: 'failed', refusal: reason })
   }
 
