@@ -34,13 +34,16 @@ export async function register(toast: (toast: Toast) => void): Promise<void> {
     else offer()
   })
 
+  /** It has installed. WebKit may tell so of the first one when that is in charge already. */
+  const installed = (worker: ServiceWorker) => {
+    if (serviceWorker.controller && serviceWorker.controller !== worker) offer()
+  }
+
   const registration = await serviceWorker.register('/sw.js', { type: 'module' })
-  if (registration.waiting && serviceWorker.controller) offer()
+  if (registration.waiting) installed(registration.waiting)
   registration.addEventListener('updatefound', () => {
     const worker = registration.installing
-    worker?.addEventListener('statechange', () => {
-      if (worker.state === 'installed' && serviceWorker.controller) offer()
-    })
+    worker?.addEventListener('statechange', () => worker.state === 'installed' && installed(worker))
   })
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') void registration.update().catch(() => undefined)
