@@ -132,8 +132,9 @@ export class Files {
   }
 
   async delete(parcel: Parcel): Promise<void> {
-    await this.parcels.remove(parcel.id)
-    const deleted = { restore: () => this.parcels.restore([parcel.id]), purge: () => this.parcels.purge(parcel.id) }
+    const { id } = parcel
+    await this.parcels.remove(id)
+    const deleted = { ids: [id], restore: () => this.parcels.restore([id]), purge: () => this.parcels.purge(id) }
     offerUndo(this.host.toast, deleted, `Deleted ${quoted(mentioned(parcel.name))}`)
   }
 

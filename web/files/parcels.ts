@@ -78,8 +78,9 @@ export class Parcels extends Emitter<ParcelsEvents> {
 
   /** Deletes for good: the one given, or what was deleted long enough ago that no tab offers Undo for it any more. */
   async purge(id?: string, now = Date.now()): Promise<void> {
+    const over = await this.#deletions.over(now)
     for (const parcel of await this.db.parcels()) {
-      if (id ? !this.#deletions.has(parcel) || parcel.id !== id : !this.#deletions.over(parcel, now)) continue
+      if (id ? !this.#deletions.has(parcel) || parcel.id !== id : !over(parcel)) continue
       await this.db.delete(parcel.id)
       // The other tabs still show it.
       if (this.#deletions.forget(parcel.id)) this.#others?.postMessage('changed')

@@ -1,7 +1,9 @@
 import 'fake-indexeddb/auto'
-import { expect, it, vi } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
+import { FakeBrowser, FakeTab } from '../engine/tabs/fakes.ts'
 import { isFull } from '../ui/full.ts'
-import { undoTime } from '../ui/undo.ts'
+import type { Toast } from '../ui/toasts.ts'
+import { offerUndo, undoTime } from '../ui/undo.ts'
 import { MemoDb } from './db.ts'
 import { Library } from './library.ts'
 import { badge, newId, type Memo } from './memo.ts'
@@ -17,6 +19,8 @@ const make = (id: string, created: number, more: Partial<Memo> = {}): Memo => ({
   peaks: new Uint8Array(0),
   ...more,
 })
+
+afterEach(() => vi.unstubAllGlobals())
 
 async function open(name: string): Promise<Library> {
   return new Library(new MemoDb(name))
@@ -112,6 +116,35 @@ it('deletes, restores, and purges only what nobody can undo any more', async () 
   await library.remove(['b'])
   await library.purge(undefined, Date.now() + 6 * undoTime + 1)
   expect(await library.db.memos()).toEqual([])
+})
+
+it('leaves what another tab offers to bring back, however long it does, and not what one offered that is gone', async () => {
+  const tab = new FakeTab(new FakeBrowser())
+  vi.stubGlobal('navigator', { locks: tab.locks })
+  const library = await open('offered')
+  const other = new Library(library.db)
+  const shown: Toast[] = []
+  const offer = async (...ids: string[]) => {
+    await library.remove(ids)
+    const deleted = { ids, restore: () => library.restore(ids), purge: () => library.purge(ids) }
+    offerUndo((toast) => shown.push(toast), deleted, 'Deleted')
+  }
+  const later = () => other.purge(undefined, Date.now() + 7 * undoTime)
+  for (const [i, id] of ['a', 'b', 'c'].entries()) await library.add(make(id, i))
+
+  await offer('a', 'b')
+  await later()
+  shown[0]!.action!.run()
+  await vi.waitFor(() => expect(library.memos.map(({ id }) => id)).toEqual(['c', 'b', 'a']))
+
+  await offer('a')
+  shown[1]!.closed!()
+  await vi.waitFor(async () => expect((await other.list()).map(({ id }) => id)).toEqual(['b', 'c']))
+
+  await offer('b')
+  tab.crash()
+  await later()
+  expect((await other.list()).map(({ id }) => id)).toEqual(['c'])
 })
 
 it('purges what was deleted while the clock was ahead', async () => {

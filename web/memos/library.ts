@@ -146,8 +146,9 @@ export class Library extends Emitter<LibraryEvents> {
 
   /** Deletes for good: those given, or what was deleted long enough ago that no tab offers Undo for it any more. */
   async purge(ids?: readonly string[], now = Date.now()): Promise<void> {
+    const over = await this.#deletions.over(now)
     for (const memo of await this.#db.memos()) {
-      if (ids ? !this.#deletions.has(memo) || !ids.includes(memo.id) : !this.#deletions.over(memo, now)) continue
+      if (ids ? !this.#deletions.has(memo) || !ids.includes(memo.id) : !over(memo)) continue
       await this.#db.delete(memo.id)
       // The other tabs still show it.
       if (this.#deletions.forget(memo.id)) this.#others?.postMessage('changed')

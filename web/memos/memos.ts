@@ -189,7 +189,7 @@ export class Memos {
 
   offerUndo(memos: readonly Memo[], text: string): void {
     const ids = memos.map((memo) => memo.id)
-    offerUndo(this.host.toast, { restore: () => this.library.restore(ids), purge: () => this.library.purge(ids) }, text)
+    offerUndo(this.host.toast, { ids, restore: () => this.library.restore(ids), purge: () => this.library.purge(ids) }, text)
   }
 
   track(memo: Memo): Track {

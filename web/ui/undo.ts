@@ -5,6 +5,9 @@ import type { Toast } from './toasts.ts'
 /** Milliseconds that Undo is offered. */
 export const undoTime = 10_000
 
+/** Before the ids, in the name of the lock that a tab holds while it offers Undo: under a sheet or a pointer that takes longer. */
+const offered = 'undo '
+
 /** Something that may be deleted. */
 interface Deletable {
   readonly id: string
@@ -21,9 +24,14 @@ export class Deletions {
     return !!deleted || this.#unnoted.has(id)
   }
 
-  /** Was deleted so long ago that no tab offers Undo for it any more; or by a clock that was ahead, and was set right since. */
-  over({ deleted }: Deletable, now: number): boolean {
-    return Math.abs(now - (deleted ?? now)) >= 6 * undoTime
+  /**
+   * Tells, of what is read afterwards, whether it was deleted so long ago that no tab offers Undo for it any more, and none says
+   * that it does; or by a clock that was ahead, and was set right since.
+   */
+  async over(now: number): Promise<(one: Deletable) => boolean> {
+    const { held = [] } = (await globalThis.navigator?.locks?.query().catch(() => undefined)) ?? {}
+    const names = held.flatMap(({ name }) => (name?.startsWith(offered) ? name : []))
+    return ({ id, deleted }) => Math.abs(now - (deleted ?? now)) >= 6 * undoTime && !names.some((name) => name.includes(id))
   }
 
   async add(id: string, noted: Promise<unknown>): Promise<void> {
@@ -40,12 +48,17 @@ export class Deletions {
 }
 
 export interface Deleted {
+  readonly ids: readonly string[]
   restore(): Promise<void>
   purge(): Promise<void>
 }
 
 /** Offers to have something back; where there is no room for that, once more. time: milliseconds. */
 export function offerUndo(toast: (toast: Toast) => void, deleted: Deleted, text: string, time = undoTime): void {
+  let done!: () => void
+  const held = new Promise<void>((resolve) => (done = resolve))
+  const { locks } = globalThis.navigator ?? {}
+  locks?.request(offered + deleted.ids.join(' '), { mode: 'shared' }, () => held).catch(() => {})
   const restore = async (): Promise<void> => {
     try {
       await deleted.restore()
@@ -54,5 +67,6 @@ export function offerUndo(toast: (toast: Toast) => void, deleted: Deleted, text:
       offerUndo(toast, deleted, 'That did not work, as this device may be full. Make some room, then try again.', Infinity)
     }
   }
-  toast({ text, time, action: { label: 'Undo', run: () => void restore() }, closed: () => void deleted.purge() })
+  const action = { label: 'Undo', run: () => void restore().finally(done) }
+  toast({ text, time, action, closed: () => void deleted.purge().finally(done) })
 }

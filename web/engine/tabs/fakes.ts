@@ -67,14 +67,17 @@ class FakeChannel {
 /** One tab: what Tabs needs of it, and the ways in which it ends. */
 export class FakeTab {
   readonly events = new EventTarget()
-  readonly locks: Pick<LockManager, 'request'>
+  readonly locks: Pick<LockManager, 'request' | 'query'>
   readonly BroadcastChannel: typeof BroadcastChannel
   readonly #browser: FakeBrowser
   readonly #channels: FakeChannel[] = []
 
   constructor(browser: FakeBrowser) {
     this.#browser = browser
-    this.locks = { request: this.#request as LockManager['request'] }
+    this.locks = {
+      request: this.#request as LockManager['request'],
+      query: async () => ({ held: [...browser.queues].flatMap(([name, { length }]) => (length ? { name } : [])) }),
+    }
     const channels = this.#channels
     this.BroadcastChannel = class extends FakeChannel {
       constructor(name: string) {

@@ -73,7 +73,8 @@ class SharedPage extends PageElement {
       await add(shared)
       this.files.host.navigate(paths.shared(shared.id))
     }
-    offerUndo(this.files.host.toast, { restore, purge: async () => undefined }, 'Not sent, and no longer kept here')
+    const turned = { ids: [shared.id], restore, purge: async () => undefined }
+    offerUndo(this.files.host.toast, turned, 'Not sent, and no longer kept here')
     this.files.host.navigate(paths.home, { replace: true })
   }
 
