@@ -103,15 +103,18 @@ test('files have a link, and a link says what is missing', async () => {
   expect(link).toMatch(/\/f#[\w-]{40}\.[\w-]{22}$/)
   await page.reads('A copy is kept in this browser')
 
-  // The back/forward cache takes a page's locks away, for good.
+  // The back/forward cache takes a page's locks away, for good, and nothing that others say reaches it there.
   const other = await webkit.tab()
   await other.goto(`${server.origin}/files`)
   const waits = () => other.evaluate(async () => !!(await navigator.locks.query()).pending!.find(({ name }) => name === 'files-sharing'))
   await until('the other tab to wait for its turn', waits)
   await page.goto(`${server.origin}/stats`)
   await until('the other tab to have its turn', async () => !(await waits()))
+  await other.press('Delete notes.txt')
+  await other.reads('Deleted')
   await page.back()
   await until('the first one to wait for its turn again', waits)
+  await page.reads('Nothing is here')
 
   await page.goto(link.replace(/#.{40}/, `#${'0123456789'.repeat(4)}`))
   await page.reads('This browser makes no direct connections')

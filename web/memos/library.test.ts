@@ -2,6 +2,7 @@ import 'fake-indexeddb/auto'
 import { afterEach, expect, it, vi } from 'vitest'
 import { FakeBrowser, FakeTab } from '../engine/tabs/fakes.ts'
 import { isFull } from '../ui/full.ts'
+import { others } from '../ui/others.ts'
 import type { Toast } from '../ui/toasts.ts'
 import { offerUndo, undoTime } from '../ui/undo.ts'
 import { MemoDb } from './db.ts'
@@ -203,6 +204,18 @@ it('writes all that was written meanwhile in one go, however slow the disk', asy
   expect([library.get('a')!.title, library.unwritten('a')]).toEqual(['Words', undefined])
   await library.rewrite('a', { title: 'Kept' })
   expect(library.get('a')!.title).toBe('Kept')
+})
+
+it('shows what other tabs changed while its page lay in the back/forward cache, where nobody tells it', async () => {
+  const page = new EventTarget()
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+  const library = new Library(new MemoDb('away'), others('away'))
+  await library.add(make('a', 1))
+  await library.db.add(make('b', 2))
+  page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: false }))
+  page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }))
+  await vi.waitFor(() => expect(library.memos.map(({ id }) => id)).toEqual(['b', 'a']))
+  library.close()
 })
 
 it('shows in one tab what another changed, until that one is closed', async () => {

@@ -1,7 +1,10 @@
 /** Tells the app's other tabs; undefined where the browser keeps this page from them, with its storage. */
 export function others(name: string): BroadcastChannel | undefined {
   try {
-    return new BroadcastChannel(name)
+    const channel = new BroadcastChannel(name)
+    // What they say passes by a page that lies in the back/forward cache.
+    addEventListener('pageshow', ({ persisted }) => persisted && channel.dispatchEvent(new MessageEvent('message')))
+    return channel
   } catch {
     return undefined
   }
