@@ -58,6 +58,17 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
     await reads(page, 'Send files')
   })
 
+  test('a first visit while servers are updated: a page whose script is not to be had says what to do, and that helps', async () => {
+    site.roll()
+    const { page } = await visit(kit, site, kind, { own: true, allow: [/announce/, /404|Loading module/] })
+    const words = () => page.$eval('.late', (late) => late.checkVisibility({ opacityProperty: true }) && late.textContent)
+    expect(await until('a word', words)).toMatch(/load this page again/)
+    site.release()
+    await page.reload()
+    await control(page, 'Record')
+    expect(await words()).toBe(false)
+  })
+
   test('a newer version that changes the database waits for a recording to be kept', async () => {
     const ann = await visitor(kind)
     const { page } = ann

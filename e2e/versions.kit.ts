@@ -15,6 +15,8 @@ const types: Record<string, string> = {
 export class Versions {
   readonly #http: Http
   #files: Files
+  /** Of the next version, while only some servers have that. */
+  #page: Buffer | undefined
 
   private constructor(http: Http, files: Files) {
     this.#http = http
@@ -30,7 +32,7 @@ export class Versions {
       // As the user does in the browser's settings.
       if (pathname === '/clear') return response.setHeader('Clear-Site-Data', '"storage"').end()
       const path = extname(pathname) ? pathname : '/index.html'
-      const body = versions.#files.get(path)
+      const body = (path === '/index.html' && versions.#page) || versions.#files.get(path)
       if (!body) return response.writeHead(404).end()
       // The browser's own cache may lose anything at any time.
       response.writeHead(200, { 'Content-Type': types[extname(path)] ?? 'text/plain', 'Cache-Control': 'no-store' }).end(body)
@@ -43,9 +45,16 @@ export class Versions {
     return `http://localhost:${this.#http.port}`
   }
 
+  /** Servers behind one name are updated one by one: the page is of one that is, and its script is asked of another one. */
+  roll(): void {
+    const page = this.#files.get('/index.html')!.toString()
+    this.#page = Buffer.from(page.replace(/(?<= src="[^"]+)(?=\.js")/, 'x'))
+  }
+
   /** From now on the next version is served, and nothing of this one. */
   release(): void {
     this.#files = next(this.#files)
+    this.#page = undefined
   }
 
   close(): Promise<void> {
