@@ -29,14 +29,14 @@
 //
 //	 1 announce   │ ask 4 │ infohash 20 │ peer 20 │ handle 12 │ event 1 │ left 1 │ want 2 │ place 4 │ replaces, handle 12 │
 //	 2 announced  │ ask 4 │ status 1 │ counts 36 │ taken by, handle 12 │ n 2 │ n × (peer 20 │ handle 12) │
-//	 3 addr       │ ask 4 │ infohash 20 │ peer 20 │ address 18 │ key 2 │ event 1 │ left 1 │ want 2 │
+//	 3 addr       │ ask 4 │ infohash 20 │ peer 20 │ address 18 │ key's low 2 │ event 1 │ left 1 │ want 2 │ key's high 2 │
 //	 4 addrs      │ ask 4 │ status 1 │ counts 36 │ n 2 │ n × (peer 20 │ address 18) │
 //	 5 count      │ ask 4 │ n 2 │ n × infohash 20 │
 //	 6 counted    │ ask 4 │ n 2 │ n × counts 36 │
 //	 7 replace    │ ask 4 │ handle 12 │ address 16 │ key 8 │  may somebody with these have the peer_id of that socket?
 //	 8 replaced   │ ask 4 │ yes 1 │
 //	 9 hand       │ ask 4 │ infohash 20 │ downloaded 4 │ n 2 │ n × (peer 20 │ handle 12 │ seeder 1 │ age, s/10 4) │
-//	              │ m 2 │ m × (peer 20 │ address 18 │ key 2 │ seeder 1 │ age 4) │ n × place 4 │
+//	              │ m 2 │ m × (peer 20 │ address 18 │ key's low 2 │ seeder 1 │ age 4) │ n × place 4 │ m × key's high 2 │
 //	10 taken      │ ask 4 │
 //	11 remove     │ infohash 20 │ peer 20 │ handle 12 │
 //	12 offer      │ infohash 20 │ peer 20 │ from, handle 12 │ to, handle 12 │ n 2 │ offer_id n │ what its receiver gets …

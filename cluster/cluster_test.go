@@ -154,7 +154,7 @@ func TestAddressesAreFoundAtTheOwner(t *testing.T) {
 		for _, hash := range hashes(9) {
 			h := tracker.InfoHash([]byte(hash))
 			for i, m := range w.machines {
-				a := tracker.AddrAnnounce{InfoHash: h, PeerID: tracker.PeerID{byte(i)}, Left: tracker.Nothing, Want: 10, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 6881)}
+				a := tracker.AddrAnnounce{InfoHash: h, PeerID: tracker.PeerID{byte(i)}, Left: tracker.Nothing, Want: 10, Key: 7<<16 | 5, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 6881)}
 				a.Left = tracker.Some
 				counts, picks, err := m.node.AnnounceAddr(&a, nil)
 				if err != nil || counts.Leechers != i+1 || len(picks) != i {
@@ -164,6 +164,13 @@ func TestAddressesAreFoundAtTheOwner(t *testing.T) {
 			for _, m := range w.machines {
 				if all := m.node.CountsOf([]tracker.InfoHash{{9}, h}, nil); len(all) != 2 || all[1].IPv4.Leechers != 3 || all[0] != (tracker.Counts{}) {
 					t.Errorf("%+v", all)
+				}
+			}
+			// Half of a key makes another peer, all of it the same one at another address.
+			for i, key := range []uint32{8<<16 | 5, 7<<16 | 5} {
+				a := tracker.AddrAnnounce{InfoHash: h, Left: tracker.Some, Key: key, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), 6881)}
+				if counts, _, err := w.machines[0].node.AnnounceAddr(&a, nil); err != nil || counts.Leechers != 4 {
+					t.Errorf("with the key %x: %+v, %v", key, counts, err)
 				}
 			}
 		}
@@ -246,16 +253,20 @@ func TestMachinesJoinAndLeave(t *testing.T) {
 	})
 }
 
-// A new owner of swarms knows where their peers are, before those announce again.
+// A new owner of swarms knows where their peers are, and by which keys they may move, before those announce again.
 func TestPlacesAreHandedOver(t *testing.T) {
 	inWorld(t, 1, func(w *world) {
-		const place = tracker.Place(0x01020304)
+		const place, key = tracker.Place(0x01020304), 0x05060708
 		first := w.machines[0]
 		for _, hash := range hashes(many) {
 			var contact [ws.HandleSize]byte
 			encoding.BigEndian.PutUint32(contact[:], first.node.Node())
 			a := tracker.Announce[ws.Handle]{InfoHash: tracker.InfoHash([]byte(hash)), Contact: ws.HandleOf(contact), Place: place}
 			if _, _, err := first.store.Announce(&a, nil); err != nil {
+				t.Fatal(err)
+			}
+			moving := tracker.AddrAnnounce{InfoHash: a.InfoHash, Addr: netip.MustParseAddrPort("192.0.2.1:1"), Key: key}
+			if _, _, err := first.store.AnnounceAddr(&moving, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -267,6 +278,11 @@ func TestPlacesAreHandedOver(t *testing.T) {
 			for _, p := range given.Web {
 				if handed++; p.Place != place {
 					t.Errorf("a peer is at %x", p.Place)
+				}
+			}
+			for _, p := range given.Addr {
+				if p.Contact.Key != key {
+					t.Errorf("a peer has the key %x", p.Contact.Key)
 				}
 			}
 		})

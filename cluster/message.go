@@ -177,13 +177,18 @@ func (r *reader) announced(picks []peer) (c tracker.Counts, _ []peer, err error,
 
 func appendAddrAnnounce(b []byte, a *tracker.AddrAnnounce) []byte {
 	b = append(append(b, a.InfoHash[:]...), a.PeerID[:]...)
-	b = binary.BigEndian.AppendUint16(appendAddrPort(b, a.Addr), a.Key)
+	b = binary.BigEndian.AppendUint16(appendAddrPort(b, a.Addr), uint16(a.Key))
 	b = append(b, byte(a.Event), byte(a.Left))
-	return binary.BigEndian.AppendUint16(b, uint16(min(a.Want, tracker.MaxWant)))
+	b = binary.BigEndian.AppendUint16(b, uint16(min(a.Want, tracker.MaxWant)))
+	return binary.BigEndian.AppendUint16(b, uint16(a.Key>>16))
 }
 
 func (r *reader) addrAnnounce() tracker.AddrAnnounce {
-	return tracker.AddrAnnounce{InfoHash: r.infoHash(), PeerID: r.peerID(), Addr: r.addrPort(), Key: uint16(r.u16()), Event: r.event(), Left: r.left(), Want: r.want()}
+	a := tracker.AddrAnnounce{InfoHash: r.infoHash(), PeerID: r.peerID(), Addr: r.addrPort(), Key: uint32(r.u16()), Event: r.event(), Left: r.left(), Want: r.want()}
+	if len(r.b) >= 2 { // a minor version ago keys were shorter
+		a.Key |= uint32(r.u16()) << 16
+	}
+	return a
 }
 
 func appendAddrs(b []byte, c tracker.Counts, picks []tracker.AddrPeer, err error) []byte {
@@ -257,11 +262,14 @@ func appendHanded(b []byte, h *handed) []byte {
 	for i := range h.Addr {
 		p := &h.Addr[i]
 		b = appendAddrPort(append(b, p.ID[:]...), p.Contact.Addr)
-		b = binary.BigEndian.AppendUint16(b, p.Contact.Key)
+		b = binary.BigEndian.AppendUint16(b, uint16(p.Contact.Key))
 		end(p.Seeder, p.Age)
 	}
 	for i := range h.Web {
 		b = binary.BigEndian.AppendUint32(b, uint32(h.Web[i].Place))
+	}
+	for i := range h.Addr {
+		b = binary.BigEndian.AppendUint16(b, uint16(h.Addr[i].Contact.Key>>16))
 	}
 	return b
 }
@@ -274,12 +282,17 @@ func (r *reader) handed() (h handed) {
 	}
 	for range r.several(20 + 18 + 2 + 5) {
 		h.Addr = append(h.Addr, tracker.HandedPeer[tracker.HandedAddr]{
-			ID: r.peerID(), Contact: tracker.HandedAddr{Addr: r.addrPort(), Key: uint16(r.u16())}, Seeder: r.u8() == 1, Age: age(),
+			ID: r.peerID(), Contact: tracker.HandedAddr{Addr: r.addrPort(), Key: uint32(r.u16())}, Seeder: r.u8() == 1, Age: age(),
 		})
 	}
 	if len(r.b) >= 4*len(h.Web) { // a minor version ago nobody said so
 		for i := range h.Web {
 			h.Web[i].Place = tracker.Place(r.u32())
+		}
+	}
+	if len(r.b) >= 2*len(h.Addr) { // and keys were shorter
+		for i := range h.Addr {
+			h.Addr[i].Contact.Key |= uint32(r.u16()) << 16
 		}
 	}
 	return h

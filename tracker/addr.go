@@ -12,8 +12,9 @@ type AddrAnnounce struct {
 	PeerID   PeerID
 	// Addr is where it listens. One with port 0 cannot be reached: it is told of others, and not recorded.
 	Addr netip.AddrPort
-	// Key is some bits of KeyOf a secret of the peer's, by which it proves who it is when its address changes; 0: none.
-	Key   uint16
+	// Key is some bits of KeyOf a secret of the peer's, by which it proves who it is when its address changes; 0: none. By
+	// UDP a secret has 32 bits (BEP 15); fewer somebody could try out.
+	Key   uint32
 	Event Event
 	Left  Left
 	// Want is the most peers to choose, at most MaxWant.
@@ -34,13 +35,15 @@ type AddrPeer = Peer[netip.AddrPort]
 
 // addr4 and addr6 are what is kept of an address: no pointers, unlike netip's.
 type addr4 struct {
-	ip        [4]byte
-	port, key uint16
+	ip   [4]byte
+	port uint16
+	key  uint32
 }
 
 type addr6 struct {
-	ip        [16]byte
-	port, key uint16
+	ip   [16]byte
+	port uint16
+	key  uint32
 }
 
 type address[K any] interface {
@@ -50,7 +53,7 @@ type address[K any] interface {
 	addr() netip.Addr
 	appendIP([]byte) []byte
 	addrPort() netip.AddrPort
-	secret() uint16
+	secret() uint32
 	scope() scope
 }
 
@@ -58,12 +61,12 @@ func (a addr4) owner(b addr4) bool       { return a.ip == b.ip || a.key != 0 && 
 func (a addr4) addr() netip.Addr         { return netip.AddrFrom4(a.ip) }
 func (a addr4) appendIP(b []byte) []byte { return append(b, a.ip[:]...) }
 func (a addr4) addrPort() netip.AddrPort { return netip.AddrPortFrom(a.addr(), a.port) }
-func (a addr4) secret() uint16           { return a.key }
+func (a addr4) secret() uint32           { return a.key }
 func (a addr6) owner(b addr6) bool       { return a.ip == b.ip || a.key != 0 && a.key == b.key }
 func (a addr6) addr() netip.Addr         { return netip.AddrFrom16(a.ip) }
 func (a addr6) appendIP(b []byte) []byte { return append(b, a.ip[:]...) }
 func (a addr6) addrPort() netip.AddrPort { return netip.AddrPortFrom(a.addr(), a.port) }
-func (a addr6) secret() uint16           { return a.key }
+func (a addr6) secret() uint32           { return a.key }
 
 // AnnounceAddr records what a peer says and appends peers of the same address family to picks. The peer itself is
 // counted. The error is ErrFull, ErrTooMany or ErrDenied.

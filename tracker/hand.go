@@ -27,7 +27,7 @@ type HandedPeer[K comparable] struct {
 // HandedAddr is what AddrAnnounce says about where a peer is.
 type HandedAddr struct {
 	Addr netip.AddrPort
-	Key  uint16
+	Key  uint32
 }
 
 // CountsOf appends the counts of several swarms, as Counts has them.

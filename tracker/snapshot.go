@@ -18,17 +18,17 @@ import (
 // on connections are not in it: those end with the program, nobody could pass an offer on to them, and they are back in
 // seconds by themselves. Integers are big-endian.
 //
-//	│ "starling" │ version 1 │ written 8: Unix ms │ swarm … │ 0 │ CRC-32C 4, of all before │
+//	│ "starling" │ version 1: 2 │ written 8: Unix ms │ swarm … │ 0 │ CRC-32C 4, of all before │
 //	swarm: │ 1 │ info_hash 20 │ downloaded 4 │ peers 4 │ peer … │   a large one comes in several parts
-//	peer:  │ kind 1 │ peer_id 20 │ address 4 or 16 │ port 2 │ key 2 │ age 4: tenths of a second │
+//	peer:  │ kind 1 │ peer_id 20 │ address 4 or 16 │ port 2 │ key 4 │ age 4: tenths of a second │
 //	kind:  4 or 6, and 128 if it is a seeder
 const (
 	snapshotMagic   = "starling"
-	snapshotVersion = 1
+	snapshotVersion = 2
 	snapshotEnd     = 5 // bytes: the 0 and the checksum
 	snapshotSeeder  = 128
 	// snapshotPeer is the most bytes of a peer, one that is alone in its swarm.
-	snapshotPeer = 29 + 45
+	snapshotPeer = 29 + 47
 	// snapshotBatch is how many peers are written, or taken in, under one lock.
 	snapshotBatch = 1024
 )
@@ -99,7 +99,7 @@ func appendPeer[K address[K]](b []byte, g *group[K], kind byte, i int, now tick)
 	b = append(append(b, kind), r.id[:]...)
 	b = r.contact.appendIP(b)
 	b = binary.BigEndian.AppendUint16(b, r.contact.addrPort().Port())
-	b = binary.BigEndian.AppendUint16(b, r.contact.secret())
+	b = binary.BigEndian.AppendUint32(b, r.contact.secret())
 	return binary.BigEndian.AppendUint32(b, uint32(now-r.seen))
 }
 
@@ -201,7 +201,7 @@ func (r *reader) peer(since time.Duration) (p HandedPeer[HandedAddr], ok bool) {
 	}
 	ip, _ := netip.AddrFromSlice(r.bytes(size)) // that many bytes are always one
 	p.Contact.Addr = netip.AddrPortFrom(ip, r.uint16())
-	p.Contact.Key = r.uint16()
+	p.Contact.Key = r.uint32()
 	p.Age = since + time.Duration(r.uint32())*(time.Second/10)
 	return p, r.err == nil && p.Contact.Addr.Port() != 0
 }

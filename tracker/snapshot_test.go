@@ -42,12 +42,12 @@ func TestSnapshot(t *testing.T) {
 		}
 		const peers, swarms = 700, 40
 		for n := range peers {
-			says(t, s, AddrAnnounce{InfoHash: hashOf(n % swarms), PeerID: peer(n), Addr: at(addr(n)), Key: uint16(n), Left: Left(1 + n%2)})
+			says(t, s, AddrAnnounce{InfoHash: hashOf(n % swarms), PeerID: peer(n), Addr: at(addr(n)), Key: uint32(n) << 20, Left: Left(1 + n%2)})
 			if n == peers/2 {
 				time.Sleep(20 * time.Minute)
 			}
 		}
-		says(t, s, AddrAnnounce{InfoHash: hashOf(1), PeerID: peer(1), Addr: at(addr(1)), Key: 1, Event: Completed})
+		says(t, s, AddrAnnounce{InfoHash: hashOf(1), PeerID: peer(1), Addr: at(addr(1)), Key: 1 << 20, Event: Completed})
 		join(t, s, 1, Some) // on a connection
 		file := snapshot(t, s)
 
@@ -71,8 +71,8 @@ func TestSnapshot(t *testing.T) {
 			}
 		}
 		// Each is where it was, and still the owner of its peer_id, by its key.
-		_, picks := says(t, again, AddrAnnounce{InfoHash: hashOf(1), PeerID: peer(1), Addr: at("198.51.100.1:9"), Key: 1, Left: Some, Want: 100})
-		_, expect := says(t, s, AddrAnnounce{InfoHash: hashOf(1), PeerID: peer(1), Addr: at("198.51.100.1:9"), Key: 1, Left: Some, Want: 100})
+		_, picks := says(t, again, AddrAnnounce{InfoHash: hashOf(1), PeerID: peer(1), Addr: at("198.51.100.1:9"), Key: 1 << 20, Left: Some, Want: 100})
+		_, expect := says(t, s, AddrAnnounce{InfoHash: hashOf(1), PeerID: peer(1), Addr: at("198.51.100.1:9"), Key: 1 << 20, Left: Some, Want: 100})
 		if !slices.Equal(picks, expect) || len(picks) == 0 {
 			t.Errorf("told of %v, want %v", picks, expect)
 		}

@@ -109,7 +109,7 @@ func (q *query) announce(raw string, from netip.Addr) (a tracker.AddrAnnounce, e
 		a.Want = min(int(n), maxWant)
 	}
 	if q.key != "" {
-		a.Key = max(1, uint16(tracker.KeyOf(q.key)))
+		a.Key = max(1, uint32(tracker.KeyOf(q.key)))
 	}
 	return a, nil
 }

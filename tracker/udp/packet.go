@@ -145,12 +145,12 @@ func (h *Handler) announce(w *work, to, p []byte, from netip.AddrPort) []byte {
 }
 
 // keyOf writes a key as clients do in URLs, so that it is the same by HTTP.
-func keyOf(key uint32) uint16 {
+func keyOf(key uint32) uint32 {
 	var digits [8]byte
 	for i := range digits {
 		digits[i] = "0123456789ABCDEF"[key>>(28-4*i)&15]
 	}
-	return max(1, uint16(tracker.KeyOf(digits[:])))
+	return max(1, uint32(tracker.KeyOf(digits[:])))
 }
 
 // pack announces to a store that does not pack addresses by itself, and appends them.

@@ -205,6 +205,15 @@ func TestConformance(t *testing.T) {
 			w.wants("192.0.2.3", request{hash: 'h', id: 'a', port: 1, key: 7}, 2, 0)
 			w.wants("192.0.2.9", request{hash: 'h', id: 'a', port: 1, event: 3}, 2, 0)
 		}},
+		{"half of a key proves nothing", func(w *world) {
+			half := func(key uint32) uint16 { return uint16(tracker.KeyOf(fmt.Sprintf("%08X", key))) }
+			guess := uint32(8)
+			for half(guess) != half(7) {
+				guess++
+			}
+			w.wants("192.0.2.1", request{hash: 'h', id: 'a', port: 1, key: 7}, 1, 0)
+			w.wants("192.0.2.2", request{hash: 'h', id: 'a', port: 1, key: guess, event: 3}, 1, 0)
+		}},
 		{"a key is the same by HTTP", func(w *world) {
 			w.wants("192.0.2.1", request{hash: 'h', id: 'a', port: 1, key: 0xBEEF}, 1, 0)
 			r := httptest.NewRequest("GET", "/announce?key=0000BEEF&port=1&left=0&info_hash="+strings.Repeat("h", 20)+"&peer_id="+strings.Repeat("a", 20), nil)
