@@ -24,10 +24,12 @@ type asset struct {
 	Path string `json:"path"`
 	Size int64  `json:"size"`
 	Type string `json:"type"`
-	// ETag and Modified are the validators that came with the bytes.
+	// ETag and Modified are the validators that come with the bytes.
 	ETag     string `json:"etag,omitempty"`
 	Modified string `json:"modified,omitempty"`
-	SHA256   []byte `json:"sha256"`
+	// Stamp is that of the file, where it lies in a folder.
+	Stamp  string `json:"stamp,omitempty"`
+	SHA256 []byte `json:"sha256"`
 	// PieceLength cuts the bytes. Sums are the first 20 bytes of each piece's SHA-256: visitors go by these. Hashes are
 	// the SHA-1 of each piece, which the torrent needs (BEP 3); a short last piece of a small asset counts as filled up
 	// with zeros, for so it lies in its torrent.

@@ -3,6 +3,7 @@ package edge
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -38,8 +39,8 @@ type folder struct {
 	release func()
 }
 
-// etagOf tells whether a file has changed, also one that is as long as before and of the same time (internal/ctime).
-func etagOf(info fs.FileInfo) string {
+// stampOf tells whether a file has changed, also one that is as long as before and of the same time (internal/ctime).
+func stampOf(info fs.FileInfo) string {
 	changed, _ := ctime.Of(info)
 	return `"` + strconv.FormatInt(info.ModTime().UnixNano(), 36) + "-" + strconv.FormatInt(info.Size(), 36) + "-" + strconv.FormatInt(changed, 36) + `"`
 }
@@ -151,10 +152,20 @@ func (f *folder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", typeOf(clean))
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("ETag", etagOf(info))
+	h.Set("ETag", f.etag(r, clean, stampOf(info)))
 	h.Set("Cache-Control", "no-cache")
 	m := f.edge.stats.meter(w, f.edge.library.get(clean) != nil)
 	http.ServeContent(m, r, "", info.ModTime(), file)
+}
+
+// etag is the same wherever the same bytes lie, and after each deploy of them, once they are known. Who began before that
+// goes on with the stamp.
+func (f *folder) etag(r *http.Request, clean, stamp string) string {
+	a := f.edge.library.get(clean)
+	if a == nil || a.Stamp != stamp || strings.Contains(r.Header.Get("If-Range")+r.Header.Get("If-None-Match"), stamp) {
+		return stamp
+	}
+	return a.ETag
 }
 
 func (f *folder) open(clean string) (*os.File, fs.FileInfo, error) {
@@ -261,7 +272,7 @@ func (f *folder) scan(ctx context.Context, first bool) error {
 	}
 	var wait bool
 	for _, a := range e.library.all() {
-		if info := there[a.Path]; info == nil || etagOf(info) != a.ETag {
+		if info := there[a.Path]; info == nil || stampOf(info) != a.Stamp {
 			e.library.drop(a.Path)
 		}
 	}
@@ -269,7 +280,7 @@ func (f *folder) scan(ctx context.Context, first bool) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case e.library.get(p) != nil || e.library.recall(p, info.Size(), etagOf(info), ""):
+		case e.library.get(p) != nil || e.library.recall(p, func(a *asset) bool { return a.Stamp == stampOf(info) }):
 			continue
 		case !first && time.Since(info.ModTime()).Abs() < scanEach/2: // one of tomorrow, as archives and clocks have them, is as old as any
 			wait = true
@@ -299,15 +310,16 @@ func (f *folder) hash(ctx context.Context, p string, seen fs.FileInfo) (*asset, 
 		return nil, err
 	}
 	defer file.Close()
-	etag := etagOf(seen)
-	if etagOf(info) != etag {
+	stamp := stampOf(seen)
+	if stampOf(info) != stamp {
 		return nil, errChanged
 	}
-	a, err := hashAll(asset{Path: p, Size: seen.Size(), Type: typeOf(p), ETag: etag}, reader{ctx, file})
+	a, err := hashAll(asset{Path: p, Size: seen.Size(), Type: typeOf(p), Stamp: stamp}, reader{ctx, file})
 	if err != nil {
 		return nil, err
 	}
-	if info, err := file.Stat(); err != nil || etagOf(info) != etag {
+	a.ETag = `"` + base64.RawURLEncoding.EncodeToString(a.SHA256[:12]) + `"`
+	if info, err := file.Stat(); err != nil || stampOf(info) != stamp {
 		return nil, errChanged
 	}
 	return a, nil

@@ -93,12 +93,12 @@ func (l *library) get(path string) *asset {
 	return l.assets[path]
 }
 
-// recall takes an asset over from before the restart, where its size and validators are the same still.
-func (l *library) recall(path string, size int64, etag, modified string) bool {
+// recall takes an asset over from before the restart, where it is the same still.
+func (l *library) recall(path string, same func(*asset) bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.known[path]
-	if a == nil || a.Size != size || a.ETag != etag || a.Modified != modified {
+	if a == nil || !same(a) {
 		return false
 	}
 	l.put(a)

@@ -79,6 +79,9 @@ func (v validators) same(o validators) bool {
 	return bare(v.etag) == bare(o.etag) && v.modified == o.modified && (v.size == o.size || v.size < 0 || o.size < 0)
 }
 
+// are says whether these are an asset's, to the letter.
+func (v validators) are(a *asset) bool { return v == a.validators() }
+
 // bare is an ETag without what servers do to it when they compress: nginx makes it weak, Apache and Caddy add "-gzip".
 func bare(etag string) string {
 	etag = strings.TrimSuffix(strings.TrimPrefix(etag, "W/"), `"`)
@@ -190,7 +193,7 @@ func (w *watch) look(r *http.Request, status int, h http.Header) {
 		w.edge.library.drop(p)
 		w.strike(p)
 	}
-	if seen.size >= 0 && (seen.etag != "" || seen.modified != "") && w.edge.library.recall(p, seen.size, seen.etag, seen.modified) {
+	if seen.size >= 0 && (seen.etag != "" || seen.modified != "") && w.edge.library.recall(p, seen.are) {
 		w.came(p, wayOf(r))
 		return
 	}
@@ -397,7 +400,7 @@ func (s *sink) begin(status int) (*hasher, error) {
 		return nil, errNoAsset
 	case !seen.same(s.job.seen):
 		return nil, errDiffers
-	case e.library.recall(s.job.path, seen.size, seen.etag, seen.modified):
+	case e.library.recall(s.job.path, seen.are):
 		return nil, errKnown
 	}
 	return newHasher(asset{Path: s.job.path, Size: seen.size, Type: contentType, ETag: seen.etag, Modified: seen.modified})
