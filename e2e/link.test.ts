@@ -83,6 +83,30 @@ describe.each<[Kind, Kind]>([
   })
 })
 
+test('an attempt that gets nowhere is in nobody’s way', async () => {
+  const seeder = await open('chromium')
+  const { page } = await kit.person('chromium')
+  // The first answer is of somebody who cannot be reached any more.
+  await page.evaluateOnNewDocument(() => {
+    const { prototype } = RTCPeerConnection
+    const take = prototype.setRemoteDescription as (answer: RTCSessionDescriptionInit) => Promise<void>
+    prototype.setRemoteDescription = function ({ type, sdp = '' }: RTCSessionDescriptionInit) {
+      prototype.setRemoteDescription = take
+      const tell = () => Object.assign(globalThis, { over: /failed|closed/.test(this.connectionState) })
+      this.addEventListener('connectionstatechange', tell)
+      tell()
+      return take.call(this, { type, sdp: sdp.replace(/^a=ice-pwd:.*$/m, `a=ice-pwd:${'x'.repeat(24)}`) })
+    }
+  })
+  await enter(page, place)
+  const torrent = fresh(1)
+  await join(seeder, torrent, torrent + 1, true)
+  await join(page, torrent, torrent + 1, false)
+  await until('another attempt', async () => (await state(page)).received === 1)
+  // The browser had not yet given it up.
+  expect(await page.evaluate('over')).toBe(false)
+})
+
 test('who comes first is found by a seeder that comes later, and the tracker may restart', async () => {
   const [leecher, seeder] = [await open('chromium'), await open('chromium')]
   const torrent = fresh(1)
