@@ -17,6 +17,8 @@ export GOFLAGS += -tags=nosqlite -trimpath
 
 web_sources := $(shell find web -path web/built -prune -o -type f -print)
 go_sources := $(shell find . -path ./node_modules -prune -o -name '*.go' -print) go.mod go.sum
+# names what is not as gofmt has it
+format = ! gofmt -l $(filter %.go,$(go_sources)) | grep .
 
 run: build
 	bin/starling serve
@@ -42,8 +44,10 @@ programs:
 
 test: build programs
 	go vet ./...
-	go test -vet=off -ldflags='-s -w' ./...
+	$(format)
 	npx tsc --noEmit
+	npx eslint .
+	go test -vet=off -ldflags='-s -w' ./...
 	npx vitest run
 
 dev: build
@@ -57,7 +61,7 @@ scale:
 	go run ./bench/scale
 
 lint: node_modules/.installed
-	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	$(format)
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
 	npx eslint .
