@@ -8,6 +8,7 @@ import {
   control,
   haveMemos,
   inked,
+  longSound,
   makeMemo,
   onTheClock,
   path,
@@ -16,6 +17,7 @@ import {
   reads,
   recordFor,
   shareLink,
+  text,
   titles,
   visit,
 } from './memos.kit.ts'
@@ -250,6 +252,26 @@ describe('everybody can use it', () => {
       }
     },
   )
+
+  test('a screen reader on the position says where the user put it, and not every second that plays', async () => {
+    const { page } = await visitor()
+    await haveMemos(page, [{ title: 'Long', type: 'audio/wav', sound: longSound }])
+    await press(page, 'Long', 'link')
+    await press(page, 'Play')
+    const said = () => page.$eval('ui-wave', (wave) => wave.ariaValueText!)
+    const clock = () => text(page, '.times time')
+    await until('its length', async () => (await said()).endsWith('of 0:57'))
+    await page.focus('ui-wave')
+    const before = await said()
+    await page.keyboard.press('ArrowRight')
+    const after = await until('what was done to be said', async () => (await said()) !== before && said())
+    const at = await clock()
+    await until('it to play on', async () => (await clock()) !== at)
+    expect(await said()).toBe(after)
+    await press(page, 'Pause')
+    await until('where it stands to be said', async () => (await said()) === `${await clock()} of 0:57`)
+    expect(await said()).not.toBe(after)
+  })
 
   test('Enter that ends the writing of a word with an input method does not end that of the title', async () => {
     const { page } = await visitor()

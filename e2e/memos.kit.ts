@@ -119,6 +119,10 @@ export async function haveMemos(page: Page, memos: { title: string; type?: strin
   await page.goto(`${new URL(page.url()).origin}/memos`)
 }
 
+/** 57 s of silence as a WAV, for haveMemos: made of ASCII alone. */
+export const longSound =
+  'RIFF\x24\0\x07\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\0\0\x07\0' + '@'.repeat(0x70000)
+
 /** From now on each write takes as long as on a slow disk. */
 export const slowWrites = (page: Page): Promise<void> =>
   page.evaluate(() => {

@@ -13,6 +13,7 @@ export class Wave extends PageElement {
     peaks: { attribute: false },
     duration: { type: Number },
     time: { type: Number },
+    playing: { type: Boolean },
     loaded: { type: Number },
     label: {},
   }
@@ -21,6 +22,8 @@ export class Wave extends PageElement {
   /** Seconds. */
   declare duration: number
   declare time: number
+  /** Its time runs on by itself. */
+  declare playing: boolean
   /** The share of it that is here, 0 to 1: the rest is drawn faintly. */
   declare loaded: number
   declare label: string
@@ -30,11 +33,14 @@ export class Wave extends PageElement {
   #flock: number[][] = []
   #drawn: Uint8Array | undefined
   #dragging: number | undefined
+  /** What time was when it was drawn last. */
+  #last = 0
 
   constructor() {
     super()
     this.peaks = new Uint8Array(0)
     this.duration = this.time = 0
+    this.playing = false
     this.loaded = 1
     this.label = 'Position'
   }
@@ -117,12 +123,21 @@ export class Wave extends PageElement {
 
   protected override updated(): void {
     const time = Math.min(this.duration, this.#dragging ?? this.time)
+    const ran = time - this.#last
+    this.#last = time
+    // The keys go further, and a page that is busy less far.
+    const runsOn = this.playing && this.#dragging === undefined && ran >= 0 && ran < 4
+    // Where it has the focus, screen readers would read every second aloud, over the sound.
+    if (!runsOn || document.activeElement !== this) this.#tell(time)
+    this.#draw(this.duration > 0 ? time / this.duration : 0)
+  }
+
+  #tell(time: number): void {
     this.ariaLabel = this.label
     this.setAttribute('aria-valuemin', '0')
     this.setAttribute('aria-valuemax', String(Math.floor(this.duration)))
     this.setAttribute('aria-valuenow', String(Math.floor(time)))
     this.setAttribute('aria-valuetext', `${clock(time)} of ${clock(this.duration)}`)
-    this.#draw(this.duration > 0 ? time / this.duration : 0)
   }
 
   #draw(played: number): void {

@@ -84,6 +84,7 @@ class PlayerPart extends PageElement {
         .peaks=${memo?.peaks.length ? memo.peaks : this.peaks}
         .duration=${duration}
         .time=${time}
+        .playing=${playing}
         .loaded=${this.loaded}
         @seek=${(event: CustomEvent<number>) => this.#seek(event.detail)}
         @scrub=${this.#hold}
