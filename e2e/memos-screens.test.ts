@@ -253,6 +253,21 @@ describe('everybody can use it', () => {
     },
   )
 
+  test('by keyboard, the content that is skipped to is the page, and not the list beside it', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 1280, height: 800 })
+    await haveMemos(page, Array.from({ length: 30 }, (_, i) => ({ title: `Memo ${i}` })))
+    await page.goto(`${server.origin}/memos/memo-20`)
+    await control(page, 'Play')
+    const focused = () => page.evaluate(() => document.activeElement!.textContent!.trim())
+    await page.keyboard.press('Tab')
+    expect(await focused()).toBe('Skip to content')
+    await page.keyboard.press('Enter')
+    expect(await focused()).toBe('Memo 20')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name)).toBe('title')
+  })
+
   test('a screen reader on the position says where the user put it, and not every second that plays', async () => {
     const { page } = await visitor()
     await haveMemos(page, [{ title: 'Long', type: 'audio/wav', sound: longSound }])

@@ -22,6 +22,10 @@ export interface Visit {
   left: string | undefined
 }
 
+/** The page's own heading where a list, perhaps of hundreds, stands before the page. */
+const besides = (main: HTMLElement): HTMLElement | undefined =>
+  [...main.querySelectorAll<HTMLElement>('h1')].filter(({ offsetParent }) => offsetParent)[1]
+
 export class Router {
   readonly #visit: (visit: Visit) => void
   readonly #scrolls = new Map<string, number>()
@@ -85,7 +89,7 @@ export class Router {
     event.preventDefault()
     // On some pages what is behind the # is what they show.
     const here = link.pathname === location.pathname && document.getElementById(link.hash.slice(1))
-    if (here) return here.focus()
+    if (here) return (besides(here) ?? here).focus()
     if (link.hasAttribute('data-back')) return this.back(link.pathname)
     const { key } = this.#entry
     this.navigate(link.href)
