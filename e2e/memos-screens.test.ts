@@ -268,6 +268,13 @@ describe('everybody can use it', () => {
     expect(await page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name)).toBe('title')
   })
 
+  test('the memos are a list to Safari too, for which what has no markers is none unless it says so', async () => {
+    const { page } = await visitor()
+    await haveMemos(page, [{ title: 'One' }])
+    await page.waitForSelector('.row')
+    expect(await page.$$eval('main ul', (all) => all.map((list) => list.role))).toEqual(['list'])
+  })
+
   test('a screen reader on the position says where the user put it, and not every second that plays', async () => {
     const { page } = await visitor()
     await haveMemos(page, [{ title: 'Long', type: 'audio/wav', sound: longSound }])

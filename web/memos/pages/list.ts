@@ -129,7 +129,7 @@ class List extends PageElement {
       ${
         any
           ? html`
-              <ul class="rows">
+              <ul class="rows" role="list">
                 ${repeat(
                   library.memos,
                   (memo) => memo.id,

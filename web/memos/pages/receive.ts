@@ -236,7 +236,7 @@ class Receive extends PageElement {
                 `
           }
         </p>
-        <ul class="rows">
+        <ul class="rows" role="list">
           ${arrivals.map((arrival) => this.#row(arrival))}
         </ul>
         ${
