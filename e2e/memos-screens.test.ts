@@ -520,6 +520,18 @@ describe('everybody can use it', () => {
     }
   })
 
+  test('in a low window all of the bar can be reached', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 640, height: 200 })
+    await page.goto(`${server.origin}/files`)
+    await reads(page, 'Choose files')
+    const bottom = await page.$eval('.about-link', (link) => {
+      link.scrollIntoView()
+      return link.getBoundingClientRect().bottom
+    })
+    expect(bottom).toBeLessThanOrEqual(200)
+  })
+
   test('on a phone held sideways, Stop, Record and Play are in sight, also when it was turned meanwhile', async () => {
     const { page } = await visitor()
     await page.setViewport({ width: 640, height: 320 })
