@@ -532,6 +532,21 @@ describe('everybody can use it', () => {
     expect(bottom).toBeLessThanOrEqual(200)
   })
 
+  test('however low the screen, a message is on it', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 320, height: 256 })
+    await page.goto(`${server.origin}/memos/new`)
+    await control(page, 'Record')
+    await page.$eval('ui-toasts', (toasts) =>
+      (toasts as HTMLElement & { show(toast: object): void }).show({ text: 'Nothing came from the microphone, so there is no memo.', time: Infinity }),
+    )
+    const top = await (await page.waitForSelector('.toast'))!.evaluate(async (toast) => {
+      await Promise.all(toast.getAnimations().map(({ finished }) => finished))
+      return toast.getBoundingClientRect().top
+    })
+    expect(top).toBeGreaterThanOrEqual(0)
+  })
+
   test('on a phone held sideways, Stop, Record and Play are in sight, also when it was turned meanwhile', async () => {
     const { page } = await visitor()
     await page.setViewport({ width: 640, height: 320 })
