@@ -476,6 +476,15 @@ describe('everybody can use it', () => {
     expect(await inked(page, '.tick')).toBeGreaterThan(before + 0.1)
   })
 
+  test('who wants less motion is not told that a third is here of what nobody knows', async () => {
+    const { page } = await visitor()
+    await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }])
+    await page.goto(`${server.origin}/m#${'0'.repeat(40)}.${'A'.repeat(22)}`)
+    await reads(page, 'Finding')
+    const [part, whole] = await page.$eval('.bar', (bar) => [bar.firstElementChild!.clientWidth, bar.clientWidth])
+    expect(part).toBe(whole)
+  })
+
   test('on paper are the words and the wave, and nothing to press', async () => {
     const { page } = await visitor()
     await page.setViewport({ width: 794, height: 1123 })
