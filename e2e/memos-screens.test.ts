@@ -476,6 +476,22 @@ describe('everybody can use it', () => {
     expect(await inked(page, '.tick')).toBeGreaterThan(before + 0.1)
   })
 
+  test('who asks for more contrast gets it', async () => {
+    const { page } = await visitor()
+    await haveMemos(page, [{ title: 'One' }])
+    await press(page, 'One', 'link')
+    await control(page, 'Play')
+    const devtools = await page.createCDPSession()
+    const style = async (selector: string, name: 'color' | 'borderTopWidth', value: 'more' | 'no-preference') => {
+      await devtools.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-contrast', value }] })
+      return page.$eval(selector, (element, name) => getComputedStyle(element)[name], name)
+    }
+    expect(await style('.memo-facts', 'color', 'more')).not.toBe(await style('.memo-facts', 'color', 'no-preference'))
+    // Where one ends, and where one is, not only by a shade.
+    expect(await style('.play.large', 'borderTopWidth', 'more')).toBe('1px')
+    expect(await style('nav [aria-current]', 'borderTopWidth', 'more')).toBe('2px')
+  })
+
   test('who wants less motion is not told that a third is here of what nobody knows', async () => {
     const { page } = await visitor()
     await page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }])
