@@ -16,6 +16,14 @@ describe('titles', () => {
     expect(longDate(new Date(2025, 2, 4, 14, 5), 'en-GB')).toBe('4 March 2025, 14:05')
   })
 
+  it('says it in English, whatever the letters and digits of the browser’s language', () => {
+    const date = new Date(2025, 2, 4, 14, 5)
+    for (const [locale, time] of [['de', '14:05'], ['fi', '14:05'], ['ko', '2:05 PM'], ['ar-EG', '2:05 PM']] as const) {
+      expect(defaultTitle(date, locale).replace('\u202f', ' ')).toBe(`Tue ${time}`)
+      expect(longDate(date, locale).replace('\u202f', ' ')).toBe(`4 March 2025, ${time}`)
+    }
+  })
+
   it('makes one bounded line of any text', () => {
     expect(cleanTitle('  a\n\tb\u2028c\0 ')).toBe('a b c')
     expect(cleanTitle(' \n ')).toBe(untitled)

@@ -4,11 +4,15 @@ import { maxTitle } from './memo.ts'
 
 export const untitled = 'Untitled memo'
 
-/** "Tue 14:05", with the hour as people of that locale write it. */
+/** "14:05", or "2:05 PM" where people of that locale count so: in English, as the words around it are. */
+function timeOf(date: Date, locale?: string): string {
+  const { hourCycle } = new Intl.DateTimeFormat(locale, { hour: 'numeric' }).resolvedOptions()
+  return new Intl.DateTimeFormat('en', { hour: 'numeric', minute: '2-digit', hourCycle }).format(date)
+}
+
+/** "Tue 14:05" */
 export function defaultTitle(date: Date, locale?: string): string {
-  const day = new Intl.DateTimeFormat('en', { weekday: 'short' }).format(date)
-  const time = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' }).format(date)
-  return `${day} ${time}`
+  return `${new Intl.DateTimeFormat('en', { weekday: 'short' }).format(date)} ${timeOf(date, locale)}`
 }
 
 /** One line, trimmed, bounded; never blank. */
@@ -23,8 +27,7 @@ export const isoDuration = (seconds: number): string => `PT${Math.max(0, Math.fl
 /** "4 March 2025, 14:05" */
 export function longDate(date: Date, locale?: string): string {
   const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric' })
-  const time = new Intl.DateTimeFormat(locale, { hour: 'numeric', minute: '2-digit' })
-  return `${day.format(date)}, ${time.format(date)}`
+  return `${day.format(date)}, ${timeOf(date, locale)}`
 }
 
 const extensions: Record<string, string> = {
