@@ -2,8 +2,8 @@
 import { isFull } from './full.ts'
 import type { Toast } from './toasts.ts'
 
-/** Milliseconds that Undo is offered. */
-export const undoTime = 10_000
+/** Milliseconds that Undo is offered: whoever has the page read aloud must hear of it, and find it. */
+export const undoTime = 20_000
 
 /** Before the ids, in the name of the lock that a tab holds while it offers Undo: under a sheet or a pointer that takes longer. */
 const offered = 'undo '
