@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Page } from 'puppeteer-core'
+import type { HTTPRequest, Page } from 'puppeteer-core'
 import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
 import { allow, arrived, choose, chooseFilm, chooseMany, givenLink, saver, send, unzip, write } from './files.kit.ts'
 import { accessible, control, makeMemo, path, press, reads, shareLink, text, titles } from './memos.kit.ts'
@@ -537,6 +537,23 @@ test('a link that leads nowhere says why, and what can be done', async () => {
   // As if nobody had come for longer than people wait in silence.
   await bob.page.goto(`${server.origin}/f#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
   await reads(bob.page, 'Looking for whoever has it')
+test('over a slow line something shows that Files comes', async () => {
+  const { page } = await visitor()
+  await page.setBypassServiceWorker(true)
+  await page.goto(`${server.origin}/memos`)
+  const held: HTTPRequest[] = []
+  let slow = true
+  await page.setRequestInterception(true)
+  page.on('request', (request) => void (slow && /section/.test(request.url()) ? held.push(request) : request.continue()))
+  await press(page, 'Files', 'link')
+  const shown = () => page.$eval('.opening', (mark) => getComputedStyle(mark).display !== 'none')
+  await until('the mark', shown)
+  slow = false
+  for (const request of held) await request.continue()
+  await reads(page, 'Choose files')
+  await until('the mark to be gone', async () => !(await shown()))
+})
+
   await bob.page.waitForSelector('summary').then((summary) => summary!.click())
   await reads(bob.page, 'working')
   await later(bob.page, 16)

@@ -22,6 +22,8 @@ class App extends PageElement {
   #section: Section | undefined
   #view: TemplateResult | undefined
   #path = ''
+  /** Until the section can draw, where it loads late. */
+  #starting: Promise<void> | undefined
 
   readonly #host: Host = {
     node: () => this.#nodes.get(),
@@ -52,12 +54,14 @@ class App extends PageElement {
     const section = sections.find((section) => section.owns(url))
     if (this.#section && this.#section !== section) this.#section.leave()
     this.#section = section
-    const starting = section?.start(this.#host)
+    const starting = (this.#starting = section?.start(this.#host) ?? undefined)
     this.#view = section?.view(url) ?? this.#own(url)
+    this.requestUpdate()
+    await starting
+    if (starting === this.#starting) this.#starting = undefined
     this.requestUpdate()
     if (first) return
     await this.updateComplete
-    await starting
     if (section !== this.#section) return
     // The views' own parts are drawn in turns of their own.
     await new Promise(requestAnimationFrame)
@@ -109,7 +113,7 @@ class App extends PageElement {
         </a>
       </header>
       <ui-toasts></ui-toasts>
-      <main id="main" tabindex="-1">${this.#view}</main>
+      <main id="main" tabindex="-1" aria-busy=${this.#starting ? 'true' : nothing}>${this.#view}</main>
     `
   }
 }
