@@ -234,6 +234,22 @@ test('who wants less motion is at once where a file is shown', async () => {
   expect((await places.evaluate((places) => [...places])).length).toBeLessThanOrEqual(3)
 })
 
+test('by keyboard, what is chosen of many files is one step away, and not behind all before it', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await ann.page.goto(`${server.origin}/files`)
+  await chooseMany(ann.page, 30)
+  const { page } = bob
+  await page.goto(await givenLink(ann.page))
+  await arrived(page)
+  await (await control(page, '9.txt')).focus()
+  await page.keyboard.press('Enter')
+  await reads(page, 'many/30/9.txt', '.viewer')
+  const focused = () => page.evaluate(() => document.activeElement!.tagName)
+  expect(await focused()).toBe('H2')
+  await page.keyboard.press('Tab')
+  expect(await focused()).toBe('PRE')
+})
+
 test('ten thousand files are listed, found and scrolled through with few on the page', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await ann.page.goto(`${server.origin}/files`)
@@ -521,22 +537,6 @@ test('whoever comes back to Files, which could not be loaded at first, finds it'
   await reads(page, 'Choose files')
 })
 
-test('a link that leads nowhere says why, and what can be done', async () => {
-  const [ann, bob] = [await visitor(), await visitor()]
-  const [one] = await write(await kit.folder(), { 'locked.bin': randomBytes(1000) })
-  const link = await send(ann.page, server.origin, [one!])
-  for (const rest of ['', 'abcdef0123', `${'a'.repeat(40)}.short`, link.split('#')[1]!.split('.')[0]!]) {
-    await bob.page.goto(`${server.origin}/f#${rest}`)
-    await reads(bob.page, 'This link is not complete')
-  }
-  await bob.page.goto(link.replace(/\.(.)/, (_, first: string) => (first === 'A' ? '.B' : '.A')))
-  await reads(bob.page, 'The key in this link is wrong')
-  await bob.page.goto(link)
-  await arrived(bob.page)
-
-  // As if nobody had come for longer than people wait in silence.
-  await bob.page.goto(`${server.origin}/f#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
-  await reads(bob.page, 'Looking for whoever has it')
 test('over a slow line something shows that Files comes', async () => {
   const { page } = await visitor()
   await page.setBypassServiceWorker(true)
@@ -554,6 +554,22 @@ test('over a slow line something shows that Files comes', async () => {
   await until('the mark to be gone', async () => !(await shown()))
 })
 
+test('a link that leads nowhere says why, and what can be done', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  const [one] = await write(await kit.folder(), { 'locked.bin': randomBytes(1000) })
+  const link = await send(ann.page, server.origin, [one!])
+  for (const rest of ['', 'abcdef0123', `${'a'.repeat(40)}.short`, link.split('#')[1]!.split('.')[0]!]) {
+    await bob.page.goto(`${server.origin}/f#${rest}`)
+    await reads(bob.page, 'This link is not complete')
+  }
+  await bob.page.goto(link.replace(/\.(.)/, (_, first: string) => (first === 'A' ? '.B' : '.A')))
+  await reads(bob.page, 'The key in this link is wrong')
+  await bob.page.goto(link)
+  await arrived(bob.page)
+
+  // As if nobody had come for longer than people wait in silence.
+  await bob.page.goto(`${server.origin}/f#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
+  await reads(bob.page, 'Looking for whoever has it')
   await bob.page.waitForSelector('summary').then((summary) => summary!.click())
   await reads(bob.page, 'working')
   await later(bob.page, 16)

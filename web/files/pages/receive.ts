@@ -110,9 +110,11 @@ class Receive extends PageElement {
     this.current = detail
     // Chromium moves the page through all that lies between also for those who asked for less motion.
     const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth'
-    void this.updateComplete.then(() =>
-      this.querySelector('files-viewer')?.scrollIntoView({ block: 'nearest', behavior }),
-    )
+    void this.updateComplete.then(() => {
+      this.querySelector('files-viewer')?.scrollIntoView({ block: 'nearest', behavior })
+      // By keyboard, what plays it would lie behind all files before this one.
+      this.querySelector<HTMLElement>('.viewer-name')?.focus({ preventScroll: true })
+    })
   }
 
   readonly #delete = (): void => {
@@ -174,7 +176,7 @@ class Receive extends PageElement {
               ${
                 torrent.files.length > 1
                   ? html`
-                      <h2 class="viewer-name" dir="auto" translate="no">${file.name}</h2>
+                      <h2 class="viewer-name" tabindex="-1" dir="auto" translate="no">${file.name}</h2>
                     `
                   : nothing
               }

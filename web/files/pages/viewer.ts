@@ -98,7 +98,7 @@ class Viewer extends PageElement {
           ? waiting
           : empty
         : html`
-            <pre dir="auto" tabindex="0" aria-label=${file.name}>${text}</pre>
+            <pre dir="auto" tabindex="0" role="region" aria-label=${file.name}>${text}</pre>
             ${
               file.size > mostText
                 ? html`
