@@ -84,6 +84,17 @@ test('a day is read by keyboard, as values and as a table', async () => {
   expect(await page.$$eval('button[aria-pressed=true]', (all) => all.map((button) => button.textContent))).toEqual(['Hour'])
 })
 
+test('figures and times are in English, as all of the page is', async () => {
+  const origin = await tracker()
+  const { page } = await kit.person('chromium')
+  await (await page.createCDPSession()).send('Emulation.setLocaleOverride', { locale: 'ar-EG' })
+  await announce(origin, 1)
+  await page.goto(`${origin}/stats`)
+  await until('the tiles', async () => (await tiles(page)).Peers === '1')
+  expect(await page.$eval('#since', (words) => words.textContent)).toMatch(/^Counted since \d+ \w+ \d{4}, \d+:\d\d [ap]m\.$/)
+  expect(await page.$eval('[role=slider]', (slider) => slider.ariaValueText)).toMatch(/^\d+:\d\d [ap]m: /)
+})
+
 test('an offer that was answered counts as such', async () => {
   const { origin } = await kit.serve()
   const { page } = await kit.person('chromium')

@@ -20,7 +20,7 @@ export interface Spec<B extends Bucket> {
   top?: number
 }
 
-const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumSignificantDigits: 3 })
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
 export const count = (value: number) => compact.format(value)
 export const percent = (value: number) => `${Math.round(value * 100)} %`
 
@@ -32,6 +32,12 @@ export function bytes(value: number): string {
     unit++
   }
   return `${value >= 99.5 || !unit ? Math.round(value) : value.toPrecision(2)} ${units[unit]}`
+}
+
+/** With the hour as people here count it, in English as all of the page is. at: seconds since 1970. */
+export function when(at: number, options: Intl.DateTimeFormatOptions): string {
+  const { hourCycle } = new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions()
+  return new Date(at * 1000).toLocaleString('en-GB', { ...options, hourCycle })
 }
 
 export function make<K extends keyof HTMLElementTagNameMap>(name: K, text = '', className = ''): HTMLElementTagNameMap[K] {
@@ -117,7 +123,7 @@ export class Plot<B extends Bucket> {
   #time(at: number): string {
     const days = this.#buckets.at(-1)!.at - this.#buckets[0]!.at > 2 * 86_400
     const time: Intl.DateTimeFormatOptions = { hour: 'numeric', minute: '2-digit' }
-    return new Date(at * 1000).toLocaleString(undefined, days ? { ...time, day: 'numeric', month: 'short' } : time)
+    return when(at, days ? { ...time, day: 'numeric', month: 'short' } : time)
   }
 
   /** One part that is called as the whole needs no key, and no name behind its number. */

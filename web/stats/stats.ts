@@ -5,7 +5,7 @@
  *   {since, last, minutes: {webrtc: [oldest, …, last], …}} ─► buckets ─► plots
  */
 import { choice, follow, tiles } from '../plots/page.ts'
-import { count, percent, Plot, type Bucket, type Spec } from '../plots/plot.ts'
+import { count, percent, Plot, when, type Bucket, type Spec } from '../plots/plot.ts'
 
 /** Levels: the most there were at once. */
 const levels = ['webrtc', 'ipv4', 'ipv6', 'swarms', 'sockets'] as const
@@ -83,7 +83,7 @@ function show(): void {
   ])
   const buckets = recent(day)
   for (const [title, plot] of plots) plot.show(specs[title]!, buckets)
-  find('since').textContent = `Counted since ${new Date(since * 1000).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })}.`
+  find('since').textContent = `Counted since ${when(since, { dateStyle: 'medium', timeStyle: 'short' })}.`
 }
 
 choice(document.querySelectorAll<HTMLButtonElement>('button[data-minutes]'), (button) => {
