@@ -95,6 +95,15 @@ test('figures and times are in English, as all of the page is', async () => {
   expect(await page.$eval('[role=slider]', (slider) => slider.ariaValueText)).toMatch(/^\d+:\d\d [ap]m: /)
 })
 
+test('without JavaScript the page says why there are no figures', async () => {
+  const origin = await tracker()
+  const { page } = await kit.person('chromium')
+  await page.setJavaScriptEnabled(false)
+  await page.goto(`${origin}/stats`)
+  const tree = await page.accessibility.snapshot({ interestingOnly: false })
+  expect(JSON.stringify(tree)).toContain('with JavaScript')
+})
+
 test('an offer that was answered counts as such', async () => {
   const { origin } = await kit.serve()
   const { page } = await kit.person('chromium')
