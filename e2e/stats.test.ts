@@ -104,6 +104,18 @@ test('without JavaScript the page says why there are no figures', async () => {
   expect(JSON.stringify(tree)).toContain('with JavaScript')
 })
 
+test('with the colours of the system it is seen which is which, and which stretch of time is chosen', async () => {
+  const origin = await tracker()
+  const { page } = await kit.person('chromium')
+  await (await page.createCDPSession()).send('Emulation.setEmulatedMedia', { features: [{ name: 'forced-colors', value: 'active' }] })
+  await page.goto(`${origin}/stats`)
+  await page.waitForSelector('.key.c1')
+  const back = (selector: string, part?: string) =>
+    page.$eval(selector, (element, part) => getComputedStyle(element, part).backgroundColor, part)
+  expect(await back('.key.c0', '::before')).not.toBe(await back('.key.c1', '::before'))
+  expect(await back('button[aria-pressed=true]')).not.toBe(await back('button:not([aria-pressed=true])'))
+})
+
 test('an offer that was answered counts as such', async () => {
   const { origin } = await kit.serve()
   const { page } = await kit.person('chromium')
