@@ -268,6 +268,27 @@ describe('everybody can use it', () => {
     expect(await page.evaluate(() => (document.activeElement as HTMLTextAreaElement).name)).toBe('title')
   })
 
+  test('what a button does is read aloud once, and told by the pointer', async () => {
+    const { page } = await visitor()
+    const devtools = await page.createCDPSession()
+    const check = async () => {
+      const { nodes } = await devtools.send('Accessibility.getFullAXTree')
+      const twice = nodes.filter(({ name, description }) => name?.value && name.value === description?.value)
+      expect(twice.map(({ name }) => name!.value as string)).toEqual([])
+      const untold = await page.$$eval('.icon-only, .record', (all) =>
+        all.filter((button) => !button.querySelector(`[title="${button.ariaLabel}"]`)).map(({ ariaLabel }) => ariaLabel),
+      )
+      expect(untold).toEqual([])
+    }
+    await reads(page, 'Record something')
+    await check()
+    await recordFor(page, 1)
+    await check()
+    await press(page, 'Stop')
+    await control(page, 'Play')
+    await check()
+  })
+
   test('the memos are a list to Safari too, for which what has no markers is none unless it says so', async () => {
     const { page } = await visitor()
     await haveMemos(page, [{ title: 'One' }])

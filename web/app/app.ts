@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit'
 import { PageElement } from '../ui/element.ts'
 import { icons } from '../ui/icons.ts'
 import { mark } from '../ui/mark.ts'
-import { notFound } from '../ui/parts.ts'
+import { notFound, tip } from '../ui/parts.ts'
 import type { Host, Section } from '../ui/section.ts'
 import type { Toasts } from '../ui/toasts.ts'
 import '../ui/toasts.ts'
@@ -106,10 +106,9 @@ class App extends PageElement {
           class="button icon-only quiet about-link"
           href="/about"
           aria-label="What leaves this device"
-          title="What leaves this device"
           aria-current=${this.#path === '/about' ? 'page' : nothing}
         >
-          ${icons.info}
+          ${tip('What leaves this device', icons.info)}
         </a>
       </header>
       <ui-toasts></ui-toasts>

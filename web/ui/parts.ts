@@ -7,6 +7,13 @@ import { icons } from './icons.ts'
 import type { Failure, Sending } from './standing.ts'
 import { bytes } from './words.ts'
 
+/**
+ * The picture on a button that has no words but its aria-label: the pointer tells these. As a title of the button itself
+ * screen readers would read them twice.
+ */
+export const tip = (words: string, picture: TemplateResult): TemplateResult =>
+  html`<span class="tip" title=${words}>${picture}</span>`
+
 /** Around a round button: how far something is, 0 to 1. */
 export const ring = (share: number): TemplateResult => html`
   <svg class="ring" viewBox="0 0 44 44" aria-hidden="true" focusable="false">

@@ -3,7 +3,7 @@ import { guard } from 'lit/directives/guard.js'
 import { repeat } from 'lit/directives/repeat.js'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
-import { ring } from '../../ui/parts.ts'
+import { ring, tip } from '../../ui/parts.ts'
 import { ago, clock } from '../../ui/words.ts'
 import type { Take } from '../db.ts'
 import { takeLength } from '../library.ts'
@@ -163,7 +163,7 @@ class List extends PageElement {
   #dock() {
     return html`
       <div class="dock">
-        <button class="record" aria-label="Record" title="Record" @click=${this.#record}><span></span></button>
+        <button class="record" aria-label="Record" @click=${this.#record}><span title="Record"></span></button>
         <memos-microphones .memos=${this.memos}></memos-microphones>
       </div>
     `
@@ -177,11 +177,10 @@ class List extends PageElement {
         <button
           class="button icon-only quiet"
           aria-label="Delete"
-          title="Delete"
           ?disabled=${!count}
           @click=${this.#deleteChosen}
         >
-          ${icons.trash}
+          ${tip('Delete', icons.trash)}
         </button>
         <button class="button primary" ?disabled=${!count} @click=${this.#shareChosen}>${icons.share}Share</button>
       </div>

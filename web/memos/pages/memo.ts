@@ -1,7 +1,7 @@
 import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
-import { bar, notFound } from '../../ui/parts.ts'
+import { bar, notFound, tip } from '../../ui/parts.ts'
 import { titled } from '../../ui/standing.ts'
 import { bytes, long } from '../../ui/words.ts'
 import { cleanDescription } from '../card.ts'
@@ -112,10 +112,10 @@ class MemoPage extends PageElement {
       <article class="memo">
         <div class="memo-tools">
           <a class="button quiet memo-back" href=${paths.list} data-back>${icons.back}Memos</a>
-          <button class="button icon-only quiet" aria-label="Download" title="Download" @click=${() => this.memos.download(memo)}>
-            ${icons.download}
+          <button class="button icon-only quiet" aria-label="Download" @click=${() => this.memos.download(memo)}>
+            ${tip('Download', icons.download)}
           </button>
-          <button class="button icon-only quiet" aria-label="Delete" title="Delete" @click=${this.#delete}>${icons.trash}</button>
+          <button class="button icon-only quiet" aria-label="Delete" @click=${this.#delete}>${tip('Delete', icons.trash)}</button>
           <button class="button primary" @click=${() => this.querySelector<ShareSheet>(ShareSheet.tag)!.open([memo])}>
             ${icons.share}Share
           </button>

@@ -1,6 +1,7 @@
 import { html } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
+import { tip } from '../../ui/parts.ts'
 import { clock } from '../../ui/words.ts'
 import '../../ui/wave.ts'
 import type { Memo } from '../memo.ts'
@@ -98,11 +99,10 @@ class PlayerPart extends PageElement {
         <button
           class="button icon-only quiet big"
           aria-label="Back 15 seconds"
-          title="Back 15 seconds"
           ?disabled=${!memo}
           @click=${() => this.#seek(time - 15)}
         >
-          ${icons.back15}
+          ${tip('Back 15 seconds', icons.back15)}
         </button>
         <button
           class="play large ${on && player.waiting ? 'is-waiting' : ''}"
@@ -115,11 +115,10 @@ class PlayerPart extends PageElement {
         <button
           class="button icon-only quiet big"
           aria-label="Forward 15 seconds"
-          title="Forward 15 seconds"
           ?disabled=${!memo}
           @click=${() => this.#seek(time + 15)}
         >
-          ${icons.forward15}
+          ${tip('Forward 15 seconds', icons.forward15)}
         </button>
         <span class="transport-side">
           <select class="rate" aria-label="Speed" @change=${this.#rate}>

@@ -120,13 +120,13 @@ class Record extends PageElement {
             state === 'idle'
               ? html`
                   <span></span>
-                  <button class="record" aria-label="Record" title="Record" @click=${this.#record}><span></span></button>
+                  <button class="record" aria-label="Record" @click=${this.#record}><span title="Record"></span></button>
                   <span></span>
                 `
               : html`
                   <button class="button quiet" ?disabled=${state === 'saving'} @click=${this.#cancel}>Cancel</button>
-                  <button class="record stop" aria-label="Stop" title="Stop" ?disabled=${state === 'saving'} @click=${this.#stop}>
-                    <span></span>
+                  <button class="record stop" aria-label="Stop" ?disabled=${state === 'saving'} @click=${this.#stop}>
+                    <span title="Stop"></span>
                   </button>
                   <button
                     class="button quiet"
