@@ -215,10 +215,11 @@ export class Torrent extends Emitter<TorrentEvents> {
   #update(state: TorrentState): void {
     if (this.#ended) return
     const before = this.#state
-    // A new engine may have to fetch the metadata again: what was final stays so.
+    // A new engine may have to fetch the metadata again: what was final stays so. The data may be gone with the old one.
     if (before.ready && !state.ready) {
-      const { status, peers, trackers, downloadSpeed, uploadSpeed, error } = state
-      state = { ...before, status, peers, trackers, downloadSpeed, uploadSpeed, error }
+      const { status, peers, trackers, progress, downloaded, downloadSpeed, uploadSpeed, error } = state
+      const done = before.done && progress === 1
+      state = { ...before, status, peers, trackers, progress, downloaded, done, downloadSpeed, uploadSpeed, error }
     } else this.#fileStates = [...state.files]
     this.#state = state
     if (state.ready) {
