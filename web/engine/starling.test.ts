@@ -574,6 +574,18 @@ describe('when the tab that runs the engine is gone', () => {
     expect(world.engines[1]!.seeded).toEqual([])
   })
 
+  test('what the other page alone had is whole no more, though its names stay', async () => {
+    const [one, two] = await pages()
+    await one.node.seed(memo(), { name: hash('a') })
+    expect([two.node.torrents, (await two.node.states()).map(({ infoHash }) => infoHash)]).toEqual([[], [hash('a')]])
+    const torrent = await two.node.add(hash('a'), { onDemand: true })
+    await torrent.done
+    one.tab.crash()
+    await vi.waitUntil(() => torrent.status === 'finding')
+    expect(torrent.state).toMatchObject({ name: 'memo.txt', ready: true, done: false, progress: 0, downloaded: 0 })
+    expect((await two.node.states()).map(({ done }) => done)).toEqual([false])
+  })
+
   test('what was to be fetched whole still is, though it was added on demand later', async () => {
     const [one, two] = await pages()
     await two.node.add(hash('b'))

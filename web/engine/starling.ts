@@ -144,6 +144,11 @@ export class Starling extends Emitter<StarlingEvents> {
     return this.#call((engine) => engine.limit(given))
   }
 
+  /** Of all torrents of the engine, whichever tabs seeded or added them. */
+  states(): Promise<TorrentState[]> {
+    return this.#call((engine) => engine.states())
+  }
+
   /** Of the whole engine, whichever tab runs it. */
   stats(): Promise<NodeStats> {
     return this.#call((engine) => engine.stats())
@@ -289,7 +294,7 @@ export class Starling extends Emitter<StarlingEvents> {
       const file = fileOf(torrent, index)
       return file && source(file)
     }
-    const states = await this.#call((engine) => engine.states())
+    const states = await this.states()
     const file = states.find((state) => state.infoHash === infoHash)?.files[index]
     return file && { ...file, ...ranges(this.#host.call, infoHash, index) }
   }
