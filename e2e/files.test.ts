@@ -4,6 +4,7 @@ import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { HTTPRequest, Page } from 'puppeteer-core'
+import type { Files } from '../web/files/files.ts'
 import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
 import { allow, arrived, choose, chooseFilm, chooseMany, givenLink, saver, send, unzip, write } from './files.kit.ts'
 import { accessible, control, makeMemo, path, press, reads, shareLink, text, titles } from './memos.kit.ts'
@@ -194,6 +195,21 @@ test('what was sent just now was not for as long as the page is open', async () 
   await reads(page, 'Just now')
   await later(page, 600)
   await reads(page, /1\d minutes ago/)
+})
+
+test('both sides read how long it still takes, once that can be told', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  const [one] = await write(await kit.folder(), { 'long.bin': randomBytes(40_000_000) })
+  const link = await send(ann.page, server.origin, [one!])
+  await bob.page.goto(`${server.origin}/files`)
+  const home = await bob.page.waitForSelector('files-home')
+  await home!.evaluate(async (home, link) => {
+    const { host } = (home as unknown as { files: Files }).files
+    await (await host.node()).limit({ downloadLimit: 200_000 })
+    host.navigate(link)
+  }, link)
+  await reads(bob.page, /About \d minutes left/, '.standing')
+  await reads(ann.page, /About \d minutes left/, '.delivery')
 })
 
 test('on a phone nothing moves as the numbers of a transfer change', async () => {

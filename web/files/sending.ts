@@ -3,6 +3,7 @@ import type { SeedOptions, Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { Audience } from '../ui/audience.ts'
 import { forget } from '../ui/fetching.ts'
+import { Remaining } from '../ui/remaining.ts'
 import type { Sending as Words } from '../ui/standing.ts'
 import { linkOf, newId, type Kind, type Parcel, type Share } from './parcel.ts'
 import type { Parcels } from './parcels.ts'
@@ -19,6 +20,8 @@ export interface Making {
   size: number
   /** Bytes hashed so far. */
   hashed: number
+  /** How long the rest takes; '' while nobody can tell. */
+  time: string
   /** Whoever waits for it gets an error of code 'aborted'. */
   cancel(): void
 }
@@ -171,12 +174,16 @@ export class Sending extends Emitter<{ change: void }> {
   /** By the user's word, who sees how far it is. */
   async #offer(parcel: Parcel, kind: Kind, files: readonly File[]): Promise<Torrent> {
     const stop = new AbortController()
-    const making = { id: parcel.id, kind, name: parcel.name, size: parcel.size, hashed: 0, cancel: () => stop.abort() }
+    const { id, name, size } = parcel
+    const making: Making = { id, kind, name, size, hashed: 0, time: '', cancel: () => stop.abort() }
+    const [remaining, began] = [new Remaining(), performance.now()]
     this.#making.add(making)
     this.emit('change', undefined)
     try {
       const onHash = (hashed: number) => {
         making.hashed = hashed
+        const now = performance.now()
+        making.time = remaining.tell(Math.max(0, size - hashed), (hashed * 1000) / Math.max(1, now - began), now)
         this.emit('change', undefined)
       }
       const torrent = await this.#give(parcel, kind, files, { onHash, signal: stop.signal })

@@ -1,6 +1,7 @@
 /** Words made of a parcel's facts. */
 import type { TorrentState } from '../engine/types.ts'
 import type { Reach } from '../ui/reach.ts'
+import type { Remaining } from '../ui/remaining.ts'
 import { receiving, type Standing } from '../ui/standing.ts'
 import { bytes, unturned } from '../ui/words.ts'
 
@@ -38,6 +39,7 @@ export function comesFrom({ peers }: Pick<TorrentState, 'peers'>): string {
 interface Circumstances {
   asking: boolean
   full?: boolean
+  remaining?: Remaining
 }
 
 /** As standing.ts tells it, for files. */
@@ -45,9 +47,9 @@ export function standingOf(
   state: TorrentState | undefined,
   idle: number,
   reach: Reach,
-  { asking, full }: Circumstances,
+  { asking, full, remaining }: Circumstances,
 ): Standing {
-  const standing = receiving(state, idle, reach, full)
+  const standing = receiving(state, idle, reach, full, remaining)
   if (state?.status === 'paused' || (full && state?.ready)) return standing
   if (state?.done) return { phase: 'All of it is here', text: 'Keep this page open to pass it on to others.', share: 1 }
   if (!asking || !state?.ready) return standing

@@ -2,6 +2,7 @@ import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import type { PeerState } from '../engine/types.ts'
 import { reach } from './reach.ts'
+import { Remaining } from './remaining.ts'
 import { sending, type Sending } from './standing.ts'
 
 /** Of one torrent. */
@@ -14,6 +15,7 @@ interface Had {
   fetched: Set<string>
   /** Most that had all of it at the same time. */
   most: number
+  remaining: Remaining
 }
 
 /** Who has come to have what is shared from here: told of change when that may be different. */
@@ -35,7 +37,7 @@ export class Audience extends Emitter<{ change: void }> {
     this.#torrents.add(torrent)
     if (!this.#listening) void this.#node().then((node) => node.on('remove', (gone) => this.#drop(gone)))
     this.#listening = true
-    const had: Had = this.#had.get(torrent.infoHash) ?? { met: new Map(), whole: new Set(), fetched: new Set(), most: 0 }
+    const had = this.#had.get(torrent.infoHash) ?? nobody()
     this.#had.set(torrent.infoHash, had)
     torrent.on('peer', (peer) => {
       see(had, peer, torrent.state.uploaded)
@@ -55,8 +57,8 @@ export class Audience extends Emitter<{ change: void }> {
   }
 
   status(torrent: Torrent): Sending {
-    const { fetched, most } = this.#had.get(torrent.infoHash)!
-    return sending(torrent.state, Math.max(fetched.size, most), reach())
+    const { fetched, most, remaining } = this.#had.get(torrent.infoHash)!
+    return sending(torrent.state, Math.max(fetched.size, most), reach(), remaining)
   }
 
   /** Somebody is fetching something that nobody else has. */
@@ -66,6 +68,14 @@ export class Audience extends Emitter<{ change: void }> {
     )
   }
 }
+
+const nobody = (): Had => ({
+  met: new Map(),
+  whole: new Set(),
+  fetched: new Set(),
+  most: 0,
+  remaining: new Remaining(),
+})
 
 function see(had: Had, { id, kind, progress }: PeerState, uploaded: number): void {
   if (kind === 'webseed') return

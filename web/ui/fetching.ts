@@ -2,6 +2,7 @@
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { isFull } from './full.ts'
+import { Remaining } from './remaining.ts'
 
 export abstract class Fetching extends Emitter<{ change: void }> {
   /** As it was given last. */
@@ -13,6 +14,7 @@ export abstract class Fetching extends Emitter<{ change: void }> {
   error: unknown
   /** When something last moved, ms of performance.now. */
   moved = performance.now()
+  readonly remaining = new Remaining()
   #tries = 0
 
   constructor(link: string) {

@@ -4,7 +4,7 @@ import { html, nothing, svg, type TemplateResult } from 'lit'
 import type { TorrentState } from '../engine/types.ts'
 import { urlOf } from '../engine/url.ts'
 import { icons } from './icons.ts'
-import type { Failure, Sending } from './standing.ts'
+import type { Failure, Sending, Standing } from './standing.ts'
 import { bytes } from './words.ts'
 
 /**
@@ -142,13 +142,23 @@ export const whoCan = (kind: Kind, what: string): TemplateResult => html`
   </p>
 `
 
+/** Where a transfer stands. */
+export const phase = ({ phase, text, time = '' }: Standing, whole: boolean): TemplateResult => html`
+  <p class="standing-phase">
+    ${whole ? icons.check : nothing}
+    <strong .textContent=${phase}></strong>
+    <span .textContent=${text}></span>
+    <span class="standing-time" .textContent=${time}></span>
+  </p>
+`
+
 /** For those who listen, beside what is seen to change several times a second. */
 export const said = (words: string): TemplateResult => html`
   <span class="visually-hidden" role="status" .textContent=${words}></span>
 `
 
 /** What has become of something shared. */
-export const delivery = ({ text, safe, spoken = text }: Sending): TemplateResult => html`
+export const delivery = ({ text, safe, time, spoken = text }: Sending): TemplateResult => html`
   <p class="delivery ${safe ? 'safe' : ''}">
     ${
       safe
@@ -157,7 +167,16 @@ export const delivery = ({ text, safe, spoken = text }: Sending): TemplateResult
             <span class="pulse" aria-hidden="true"></span>
           `
     }
-    <span .textContent=${text}></span>
+    <span>
+      <span .textContent=${text}></span>
+      ${
+        time === undefined
+          ? nothing
+          : html`
+              <span class="delivery-time" .textContent=${time}></span>
+            `
+      }
+    </span>
   </p>
   ${said(spoken)}
 `

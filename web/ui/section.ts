@@ -8,7 +8,7 @@
  * Where to look:
  *
  *   in words         standing.ts: where a transfer stands, why it stands still, what failed ─ words.ts: sizes, times
- *                    full.ts: no room, or no storage; reach.ts: offline, or no WebRTC
+ *                    remaining.ts: how long it still takes ─ full.ts: no room, or no storage; reach.ts: offline, or no WebRTC
  *   what comes       fetching.ts; room.ts: does it fit, unasked?
  *   what is shared   audience.ts: who has it; link.ts: the link, a QR code ─ clipboard.ts
  *   what is kept     database.ts ─ persist.ts: the browser is asked not to delete it ─ undo.ts: what was deleted

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { PeerState, TorrentState, TrackerState } from '../engine/types.ts'
 import type { Reach } from './reach.ts'
+import { Remaining } from './remaining.ts'
 import { failure, patience, receiving, sending, spoken, titled } from './standing.ts'
 
 const peer = (more: Partial<PeerState> = {}): PeerState => ({
@@ -60,6 +61,17 @@ describe('the receiver', () => {
     expect(seen[4]!.text).toBe('570 kB to go, 51 kB per second')
     expect(seen.every(({ cause }) => !cause)).toBe(true)
     expect(receiving(state(half), 0, 'open').text).toBe('570 kB to go. Looking for whoever has the rest.')
+  })
+
+  it('and how long it still takes, where it comes from somebody', () => {
+    const coming = { status: 'downloading', ready: true, length: 100e6, progress: 0.4, downloaded: 40e6, downloadSpeed: 1e6 } as const
+    const steady = new Remaining()
+    for (let at = -9000; at < 0; at += 1000) steady.tell(60e6, 1e6, performance.now() + at)
+    const time = (more: Partial<TorrentState>, remaining?: Remaining) =>
+      receiving(state({ ...coming, ...more }), 0, 'open', false, remaining).time
+    expect(time({ peers: [peer()] }, steady)).toBe('About a minute left')
+    expect([time({}, steady), time({ peers: [peer()] }, new Remaining()), time({ peers: [peer()] })]).toEqual(['', '', undefined])
+    expect(receiving(state({ status: 'connecting' }), 0, 'open', false, steady).time).toBeUndefined()
   })
 
   it('learns after a while why nothing moves, each cause in its own words', () => {
@@ -147,6 +159,18 @@ describe('the sender', () => {
       safe: true,
       text: '2 others have it. 1 other is fetching it: 40 %.',
     })
+  })
+
+  it('says how long that takes where one alone fetches it, from here alone', () => {
+    const told = (had: number, ...peers: PeerState[]) => {
+      const remaining = new Remaining()
+      for (let at = -9000; at < 0; at += 1000) remaining.tell(60e6, 1e6, performance.now() + at)
+      return sending(state({ done: true, length: 100e6, peers }), had, 'open', remaining).time
+    }
+    const bob = peer({ uploadSpeed: 1e6 })
+    expect([told(0, bob), told(0, bob, peer({ kind: 'webseed' }))]).toEqual(Array(2).fill('About a minute left'))
+    expect([told(1, bob), told(0, bob, peer({ id: 'q' })), told(0)]).toEqual(Array(3).fill(undefined))
+    expect(told(0, peer())).toBe('')
   })
 
   it('does not count web seeds, nor itself', () => {

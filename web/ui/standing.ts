@@ -2,6 +2,7 @@
 import type { TorrentState } from '../engine/types.ts'
 import { isFull, keepsNothing } from './full.ts'
 import type { Reach } from './reach.ts'
+import type { Remaining } from './remaining.ts'
 import { bytes } from './words.ts'
 
 export interface Standing {
@@ -9,6 +10,8 @@ export interface Standing {
   phase: string
   /** What is going on. */
   text: string
+  /** How long it still takes; '' while nobody can tell. */
+  time?: string
   /** 0 to 1; undefined while it is unknown. */
   share: number | undefined
   /** Nothing has moved for a while: why, and what can be done. */
@@ -39,7 +42,13 @@ const ownPatience = 1000
 const barred = 'WebRTC is switched off here, by a setting or by an extension.'
 
 /** idle: milliseconds since something moved. full: the device was found to be. */
-export function receiving(state: TorrentState | undefined, idle: number, reach: Reach, full = false): Standing {
+export function receiving(
+  state: TorrentState | undefined,
+  idle: number,
+  reach: Reach,
+  full = false,
+  remaining?: Remaining,
+): Standing {
   if (state?.status === 'paused') {
     const left = state.ready && !state.done ? `${bytes(Math.max(0, state.length - state.downloaded))} to go. ` : ''
     const text = `${left}Nothing comes or goes until you resume it.`
@@ -67,6 +76,7 @@ export function receiving(state: TorrentState | undefined, idle: number, reach: 
     return {
       phase: `${Math.floor(state.progress * 100)} %`,
       text: `${bytes(left)} to go${how}`,
+      time: remaining?.tell(left, state.peers.length ? state.downloadSpeed : 0),
       share: state.progress,
       cause,
     }
@@ -188,12 +198,14 @@ export interface Sending {
   text: string
   /** Others have all of it. */
   safe: boolean
+  /** How long it still takes until somebody has; '' while nobody can tell. */
+  time?: string
   /** How it is read aloud, where the text never stands still. */
   spoken?: string
 }
 
 /** What the one who shares sees: who has it, who is fetching. had: others that were seen to have all of it. */
-export function sending(state: TorrentState, had: number, reach: Reach): Sending {
+export function sending(state: TorrentState, had: number, reach: Reach, remaining?: Remaining): Sending {
   const peers = state.peers.filter((peer) => peer.kind !== 'webseed')
   const fetching = peers.filter((peer) => peer.progress < 1)
   const seeders = Math.max(0, ...state.trackers.map((tracker) => tracker.seeders ?? 0)) - 1
@@ -206,7 +218,10 @@ export function sending(state: TorrentState, had: number, reach: Reach): Sending
     const who = `${people(fetching.length, 'is', 'are')} fetching it`
     const words = (now: string) =>
       have > 0 ? `${people(have, 'has', 'have')} it. ${now}.` : `${now}. Keep this page open.`
-    return { text: words(`${who}: ${far} %${speed}`), spoken: words(who), safe: have > 0 }
+    // Several, or with somebody who has it, they get it from one another.
+    const [only, ...others] = have ? [] : fetching
+    const time = only && !others.length ? remaining?.tell((1 - only.progress) * state.length, only.uploadSpeed) : undefined
+    return { text: words(`${who}: ${far} %${speed}`), spoken: words(who), time, safe: have > 0 }
   }
   if (have > 0) return { text: `${people(have, 'has', 'have')} all of it. You may close this page.`, safe: true }
   if (reach === 'offline') {

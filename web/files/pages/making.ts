@@ -12,6 +12,7 @@ export function beingMade(making: Making, page: HTMLElement): TemplateResult {
   return html`
     <p role="status">Making a link to “<bdi>${making.name}</bdi>”…</p>
     ${bar('Read', making.size ? making.hashed / making.size : undefined)}
+    <p class="making-time" .textContent=${making.time}></p>
     <div class="parcel-actions">
       <button class="button quiet" @click=${cancel}>Cancel</button>
     </div>

@@ -3,7 +3,7 @@ import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { infoHashOf } from '../../ui/fetching.ts'
 import { icons } from '../../ui/icons.ts'
-import { bar, failedLink, numbers, said } from '../../ui/parts.ts'
+import { bar, failedLink, numbers, phase, said } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
 import { failure, spoken, titled, type Standing } from '../../ui/standing.ts'
 import { bytes, long } from '../../ui/words.ts'
@@ -203,19 +203,15 @@ class Receive extends PageElement {
     `
   }
 
-  #standing(arrival: Arrival, { phase, text, share, cause }: Standing) {
+  #standing(arrival: Arrival, standing: Standing) {
+    const { text, share, cause } = standing
     const state = arrival.torrent?.state
     const from = state && !state.done ? comesFrom(state) : ''
     // What stands still is read aloud as it is.
-    const aloud = arrival.asking ? text : spoken({ phase, text, share: state?.status === 'paused' ? 1 : share })
+    const aloud = arrival.asking ? text : spoken({ ...standing, share: state?.status === 'paused' ? 1 : share })
     return html`
       <div class="standing parcel-standing">
-        <p class="standing-phase">
-          ${state?.done ? icons.check : nothing}
-          <strong .textContent=${phase}></strong>
-          <span .textContent=${text}></span>
-        </p>
-        ${said(aloud)} ${state?.done && state.status !== 'paused' ? nothing : this.#progress(arrival, share)}
+        ${phase(standing, !!state?.done)} ${said(aloud)} ${state?.done && state.status !== 'paused' ? nothing : this.#progress(arrival, share)}
         ${
           from
             ? html`

@@ -3,7 +3,7 @@ import { guard } from 'lit/directives/guard.js'
 import { PageElement } from '../../ui/element.ts'
 import { infoHashOf } from '../../ui/fetching.ts'
 import { icons } from '../../ui/icons.ts'
-import { bar, failedLink, numbers, said } from '../../ui/parts.ts'
+import { bar, failedLink, numbers, phase, said } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
 import { failure, quarters, receiving, spoken, titled, type Standing } from '../../ui/standing.ts'
 import { bytes, clock } from '../../ui/words.ts'
@@ -104,7 +104,7 @@ class Receive extends PageElement {
 
   #standing(arrival: Arrival): Standing {
     const state = arrival.torrent?.state
-    const standing = receiving(state, performance.now() - arrival.moved, reach(), arrival.full)
+    const standing = receiving(state, performance.now() - arrival.moved, reach(), arrival.full, arrival.remaining)
     // The engine has it all; the row says so a moment later.
     return state?.done && !arrival.saved ? { ...standing, phase: '100 %', text: 'Saving' } : standing
   }
@@ -180,12 +180,7 @@ class Receive extends PageElement {
     const saved = arrival.saved
     return html`
       <div class="standing ${saved ? 'is-saved' : ''}">
-        <p class="standing-phase">
-          ${saved ? icons.check : nothing}
-          <strong .textContent=${standing.phase}></strong>
-          <span .textContent=${standing.text}></span>
-        </p>
-        ${said(spoken(standing))} ${saved ? nothing : bar('Received', standing.share)}
+        ${phase(standing, saved)} ${said(spoken(standing))} ${saved ? nothing : bar('Received', standing.share)}
         ${
           saved && memo
             ? html`
