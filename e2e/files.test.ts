@@ -40,7 +40,7 @@ describe.each(['chromium', 'firefox'] as const)('to %s', (kind) => {
     for (const words of ['A file for you', 'Holiday plans.zip', '9 MB', 'Only for those with the link', 'to pass it on'])
       expect(shown).toContain(words)
     await reads(ann.page, '1 other has all of it. You may close this page.')
-    await press(bob.page, 'Save')
+    await press(bob.page, 'Download')
     // The message goes by itself.
     const [file] = await Promise.all([saved('Holiday plans.zip'), reads(bob.page, 'is with your downloads')])
     expect(hash(file)).toBe(hash(await readFile(film!)))
@@ -73,8 +73,8 @@ test('a browser that keeps nothing for the page: what links lead to is shown and
   const [plan] = await write(await kit.folder(), { 'Plan.txt': 'first the one, then the other' })
   await bob.page.goto(await send(ann.page, server.origin, [plan!]))
   await reads(bob.page, 'first the one, then the other')
-  await reads(bob.page, 'What you do not save is gone when the page is closed')
-  await press(bob.page, 'Save')
+  await reads(bob.page, 'What you do not download is gone when the page is closed')
+  await press(bob.page, 'Download')
   expect((await saved('Plan.txt')).toString()).toBe('first the one, then the other')
 
   await ann.page.goto(server.origin)
@@ -82,7 +82,7 @@ test('a browser that keeps nothing for the page: what links lead to is shown and
   await bob.page.goto(await shareLink(ann.page))
   await arrived(bob.page)
   expect(await bob.page.$eval('audio', (audio) => audio.src)).toMatch(/^blob:/)
-  await press(bob.page, 'Save')
+  await press(bob.page, 'Download')
   expect((await saved('Tune.webm')).length).toBeGreaterThan(1000)
 
   await bob.page.goto(`${server.origin}/files`)
@@ -103,7 +103,7 @@ test('the service worker is taken away under an open page: it stays where it is,
   await other.evaluate(async () => {
     for (const registration of await navigator.serviceWorker.getRegistrations()) await registration.unregister()
   })
-  await press(bob.page, 'Save')
+  await press(bob.page, 'Download')
   expect((await saved('Plan.txt')).toString()).toBe('first the one, then the other')
   expect(await bob.page.evaluate(() => location.href)).toBe(link)
 })
@@ -115,7 +115,7 @@ test('a large film plays from anywhere while only that is fetched, until all of 
   const link = await givenLink(ann.page)
   await sparing(bob.page)
   await bob.page.goto(link)
-  await reads(bob.page, 'Only what you play or save is fetched.')
+  await reads(bob.page, 'Only what you play or download is fetched.')
   await bob.page.waitForSelector('video')
   const at = await bob.page.evaluate(async () => {
     const video = document.querySelector('video')!
@@ -158,12 +158,12 @@ test('several files: some shown, hostile names as text, all saved as one archive
   await (await control(bob.page, 'evil.html')).click()
   await reads(bob.page, '<script>alert(2)</script>', '.viewer')
 
-  await press(bob.page, 'Save all')
+  await press(bob.page, 'Download all')
   const name = await bob.page.$eval('h1', (title) => title.textContent)
   const archive = unzip(await saved(`${name}.zip`))
   expect([...archive.values()].map(hash).sort()).toEqual(Object.values(files).map((file) => hash(Buffer.from(file as string))).sort())
   for (const path of archive.keys()) expect(path).not.toMatch(/[<>:"|?*\u202e]|(^|\/)(\.\.|CON)(\/|$)/)
-  await press(bob.page, 'Save bird.svg')
+  await press(bob.page, 'Download bird.svg')
   expect((await saved('bird.svg')).toString()).toBe(svg)
 })
 

@@ -32,9 +32,9 @@ async function cramped(kind: Kind) {
 test('firefox: single files are saved wherever they lie in what does not fit', async () => {
   const { page, saved, link } = await cramped('firefox')
   await page.goto(link)
-  await reads(page, 'Save single files, or make some room first')
+  await reads(page, 'Download single files, or make some room first')
   for (const [name, content] of [['z.txt', Buffer.from(note)], ['m.bin', middle]] as const) {
-    await press(page, `Save ${name}`)
+    await press(page, `Download ${name}`)
     expect((await saved(name)).equals(content)).toBe(true)
   }
   expect(await text(page)).not.toContain('This device is full')
@@ -48,11 +48,11 @@ describe.each<Kind>(['firefox', 'chromium'])('%s', (kind) => {
     await page.goto(link)
     if (kind === 'firefox') await press(page, 'Get all of it')
     const full = await reads(page, 'This device is full')
-    for (const words of ['a.bin', 'z.txt', 'What is here can be played and saved', 'Retry']) expect(full).toContain(words)
+    for (const words of ['a.bin', 'z.txt', 'What is here can be played and downloaded', 'Retry']) expect(full).toContain(words)
     if (kind === 'chromium') await accessible(page)
     await press(page, 'Only what I open')
-    await reads(page, 'Only what you play or save is fetched')
-    await press(page, 'Save z.txt')
+    await reads(page, 'Only what you play or download is fetched')
+    await press(page, 'Download z.txt')
     expect((await saved('z.txt')).toString()).toBe(note)
     if (kind === 'firefox') return
     await quota()

@@ -302,7 +302,7 @@ test.each(['chromium', 'firefox'] as const)('what %s has lost of a memo is fetch
     await press(bob.page, 'Download')
     return (await kept()).includes(name!)
   })
-  expect(await text(bob.page, 'starling-app')).not.toContain('could not be saved')
+  expect(await text(bob.page, 'starling-app')).not.toContain('could not be downloaded')
 })
 
 test('what was deleted and is opened by its link again is there again, once', async () => {

@@ -11,11 +11,11 @@ import { mentioned, quoted } from '../ui/words.ts'
 import { drop, purge, type Shared } from '../sw/shared.ts'
 import { chosen, dropped, maxFiles, TooMany } from './chosen.ts'
 import { FilesDb } from './db.ts'
+import { Downloads } from './downloads.ts'
 import { leadsTo } from './links.ts'
 import { paths, type Parcel } from './parcel.ts'
 import { mark, Parcels } from './parcels.ts'
 import { Receiving } from './receiving.ts'
-import { Savings } from './saving.ts'
 import { Sending } from './sending.ts'
 import { countOf } from './words.ts'
 
@@ -24,7 +24,7 @@ export class Files {
   readonly parcels = new Parcels(new FilesDb(), others('files'))
   readonly receiving: Receiving
   readonly sending: Sending
-  readonly savings = new Savings()
+  readonly downloads = new Downloads()
   /** By their ids: what other apps shared and is sent, of which a copy is still being made. */
   readonly handed = new Set<string>()
   /** The parcels have been read, where the browser lets them. */
@@ -41,12 +41,12 @@ export class Files {
       const forget = parcel.sent ? this.sending.forget(parcel) : this.receiving.forget(parcel)
       void forget.catch(reportError)
     })
-    this.savings.on('saved', ({ name }) => host.toast({ text: `${quoted(mentioned(name))} is with your downloads.` }))
-    this.savings.on('failed', ({ name }) => host.toast({ text: `${quoted(mentioned(name))} was not saved to its end. Save it again.` }))
+    this.downloads.on('done', ({ name }) => host.toast({ text: `${quoted(mentioned(name))} is with your downloads.` }))
+    this.downloads.on('failed', ({ name }) => host.toast({ text: `${quoted(mentioned(name))} was not downloaded to its end. Download it again.` }))
     guard({
-      awake: () => this.sending.busy || this.receiving.busy || this.savings.all.length > 0,
-      busy: () => this.sending.busy || this.savings.all.length > 0,
-      on: [this.sending, this.receiving, this.savings],
+      awake: () => this.sending.busy || this.receiving.busy || this.downloads.all.length > 0,
+      busy: () => this.sending.busy || this.downloads.all.length > 0,
+      on: [this.sending, this.receiving, this.downloads],
     })
     this.ready = this.parcels.reload().catch((error: unknown) => {
       this.homeless = error
@@ -123,12 +123,12 @@ export class Files {
     }
   }
 
-  async save(file: TorrentFile): Promise<void> {
-    await this.savings.save(file).catch((error: unknown) => this.#refuse(error))
+  async download(file: TorrentFile): Promise<void> {
+    await this.downloads.download(file).catch((error: unknown) => this.#refuse(error))
   }
 
-  async saveAll(torrent: Torrent): Promise<void> {
-    await this.savings.saveAll(torrent).catch((error: unknown) => this.#refuse(error))
+  async downloadAll(torrent: Torrent): Promise<void> {
+    await this.downloads.downloadAll(torrent).catch((error: unknown) => this.#refuse(error))
   }
 
   async delete(parcel: Parcel): Promise<void> {

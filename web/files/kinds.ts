@@ -7,7 +7,7 @@ export type Shown = 'video' | 'audio' | 'image' | 'text'
 const text =
   /\.(txt|md|markdown|log|csv|tsv|json|xml|ya?ml|toml|ini|conf|srt|vtt|nfo|html?|css|m?js|ts|jsx|tsx|go|py|rb|rs|c|h|cc|cpp|java|kt|swift|sh|sql|diff|patch|svg|tex|bib)$/i
 
-/** Undefined where it can only be saved. */
+/** Undefined where it can only be downloaded. */
 export function shownAs({ name, type }: { name: string; type: string }): Shown | undefined {
   const media = shownType(type)
   if (media) return media.split('/')[0] as Shown

@@ -2,14 +2,14 @@
  * The section Files: whatever has a link, sent from here or fetched from others, of any kind and number.
  *
  *   files ─ sending.ts ─▶ the engine seeds them where they lie ─▶ a link /f#…     (and a copy here, where there is room)
- *   link ─ receiving.ts ─▶ the engine fetches ─▶ a player (pages/viewer.ts), or ─ saving.ts ─▶ the browser's downloads
+ *   link ─ receiving.ts ─▶ the engine fetches ─▶ a player (pages/viewer.ts), or ─ downloads.ts ─▶ the browser's downloads
  *   another app's share sheet ─ sw/share-target.ts ─▶ waits on disk ─ pages/shared.ts, by the user's word ─▶ files, or a link
  *
  * index.ts is all that loads with the app; section.ts and what it imports comes when it is needed. Rows and copies live
  * in IndexedDB (db.ts, parcels.ts), the bytes of what others sent in the engine's store. files.ts is the section at work.
  *
  * What comes in: chosen.ts: files that were chosen or dropped; links.ts: links that were pasted; shared.ts: what an app
- * shared. What is shown of it: kinds.ts, words.ts. Several files saved as one: zip.ts.
+ * shared. What is shown of it: kinds.ts, words.ts. Several files downloaded as one: zip.ts.
  *
  * This file is what a parcel is: what one link leads to.
  */

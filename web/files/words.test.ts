@@ -40,7 +40,7 @@ it('says from whom it comes', () => {
 it('says what a large one waits for', () => {
   const state = { ready: true, done: false, progress: 0.034, peers: [peer()], length: 1e9, downloaded: 34e6 }
   const { phase, text, share } = standingOf(state as TorrentState, 0, 'open', { asking: true })
-  expect([phase, text, share]).toEqual(['3 % here', 'Only what you play or save is fetched.', 0.034])
+  expect([phase, text, share]).toEqual(['3 % here', 'Only what you play or download is fetched.', 0.034])
   expect(standingOf({ ...state, done: true } as TorrentState, 0, 'open', { asking: true }).phase).toBe('All of it is here')
   expect(standingOf({ ...state, peers: [] } as unknown as TorrentState, 0, 'open', { asking: true }).text).toContain('Looking for')
 })

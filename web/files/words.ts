@@ -53,6 +53,6 @@ export function standingOf(
   if (state?.status === 'paused' || (full && state?.ready)) return standing
   if (state?.done) return { phase: 'All of it is here', text: 'Keep this page open to pass it on to others.', share: 1 }
   if (!asking || !state?.ready) return standing
-  const text = state.peers.length ? 'Only what you play or save is fetched.' : 'Looking for whoever has it.'
-  return { ...standing, phase: `${Math.floor(state.progress * 100)} % here`, text, share: state.progress }
+  const text = state.peers.length ? 'Only what you play or download is fetched.' : 'Looking for whoever has it.'
+  return { ...standing, phase: `${Math.floor(state.progress * 100)} % here`, text, time: '', share: state.progress }
 }

@@ -225,7 +225,7 @@ export class Memos {
 
   /** As a file, with its title in it where the format has a place for that. */
   async download(memo: Memo): Promise<void> {
-    if (memo.from && !memo.from.done) this.host.toast({ text: 'It is saved as a file once all of it is here.' })
+    if (memo.from && !memo.from.done) this.host.toast({ text: 'The download begins once all of it is here.' })
     try {
       const audio = await this.sending.audio(memo)
       const titled = memo.type.includes('webm') ? await seekable(audio, memo.title) : undefined
@@ -238,7 +238,7 @@ export class Memos {
       const { code, message } = error as { code?: unknown; message: string }
       const known = typeof code === 'string'
       if (!known) reportError(error)
-      const text = known ? message : 'This memo could not be saved as a file. Reload the page, then try again.'
+      const text = known ? message : 'This memo could not be downloaded. Reload the page, then try again.'
       this.host.toast({ text, time: 10_000 })
     }
   }

@@ -62,7 +62,7 @@ export function receiving(
       cause: {
         title: 'This device is full',
         text:
-          'What is here can be played and saved, but some of it may be gone when this page is closed. ' +
+          'What is here can be played and downloaded, but some of it may be gone when this page is closed. ' +
           'Make some room, then try again.',
       },
     }

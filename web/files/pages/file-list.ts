@@ -18,7 +18,7 @@ const many = 12
 type Listed = Pick<TorrentFile, 'name' | 'path' | 'size' | 'type' | 'progress'>
 
 /**
- * The files of a parcel, however many. Tells with CustomEvents 'view' and 'save', whose detail is a file's number, what
+ * The files of a parcel, however many. Tells with CustomEvents 'view' and 'download', whose detail is a file's number, what
  * the user wants.
  */
 class FileList extends PageElement {
@@ -89,7 +89,7 @@ class FileList extends PageElement {
     list?.style.setProperty('padding-bottom', `${(this.#found.length - this.#window.to) * height}rem`)
   }
 
-  #tell(name: 'view' | 'save', file: number): void {
+  #tell(name: 'view' | 'download', file: number): void {
     this.dispatchEvent(new CustomEvent(name, { detail: file }))
   }
 
@@ -176,9 +176,9 @@ class FileList extends PageElement {
             : html`
                 <button
                   class="button icon-only quiet"
-                  aria-label="Save ${name}"
-                  title="Save"
-                  @click=${() => this.#tell('save', index)}
+                  aria-label="Download ${name}"
+                  title="Download"
+                  @click=${() => this.#tell('download', index)}
                 >
                   ${icons.download}
                 </button>

@@ -12,8 +12,8 @@ import type { Files } from '../files.ts'
 import { shownAs } from '../kinds.ts'
 import { linkOf, paths } from '../parcel.ts'
 import { comesFrom, sizeOf, standingOf } from '../words.ts'
+import { downloads } from './downloads.ts'
 import './file-list.ts'
-import { savings } from './savings.ts'
 import { FilesShareSheet } from './share-sheet.ts'
 import './viewer.ts'
 
@@ -22,7 +22,7 @@ const cutOff = 'This link is not complete'
 const unkept = html`
   <div class="notice">
     <strong>This browser keeps nothing for this page</strong>
-    <p>Private windows and some privacy settings do this. What you do not save is gone when the page is closed.</p>
+    <p>Private windows and some privacy settings do this. What you do not download is gone when the page is closed.</p>
   </div>
 `
 
@@ -40,7 +40,7 @@ class Receive extends PageElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    this.watch(this.files.savings, 'change')
+    this.watch(this.files.downloads, 'change')
     this.watch(this.files.parcels, 'change')
     const tick = setInterval(() => this.requestUpdate(), 1000)
     this.onLeave(() => clearInterval(tick))
@@ -148,7 +148,7 @@ class Receive extends PageElement {
                   .current=${this.#shown(torrent)}
                   .state=${state}
                   @view=${this.#view}
-                  @save=${({ detail }: CustomEvent<number>) => this.files.save(torrent.files[detail]!)}
+                  @download=${({ detail }: CustomEvent<number>) => this.files.download(torrent.files[detail]!)}
                 ></files-list>
               `
             : nothing
@@ -192,8 +192,8 @@ class Receive extends PageElement {
   #ask(torrent: Torrent, arrival: Arrival) {
     const text =
       arrival.room === undefined
-        ? 'Play or save what you want of it, or have this browser keep all of it.'
-        : `This browser has room for ${bytes(arrival.room)}. Save single files, or make some room first.`
+        ? 'Play or download what you want of it, or have this browser keep all of it.'
+        : `This browser has room for ${bytes(arrival.room)}. Download single files, or make some room first.`
     return html`
       <div class="notice">
         <strong>This is ${bytes(torrent.length)}</strong>
@@ -277,8 +277,8 @@ class Receive extends PageElement {
     const several = torrent.files.length > 1
     return html`
       <div class="parcel-actions">
-        <button class="button primary" @click=${() => this.files.saveAll(torrent)}>
-          ${icons.download}${several ? 'Save all' : 'Save'}
+        <button class="button primary" @click=${() => this.files.downloadAll(torrent)}>
+          ${icons.download}${several ? 'Download all' : 'Download'}
         </button>
         <button
           class="button"
@@ -296,7 +296,7 @@ class Receive extends PageElement {
             : nothing
         }
       </div>
-      ${savings(this.files.savings.all)}
+      ${downloads(this.files.downloads.all)}
       <files-share-sheet
         .link=${linkOf(torrent.link)}
         .magnet=${torrent.private ? undefined : torrent.magnetURI}

@@ -66,7 +66,7 @@ class Viewer extends PageElement {
     const network = target instanceof HTMLMediaElement && target.error?.code === MediaError.MEDIA_ERR_NETWORK
     this.trouble = network
       ? 'The playing broke off.'
-      : 'This browser cannot show this kind of file. Save it, and open it with another program.'
+      : 'This browser cannot show this kind of file. Download it, and open it with another program.'
   }
 
   protected override render() {
@@ -102,7 +102,7 @@ class Viewer extends PageElement {
             ${
               file.size > mostText
                 ? html`
-                    <p class="viewer-more">This is only its beginning. Save it to read on.</p>
+                    <p class="viewer-more">This is only its beginning. Download it to read on.</p>
                   `
                 : nothing
             }

@@ -21,15 +21,15 @@ import { zip } from './zip.ts'
 type Bytes = Uint8Array<ArrayBuffer>
 
 /** Something under way to the browser's downloads. */
-export interface Saving {
+export interface Download {
   readonly name: string
   /** Bytes. */
   readonly size: number
   /** Bytes that the browser has taken. */
-  saved: number
+  taken: number
 }
 
-interface Download extends Saving {
+interface Given extends Download {
   readonly id: string
   readonly type: string
   readonly stream: () => ReadableStream<Bytes>
@@ -40,8 +40,8 @@ const keepAwake = 10_000
 /** Milliseconds in which the browser must ask for what it was sent to. */
 const patience = 15_000
 
-export class Savings extends Emitter<{ change: void; saved: Saving; failed: Saving }> {
-  readonly #downloads = new Map<string, Download>()
+export class Downloads extends Emitter<{ change: void; done: Download; failed: Download }> {
+  readonly #downloads = new Map<string, Given>()
   #timer: ReturnType<typeof setInterval> | undefined
 
   constructor() {
@@ -54,12 +54,12 @@ export class Savings extends Emitter<{ change: void; saved: Saving; failed: Savi
     container?.startMessages()
   }
 
-  get all(): readonly Saving[] {
+  get all(): readonly Download[] {
     return [...this.#downloads.values()]
   }
 
   /** Where no service worker is in charge of the page, resolves when the file is whole and handed over. */
-  async save(file: TorrentFile): Promise<void> {
+  async download(file: TorrentFile): Promise<void> {
     const { name, size, type } = file
     const url = await whole(file)
     if (url) return click(url, name)
@@ -67,11 +67,11 @@ export class Savings extends Emitter<{ change: void; saved: Saving; failed: Savi
   }
 
   /** All of a torrent's files, as one .zip; in their folder, so that they do not spill where it is unpacked. */
-  async saveAll(torrent: Torrent): Promise<void> {
+  async downloadAll(torrent: Torrent): Promise<void> {
     const { files, name } = torrent
-    if (files.length === 1) return this.save(files[0]!)
+    if (files.length === 1) return this.download(files[0]!)
     if (await whole(files[0]!)) {
-      for (const file of files) await this.save(file)
+      for (const file of files) await this.download(file)
       return
     }
     const folder = isFolder({ name, count: files.length }) ? `${name}/` : ''
@@ -79,12 +79,12 @@ export class Savings extends Emitter<{ change: void; saved: Saving; failed: Savi
     this.#start({ name: `${name}.zip`, size, type: 'application/zip', stream: () => stream })
   }
 
-  #start(what: Pick<Download, 'name' | 'size' | 'type' | 'stream'>): void {
+  #start(what: Pick<Given, 'name' | 'size' | 'type' | 'stream'>): void {
     const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
-    const download: Download = { ...what, id, saved: -1 }
+    const download: Given = { ...what, id, taken: -1 }
     this.#downloads.set(id, download)
-    // saved is -1 until the browser has asked.
-    setTimeout(() => download.saved < 0 && this.#end(download, 'failed'), patience)
+    // taken is -1 until the browser has asked.
+    setTimeout(() => download.taken < 0 && this.#end(download, 'failed'), patience)
     this.#timer ??= setInterval(() => {
       navigator.serviceWorker.controller?.postMessage({ type: 'starling:hello' } satisfies Word)
     }, keepAwake)
@@ -92,21 +92,21 @@ export class Savings extends Emitter<{ change: void; saved: Saving; failed: Savi
     unguarded(() => click(downloadPath(id, what.name)))
   }
 
-  #give(download: Download, port: MessagePort): void {
-    if (download.saved >= 0) return
-    download.saved = 0
+  #give(download: Given, port: MessagePort): void {
+    if (download.taken >= 0) return
+    download.taken = 0
     const { name, type, size } = download
     const reader = download.stream().getReader()
     port.onmessage = async ({ data }: MessageEvent<Pull | typeof release>) => {
       if (data === release) {
         port.close()
         void reader.cancel().catch(() => {})
-        return this.#end(download, download.saved >= size ? 'saved' : 'failed')
+        return this.#end(download, download.taken >= size ? 'done' : 'failed')
       }
       try {
         const { value } = await reader.read()
         if (!value) throw new Error('There is no more.')
-        download.saved += value.length
+        download.taken += value.length
         // A copy: what is read may be part of a buffer that others use.
         const bytes = value.slice()
         port.postMessage(bytes, [bytes.buffer])
@@ -119,7 +119,7 @@ export class Savings extends Emitter<{ change: void; saved: Saving; failed: Savi
     port.postMessage({ name, type, size } satisfies Found)
   }
 
-  #end(download: Download, how: 'saved' | 'failed'): void {
+  #end(download: Given, how: 'done' | 'failed'): void {
     if (!this.#downloads.delete(download.id)) return
     if (!this.#downloads.size) {
       clearInterval(this.#timer)
