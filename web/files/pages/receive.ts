@@ -10,11 +10,12 @@ import { bytes, long } from '../../ui/words.ts'
 import type { Arrival } from '../receiving.ts'
 import type { Files } from '../files.ts'
 import { shownAs } from '../kinds.ts'
-import { linkOf, paths } from '../parcel.ts'
+import { linkOf, paths, type Parcel } from '../parcel.ts'
 import { comesFrom, sizeOf, standingOf } from '../words.ts'
 import { downloads } from './downloads.ts'
 import './file-list.ts'
 import { FilesShareSheet } from './share-sheet.ts'
+import { tools } from './tools.ts'
 import './viewer.ts'
 
 const cutOff = 'This link is not complete'
@@ -117,11 +118,15 @@ class Receive extends PageElement {
     })
   }
 
+  get #row(): Parcel | undefined {
+    return this.files.parcels.get(this.#arrival?.parcel ?? '')
+  }
+
   readonly #delete = (): void => {
-    const parcel = this.files.parcels.get(this.#arrival?.parcel ?? '')
+    const parcel = this.#row
     if (!parcel) return
     void this.files.delete(parcel)
-    this.files.host.navigate(paths.home, { replace: true })
+    this.files.host.back(paths.home)
   }
 
   protected override render() {
@@ -134,6 +139,7 @@ class Receive extends PageElement {
     const name = torrent?.name ?? (standing?.cause ? 'Not here yet' : 'On its way')
     return html`
       <article class="parcel">
+        ${tools(!!this.#row, this.#row && this.#delete)}
         <p class="parcel-for">${torrent?.files.length === 1 ? 'A file for you' : 'Files for you'}</p>
         <h1 class=${name.length > long ? 'is-long' : ''} dir="auto" tabindex="-1" data-focus>${name}</h1>
         ${arrival?.unkept ? unkept : nothing}
@@ -286,15 +292,6 @@ class Receive extends PageElement {
         >
           ${icons.share}Share
         </button>
-        ${
-          this.files.parcels.get(this.#arrival?.parcel ?? '')
-            ? html`
-                <button class="button icon-only quiet" aria-label="Delete" title="Delete" @click=${this.#delete}>
-                  ${icons.trash}
-                </button>
-              `
-            : nothing
-        }
       </div>
       ${downloads(this.files.downloads.all)}
       <files-share-sheet

@@ -1,7 +1,6 @@
 import type { Torrent } from 'starling'
 import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
-import { icons } from '../../ui/icons.ts'
 import '../../ui/link.ts'
 import { bar, delivery, failedShare, kinds, notFound, whoCan } from '../../ui/parts.ts'
 import { failure } from '../../ui/standing.ts'
@@ -10,6 +9,7 @@ import type { Files } from '../files.ts'
 import { paths, type Kind, type Parcel } from '../parcel.ts'
 import { isFolder, sizeOf } from '../words.ts'
 import './file-list.ts'
+import { tools } from './tools.ts'
 
 /** What is sent from here: its link, and what has become of it. */
 class SentPage extends PageElement {
@@ -100,10 +100,7 @@ class SentPage extends PageElement {
     const share = parcel.sent[this.kind]
     return html`
       <article class="parcel">
-        <div class="parcel-tools">
-          <a class="button quiet parcel-back" href=${paths.home} data-back>${icons.back}Files</a>
-          <button class="button icon-only quiet" aria-label="Delete" title="Delete" @click=${this.#delete}>${icons.trash}</button>
-        </div>
+        ${tools(true, this.#delete)}
         <h1 class=${parcel.name.length > long ? 'is-long' : ''} dir="auto" tabindex="-1" data-focus>${parcel.name}</h1>
         <p class="parcel-facts"><span>${sizeOf(parcel)}</span></p>
         ${kinds(this.kind, 'open it', (kind) => void this.#choose(kind))} ${whoCan(this.kind, 'open it')}

@@ -10,6 +10,7 @@ import { filesOf, sizeOfAll, wordsOf } from '../shared.ts'
 import { nameOf, sizeOf } from '../words.ts'
 import { beingMade } from './making.ts'
 import './file-list.ts'
+import { tools } from './tools.ts'
 
 /** Characters of text that are shown. */
 const shown = 2000
@@ -91,6 +92,7 @@ class SharedPage extends PageElement {
     const all = this.#all
     return html`
       <article class="parcel">
+        ${tools(true)}
         <p class="parcel-for">Shared with Starling</p>
         <h1 class=${this.#name.length > long ? 'is-long' : ''} dir="auto" tabindex="-1" data-focus>${this.#name}</h1>
         <p class="parcel-facts"><span>${sizeOf({ size: sizeOfAll(all), count: all.length })}</span></p>
