@@ -339,6 +339,31 @@ test('a link to a large file can be cancelled while it is made', async () => {
   await reads(page, 'Nobody has it yet')
 })
 
+test('a public link to what was sent can be cancelled while it is made', async () => {
+  const { page } = await visitor()
+  await page.evaluateOnNewDocument(() => {
+    const { digest } = SubtleCrypto.prototype
+    SubtleCrypto.prototype.digest = async function (...args) {
+      while (document.documentElement.dataset.slow) await new Promise(requestAnimationFrame)
+      return digest.apply(this, args)
+    }
+  })
+  const slow = (yes: boolean) => page.evaluate((yes) => void (document.documentElement.dataset.slow = yes ? '1' : ''), yes)
+  const [one] = await write(await kit.folder(), { 'one.bin': randomBytes(400_000) })
+  const link = await send(page, server.origin, [one!])
+  await reads(page, 'Nobody has it yet')
+  await slow(true)
+  await press(page, 'Public link', 'radio')
+  await press(page, 'Cancel')
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('one.bin')
+  await slow(false)
+  await until('the private link again', () => page.$eval('input[value=private]', (input) => (input as HTMLInputElement).checked))
+  expect(await givenLink(page)).toBe(link)
+  expect(await reads(page, 'Nobody has it yet')).not.toContain('could not')
+  await press(page, 'Public link', 'radio')
+  await control(page, 'Magnet', 'textbox')
+})
+
 describe('after a reload', () => {
   test('a link goes on by itself where a copy is kept, whatever section is shown', async () => {
     const [ann, bob] = [await visitor(), await visitor()]

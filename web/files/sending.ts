@@ -8,6 +8,7 @@ import type { Sending as Words } from '../ui/standing.ts'
 import { linkOf, newId, type Kind, type Parcel, type Share } from './parcel.ts'
 import type { Parcels } from './parcels.ts'
 import { modest, room } from '../ui/room.ts'
+import { sizeOfAll } from './shared.ts'
 import { nameOf } from './words.ts'
 
 /** What is being made ready to be sent. */
@@ -54,7 +55,7 @@ export class Sending extends Emitter<{ change: void }> {
     const parcel: Parcel = {
       id: newId(),
       name: nameOf(files.map(({ name }) => name)),
-      size: files.reduce((sum, { size }) => sum + size, 0),
+      size: sizeOfAll(files),
       count: files.length,
       added: Date.now(),
     }
@@ -87,6 +88,8 @@ export class Sending extends Emitter<{ change: void }> {
 
   /** The user chose the files again. False where they are not the same. */
   async again(parcel: Parcel, files: readonly File[]): Promise<boolean> {
+    // To read all of them would only show what their sizes do.
+    if (files.length !== parcel.count || sizeOfAll(files) !== parcel.size) return false
     for (const kind of kindsOf(parcel)) {
       const torrent = await this.#offer(parcel, kind, files)
       if (torrent.infoHash !== parcel.sent![kind]!.infoHash) {

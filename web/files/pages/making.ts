@@ -1,4 +1,4 @@
-/** A link to new files is being made: how far that is, and a way to stop it. */
+/** A link is being made, or files are read again: how far that is, and a way to stop it. */
 import { html, type TemplateResult } from 'lit'
 import { bar } from '../../ui/parts.ts'
 import type { Making } from '../sending.ts'

@@ -2,13 +2,14 @@ import type { Torrent } from 'starling'
 import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import '../../ui/link.ts'
-import { bar, delivery, failedShare, kinds, notFound, whoCan } from '../../ui/parts.ts'
+import { delivery, failedShare, kinds, notFound, whoCan } from '../../ui/parts.ts'
 import { failure } from '../../ui/standing.ts'
 import { long } from '../../ui/words.ts'
 import type { Files } from '../files.ts'
 import { paths, type Kind, type Parcel } from '../parcel.ts'
 import { isFolder, sizeOf } from '../words.ts'
 import './file-list.ts'
+import { beingMade } from './making.ts'
 import { tools } from './tools.ts'
 
 /** What is sent from here: its link, and what has become of it. */
@@ -67,7 +68,10 @@ class SentPage extends PageElement {
       const torrent = now && (await this.files.sending.torrent(now, kind))
       if (current()) this.torrent = torrent
     } catch (error) {
-      if (current()) this.error = error
+      if (!current()) return
+      // As was wished: the link of the other kind is there.
+      if ((error as { code?: unknown }).code === 'aborted') return this.#choose(kind === 'private' ? 'public' : 'private')
+      this.error = error
     }
   }
 
@@ -131,11 +135,7 @@ class SentPage extends PageElement {
     const { torrent } = this
     const error = this.error ?? torrent?.state.error
     const making = this.files.sending.makingOf(parcel.id, this.kind)
-    if (making)
-      return html`
-        <p role="status">Making the link…</p>
-        ${bar('Read', making.size ? making.hashed / making.size : undefined)}
-      `
+    if (making) return beingMade(making, this)
     const { code } = (error ?? {}) as { code?: unknown }
     if (code === 'missing' || code === 'unreadable' || (torrent && !torrent.state.done)) return this.#away(parcel)
     if (error) return failedShare(failure(error, 'share'), () => void this.#choose(this.kind))
