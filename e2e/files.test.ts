@@ -417,6 +417,47 @@ describe('after a reload', () => {
     expect(await text(bob.page)).toContain(basename(same!))
   })
 
+  test('every tab’s list says what is not at hand any more, and that it is again', async () => {
+    const [ann, bob] = [await visitor(), await visitor()]
+    const tab = async () => {
+      const page = await ann.tab()
+      await page.evaluateOnNewDocument(() => {
+        navigator.storage.estimate = async () => ({ quota: 1e9, usage: 1e9 - 1000 })
+      })
+      await page.bringToFront()
+      return page
+    }
+    const [one, two] = await write(await kit.folder(), { 'one.bin': randomBytes(5_000), 'two.bin': randomBytes(6_000) })
+    const first = await tab()
+    await send(first, server.origin, [one!])
+    const second = await tab()
+    const link = await send(second, server.origin, [two!])
+    const list = await tab()
+    await list.goto(`${server.origin}/files`)
+    const rows = () =>
+      list.$$eval('.row', (rows) => rows.map((row) => row.textContent!.match(/\w+\.bin|Shared|Not at hand/g)!.join(' ')))
+    const says = (ofTwo: string, ofOne: string) => {
+      const wanted = `two.bin ${ofTwo}, one.bin ${ofOne}`
+      return until(wanted, async () => (await rows()).join(', ') === wanted)
+    }
+    await says('Shared', 'Shared')
+    // The engine ran there.
+    await first.close()
+    await says('Shared', 'Not at hand')
+    await second.close()
+    await says('Not at hand', 'Not at hand')
+    await reads(list, 'Choose the same file again')
+    await press(list, 'two.bin', 'link')
+    await choose(list, [two!], 'again')
+    await reads(list, 'the link works as long as this page is open')
+    await press(list, 'Files', 'link')
+    await says('Shared', 'Not at hand')
+    await bob.page.goto(link)
+    await arrived(bob.page)
+    await list.reload()
+    await says('Not at hand', 'Not at hand')
+  })
+
   test('what was paused while it was looked for elsewhere goes out when the files are chosen again', async () => {
     const [ann, bob] = [await visitor(), await visitor()]
     await ann.page.evaluateOnNewDocument(() => {

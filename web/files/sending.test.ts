@@ -25,13 +25,17 @@ class FakeTorrent extends Emitter<TorrentEvents> {
   }
 }
 
-class FakeNode extends Emitter<{ remove: Torrent }> {
+class FakeNode extends Emitter<{ remove: Torrent; takeover: void }> {
   readonly torrents = new Map<string, FakeTorrent>()
   seeds = 0
+  /** How often files were given. */
+  given = 0
   /** Files are read as long as this is pending. */
   reading = Promise.resolve()
-  get = (infoHash: string) => this.torrents.get(infoHash)
+  get = (infoHash: string): FakeTorrent | undefined => this.torrents.get(infoHash)
+  states = async () => [...this.torrents.values()].map(({ infoHash, state }) => ({ ...state, infoHash }))
   async seed(_files: readonly File[], { known, signal }: SeedOptions): Promise<FakeTorrent> {
+    this.given++
     const infoHash = known ?? (++this.seeds).toString(16).padStart(40, '0')
     const aborted = new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
     await Promise.race([this.reading, aborted])
@@ -98,6 +102,36 @@ it('a link in the making can be cancelled, and then nothing is kept of it', asyn
   sending.making!.cancel()
   await expect(sent).rejects.toMatchObject({ name: 'AbortError' })
   expect([sending.busy, sending.making, parcels.all, node.torrents.size]).toEqual([false, undefined, [], 0])
+})
+
+it('others that are chosen in place of what was sent are not even read', async () => {
+  const parcel = await sending.send([file('one')])
+  for (const others of [[file('longer')], [file('o'), file('ne')]]) expect(await sending.again(parcel, others)).toBe(false)
+  expect(node.given).toBe(1)
+})
+
+it('what is read again can be let be', async () => {
+  const parcel = await sending.send([file('one')])
+  slowly()
+  const again = sending.again(parcel, [file('one')])
+  await vi.waitUntil(() => node.given === 2)
+  sending.makingOf(parcel.id, 'private')!.cancel()
+  await expect(again).rejects.toMatchObject({ name: 'AbortError' })
+  expect([sending.busy, await sending.share(parcel, 'private')]).toEqual([false, parcel.sent!.private])
+})
+
+it('is at hand as long as some tab’s engine has it, or there is a copy', async () => {
+  vi.stubGlobal('navigator', { onLine: true, storage: { estimate: async () => ({ quota: 1, usage: 1 }) } })
+  const parcel = await sending.send([file('one')])
+  const elsewhere = { get: () => undefined, on: () => undefined, states: node.states }
+  const other = new Sending(async () => elsewhere as unknown as Starling, parcels)
+  expect([sending.atHand(parcel), other.atHand(parcel)]).toEqual([true, undefined])
+  await other.look()
+  expect(other.atHand(parcel)).toBe(true)
+  node.torrents.clear()
+  await other.look()
+  expect(other.atHand(parcel)).toBe(false)
+  expect(other.atHand({ ...parcel, sent: { ...parcel.sent!, kept: true } })).toBe(true)
 })
 
 it('files that are chosen again are read for all to see', async () => {

@@ -38,10 +38,17 @@ export class Sending extends Emitter<{ change: void }> {
   readonly #open = new Map<string, Promise<Torrent>>()
   readonly #making = new Set<Making>()
   readonly #sharing = new Map<string, Promise<Share>>()
+  /** By infohash: whether the engine has all of it, whichever tab gave it. Of those that it was asked about. */
+  #whole: ReadonlyMap<string, boolean> = new Map()
+  #engine: Starling | undefined
 
   constructor(node: () => Promise<Starling>, parcels: Parcels) {
     super()
-    this.#node = node
+    this.#node = async () => {
+      const engine = await node()
+      if (this.#engine !== engine) engine.on('takeover', () => this.#taken(engine))
+      return (this.#engine = engine)
+    }
     this.#parcels = parcels
     this.#audience = new Audience(node)
     this.#audience.on('change', () => this.emit('change', undefined))
@@ -100,8 +107,31 @@ export class Sending extends Emitter<{ change: void }> {
     }
     this.#chosen.set(parcel.id, files)
     void this.#keep(parcel, files)
-    this.emit('change', undefined)
+    this.#tell()
     return true
+  }
+
+  /**
+   * Whether others get it from here: from this tab, or the one that runs the engine. Undefined until look has told; what has
+   * a copy is, unless that was seen to be lost.
+   */
+  atHand(parcel: Parcel): boolean | undefined {
+    const all = sharesOf(parcel).map(({ infoHash }) => {
+      const { done, error } = this.#engine?.get(infoHash)?.state ?? {}
+      if (parcel.sent!.kept) return !error
+      return done === undefined ? this.#whole.get(infoHash) : done && !error
+    })
+    return all.includes(false) ? false : !all.includes(undefined) || undefined
+  }
+
+  /** Asks the engine what it has of all that was sent. */
+  async look(): Promise<void> {
+    const shares = this.#parcels.all.filter(({ sent }) => !sent?.kept).flatMap(sharesOf)
+    if (!shares.length) return
+    const states = await (await this.#node()).states()
+    const whole = new Set(states.filter(({ done, error }) => done && !error).map(({ infoHash }) => infoHash))
+    this.#whole = new Map(shares.map(({ infoHash }) => [infoHash, whole.has(infoHash)]))
+    this.emit('change', undefined)
   }
 
   /** All that was sent and is at hand, again: after a reload. */
@@ -217,7 +247,25 @@ export class Sending extends Emitter<{ change: void }> {
     if (this.#chosen.get(id) === files) this.#chosen.delete(id)
     const parcel = this.#parcels.get(id)
     if (parcel) await this.torrent(parcel, kind)
+    this.#tell()
+  }
+
+  /** What is at hand is another than it was: for all tabs' lists. */
+  #tell(): void {
     this.emit('change', undefined)
+    void this.#parcels.changed().catch((error: unknown) => reportError(error))
+  }
+
+  /** What this page has goes to the next engine by itself; whoever has a list open is told once it is there. */
+  #taken(engine: Starling): void {
+    for (const { infoHash } of this.#parcels.all.filter(({ id }) => this.#chosen.has(id)).flatMap(sharesOf)) {
+      const off = engine.get(infoHash)?.on('progress', ({ done }) => {
+        if (!done) return
+        off!()
+        this.#tell()
+      })
+    }
+    void this.look().catch(() => undefined)
   }
 
   async #files({ id }: Parcel): Promise<readonly File[] | undefined> {
@@ -238,5 +286,7 @@ export class Sending extends Emitter<{ change: void }> {
     }
   }
 }
+
+const sharesOf = ({ sent }: Parcel): Share[] => [sent?.private, sent?.public].filter((share) => !!share)
 
 const kindsOf = ({ sent }: Parcel): Kind[] => (['private', 'public'] as const).filter((kind) => sent?.[kind])

@@ -59,8 +59,15 @@ class Home extends PageElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    this.watch(this.files.parcels, 'change')
-    this.watch(this.files.sending, 'change')
+    const { parcels, sending } = this.files
+    // Where the engine cannot be had, whoever goes on with what is here has said so.
+    const look = () => void sending.look().catch(() => undefined)
+    look()
+    this.watch(parcels, 'change', () => {
+      look()
+      this.requestUpdate()
+    })
+    this.watch(sending, 'change')
     this.watch(this.files.receiving, 'change')
     for (const type of ['dragover', 'dragleave', 'drop'] as const) {
       addEventListener(type, this.#drag)
@@ -197,7 +204,8 @@ class Home extends PageElement {
     return Math.min(size, from ? (this.files.receiving.follow(from.link).torrent?.downloaded ?? 0) : 0)
   }
 
-  #badge({ size, sent, from }: Parcel, here: number): [text: string, look: string] {
+  #badge({ size, sent, from }: Parcel, here: number, atHand: boolean | undefined): [text: string, look: string] {
+    if (sent && !atHand) return ['', '']
     if (sent) return sent.public ? ['Public', 'public'] : ['Shared', 'shared']
     if (from && this.files.receiving.follow(from.link).torrent?.status === 'paused') return ['Paused', 'receiving']
     if (from?.done) return ['Received', 'received']
@@ -225,9 +233,10 @@ class Home extends PageElement {
   }
 
   #row(parcel: Parcel) {
-    const { id, name, size, added, sent, from } = parcel
+    const { id, name, size, count, added, sent, from } = parcel
     const here = this.#here(parcel)
-    const [text, look] = this.#badge(parcel, here)
+    const atHand = sent && this.files.sending.atHand(parcel)
+    const [text, look] = this.#badge(parcel, here, atHand)
     return html`
       <li class="row">
         <span class="row-mark">${sent ? icons.share : icons.download}</span>
@@ -239,8 +248,18 @@ class Home extends PageElement {
             ${bytes(size)}
             <span aria-hidden="true">·</span>
             <time datetime=${new Date(added).toISOString()}>${ago(added, Date.now())}</time>
-            <span class="badge ${look}">${text}</span>
+            <span class="badge ${look}" .textContent=${text}></span>
           </p>
+          ${
+            atHand === false
+              ? html`
+                  <p class="row-words">
+                    <strong>Not at hand.</strong>
+                    Choose the same ${count === 1 ? 'file' : 'files'} again, and the link works as before.
+                  </p>
+                `
+              : nothing
+          }
         </div>
         <button
           class="button icon-only quiet"
