@@ -217,13 +217,72 @@ test('on a phone nothing moves as the numbers of a transfer change', async () =>
   await page.setViewport({ width: 360, height: 740 })
   await page.goto(`${server.origin}/f#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
   await reads(page, 'Looking for whoever has it')
-  const below = (words: string) =>
-    page.evaluate((words) => {
-      document.querySelector('.standing-phase span')!.textContent = words
+  const below = (words: string, time = '') =>
+    page.evaluate((...words) => {
+      document.querySelectorAll('.standing-phase span').forEach((span, i) => (span.textContent = words[i]!))
       return document.querySelector('.standing .bar')!.getBoundingClientRect().top
-    }, words)
-  expect(await below('297 MB to go, 999 kB per second')).toBe(await below('297 MB to go, 1 MB per second'))
-  expect(await below('297 MB to go, 999 kB per second')).toBe(await below('1 MB to go'))
+    }, words, time)
+  const first = await below('297 MB to go, 999 kB per second')
+  expect(await below('297 MB to go, 1 MB per second')).toBe(first)
+  expect(await below('297 MB to go, 999 kB per second', 'Less than a minute left')).toBe(first)
+  expect(await below('1 MB to go')).toBe(first)
+})
+
+test('in the list of a phone what is said of each is in one line, and nothing is said that only a mouse can do', async () => {
+  const { page } = await visitor()
+  await page.goto(`${server.origin}/files`)
+  await reads(page, 'Drop or paste them here, or choose them.')
+  await page.evaluate(async () => {
+    const db = await new Promise<IDBDatabase>((resolve) => {
+      const opening = indexedDB.open('files')
+      opening.onsuccess = () => resolve(opening.result)
+    })
+    const writing = db.transaction('parcels', 'readwrite').objectStore('parcels')
+    const of = (digit: number) => `${String(digit).repeat(40)}.${'A'.repeat(22)}`
+    const sharing = (digit: number) => ({ infoHash: String(digit).repeat(40), link: `${location.origin}/f#${of(digit)}` })
+    const rows = [
+      { sent: { private: sharing(1), kept: true } },
+      { sent: { private: sharing(2), public: sharing(3), kept: true } },
+      { sent: { private: sharing(4), kept: false } },
+      { from: { ...sharing(5), whole: true, done: true } },
+    ]
+    const facts = { name: 'A film of the whole holiday.mp4', size: 888e6, count: 1, added: Date.now() - 59.5 * 60_000 }
+    rows.forEach((row, i) => writing.put({ id: String(i), ...facts, ...row }))
+    await new Promise((resolve) => (writing.transaction.oncomplete = resolve))
+    db.close()
+  })
+  await page.setViewport({ width: 360, height: 740, isMobile: true, hasTouch: true })
+  await page.reload()
+  for (const badge of ['Shared', 'Public', 'Not at hand', 'Received']) await reads(page, badge)
+  expect(await text(page)).not.toContain('Drop')
+  for (const width of [360, 375, 390, 412]) {
+    await page.setViewport({ width, height: 740, isMobile: true, hasTouch: true })
+    const heights = await page.$$eval('.row-facts', (all) => all.map((facts) => facts.clientHeight))
+    // A badge alone is that high.
+    expect(Math.max(...heights), `${width} px`).toBeLessThan(30)
+  }
+})
+
+test('the page of what was received has a way back to the list, and a link that leads nowhere yet stays in the history', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  const [one] = await write(await kit.folder(), { 'one.bin': randomBytes(1000) })
+  const { page } = bob
+  const back = () => page.locator('.parcel-back').click()
+  await page.goto(`${server.origin}/f#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
+  await reads(page, 'Looking for whoever has it')
+  await back()
+  await reads(page, 'Choose files')
+  await page.goBack()
+  await reads(page, 'Looking for whoever has it')
+  await page.goto(await send(ann.page, server.origin, [one!]))
+  await arrived(page)
+  await back()
+  await press(page, 'one.bin', 'link')
+  await arrived(page)
+  const before = await page.evaluate(() => history.length)
+  await back()
+  await reads(page, 'Received')
+  expect(await page.evaluate(() => history.length)).toBe(before)
 })
 
 test('who wants less motion is at once where a file is shown', async () => {

@@ -177,8 +177,8 @@ class Home extends PageElement {
             ? beingMade(making, this)
             : html`
                 <p>
-                  Drop or paste them here, or choose them. You get a private link; they go straight from this browser to
-                  whoever opens it.
+                  <span class="drop-how">Drop or paste them here, or choose them.</span>
+                  You get a private link; the files go straight from this browser to whoever opens it.
                 </p>
                 <div class="drop-actions">
                   <button class="button primary" @click=${() => this.#pick('files')}>Choose files</button>
