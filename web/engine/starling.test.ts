@@ -116,7 +116,7 @@ describe('seed', () => {
     await torrent.done
     expect(torrent).toMatchObject({ infoHash: hash('a'), private: true, name: 'memo.txt', length: 6 })
     expect(torrent.status).toBe('seeding')
-    expect(torrent.link).toBe(`https://host/m#${hash('a')}`)
+    expect(torrent.link).toBe(`https://localhost/m#${hash('a')}`)
     const file = { name: 'memo.txt', path: 'memo.txt', size: 6, type: 'text/plain', progress: 1 }
     expect(torrent.files[0]).toMatchObject(file)
     expect(onHash).toHaveBeenCalledWith(6)
@@ -260,6 +260,28 @@ describe('seed', () => {
     vi.stubGlobal('location', { href: 'https://site.example/films/' })
     await page({ linkBase: 'watch.html' }).node.ready
     expect(world.options.at(-1)).toMatchObject({ linkBase: 'https://site.example/films/watch.html' })
+  })
+
+  test('a page that a link has opened may name itself as that base', async () => {
+    vi.stubGlobal('location', { href: `https://site.example/watch#${hash('a')}.key` })
+    const { node } = page({ linkBase: location.href })
+    expect((await node.add(hash('b'))).link).toBe(`https://site.example/watch#${hash('b')}`)
+  })
+
+  test('links lead where their own page has it, whichever tab runs the engine', async () => {
+    const one = page({ linkBase: 'https://site.example/album' })
+    await one.node.ready
+    const two = page({ linkBase: 'https://site.example/watch' })
+    const [here, there] = [await one.node.add(hash('b')), await two.node.add(hash('b'))]
+    // The engine leaves a tracker out where it is that of the link's own place.
+    world.engines[0]!.tell(hash('b'), {
+      link: `https://site.example/album#${hash('b')}.key`,
+      magnetURI: `magnet:?xt=urn:btih:${hash('b')}&dn=Rain&tr=wss%3A%2F%2Fsite.example%2Fannounce`,
+    })
+    await vi.waitUntil(() => there.link.includes('.key'))
+    expect(here.link).toBe(`https://site.example/album#${hash('b')}.key`)
+    expect(there.link).toBe(`https://site.example/watch#${hash('b')}.key&tr=wss%3A%2F%2Fsite.example%2Fannounce`)
+    expect(there.state.link).toBe(there.link)
   })
 })
 

@@ -56,13 +56,9 @@ export class Starling extends Emitter<StarlingEvents> {
   /** The engine runs, here or in another tab. Need not be waited for. Rejects with a StarlingError where it cannot. */
   readonly ready: Promise<void>
 
-  readonly #options: StarlingOptions
+  readonly #options: StarlingOptions & { linkBase: string }
   readonly #torrents = new Map<string, Torrent>()
-  readonly #host: TorrentHost = {
-    call: (work) => this.#call(work),
-    make: (...args) => this.#make(...args),
-    drop: (torrent) => this.#drop(torrent),
-  }
+  readonly #host: TorrentHost
   readonly #leave: () => Promise<void>
   readonly #unserve: () => void
   /** The engine of the moment, and the promise of it: another one whenever it goes away. */
@@ -79,11 +75,19 @@ export class Starling extends Emitter<StarlingEvents> {
   constructor(options: StarlingOptions = {}) {
     super()
     connectable(options.iceServers)
-    const { linkBase } = options
-    this.#options = { ...options, trackers: usable(options.trackers), linkBase: linkBase && whole(linkBase) }
+    const { server, ...rest } = options
+    const home = homeOf(server)
+    const linkBase = rest.linkBase ? whole(rest.linkBase) : home.linkBase
+    this.#options = { ...rest, trackers: usable(rest.trackers), linkBase }
+    this.#host = {
+      linkBase,
+      call: (work) => this.#call(work),
+      make: (...args) => this.#make(...args),
+      drop: (torrent) => this.#drop(torrent),
+    }
     this.ready = this.#call(async () => {})
     this.ready.catch(() => {})
-    this.#leave = this.#enter()
+    this.#leave = this.#enter(home)
     this.#unserve = serveRanges((infoHash, file) => this.#find(infoHash, file))
   }
 
@@ -171,10 +175,8 @@ export class Starling extends Emitter<StarlingEvents> {
   }
 
   /** Has this tab run the engine, or find the one that does; returns how to stop. */
-  #enter(): () => Promise<void> {
-    const { server, iceServers, shareTabs: share = true, ...rest } = this.#options
-    const home = homeOf(server)
-    const { trackers = home.trackers, linkBase = home.linkBase } = rest
+  #enter(home: ReturnType<typeof homeOf>): () => Promise<void> {
+    const { iceServers, shareTabs: share = true, trackers = home.trackers, ...rest } = this.#options
     const ice = iceServers ? async () => iceServers : home.ice
     const node = loadNode()
     node.catch(() => {})
@@ -184,7 +186,7 @@ export class Starling extends Emitter<StarlingEvents> {
       const startNode = await node.catch(loadNode)
       // It has no WebRTC. A worker would lead the site's tabs, which have; a program that renders pages would not end.
       if (!document) throw new StarlingError('unsupported', 'Starling runs in pages, not in workers or Node.js. Make it in the page.')
-      return startNode({ ...rest, trackers, iceServers: ice, home: iceServers ? undefined : home.trackers[0], linkBase })
+      return startNode({ ...rest, trackers, iceServers: ice, home: iceServers ? undefined : home.trackers[0] })
     }
     const use = (engine: Engine | undefined) => this.#use(engine)
     const failed = (reason: unknown) => {
@@ -319,8 +321,9 @@ function seeds(urls: string[] = []): string[] {
   throw new StarlingError('unsupported', "The webSeeds must be an array of URLs, such as ['https://site.example/film.mp4'].")
 }
 
+/** A page that a link has opened may name itself: what was behind its '#' is no part of other links. */
 function whole(linkBase: string): string {
-  const url = absolute(linkBase)
+  const [url] = absolute(linkBase).split('#')
   if (url) return url
   throw new StarlingError('unsupported', "The linkBase must be a URL, such as 'https://site.example/watch' or 'watch.html'.")
 }

@@ -25,6 +25,8 @@ export interface Origin {
 
 /** What handles ask of the node that owns them. */
 export interface TorrentHost {
+  /** What links of this page begin with, whichever tab runs the engine. */
+  readonly linkBase: string
   /** Calls work with the engine of the moment, and again with the next one where that went away meanwhile. */
   call: EngineCall
   /** Makes the torrent in engine and calls then with its newest state, in the same turn as it came. */
@@ -214,6 +216,7 @@ export class Torrent extends Emitter<TorrentEvents> {
 
   #update(state: TorrentState): void {
     if (this.#ended) return
+    state = { ...state, link: this.#link(state) }
     const before = this.#state
     // A new engine may have to fetch the metadata again: what was final stays so. The data may be gone with the old one.
     if (before.ready && !state.ready) {
@@ -243,6 +246,13 @@ export class Torrent extends Emitter<TorrentEvents> {
       this.#done.reject(error)
       this.emit('error', error)
     }
+  }
+
+  /** Where the engine's links begin otherwise, trackers may have been left out as that place's own; a magnet names all. */
+  #link({ link, magnetURI }: TorrentState): string {
+    const base = this.#host.linkBase
+    if (link.startsWith(base + '#')) return link
+    return [base, /#[^&]*/.exec(link), ...(magnetURI.match(/&(tr|ws)=[^&]*/g) ?? [])].join('')
   }
 
   #end(): void {

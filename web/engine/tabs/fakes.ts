@@ -255,7 +255,7 @@ export class FakeEngine implements Engine {
 function made(infoHash: string): TorrentState {
   const none = { name: '', length: 0, progress: 0, downloaded: 0, uploaded: 0, downloadSpeed: 0, uploadSpeed: 0 }
   const empty = { files: [], peers: [], trackers: [], linksTried: 0, linksFailed: 0, private: false }
-  const links = { magnetURI: `magnet:?xt=urn:btih:${infoHash}`, link: `https://host/m#${infoHash}` }
+  const links = { magnetURI: `magnet:?xt=urn:btih:${infoHash}`, link: `https://localhost/m#${infoHash}` }
   return { infoHash, status: 'finding', ready: false, done: false, ...none, ...empty, ...links }
 }
 
