@@ -154,6 +154,9 @@ describe('seed', () => {
       await expect(node.seed(what as never)).rejects.toMatchObject({ code: 'unreadable', message: expect.stringMatching(/cannot be shared/) })
       await expect(node.add(what as never)).rejects.toMatchObject({ code: 'bad-link', message: expect.stringMatching(/not a link/) })
     }
+    const callback = (() => expect.unreachable()) as object
+    await expect(node.seed(memo(), callback)).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(/await/) })
+    await expect(node.add(hash('a'), callback)).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(/await/) })
     const trackers = 'wss://tracker.example/announce' as unknown as string[]
     expect(() => new Starling({ trackers })).toThrow(StarlingError)
     expect(await code(node.seed(memo(), { trackers }))).toBe('unsupported')

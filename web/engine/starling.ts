@@ -103,6 +103,7 @@ export class Starling extends Emitter<StarlingEvents> {
 
   /** Shares files: resolves when they are hashed and have a link. Blobs are read where they lie, and not copied. */
   async seed(what: Seedable | Iterable<Seedable> | FileList, options: SeedOptions = {}): Promise<Torrent> {
+    refuse(options)
     const files = blobs(what)
     if (!files.length) throw new StarlingError('unreadable', 'There is no file to share.')
     const { name, private: sealed, known, onHash, signal } = options
@@ -134,6 +135,7 @@ export class Starling extends Emitter<StarlingEvents> {
 
   /** Fetches, and shares what it has. Resolves at once; see Torrent.ready and Torrent.done. */
   async add(what: Addable, options: AddOptions = {}): Promise<Torrent> {
+    refuse(options)
     const id = await identify(what)
     const trackers = [...(usable(options.trackers, true) ?? []), ...(this.#options.trackers ?? [])]
     const given = { trackers, webSeeds: seeds(options.webSeeds), onDemand: !!options.onDemand }
@@ -343,6 +345,11 @@ function connectable(iceServers: RTCIceServer[] | undefined): void {
 
 const told = (error: unknown): StarlingError =>
   error instanceof StarlingError ? error : new StarlingError('unsupported', String(error), { cause: error })
+
+/** WebTorrent's calls take one, and nobody would ever call it. */
+function refuse(callback: object): void {
+  if (typeof callback === 'function') throw new StarlingError('unsupported', 'There are no callbacks: await what this returns.')
+}
 
 function blobs(what: Seedable | Iterable<Seedable> | FileList): Blob[] {
   // A tab's message keeps a File's name, but not where it lay in a folder.
