@@ -42,6 +42,8 @@ export class Keeping {
   #earlier: Bytes | undefined
   #frozen = false
   #saving: Promise<void> = Promise.resolve()
+  /** One that has not begun saves what comes until it does. */
+  #waits = false
   #savedAt = 0
 
   constructor(torrent: Kept, { before, source }: SwarmOptions) {
@@ -93,8 +95,11 @@ export class Keeping {
     const { entry, node } = this.#torrent
     this.unsaved = false
     this.#savedAt = node.now()
+    if (this.#waits) return this.#saving
+    this.#waits = true
     // One after another, so that the last one stays.
     this.#saving = this.#saving.catch(() => {}).then(async () => {
+      this.#waits = false
       const { registry } = await node.stores()
       const store = await this.#store?.catch(() => undefined)
       const { info, had } = this.#torrent
@@ -111,8 +116,14 @@ export class Keeping {
     return this.#saving
   }
 
-  tick(now: number): void {
-    if (this.unsaved && now - this.#savedAt > saveEvery) this.save().catch(() => {})
+  /** Resolves when what is here by now survives a reload. */
+  kept(): Promise<void> {
+    return this.unsaved ? this.save() : this.#saving
+  }
+
+  /** idle: nothing is being fetched, so that nothing more is worth waiting for. */
+  tick(now: number, idle: boolean): void {
+    if (this.unsaved && (idle || now - this.#savedAt > saveEvery)) this.save().catch(() => {})
   }
 
   /** Saves a last time, unless frozen (see Engine.destroy): that would be over what others saved since. Data stays. */

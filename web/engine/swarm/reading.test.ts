@@ -1,11 +1,20 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { concat, type Bytes } from '../bytes.ts'
 import { Deferred } from '../deferred.ts'
 import { memoryStores } from '../store/memory.ts'
 import { makeInfo } from '../torrent/making.ts'
 import { parseInfo } from '../torrent/metainfo.ts'
+import { Bitfield } from '../wire/bitfield.ts'
 import { testNode } from './testing.ts'
 import { claim, data, info, infoHash, leecher, part, pieceLength, seed, torrent, whole } from './sample.ts'
+
+/** The same data as two files, the first one of that size. */
+function divide(size: number): Promise<void> {
+  const files = [{ path: 'a', size }, { path: 'b', size: data.length - size }]
+  const { pieces, hashAt } = parseInfo(info)
+  const hashes = concat(Array.from({ length: pieces }, (_, i) => hashAt(i)))
+  return claim(makeInfo({ name: 'both', files, pieceLength, hashes }))
+}
 
 describe('what is read', () => {
   test('a window is fetched first, and in order', async () => {
@@ -42,10 +51,7 @@ describe('what is read', () => {
 
   test('a Blob of one file is good while others still come', async () => {
     const size = 5 * pieceLength
-    const files = [{ path: 'a', size }, { path: 'b', size: data.length - size }]
-    const { pieces, hashAt } = parseInfo(info)
-    const hashes = concat(Array.from({ length: pieces }, (_, i) => hashAt(i)))
-    await claim(makeInfo({ name: 'both', files, pieceLength, hashes }))
+    await divide(size)
     const stores = memoryStores()
     const open = stores.open.bind(stores)
     // As OPFS has it: as long as its last byte is far, and in Chromium not readable once more is written.
@@ -55,6 +61,30 @@ describe('what is read', () => {
     peer.request = (index, begin, length) => index === 7 || peer.wire.piece(index, begin, part(index, begin, length))
     const blob = await node.node.blob(infoHash, 0)
     expect(Buffer.compare(new Uint8Array(await blob.arrayBuffer()), data.slice(0, size))).toBe(0)
+  })
+
+  test.each(['a Blob', 'a reader'])('what %s alone asked for is known after a reload, however soon that comes', async (who) => {
+    await divide(5 * pieceLength)
+    const stores = memoryStores()
+    const saved = async () => new Bitfield(10, (await stores.registry.get(infoHash))!.pieces).count
+    const node = testNode({}, stores)
+    // What is saved because time has passed is not meant here.
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(1e6)
+    try {
+      await node.node.add(torrent, { onDemand: true })
+      await vi.waitUntil(() => stores.registry.get(infoHash))
+      seed(node)
+      if (who === 'a Blob') {
+        await node.node.blob(infoHash, 0)
+        expect(await saved()).toBe(5)
+      } else {
+        await node.node.read(infoHash, 0, 0, pieceLength, 'player')
+        node.node.release(infoHash, 'player')
+        await vi.waitUntil(saved)
+      }
+    } finally {
+      clock.mockRestore()
+    }
   })
 
   test('what somebody waits for is read before it is in the store, and a Blob waits for the store', async () => {

@@ -345,7 +345,7 @@ export class Swarm implements PeerHost, Announcing {
       this.#choker.it?.round(this.#peers, now)
     }
     if (this.#finding.starves()) this.node.needs(this.infoHash)
-    this.#keeping.tick(now)
+    this.#keeping.tick(now, !this.eager)
     const expired = this.#finding.expire(now)
     if (this.traffic.moved(now) || expired) this.changed()
   }
@@ -362,7 +362,10 @@ export class Swarm implements PeerHost, Announcing {
 
   async blob(file: number): Promise<Blob> {
     await this.#ready.promise
-    return this.#reading!.blob(file, this.#onDemand)
+    const blob = await this.#reading!.blob(file, this.#onDemand)
+    // Who asked for it alone may leave now.
+    if (this.#onDemand) await this.#keeping.kept().catch(() => {})
+    return blob
   }
 
   async torrentFile(): Promise<Bytes> {
