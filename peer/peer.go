@@ -31,7 +31,7 @@
 //	  strangers' URLs    package internal/egress: what a link may have this machine ask
 //	to talk to them      engine.go: anacrolix/torrent, and its limits; load.go: which torrents it has; utp_cgo.go
 //	  before it          guard.go: what it does not survive, bans; packets.go: the same of the DHT; bencode.go
-//	  over links         shim.go: a channel as a net.Conn ─ asking.go: requests, held back ─ pace.go: how long; speed.go
+//	  over links         ice.go: STUN and TURN servers ─ shim.go: a channel as a net.Conn ─ asking.go: requests, held back ─ pace.go: how long; speed.go
 //	BEPs of a file each  hybrid.go: 52, v2 torrents; padding.go: 47, files that are none
 package peer
 

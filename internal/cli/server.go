@@ -2,11 +2,7 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -15,6 +11,7 @@ import (
 
 	"github.com/starling-p2p/starling/internal/egress"
 	"github.com/starling-p2p/starling/internal/loopback"
+	"github.com/starling-p2p/starling/peer"
 )
 
 // defaultServer is where `starling serve` is without any flags.
@@ -66,58 +63,13 @@ func (s server) here() bool {
 }
 
 // iceServers are the STUN and TURN servers that it gives to browsers.
-func (s server) iceServers(ctx context.Context) (list []webrtc.ICEServer, err error) {
-	body, err := s.get(ctx, "/api/ice", 64<<10)
-	if err != nil {
-		return nil, err
-	}
-	var answer struct {
-		ICEServers []struct {
-			URLs                 json.RawMessage // a string, or several
-			Username, Credential string
-		}
-	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("%s/api/ice: %w", s, err)
-	}
-	for _, one := range answer.ICEServers[:min(maxICE, len(answer.ICEServers))] {
-		var urls []string
-		if json.Unmarshal(one.URLs, &urls) != nil {
-			urls = make([]string, 1)
-			if err := json.Unmarshal(one.URLs, &urls[0]); err != nil {
-				return nil, fmt.Errorf("%s/api/ice: %w", s, err)
-			}
-		}
-		list = append(list, webrtc.ICEServer{URLs: urls[:min(maxICE, len(urls))], Username: one.Username, Credential: one.Credential})
-	}
-	return list, nil
-}
-
-const maxICE = 8
-
-func (s server) get(ctx context.Context, path string, limit int64) ([]byte, error) {
+func (s server) iceServers(ctx context.Context) ([]webrtc.ICEServer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.JoinPath(path).String(), nil)
-	if err != nil {
-		return nil, err
-	}
 	ways := egress.New()
 	defer ways.Close()
 	if s.own {
 		ways.Name(s.String())
 	}
-	response, err := ways.Given().Do(request)
-	if err != nil {
-		var e *url.Error
-		if errors.As(err, &e) {
-			err = e.Err // the URL is in what we say already
-		}
-		return nil, fmt.Errorf("%s: %w", s, err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: it answers %s", s, safe(response.Status))
-	}
-	return io.ReadAll(io.LimitReader(response.Body, limit))
+	return peer.ICEServersOf(s.String(), ways.Given())(ctx)
 }

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -41,25 +39,5 @@ func TestServersOfLinks(t *testing.T) {
 		if got != want {
 			t.Errorf("--server %q: %q, want %q", text, got, want)
 		}
-	}
-}
-
-func TestICEServers(t *testing.T) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/api/ice", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`{"iceServers":[{"urls":"stun:a:1"},{"urls":["turn:b:2","turn:b:3"],"username":"u","credential":"c"}]}`))
-	})
-	h := httptest.NewServer(mux)
-	s, err := parseServer(h.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list, err := s.iceServers(t.Context())
-	if err != nil || len(list) != 2 || list[0].URLs[0] != "stun:a:1" || len(list[1].URLs) != 2 || list[1].Credential != "c" {
-		t.Errorf("%+v, %v", list, err)
-	}
-	h.Close()
-	if _, err := s.iceServers(t.Context()); err == nil || strings.Count(err.Error(), s.Host) < 1 {
-		t.Errorf("gone: %v", err)
 	}
 }
