@@ -16,7 +16,7 @@ import (
 	"github.com/starling-p2p/starling/tracker/ws"
 )
 
-// A tracker for WebTorrent and BitTorrent in ten lines of your own program.
+// A tracker for WebTorrent and BitTorrent in your own program.
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -25,12 +25,17 @@ func Example() {
 	go store.Run(ctx)
 	go udp.New(store, udp.Options{}).ListenAndServe(ctx, "127.0.0.1:6969") // udp://…
 	announces := trackerhttp.New(store, trackerhttp.Options{})             // http://…/announce, http://…/scrape
-	sockets := ws.New(store, ws.Options{})                                 // ws://…
+	sockets := ws.New(store, ws.Options{})                                 // ws://…/announce
 	defer sockets.Close(ctx)
 	mux := http.NewServeMux()
-	mux.Handle("/", sockets)
-	mux.Handle("/announce", announces)
 	mux.Handle("/scrape", announces)
+	mux.HandleFunc("/announce", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			sockets.ServeHTTP(w, r)
+		} else {
+			announces.ServeHTTP(w, r)
+		}
+	})
 
 	server := httptest.NewServer(mux)
 	defer server.Close()
@@ -44,7 +49,21 @@ func Example() {
 		response.Body.Close()
 		fmt.Printf("%.14s\n", answer)
 	}
+	browser, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/announce", nil)
+	if err != nil {
+		panic(err)
+	}
+	browser.Header = http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"c3RhcmxpbmdzdGFybGluZw=="},
+	}
+	response, err := http.DefaultClient.Do(browser)
+	if err != nil {
+		panic(err)
+	}
+	response.Body.Close()
+	fmt.Println(response.Status)
 	// Output:
 	// d8:completei1e
 	// d8:completei2e
+	// 101 Switching Protocols
 }
