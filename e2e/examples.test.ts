@@ -115,6 +115,46 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     expect(await person.page.title()).toContain(`${origin}/~/`)
   })
 
+  test('a site with a policy and a service worker of its own, as the docs have both', async () => {
+    const server = await kit.serve()
+    const docs = (await readFile(join(root, 'docs/engine.md'), 'utf8')).replaceAll('https://starling.example', server.origin)
+    const policy = /`(script-src 'self'[^`]*)`/.exec(docs)![1]!.replace('wss://starling.example', server.origin.replace('http', 'ws')).replace(/\s+/g, ' ')
+    const site: Record<string, string> = {
+      '/': '<!doctype html><title>Site</title><img alt=""><script type="module" src="/app.js"></script>',
+      '/app.js': `import { Starling } from '${server.origin}/starling.js'
+        await navigator.serviceWorker.register('/sw.js')
+        const node = new Starling({ linkBase: '/' })
+        globalThis.share = async (dot) => (await node.seed(dot, { private: true })).link
+        if (location.hash) {
+          const torrent = await node.add(location.href)
+          await torrent.ready
+          document.querySelector('img').src = await torrent.files[0].url()
+        }`,
+      // The site's own answers whatever it is asked.
+      '/sw.js': `${/^importScripts\(.*starling-sw.*$/m.exec(docs)![0]}
+        addEventListener('install', (event) => event.waitUntil(skipWaiting()))
+        addEventListener('activate', (event) => event.waitUntil(clients.claim()))
+        addEventListener('fetch', (event) => event.respondWith(fetch(event.request)))`,
+    }
+    const asked: string[] = []
+    const { origin } = await kit.http(({ url = '' }, response) => {
+      asked.push(url)
+      const type = url === '/' ? 'text/html' : 'text/javascript'
+      response.writeHead(site[url] ? 200 : 204, { 'Content-Type': type, 'Content-Security-Policy': `default-src 'none'; ${policy}` }).end(site[url])
+    })
+    const [ann, bob] = [await kit.person(kind), await kit.person(kind)]
+    await ann.page.goto(`${origin}/`)
+    const link = await until('a link', () => ann.page.evaluate(async () => {
+      const canvas = document.createElement('canvas')
+      const dot = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve))
+      return (globalThis as unknown as { share?(dot: File): Promise<string> }).share?.(new File([dot!], 'dot.png', { type: 'image/png' }))
+    }))
+    await bob.page.goto(link)
+    await until('the picture', () => bob.page.evaluate(() => document.querySelector('img')!.naturalWidth === 300))
+    expect(await bob.page.evaluate(() => document.querySelector('img')!.src)).toContain(`${origin}/~/`)
+    expect(asked.filter((path) => path.startsWith('/~/'))).toEqual([])
+  })
+
   test('on a phone both fit, and what cannot be shared is said', async () => {
     const server = await kit.serve()
     const pages = await hosted(kit, server.origin)
