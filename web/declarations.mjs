@@ -24,6 +24,23 @@ async function doors() {
   return statements.map((s) => [s.moduleSpecifier.text, s.exportClause.elements.map(({ name }) => name.text)])
 }
 
+/**
+ * What may be left out may be undefined as well, which the sources need not say: with exactOptionalPropertyTypes a program could
+ * not pass on what it was not given.
+ */
+function loose(node, text) {
+  const edits = []
+  const visit = (n) => {
+    n.forEachChild(visit)
+    if (!ts.isPropertySignature(n) || !n.questionToken) return
+    const { type } = n
+    const [open, close] = ts.isFunctionTypeNode(type) ? ['(', ')'] : ['', '']
+    edits.push([type.getStart(), open], [type.end, `${close} | undefined`])
+  }
+  visit(node)
+  return edits.sort(([a], [b]) => b - a).reduce((text, [at, more]) => text.slice(0, at) + more + text.slice(at), text)
+}
+
 /** The declarations of these names in a module, with the comment right before each. */
 async function declared(module, names) {
   const source = await readFile(join(engine, module), 'utf8')
@@ -32,7 +49,9 @@ async function declared(module, names) {
   return names.map((name) => {
     const node = statements.find((s) => s.name?.text === name)
     if (!node) throw new Error(`${module} declares no ${name}`)
-    const text = outputText.slice(node.jsDoc?.at(-1)?.pos ?? node.getStart(), node.end)
+    const behind = outputText.length - node.end
+    const loosened = loose(node, outputText)
+    const text = loosened.slice(node.jsDoc?.at(-1)?.pos ?? node.getStart(), loosened.length - behind)
     return given.includes(name) ? text.replace(/^ +constructor\(.*\);$/m, '    private constructor();') : text
   })
 }

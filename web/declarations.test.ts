@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '..')
 const engine = 'https://starling.example/starling.js'
 
 /** What tsc --strict says about a page that uses the engine. lib: what its program is for. */
-function complaints(types: string, page: string, lib?: string[]): string[] {
+function complaints(types: string, page: string, lib?: string[], more?: ts.CompilerOptions): string[] {
   const sources = new Map([[`${root}/starling.d.ts`, types], [`${root}/page.ts`, page]])
   const options: ts.CompilerOptions = {
     strict: true,
@@ -19,6 +19,7 @@ function complaints(types: string, page: string, lib?: string[]): string[] {
     types: [],
     paths: { [engine]: [`${root}/starling.d.ts`] },
     ...(lib && { lib }),
+    ...more,
   }
   const host = ts.createCompilerHost(options)
   const { fileExists, getSourceFile } = host
@@ -37,9 +38,15 @@ async function example(document: string): Promise<string> {
   return `{${found![1]}}`
 }
 
-/** The script of a document that has no page around it. */
-async function script(document: string): Promise<string> {
-  return `{${/```js\n(.*?)```/s.exec(await readFile(join(root, document), 'utf8'))![1]}}`
+/** The scripts of a document that have no page around them, each as a block of its own. */
+async function scripts(document: string): Promise<string> {
+  const found = (await readFile(join(root, document), 'utf8')).matchAll(/```js\n(.*?)```/gs)
+  return [...found].map(([, script]) => `{${script}}`).join('\n')
+}
+
+/** The document's first block in that language. */
+async function block(document: string, language: string): Promise<string> {
+  return new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(await readFile(join(root, document), 'utf8'))![1]!
 }
 
 test('programs whose types are those of older browsers, or know of no iterable lists, are as welcome', async () => {
@@ -51,14 +58,15 @@ test('programs whose types are those of older browsers, or know of no iterable l
 }, 120_000)
 
 test('the documents’ examples pass tsc --strict, and what is misspelt does not', async () => {
-  const page = `import { Starling, Torrent } from '${engine}'
+  const page = `import { Starling, Torrent, type TorrentFile } from '${engine}'
     declare const file: File, link: string, video: HTMLVideoElement
     ${await example('README.md')}
     ${await example('docs/engine.md')}
     declare const line: HTMLElement, input: HTMLInputElement
     ${await example('docs/moving.md')}
     const node = new Starling()
-    ${await script('docs/moving.md')}
+    declare const film: TorrentFile
+    ${await scripts('docs/moving.md')}
     await node.seed(document.querySelector('input')!.files!)
     node.on('torrent', (torrent: Torrent) => torrent.on('progress', ({ status }) => status === 'seeding'))
     node.on('error', ({ code }) => code === 'unsupported')
@@ -70,6 +78,34 @@ test('the documents’ examples pass tsc --strict, and what is misspelt does not
     await node.seed(3)
     // @ts-expect-error pages are given these, and do not make them
     new Torrent()`
+  expect(complaints(await declarations(), page)).toEqual([])
+}, 120_000)
+
+test('with exactOptionalPropertyTypes, what is not there may be passed on as it is', async () => {
+  const page = `import { Starling, type AddOptions, type Limits, type SeedOptions, type TorrentState } from '${engine}'
+    declare const it: { signal?: AbortSignal; name?: string; server?: string; onHash?: (bytes: number) => void; start?: number; all?: boolean }
+    const node = new Starling({ server: it.server })
+    const seed: SeedOptions = { name: it.name, signal: it.signal, onHash: it.onHash, private: it.all }
+    const add: AddOptions = { onDemand: it.all }
+    const limits: Limits = { uploadLimit: it.start }
+    const torrent = await node.seed('x', seed)
+    await node.add(torrent.link, add)
+    await node.limit(limits)
+    torrent.files[0]?.stream({ start: it.start })
+    await torrent.remove({ destroyStore: it.all })
+    const state: TorrentState = { ...torrent.state, card: undefined, error: undefined }
+    void state`
+  expect(complaints(await declarations(), page, undefined, { exactOptionalPropertyTypes: true })).toEqual([])
+}, 120_000)
+
+test('a server whose address is known only at run time has the same types', async () => {
+  const page = `declare const server: string
+    ${await block('docs/engine.md', 'ts')}
+    const node = new Starling({ server })
+    // @ts-expect-error no such option
+    new Starling({ tracker: [] })
+    await node.ready
+    export {}`
   expect(complaints(await declarations(), page)).toEqual([])
 }, 120_000)
 
