@@ -103,7 +103,8 @@ func (t *Torrent) Trackers() []string {
 }
 
 // Link is what to send to somebody: https://HOST/f#…, with the key of a private torrent. It opens in any browser, on
-// any Starling server. It names the torrent's trackers; a torrent without any is found by no browser.
+// any Starling server; where that has no HTTPS, the host is http://localhost:8080. It names the torrent's trackers; a torrent
+// without any is found by no browser.
 func (t *Torrent) Link(host string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
