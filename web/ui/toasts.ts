@@ -1,7 +1,7 @@
 import { html, nothing } from 'lit'
-import { repeat } from 'lit/directives/repeat.js'
 import { PageElement } from './element.ts'
 import { icons } from './icons.ts'
+import { repeat } from './repeat.ts'
 
 export interface Toast {
   text: string
