@@ -6,7 +6,7 @@ import type { Download } from '../downloads.ts'
 export const downloads = (all: readonly Download[]) =>
   all.length
     ? html`
-        <ul class="downloads">
+        <ul class="downloads" role="list">
           ${all.map(({ name, size, taken }) => {
             const share = size ? Math.max(0, taken) / size : 0
             return html`

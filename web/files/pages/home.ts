@@ -145,7 +145,7 @@ class Home extends PageElement {
                   <h2>On this device</h2>
                   <span>${bytes(this.#total())}</span>
                 </div>
-                <ul class="rows">
+                <ul class="rows" role="list">
                   ${this.waiting.map((shared) => this.#asked(shared))} ${parcels.all.map((parcel) => this.#row(parcel))}
                 </ul>
               `
