@@ -73,6 +73,22 @@ describe('fetching', () => {
     expect(await stores.registry.list()).toEqual([])
   })
 
+  test('what is done is whole after a reload, however long the disk takes', async () => {
+    const stores = memoryStores()
+    const open = stores.open.bind(stores)
+    const flushed = new Deferred()
+    stores.open = async (...args) => Object.assign(await open(...args), { flush: () => flushed.promise })
+    const first = await leecher({}, stores)
+    seed(first)
+    await first.until(infoHash, ({ done }) => done)
+    const noted = await stores.registry.get(infoHash)
+    flushed.resolve()
+    expect(new Bitfield(10, noted?.pieces)).toMatchObject({ full: true })
+    // It may not be all there after a power cut.
+    expect(noted).toMatchObject({ doubted: true })
+    await vi.waitFor(async () => expect(await stores.registry.get(infoHash)).not.toHaveProperty('doubted'))
+  })
+
   test('a peer that sends nothing loses what it was asked for to others', async () => {
     const node = await leecher()
     const silent = seed(node)

@@ -116,6 +116,25 @@ export class Keeping {
     return this.#saving
   }
 
+  /**
+   * All is here: once this resolves, a reload finds it. Until it is flushed as well, which takes a disk its time, it is looked
+   * through then.
+   */
+  async note(): Promise<void> {
+    const store = await this.#store?.catch(() => undefined)
+    if (!store?.flush || !this.#whole) return this.save()
+    const { entry, had, node } = this.#torrent
+    const noted = this.#saving.catch(() => {}).then(async () => {
+      if (this.#frozen) return
+      entry.pieces = new Bitfield(had.size, had.bytes).bytes
+      entry.doubted = true
+      await (await node.stores()).registry.put(this.#refused ? withKey(entry, this.#earlier) : entry)
+    })
+    this.#saving = noted
+    this.save().catch(() => {})
+    return noted
+  }
+
   /** Resolves when what is here by now survives a reload. */
   kept(): Promise<void> {
     return this.unsaved ? this.save() : this.#saving

@@ -95,6 +95,8 @@ export class Swarm implements PeerHost, Announcing {
   #closed = false
   /** What is here cannot be read any more. */
   #lost = false
+  /** All is here, and a reload would not know yet. */
+  #noting = false
   #backTill = 0
   #chokedAt = 0
   #rotatedAt = 0
@@ -112,7 +114,7 @@ export class Swarm implements PeerHost, Announcing {
   // What peers ask
 
   get done(): boolean {
-    return !!this.content && this.had.full
+    return !!this.content && this.had.full && !this.#noting
   }
 
   joined(peer: Peer): boolean {
@@ -561,7 +563,12 @@ export class Swarm implements PeerHost, Announcing {
   }
 
   #completed(): void {
-    this.#keeping.save().catch(() => {})
+    this.#noting = true
+    const noted = (): void => {
+      this.#noting = false
+      this.node.changed(this.infoHash, true)
+    }
+    this.#keeping.note().then(noted, noted)
     void this.#outgoing.get()
     this.picker!.windows = []
     this.#webs.it?.close()
