@@ -3,6 +3,7 @@ import { html, nothing, type TemplateResult } from 'lit'
 import type { TorrentState } from '../../engine/types.ts'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
+import { tip } from '../../ui/parts.ts'
 import { repeat } from '../../ui/repeat.ts'
 import { bytes } from '../../ui/words.ts'
 import { shownAs } from '../kinds.ts'
@@ -177,10 +178,9 @@ class FileList extends PageElement {
                 <button
                   class="button icon-only quiet"
                   aria-label="Download ${name}"
-                  title="Download"
                   @click=${() => this.#tell('download', index)}
                 >
-                  ${icons.download}
+                  ${tip('Download', icons.download)}
                 </button>
               `
         }

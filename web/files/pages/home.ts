@@ -1,6 +1,7 @@
 import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
+import { tip } from '../../ui/parts.ts'
 import { titled } from '../../ui/standing.ts'
 import { ago, bytes } from '../../ui/words.ts'
 import { waiting, type Shared } from '../../sw/shared.ts'
@@ -264,10 +265,9 @@ class Home extends PageElement {
         <button
           class="button icon-only quiet"
           aria-label="Delete ${name}"
-          title="Delete"
           @click=${() => this.files.delete(parcel)}
         >
-          ${icons.trash}
+          ${tip('Delete', icons.trash)}
         </button>
       </li>
     `

@@ -3,7 +3,7 @@ import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
 import { infoHashOf } from '../../ui/fetching.ts'
 import { icons } from '../../ui/icons.ts'
-import { bar, failedLink, numbers, phase, said } from '../../ui/parts.ts'
+import { bar, failedLink, numbers, phase, said, tip } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
 import { failure, spoken, titled, type Standing } from '../../ui/standing.ts'
 import { bytes, long } from '../../ui/words.ts'
@@ -267,10 +267,9 @@ class Receive extends PageElement {
                 <button
                   class="button icon-only quiet"
                   aria-label=${paused ? 'Resume' : 'Pause'}
-                  title=${paused ? 'Resume' : 'Pause'}
                   @click=${turn}
                 >
-                  ${paused ? icons.play : icons.pause}
+                  ${paused ? tip('Resume', icons.play) : tip('Pause', icons.pause)}
                 </button>
               `
             : nothing

@@ -1,5 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import { icons } from '../../ui/icons.ts'
+import { tip } from '../../ui/parts.ts'
 import { paths } from '../parcel.ts'
 
 /**
@@ -12,7 +13,7 @@ export const tools = (listed: boolean, remove?: () => void): TemplateResult => h
     ${
       remove
         ? html`
-            <button class="button icon-only quiet" aria-label="Delete" title="Delete" @click=${remove}>${icons.trash}</button>
+            <button class="button icon-only quiet" aria-label="Delete" @click=${remove}>${tip('Delete', icons.trash)}</button>
           `
         : nothing
     }
