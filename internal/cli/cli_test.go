@@ -22,6 +22,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/starling-p2p/starling/internal/testnet"
 	"github.com/starling-p2p/starling/web"
 )
 
@@ -74,7 +75,8 @@ func TestScripts(t *testing.T) {
 			}
 			e.Defer(func() { _ = l.Close() })
 			e.Setenv("BUSY", l.Addr().String())
-			datagrams, err := net.ListenPacket("udp4", "127.0.0.1:0")
+			// Free for TCP, and that stays so.
+			datagrams, err := net.ListenPacket("udp4", "127.0.0.1:"+testnet.FreePorts(t, 1)[0])
 			if err != nil {
 				return err
 			}
