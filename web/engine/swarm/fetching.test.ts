@@ -89,6 +89,28 @@ describe('fetching', () => {
     await vi.waitFor(async () => expect(await stores.registry.get(infoHash)).not.toHaveProperty('doubted'))
   })
 
+  test('what is flushed is looked through no more, however many saves waited for the disk', async () => {
+    const stores = memoryStores()
+    const open = stores.open.bind(stores)
+    const [flushing, flushed] = [new Deferred(), new Deferred()]
+    const flush = () => (flushing.resolve(), flushed.promise)
+    stores.open = async (...args) => Object.assign(await open(...args), { flush })
+    const node = await leecher({}, stores)
+    const peer = seed(node)
+    const { request } = peer
+    const held: Parameters<typeof request>[] = []
+    peer.request = (...ask) => void (ask[0] === 9 ? held.push(ask) : request(...ask))
+    await node.until(infoHash, ({ downloaded }) => downloaded >= 9 * pieceLength)
+    const saves = [node.node.pause(infoHash, false)]
+    await flushing.promise
+    saves.push(node.node.pause(infoHash, false))
+    for (const ask of held) request(...ask)
+    await node.until(infoHash, ({ downloaded }) => downloaded === data.length)
+    flushed.resolve()
+    await Promise.all([...saves, node.until(infoHash, ({ done }) => done)])
+    await vi.waitFor(async () => expect(await stores.registry.get(infoHash)).not.toHaveProperty('doubted'))
+  })
+
   test('a peer that sends nothing loses what it was asked for to others', async () => {
     const node = await leecher()
     const silent = seed(node)

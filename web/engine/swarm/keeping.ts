@@ -100,7 +100,6 @@ export class Keeping {
     // One after another, so that the last one stays.
     this.#saving = this.#saving.catch(() => {}).then(async () => {
       this.#waits = false
-      const { registry } = await node.stores()
       const store = await this.#store?.catch(() => undefined)
       const { info, had } = this.#torrent
       const pieces = info && !entry.seeded ? new Bitfield(had.size, had.bytes) : undefined
@@ -111,7 +110,7 @@ export class Keeping {
       for (const index of this.#overflow?.unkept ?? []) pieces?.unset(index)
       if (pieces) entry.pieces = pieces.bytes
       if (info && had.full && !this.#lost) delete entry.doubted
-      await registry.put(this.#refused ? withKey(entry, this.#earlier) : entry)
+      await this.#put()
     })
     return this.#saving
   }
@@ -123,14 +122,16 @@ export class Keeping {
   async note(): Promise<void> {
     const store = await this.#store?.catch(() => undefined)
     if (!store?.flush || !this.#whole) return this.save()
-    const { entry, had, node } = this.#torrent
+    const { entry, had } = this.#torrent
     const noted = this.#saving.catch(() => {}).then(async () => {
       if (this.#frozen) return
       entry.pieces = new Bitfield(had.size, had.bytes).bytes
       entry.doubted = true
-      await (await node.stores()).registry.put(this.#refused ? withKey(entry, this.#earlier) : entry)
+      await this.#put()
     })
     this.#saving = noted
+    // One that waits already comes before this, and takes nothing back.
+    this.#waits = false
     this.save().catch(() => {})
     return noted
   }
@@ -153,6 +154,11 @@ export class Keeping {
     await saved?.catch(() => {})
     const store = await this.#store?.catch(() => undefined)
     await store?.close?.()
+  }
+
+  async #put(): Promise<void> {
+    const { entry, node } = this.#torrent
+    await (await node.stores()).registry.put(this.#refused ? withKey(entry, this.#earlier) : entry)
   }
 
   async #resume(known: SwarmOptions['before']): Promise<void> {
