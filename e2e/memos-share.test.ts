@@ -465,6 +465,35 @@ test('without WebRTC both sides say so at once', async () => {
   await reads(page, 'Nobody can fetch it: this browser makes no direct connections')
 })
 
+test('where the sender is found and not reached, the page says so, and what the browser refused it', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  for (const { page } of [ann, bob]) {
+    await page.evaluateOnNewDocument(() => {
+      // As behind a network that lets nothing through.
+      window.RTCPeerConnection = class extends RTCPeerConnection {
+        constructor() {
+          super({ iceTransportPolicy: 'relay' })
+        }
+        override setConfiguration() {}
+      }
+    })
+    await page.reload()
+  }
+  const browser = await bob.page.createCDPSession()
+  const local = (setting: 'denied' | 'prompt') =>
+    browser.send('Browser.setPermission', { permission: { name: 'local-network' }, setting, origin: server.origin, browserContextId: bob.context.id! })
+  await makeMemo(ann.page, 'Nearby')
+  const link = await shareLink(ann.page)
+  await bob.page.goto(link)
+  await reads(bob.page, 'The sender was found')
+  await local('denied')
+  await later(bob.page, patience)
+  await reads(bob.page, 'This page may not reach devices in your network')
+  await local('prompt')
+  await reads(bob.page, 'blocks the direct connection')
+  await reads(bob.page, 'If your browser asks whether this page may reach devices in your network, allow it')
+})
+
 test('the tracker is down when a link is opened: the page says so, and goes on when it is back', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   await makeMemo(ann.page, 'Patience')

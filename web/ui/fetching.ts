@@ -66,9 +66,13 @@ export abstract class Fetching extends Emitter<{ change: void }> {
     // What is here stays, also where the key was wrong: anybody can make such a link to what somebody has.
     await before?.remove()
     const torrent = (this.torrent = await node.add(this.link, { onDemand: true }))
-    let [last, peers] = [-1, 0]
-    torrent.on('progress', ({ downloaded, peers: { length } }) => {
-      if (downloaded === last && length === peers) return this.emit('change', undefined)
+    let [last, peers, met] = [-1, 0, false]
+    torrent.on('progress', ({ downloaded, peers: { length }, status, linksFailed }) => {
+      const before = met
+      met = status === 'connecting'
+      // Somebody was found. To try once more where that failed is no progress.
+      const found = met && !before && !linksFailed
+      if (downloaded === last && length === peers && !found) return this.emit('change', undefined)
       ;[last, peers] = [downloaded, length]
       this.move()
     })

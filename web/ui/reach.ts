@@ -1,7 +1,29 @@
-/** barred: WebRTC is switched off in this browser, so that others are found and none is reached. */
-export type Reach = 'open' | 'offline' | 'barred'
+/**
+ * barred: WebRTC is switched off in this browser, so that others are found and none is reached. apart: the user refused this
+ * page the local network, so that nobody in it is reached who refused too. asked: the browser may be asking for that now;
+ * one that knows the permission does not say whether it goes by it yet.
+ */
+export type Reach = 'open' | 'asked' | 'apart' | 'offline' | 'barred'
 
+/** What Chrome calls it, today's name first. https://wicg.github.io/local-network-access/ */
+const names = ['local-network', 'local-network-access']
+let permission: PermissionStatus | undefined
+let looked = false
+
+async function look(): Promise<void> {
+  for (const name of names) {
+    permission ??= await navigator.permissions?.query({ name: name as PermissionName }).catch(() => undefined)
+  }
+  // Chromium brings it up to date only where somebody listens.
+  if (permission) permission.onchange = () => {}
+}
+
+/** What this device lets the page reach. At its first call nothing is known yet of permissions. */
 export function reach(): Reach {
+  if (!looked) void look()
+  looked = true
   if (!navigator.onLine) return 'offline'
-  return 'RTCPeerConnection' in globalThis ? 'open' : 'barred'
+  if (!('RTCPeerConnection' in globalThis)) return 'barred'
+  if (permission?.state === 'denied') return 'apart'
+  return permission?.state === 'prompt' ? 'asked' : 'open'
 }

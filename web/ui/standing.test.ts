@@ -87,9 +87,19 @@ describe('the receiver', () => {
     expect(cause({ trackers: [...failed, tracker()] })).toBe('The sender’s page is closed or offline')
     expect(cause({ linksTried: 3, linksFailed: 3 })).toBe('Your network or theirs blocks the direct connection')
     expect(cause({ linksTried: 3, linksFailed: 2 })).toBe('The sender’s page is closed or offline')
+    expect(cause({ status: 'connecting', linksTried: 3, linksFailed: 2 })).toBe('Your network or theirs blocks the direct connection')
     expect(cause({ peers: [peer()], trackers: failed })).toBe('The connection stands, but nothing comes')
     expect(receiving(state(), patience - 1, 'open').cause).toBeUndefined()
     expect(receiving(state({ done: true }), patience, 'open').cause).toBeUndefined()
+  })
+
+  it('and what a browser that keeps pages off the local network asks for', () => {
+    const blocked = (reach: Reach) => receiving(state({ status: 'connecting', linksTried: 1 }), patience, reach).cause
+    expect(blocked('open')!.text).not.toContain('allow')
+    expect(blocked('asked')).toMatchObject({ title: blocked('open')!.title, text: expect.stringContaining('If your browser asks') })
+    expect(blocked('apart')!.title).toBe('This page may not reach devices in your network')
+    expect(receiving(state({ status: 'connecting' }), patience - 1, 'apart').cause).toBeUndefined()
+    expect(receiving(state(), patience, 'apart').cause!.title).toBe('The sender’s page is closed or offline')
   })
 
   it('is told what an error means, and whether trying again helps', () => {
@@ -133,6 +143,14 @@ it('the window is called by how far it is only while it is on its way', () => {
 describe('the sender', () => {
   const text = (more: Partial<TorrentState>, had = 0, reach: Reach = 'open') =>
     sending(state({ status: 'seeding', done: true, ...more }), had, reach)
+
+  it('is told where nobody gets through who opened the link', () => {
+    const tried = (linksTried: number, linksFailed: number, reach?: Reach) => text({ linksTried, linksFailed }, 0, reach).text
+    expect(tried(3, 3)).toMatch(/^Somebody opened the link. Your network or theirs blocks the direct connection. Try/)
+    expect(tried(3, 3, 'apart')).toContain('This page may not reach devices in your network. If')
+    for (const [tries, failures] of [[2, 2], [4, 3]]) expect(tried(tries!, failures!)).toMatch(/^Nobody has it yet/)
+    expect(text({ linksTried: 3, linksFailed: 3 }, 1).text).toMatch(/^1 other has all of it/)
+  })
 
   it('who is offline is told so, and not of a server that cannot be reached', () => {
     const trackers = [tracker({ status: 'failed' })]

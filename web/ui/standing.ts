@@ -39,6 +39,9 @@ export const patience = 15_000
 /** The same where the cause is the device's own, which needs no waiting for. */
 const ownPatience = 1000
 
+/** What the device itself is the cause of. */
+const own = (reach: Reach): boolean => reach === 'offline' || reach === 'barred'
+
 const barred = 'WebRTC is switched off here, by a setting or by an extension.'
 
 /** idle: milliseconds since something moved. full: the device was found to be. */
@@ -68,7 +71,7 @@ export function receiving(
     }
   }
   if (state?.done) return { phase: 'Saved', text: 'It is kept on this device.', share: 1 }
-  const cause = idle >= (reach === 'open' ? patience : ownPatience) ? causeOf(state, reach) : undefined
+  const cause = idle >= (own(reach) ? ownPatience : patience) ? causeOf(state, reach) : undefined
   if (state?.ready && (state.progress > 0 || state.status === 'downloading')) {
     const left = Math.max(0, state.length - state.downloaded)
     const speed = state.downloadSpeed > 0 ? `, ${bytes(state.downloadSpeed)} per second` : ''
@@ -117,19 +120,14 @@ function causeOf(state: TorrentState | undefined, reach: Reach): Cause {
       text: `${barred} Switch it on and load this page again, or open the link in another browser.`,
     }
   }
-  const { trackers = [], peers = [], linksTried = 0, linksFailed = 0 } = state ?? {}
+  const { trackers = [], peers = [] } = state ?? {}
   if (!peers.length && trackers.length && trackers.every((tracker) => tracker.status === 'failed')) {
     return {
       title: 'The server that introduces peers cannot be reached',
       text: 'It may be down, or your network may block it. It is tried again by itself.',
     }
   }
-  if (!peers.length && linksFailed > 0 && linksFailed >= linksTried) {
-    return {
-      title: 'Your network or theirs blocks the direct connection',
-      text: 'Try another network on either side: a phone’s hotspot instead of the office Wi-Fi, or without a VPN.',
-    }
-  }
+  if (!peers.length && (state?.status === 'connecting' || blocked(state))) return block(reach)
   if (!peers.length) {
     return {
       title: 'The sender’s page is closed or offline',
@@ -139,6 +137,27 @@ function causeOf(state: TorrentState | undefined, reach: Reach): Cause {
   return {
     title: 'The connection stands, but nothing comes',
     text: 'The sender’s page may be asleep: ask them to bring it to the front. Keep this page open.',
+  }
+}
+
+/** Others were found, and no link to them came about. */
+const blocked = ({ linksTried = 0, linksFailed = 0 }: Partial<TorrentState> = {}, times = 1): boolean =>
+  linksFailed >= times && linksFailed >= linksTried
+
+/** Why, and what can be done. */
+function block(reach: Reach): Cause {
+  if (reach === 'apart') {
+    return {
+      title: 'This page may not reach devices in your network',
+      text:
+        'If the two of you are in the same one, allow that in the page’s settings, left of its address, and load it again. ' +
+        'It is enough if one of you does.',
+    }
+  }
+  const allow = reach === 'asked' ? 'If your browser asks whether this page may reach devices in your network, allow it. ' : ''
+  return {
+    title: 'Your network or theirs blocks the direct connection',
+    text: `${allow}Try another network on either side: a phone’s hotspot instead of the office Wi-Fi, or without a VPN.`,
   }
 }
 
@@ -242,6 +261,11 @@ export function sending(state: TorrentState, had: number, reach: Reach, remainin
       text: 'The server that introduces peers cannot be reached, so nobody can find this yet. It goes on by itself.',
       safe: false,
     }
+  // Somebody who left again at once is no reason yet.
+  if (blocked(state, 3)) {
+    const { title, text } = block(reach)
+    return { text: `Somebody opened the link. ${title}. ${text}`, safe: false }
+  }
   return {
     text: 'Nobody has it yet. Keep this page open until somebody does: nothing is stored in between.',
     safe: false,
