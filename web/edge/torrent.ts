@@ -129,7 +129,7 @@ export class Torrent implements Home, PeerHost, Announcing {
   got(index: number): void {
     if (this.had.has(index)) return
     for (const peer of this.#peers) {
-      for (const ask of [...peer.asks.values()]) {
+      for (const ask of peer.asks.values()) {
         if (ask.piece !== index) continue
         this.picker.drop(peer, ask)
         peer.cancel(ask)

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Bytes } from '../bytes.ts'
-import { FakeConnection, fakeSdp } from '../link/fake-rtc.ts'
+import { FakeConnection, fakeSdp, type FakeChannel, type FakeOptions } from '../link/fake-rtc.ts'
 import { pieceHead } from '../wire/messages.ts'
 import { concat, utf8 } from '../bytes.ts'
 import { Lanes } from './lanes.ts'
@@ -8,15 +8,21 @@ import type { Peer } from './peer.ts'
 import type { Ask } from './picker.ts'
 
 let made: FakeConnection[] = []
+/** What connections made from now on do, and how they open channels. */
+let habits: FakeOptions & RTCDataChannelInit = {}
 
 beforeEach(() => {
   vi.useFakeTimers()
   made = []
+  habits = {}
   const connection = class extends FakeConnection {
     constructor(configuration: RTCConfiguration) {
-      super()
+      super(habits)
       this.configuration = configuration
       made.push(this)
+    }
+    override createDataChannel(label: string, init: RTCDataChannelInit): FakeChannel {
+      return super.createDataChannel(label, { ...init, ...habits })
     }
   }
   vi.stubGlobal('RTCPeerConnection', connection)
@@ -38,6 +44,9 @@ class Side {
   resumed = 0
   lost: Ask[] = []
   other!: Side
+  iceServers = async (): Promise<RTCIceServer[]> => [
+    { urls: 'stun:stun.example' }, { urls: 'turn:turn.example', username: 'u', credential: 'c' },
+  ]
   /** Bytes per second that come, and what came so far. */
   speed = 1e6
   readonly #downloaded = { total: 0 }
@@ -54,8 +63,7 @@ class Side {
       },
     }
     Object.defineProperty(peer, 'backlog', { get: () => this.backlog })
-    const iceServers = async () => [{ urls: 'stun:stun.example' }, { urls: 'turn:turn.example', username: 'u', credential: 'c' }]
-    this.lanes = new Lanes(peer as unknown as Peer, { lanes: this.load, iceServers, now: () => this.now })
+    this.lanes = new Lanes(peer as unknown as Peer, { lanes: this.load, iceServers: () => this.iceServers(), now: () => this.now })
   }
 
   /** Lives through some seconds at its present speed. */
@@ -87,9 +95,13 @@ it('there are more while each brings something, up to three', async () => {
   expect(seen).toEqual([[1, 1], [3, 3], [3, 3], [3, 3]])
   // Nobody pays for more than one connection through a relay.
   expect(made.map(({ configuration }) => configuration)).toEqual(made.map(() => ({ iceServers: [{ urls: 'stun:stun.example' }] })))
+  // They last, and whoever sends asks for no more by them.
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect([taker.load, giver.load, taker.pace, giver.pace]).toMatchObject([{ open: 3 }, { open: 3 }, { ways: 4 }, { ways: 1 }])
   taker.lanes.close()
   await vi.advanceTimersByTimeAsync(0)
   expect([taker.load, giver.load]).toEqual([{ open: 0, made: 3 }, { open: 0, made: 3 }])
+  expect([taker.pace, giver.pace]).toEqual([{ ways: 1 }, { ways: 1 }])
 })
 
 it('one that brings nothing is not followed by another for a while', async () => {
@@ -132,6 +144,41 @@ it('a block goes by the way with the least on it; the channel itself, where all 
   expect([giver.lanes.room, giver.lanes.send(1, 2, data)]).toEqual([true, false])
 })
 
+it('of several lanes a block goes by the one with the least on it', async () => {
+  const [taker, giver] = pair()
+  await taker.live(5)
+  taker.speed = 2e6
+  await taker.live(5)
+  giver.backlog = 400_000
+  const lanes = made.flatMap(({ channels, sctp }) => (sctp && channels[0]!.onbufferedamountlow ? channels : []))
+  for (const least of [0, 1, 2]) {
+    for (const [i, lane] of lanes.entries()) lane.bufferedAmount = i === least ? 0 : 1000
+    giver.lanes.send(1, 2, new Uint8Array(100))
+  }
+  expect(lanes.map(({ sent }) => sent)).toEqual([1, 1, 1])
+})
+
+it.each<[string, FakeOptions & RTCDataChannelInit, number]>([
+  ['takes messages that are shorter than a block', { maxMessage: 64 << 10 }, 1],
+  ['opens something else on it', { protocol: 'other' }, 1],
+  ['opens several channels on it', {}, 2],
+])('a lane is none where the other side %s', async (_, its, channels) => {
+  const [taker, giver] = pair()
+  habits = its
+  await taker.live(5)
+  for (let i = 1; i < channels; i++) made[0]!.createDataChannel('lane', { protocol: 'starling.lane.1' })
+  await vi.advanceTimersByTimeAsync(0)
+  expect([taker.load, giver.load]).toEqual([{ open: 0, made: 1 }, { open: 0, made: 1 }])
+  expect(giver.lanes.room).toBe(true)
+})
+
+it('without servers there are lanes in the local network', async () => {
+  const [taker, giver] = pair()
+  taker.iceServers = giver.iceServers = () => Promise.reject(new Error('offline'))
+  await taker.live(5)
+  expect(giver.load.open).toBe(1)
+})
+
 it('what is overtaken, or owed while nothing comes, is asked for again once there are lanes', async () => {
   const [taker] = pair()
   const [ask] = taker.asks.values()
@@ -153,7 +200,7 @@ it('what is overtaken, or owed while nothing comes, is asked for again once ther
   expect(new Set(slow.lost)).toEqual(new Set(slow.asks.values()))
 })
 
-it('one that does not come about, or is lost, is the last', async () => {
+it('one that does not come about, is refused, lost or closed, is the last', async () => {
   const [taker, giver] = pair()
   giver.load.open = 12
   await taker.live(5)
@@ -169,6 +216,16 @@ it('one that does not come about, or is lost, is the last', async () => {
   await other.live(60)
   expect(other.load).toEqual({ open: 0, made: 1 })
   expect(other.pace.ways).toBe(1)
+
+  const [refused, busy] = pair()
+  busy.load.open = 12
+  await refused.live(5)
+  refused.lanes.receive(concat([Uint8Array.of(1, 0), utf8.encode(fakeSdp('nobody'))]))
+  const [third, closing] = pair()
+  await third.live(5)
+  closing.lanes.close()
+  await vi.advanceTimersByTimeAsync(0)
+  expect([refused.load, third.load]).toEqual([{ open: 0, made: 1 }, { open: 0, made: 1 }])
 })
 
 it('strangers get no more than three, whatever they say', async () => {

@@ -109,7 +109,7 @@ export class Lanes implements Ways {
     const since = now - this.#owedAt
     if (!(received >= this.#until && since > overtaken) && Math.min(since, now - this.#heardAt) < silent) return
     const { asks } = this.#peer
-    for (const ask of [...asks.values()]) if (this.#owed.has(ask)) lost(ask)
+    for (const ask of asks.values()) if (this.#owed.has(ask)) lost(ask)
     this.#owed = new Set(asks.values())
     this.#owedAt = now
     this.#until = received
@@ -184,9 +184,9 @@ export class Lanes implements Ways {
   // Both
 
   receive(payload: Bytes): void {
-    const [type, number] = payload
+    const [type, number = 0] = payload
     const sdp = new TextDecoder().decode(payload.subarray(2))
-    if (number === undefined || !plausible(sdp)) return
+    if (!plausible(sdp)) return
     if (type === offer) {
       if (this.#heeded()) void this.#answer(number, sdp)
     } else this.#in.get(number)?.pc.setRemoteDescription({ type: 'answer', sdp }).catch(() => this.#drop(this.#in, number))
@@ -235,7 +235,6 @@ export class Lanes implements Ways {
   }
 
   #say(type: number, number: number, { localDescription }: RTCPeerConnection): void {
-    const sdp = localDescription?.sdp
-    if (!this.#closed && sdp) this.#peer.wire.extended('sl_lane', concat([Uint8Array.of(type, number), utf8.encode(sdp)]))
+    this.#peer.wire.extended('sl_lane', concat([Uint8Array.of(type, number), utf8.encode(localDescription!.sdp)]))
   }
 }

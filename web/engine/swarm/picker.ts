@@ -101,7 +101,7 @@ export class Picker<A extends Asked> {
   /** Memory of pieces that are on disk, for those that come. */
   #spare: Bytes[] = []
   /** The piece after the one that each was asked for last. */
-  readonly #next = new Map<A, number>()
+  readonly #next = new WeakMap<A, number>()
 
   /** complete is called with each piece of which all blocks are here; done or failed must follow. */
   constructor(length: number, pieceLength: number, had: Bitfield, budget: Budget, complete: (piece: Piece<A>) => void) {
@@ -140,7 +140,6 @@ export class Picker<A extends Asked> {
 
   leave(asked: A): void {
     if (!this.#askeds.delete(asked)) return
-    this.#next.delete(asked)
     this.release(asked)
     if (this.#seeds.delete(asked)) return
     for (let i = 0; i < this.had.size; i++) if (asked.have.has(i)) this.free.seen(i, -1)
@@ -148,11 +147,11 @@ export class Picker<A extends Asked> {
 
   /** The next block of at most max bytes to ask of it; it counts as asked at once. */
   pick(asked: A, max: number, now: number): Ask | undefined {
-    return asked.useful
-      ? (this.#urgent(asked, max, now) ??
-          this.#begun(asked, max, now) ??
-          (this.wantAll ? (this.#rarest(asked, max, now) ?? this.#endgame(asked, max, now)) : undefined))
-      : undefined
+    return (
+      this.#urgent(asked, max, now) ??
+      this.#begun(asked, max, now) ??
+      (this.wantAll ? (this.#rarest(asked, max, now) ?? this.#endgame(asked, max, now)) : undefined)
+    )
   }
 
   /**
@@ -162,7 +161,7 @@ export class Picker<A extends Asked> {
   whole(asked: A, index: number, now: number, urgent = false): boolean {
     const begun = !this.free.has(index)
     const piece = this.#revive(index, now, urgent)
-    if (!piece || (piece.only && piece.only !== asked)) return false
+    if (!piece || piece.only) return false
     if (begun) {
       const late = (from: A | undefined, u: number) =>
         !from && now - (piece.asked[u] ? piece.time[u]! : piece.touched) > lateAfter
@@ -179,7 +178,7 @@ export class Picker<A extends Asked> {
     if (!ask || ask.begin !== begin || ask.length !== block.length) return undefined
     this.#forget(asked, ask)
     const piece = this.#revive(index, now)
-    if (!piece?.missing) return ask
+    if (!piece) return ask
     piece.data ??= (piece.length === this.#pieceLength && this.#spare.pop()) || new Uint8Array(piece.length)
     piece.touched = now
     let others = false
@@ -207,7 +206,7 @@ export class Picker<A extends Asked> {
 
   /** asked will send nothing of what it was asked for. */
   release(asked: A): void {
-    for (const ask of [...asked.asks.values()]) this.drop(asked, ask)
+    for (const ask of asked.asks.values()) this.drop(asked, ask)
   }
 
   /** asked went quiet: others may be asked for the same, but what it sends later is still taken. */

@@ -131,7 +131,7 @@ class WebSource implements Source {
       // It rests, or is given up; others may have what it owed.
     }
     this.#runs.delete(run)
-    for (const ask of [...this.asks.values()]) if (ask.piece >= from && ask.piece < to) picker!.drop(this, ask)
+    for (const ask of this.asks.values()) if (ask.piece >= from && ask.piece < to) picker!.drop(this, ask)
     this.tick(this.#host.node.now())
   }
 
