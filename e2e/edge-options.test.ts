@@ -62,6 +62,38 @@ describe('an option', () => {
     expect((await second(await Site.serve(kit, files, { args: ['--no-nearest'] }))).fromPeers).toBeGreaterThanOrEqual(6)
   })
 
+  test.each<[string, boolean, ...string[]]>([
+    ['without it, visitors are called in their network', true],
+    ['no-local: they are not', false, '--no-local'],
+  ])('%s', async (_, called, ...args) => {
+    const own = await Site.serve(kit, files, { args: ['--deadline', '1s', ...args] })
+    // All visitors say that they are there and nowhere else.
+    const near = `
+      const { prototype } = RTCPeerConnection
+      const { get } = Object.getOwnPropertyDescriptor(prototype, 'localDescription')
+      Object.defineProperty(prototype, 'localDescription', { get() {
+        const { type, sdp } = get.call(this) ?? {}
+        return type && { type, sdp: sdp.replace(/^(a=candidate:(?:\\S+ ){4})\\S+/gm, '$110.255.255.1') }
+      } })
+      const take = prototype.setRemoteDescription
+      globalThis.told = []
+      prototype.setRemoteDescription = function (description) {
+        told.push(/^a=candidate:.* 10\\.255\\.255\\.1 /m.test(description.sdp))
+        return take.call(this, description)
+      }`
+    const visitor = async () => {
+      const { page } = await kit.person('chromium')
+      await page.evaluateOnNewDocument(near)
+      await page.goto(own.origin)
+      expect(await shown(page)).toEqual(whole)
+      return page
+    }
+    await visitor()
+    await settled(own, 1)
+    const page = await visitor()
+    expect(await page.evaluate('[...new Set(told)]')).toEqual([called])
+  })
+
   describe('ice-server, where UDP is blocked', () => {
     const relayed = `window.RTCPeerConnection = class extends RTCPeerConnection {
       constructor(configuration) { super({ ...configuration, iceTransportPolicy: 'relay' }) }

@@ -52,7 +52,11 @@ func loadFiles(built fs.FS, site Site) (files, error) {
 		if err != nil {
 			return nil, err
 		}
-		plain := append([]byte("globalThis.starlingEdge="+string(settings)+";\n"), script.body[""]...)
+		before := "globalThis.starlingEdge=" + string(settings) + ";\n"
+		if site.NoLocal {
+			before = `import{connection}from"./outside.js";` + before + "globalThis.starlingEdge.connection=connection;\n"
+		}
+		plain := append([]byte(before), script.body[""]...)
 		script.body = map[string][]byte{"": plain, "gzip": compress(plain)}
 	}
 	for _, f := range all {

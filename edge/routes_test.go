@@ -70,6 +70,10 @@ func TestSettings(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	body = do(start(t, Options{Site: Site{NoLocal: true}}).routes, "GET", "/.starling/edge.js", "").Body.String()
+	if !strings.HasPrefix(body, `import{connection}from"./outside.js";globalThis.starlingEdge={"threshold":2,`) || !strings.HasSuffix(body, ".connection=connection;\nexport{}") {
+		t.Errorf("without local networks: %q", body)
+	}
 	for _, bad := range []Options{
 		{Site: Site{Threshold: -1}}, {Site: Site{Deadline: time.Millisecond}}, {Site: Site{Lead: time.Hour}}, {Site: Site{Keep: -1}},
 		{Exclude: []string{"["}}, {Exclude: []string{""}}, {Trackers: []string{"https://example.org"}},

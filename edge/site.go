@@ -22,6 +22,8 @@ type Site struct {
 	NoFold bool `json:"noFold,omitempty"`
 	// NoNearest does not prefer the peers that answer soonest.
 	NoNearest bool `json:"noNearest,omitempty"`
+	// NoLocal calls no visitor at an address of a local network, which browsers may ask people about.
+	NoLocal bool `json:"-"`
 	// Deadline is how long peers have for an image, font or download before the rest comes over HTTP [5 s].
 	Deadline time.Duration `json:"-"`
 	// Lead is how long before a video needs a piece it is fetched over HTTP if no peer has sent it [4 s].

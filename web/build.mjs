@@ -7,7 +7,7 @@
 //   assets/*                         what it loads; names carry a hash, so they may be cached for ever
 //   sw.js                            the service worker, with the list of what it precaches
 //   edge/edge.js, edge/*-*           what sites include, which the Go package edge serves: at most 20 kB (bench/rows/edge.ts);
-//                                    sw.js, owner.* and plots.css beside it
+//                                    sw.js, outside.js, owner.* and plots.css beside it
 //   stats/*                          the tracker's page of figures
 //   *.br, *.gz                       each of these precompressed
 import { createHash } from 'node:crypto'
@@ -144,6 +144,7 @@ const version = createHash('sha256').update(JSON.stringify(precache)).digest('he
 await module('sw/index.ts', 'sw.js', { __PRECACHE__: JSON.stringify(precache), __VERSION__: JSON.stringify(version) })
 await module('sw/torrents.ts', 'starling-sw.js')
 await module('edge/edge.ts', 'edge/edge.js', {}, 'edge/[name]-[hash].js', { inline: false, sequences: false })
+await module('edge/outside.ts', 'edge/outside.js')
 await module('edge/sw.ts', 'edge/sw.js')
 await module('edge/owner/owner.ts', 'edge/owner.js')
 await copyFile(join(web, 'edge/owner/owner.html'), join(out, 'edge/owner.html'))

@@ -40,6 +40,7 @@ type edgeCmd struct {
 	Exclude   []string      `sep:" " placeholder:"PATTERN" help:"Leave these paths alone: /private/, *.gif, /img/*.png. May be given several times."`
 	Fold      bool          `default:"true" negatable:"" help:"What is in view comes over HTTP at once (on)."`
 	Nearest   bool          `default:"true" negatable:"" help:"Prefer the peers that answer soonest, and with --geoip those that are nearest (on)."`
+	Local     bool          `default:"true" negatable:"" help:"Visitors in one network reach one another directly, which browsers may ask them about (on)."`
 	GeoIP     string        `name:"geoip" type:"path" placeholder:"FILE" help:"Tell visitors of those nearby first, by this GeoIP database (mmdb): of countries, cities or networks. Read again when it changes."`
 	Deadline  time.Duration `default:"5s" placeholder:"DURATION" help:"How long peers have for an image, font or download (default ${default})."`
 	Lead      time.Duration `default:"4s" placeholder:"DURATION" help:"How long before a video needs a piece HTTP steps in (default ${default})."`
@@ -153,7 +154,7 @@ func (c *edgeCmd) options() (edge.Options, error) {
 		Trackers: c.Tracker, Exclude: c.Exclude, PublicMetrics: c.MetricsPublic,
 		Site: edge.Site{
 			Threshold: c.Threshold, NoImages: !c.Images, NoFonts: !c.Fonts, NoAudio: !c.Audio, NoVideos: !c.Videos, NoDownloads: !c.Downloads,
-			NoFold: !c.Fold, NoNearest: !c.Nearest, Deadline: c.Deadline, Lead: c.Lead, Upload: c.Upload, Keep: c.Keep,
+			NoFold: !c.Fold, NoNearest: !c.Nearest, NoLocal: !c.Local, Deadline: c.Deadline, Lead: c.Lead, Upload: c.Upload, Keep: c.Keep,
 			Metered: c.Metered, NoTURN: !c.Turn, Worker: c.Worker,
 		},
 	}

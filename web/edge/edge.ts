@@ -11,7 +11,7 @@
  *
  * Of the page: sight.ts: what is in view; url.ts: what may be an asset; settings.ts: what the owner set, and who abstains.
  * Of the carrier, which carry.ts makes: asset.ts: one asset, verified ─ cache.ts: kept ─ ranges.ts: by HTTP ─ torrent.ts: by
- * peers; figures.ts: what the owner hears of it.
+ * peers; figures.ts: what the owner hears of it; outside.ts: nobody is called within a local network, with --no-local.
  */
 import { Page } from './page.ts'
 

@@ -20,6 +20,8 @@ export interface Settings {
   cache: number
   metered?: boolean
   worker?: boolean
+  /** Makes an RTCPeerConnection where not any will do: outside.ts. */
+  connection?: (configuration: RTCConfiguration) => RTCPeerConnection
 }
 
 export const settings: Settings = {
