@@ -303,6 +303,24 @@ describe('what goes wrong', () => {
     await reads(page, 'Files cannot be sent without its storage')
   })
 
+  test('a browser that forgets pages after a week: the list says so until it was read', async () => {
+    const { page } = await visitor()
+    expect(await text(page)).not.toContain('after a week')
+    await page.evaluateOnNewDocument(() => Object.defineProperty(navigator, 'vendor', { value: 'Apple Computer, Inc.' }))
+    await page.reload()
+    await reads(page, 'This browser forgets memos after a week')
+    await makeMemo(page, 'Kept')
+    await page.goto(`${server.origin}/memos`)
+    await reads(page, 'Download what is here')
+    await press(page, 'OK')
+    await until('it to go', async () => !(await text(page)).includes('after a week'))
+    await page.reload()
+    await reads(page, 'Kept')
+    expect(await text(page)).not.toContain('after a week')
+    await page.goto(`${server.origin}/about`)
+    await reads(page, 'This one forgets what you stay away from for seven days')
+  })
+
   test.each<Kind>(['chromium', 'firefox'])('%s, by http:// and another name than localhost: every page says what it lacks, and none is empty', async (kind) => {
     const options =
       kind === 'firefox'

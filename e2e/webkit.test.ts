@@ -81,6 +81,7 @@ test.each(['an ordinary', 'a private'])('in %s window a memo is recorded, heard,
   const page = await (await WebKit.start(kit, { folder, before: recordATone })).page()
   await page.goto(server.origin)
   await page.reads('Record something')
+  await page.reads('This browser forgets memos after a week')
   await page.press('Record')
   await page.reads('0:02')
   await page.press('Stop')

@@ -1,4 +1,5 @@
 import { html } from 'lit'
+import { asApp, fleeting } from '../ui/lasting.ts'
 import { mark } from '../ui/mark.ts'
 import { readyWords } from './updates.ts'
 
@@ -35,6 +36,11 @@ export const about = () => html`
       <dd>
         keeps memos and files until the last of its kind is closed; then the browser forgets them. Download what should
         stay.
+      </dd>
+      <dt>How long it is kept</dt>
+      <dd>
+        Until you delete it. A browser that runs out of space may delete it too; this page asks it not to.
+        ${fleeting() ? `This one forgets what you stay away from for seven days; not so Starling ${asApp()}.` : ''}
       </dd>
       <dt>Deleting</dt>
       <dd>removes a memo or files from this device. What others have fetched is theirs.</dd>

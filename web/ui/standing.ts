@@ -1,6 +1,7 @@
 /** Where a transfer stands, in words: made of the engine's state, and of what the browser may do. */
 import type { TorrentState } from '../engine/types.ts'
 import { isFull, keepsNothing } from './full.ts'
+import { keptHere } from './lasting.ts'
 import type { Reach } from './reach.ts'
 import type { Remaining } from './remaining.ts'
 import { bytes } from './words.ts'
@@ -70,7 +71,7 @@ export function receiving(
       },
     }
   }
-  if (state?.done) return { phase: 'Saved', text: 'It is kept on this device.', share: 1 }
+  if (state?.done) return { phase: 'Saved', text: keptHere('It is'), share: 1 }
   const cause = idle >= (own(reach) ? ownPatience : patience) ? causeOf(state, reach) : undefined
   if (state?.ready && (state.progress > 0 || state.status === 'downloading')) {
     const left = Math.max(0, state.length - state.downloaded)

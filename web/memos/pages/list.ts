@@ -2,6 +2,7 @@ import { html, nothing } from 'lit'
 import { guard } from 'lit/directives/guard.js'
 import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
+import { asApp, told, untold } from '../../ui/lasting.ts'
 import { ring, tip } from '../../ui/parts.ts'
 import { repeat } from '../../ui/repeat.ts'
 import { ago, clock } from '../../ui/words.ts'
@@ -125,6 +126,7 @@ class List extends PageElement {
         }
       </div>
       ${library.interrupted.map((take) => this.#interrupted(take))} ${homeless ? this.#homeless() : nothing}
+      ${untold() && library.loaded ? this.#fleeting(any) : nothing}
       ${this.choosing ? this.#choice() : this.recording ? nothing : this.#dock()}
       ${
         any
@@ -213,6 +215,26 @@ class List extends PageElement {
             ordinary window.
           </p>
         </div>
+      </section>
+    `
+  }
+
+  #fleeting(any: boolean) {
+    const read = () => {
+      told()
+      this.querySelector('h1')!.focus({ preventScroll: true })
+      this.requestUpdate()
+    }
+    return html`
+      <section class="banner" aria-label="How long memos are kept">
+        <div>
+          <strong>This browser forgets memos after a week</strong>
+          <p>
+            That is, after seven days of use in which you do not come here. To keep them, put Starling ${asApp()} and record
+            there.${any ? ' Download what is here.' : ''}
+          </p>
+        </div>
+        <div class="banner-actions"><button class="button" @click=${read}>OK</button></div>
       </section>
     `
   }

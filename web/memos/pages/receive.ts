@@ -3,6 +3,7 @@ import { guard } from 'lit/directives/guard.js'
 import { PageElement } from '../../ui/element.ts'
 import { infoHashOf } from '../../ui/fetching.ts'
 import { icons } from '../../ui/icons.ts'
+import { keptHere } from '../../ui/lasting.ts'
 import { bar, failedLink, numbers, phase, said } from '../../ui/parts.ts'
 import { reach } from '../../ui/reach.ts'
 import { failure, quarters, receiving, spoken, titled, type Standing } from '../../ui/standing.ts'
@@ -223,7 +224,7 @@ class Receive extends PageElement {
               ? html`
                   ${icons.check}
                   <strong>Saved</strong>
-                  <span>They are kept on this device.</span>
+                  <span>${keptHere('They are')}</span>
                 `
               : html`
                   <strong>${saved} of ${arrivals.length}</strong>
