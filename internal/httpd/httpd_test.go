@@ -94,6 +94,37 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// What looks into mail writes the # of a link as %23.
+func TestLinksAreMended(t *testing.T) {
+	url := testnet.Serve(t, testnet.Config(), testnet.Files())
+	const id = "df23ea5cb6a261c7ba9d96f7ae4a43868b2e32e5.lsEucL9Nh7213TywgWY3DA"
+	for path, want := range map[string]string{
+		"/m%23" + id:             "/m#" + id,
+		"/f%2523" + id + "&dn=a": "/f#" + id + "&dn=a",
+		"/memos%23" + id:         "",
+		"/m%23":                  "",
+		"/m%23a%0d%0aX-Y:%20z":   "",
+		"/m%23a/b":               "",
+	} {
+		request, err := http.NewRequest("GET", url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultTransport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		status := http.StatusNotFound
+		if want != "" {
+			status = http.StatusFound
+		}
+		if got := response.Header.Get("Location"); got != want || response.StatusCode != status || response.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d to %q, want %q", path, response.StatusCode, got, want)
+		}
+	}
+}
+
 func TestHeaders(t *testing.T) {
 	config := testnet.Config()
 	config.AllowConnect = []string{"wss://tracker.example.org", "https://*.example.net:8443"}

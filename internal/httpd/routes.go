@@ -3,6 +3,7 @@ package httpd
 import (
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -96,9 +97,26 @@ func (files static) missing(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, notFound)
 }
 
+// A link whose # somebody wrote as %23, once or twice: Outlook's Safe Links does, and others that look into mail.
+var escaped = regexp.MustCompile(`^(/[mf])(?:#|%23)([\w.&=%+-]+)$`)
+
+// mended returns such a link as it was, or "". What was behind its # came here; nothing writes it down.
+func mended(path string) string {
+	parts := escaped.FindStringSubmatch(path)
+	if parts == nil {
+		return ""
+	}
+	return parts[1] + "#" + parts[2]
+}
+
 func (files static) other(w http.ResponseWriter, r *http.Request) {
 	if len(files) == 0 {
 		files.page(w, r)
+		return
+	}
+	if link := mended(r.URL.Path); link != "" {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, link, http.StatusFound)
 		return
 	}
 	f := files[r.URL.Path]
