@@ -30,6 +30,10 @@ async function reload(page: Page): Promise<void> {
   await gone
 }
 
+/** The browser asks the server for a newer version, as it does when a page is opened. */
+const check = (page: Page): Promise<void> =>
+  page.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()))
+
 /** One more tab, which takes the next version for all of them. */
 async function updated(ann: Person): Promise<Page> {
   const tab = await ann.tab()
@@ -121,20 +125,47 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
   test('two newer versions, one after the other: Reload gives the last', async () => {
     const { page } = await visitor(kind)
     const before = await script(page)
-    const check = () => page.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()))
     site.release()
-    await check()
+    await check(page)
     await reads(page, 'App updated')
     const replaced = page.evaluate(async () => {
       const { waiting } = await navigator.serviceWorker.ready
       await new Promise<void>((resolve) => waiting!.addEventListener('statechange', () => resolve()))
     })
     site.release()
-    await check()
+    await check(page)
     await replaced
     expect(await page.$$('.toast-action')).toHaveLength(1)
     await reload(page)
     await until('the last version', async () => /y\.\w+$/.test(await script(page).catch(() => before)))
+  })
+
+  test('the operator goes back to the version before: it is offered, Reload gives it, and nothing of the newer one stays', async () => {
+    const ann = await visitor(kind)
+    const before = await script(ann.page)
+    const tab = await updated(ann)
+    site.goBack()
+    await check(tab)
+    await reads(tab, 'App updated')
+    await reload(tab)
+    await until('the version before', async () => (await script(tab).catch(() => '')) === before)
+    await ann.page.close()
+    await tab.close()
+    const last = await ann.tab()
+    await last.goto(site.origin)
+    await until('the newer version to be gone', async () => (await last.evaluate(() => caches.keys())).length === 1)
+  })
+
+  test('a newer version where the browser threw away what was kept of this one: Reload gives it', async () => {
+    const { page } = await visitor(kind)
+    const before = await script(page)
+    site.release()
+    const [kept] = await page.evaluate(() => caches.keys())
+    await check(page)
+    await reads(page, 'App updated')
+    await page.evaluate((name) => caches.delete(name), kept!)
+    await reload(page)
+    await until('the next version', async () => (await script(page).catch(() => before)) !== before)
   })
 
   test('a newer version: tabs of both work together, whichever runs the engine', async () => {

@@ -15,6 +15,8 @@ const types: Record<string, string> = {
 export class Versions {
   readonly #http: Http
   #files: Files
+  /** Of the versions before, the last one last. */
+  readonly #before: Files[] = []
   /** Of the next version, while only some servers have that. */
   #page: Buffer | undefined
 
@@ -53,8 +55,14 @@ export class Versions {
 
   /** From now on the next version is served, and nothing of this one. */
   release(): void {
+    this.#before.push(this.#files)
     this.#files = next(this.#files)
     this.#page = undefined
+  }
+
+  /** The version before is served again, as by an operator who goes back to it. */
+  goBack(): void {
+    this.#files = this.#before.pop()!
   }
 
   close(): Promise<void> {

@@ -27,11 +27,10 @@ export async function register(toast: (toast: Toast) => void): Promise<void> {
   }
   serviceWorker.addEventListener('message', ({ data }: MessageEvent<Ready | undefined>) => {
     if (data?.type !== 'starling:ready') return
-    if (!data.updated) {
-      // Nobody waits for it. On other pages its place may be that of a button that somebody is about to press.
-      if (location.pathname === '/memos' && !document.querySelector('dialog[open]')) toast({ text: readyWords })
-    } else if (agreed) location.reload()
-    else offer()
+    if (agreed) location.reload()
+    else if (data.updated) offer()
+    // Nobody waits for it. On other pages its place may be that of a button that somebody is about to press.
+    else if (location.pathname === '/memos' && !document.querySelector('dialog[open]')) toast({ text: readyWords })
   })
 
   /** It has installed. WebKit may tell so of the first one when that is in charge already. */

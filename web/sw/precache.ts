@@ -18,6 +18,8 @@ export class Precache {
 
   /** Fails when a single file is not to be had as it was built; the browser then tries again later. */
   async install(): Promise<void> {
+    // A version that the server has gone back to is the latest again.
+    await caches.delete(this.#name)
     const cache = await caches.open(this.#name)
     try {
       // Each is read as it comes: some that nobody reads yet keep the others from being fetched.
