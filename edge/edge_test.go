@@ -14,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -366,6 +367,42 @@ func TestCacheSurvivesRestart(t *testing.T) {
 	}
 	if got := second.stats.figures.Total.Peers; got != 1000 {
 		t.Errorf("%d bytes from peers, want 1000", got)
+	}
+}
+
+// A page that is open while the program is started anew comes back at once, and goes on with those it knows.
+func TestSwarmsSurviveRestart(t *testing.T) {
+	t.Parallel()
+	dir, cache := site(t, map[string][]byte{"a.png": random(1000)}), t.TempDir()
+	first := start(t, Options{CacheDir: cache})
+	h := serveFolder(t, first, dir)
+	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	sum, err := hex.DecodeString(ask(t, h, "/a.png").Torrents[0].InfoHash)
+	if err = errors.Join(err, first.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var hash strings.Builder
+	for _, b := range sum {
+		hash.WriteRune(rune(b))
+	}
+	h = serveFolder(t, start(t, Options{CacheDir: cache}), dir)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path = Prefix + "announce" // which Connect does not know
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := testnet.Connect(t, conn)
+	announce, err := json.Marshal(map[string]any{"action": "announce", "info_hash": hash.String(), "peer_id": testnet.ID('p'), "left": 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page.Send(string(announce))
+	if m := page.Next(); m["failure reason"] != nil || m["complete"] != 1.0 {
+		t.Errorf("it is told %v", m)
 	}
 }
 

@@ -83,6 +83,10 @@ func newLibrary(path string, keep bool, log *slog.Logger) *library {
 			l.known[a.Path] = a
 		}
 	}
+	// Who was on before the restart is back before the site is known again, and would keep away for long if it was refused.
+	if len(l.known) > 0 {
+		l.admit(newVersion(l.known))
+	}
 	return l
 }
 
@@ -269,9 +273,15 @@ func (l *library) publish(now time.Time) time.Duration {
 }
 
 func (l *library) set(v *version) {
-	last := l.version.Swap(v)
-	if v.id == last.id && len(l.recent) > 0 {
-		l.recent[len(l.recent)-1] = v // as it was; those before are not to be forgotten for it
+	l.version.Store(v)
+	l.admit(v)
+	l.log.Info("a new version of the site's assets", "version", v.id, "assets", len(v.places), "torrents", len(v.torrents))
+}
+
+// admit lets visitors into a version's swarms, besides those of some before.
+func (l *library) admit(v *version) {
+	if n := len(l.recent); n > 0 && l.recent[n-1].id == v.id {
+		l.recent[n-1] = v // as it was; those before are not to be forgotten for it
 	} else if l.recent = append(l.recent, v); len(l.recent) > oldVersions {
 		l.recent = l.recent[1:]
 	}
@@ -281,7 +291,6 @@ func (l *library) set(v *version) {
 			l.swarms[t.infoHash] = t
 		}
 	}
-	l.log.Info("a new version of the site's assets", "version", v.id, "assets", len(v.places), "torrents", len(v.torrents))
 }
 
 // save writes what changed to the cache, all or nothing.
