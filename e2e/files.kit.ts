@@ -2,7 +2,8 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ElementHandle, Page } from 'puppeteer-core'
-import { until, type Kind, type Kit, type Person } from './harness/index.ts'
+import type { Parcel, Share } from '../web/files/parcel.ts'
+import { until, type Kind, type Kit, type Person, type Server } from './harness/index.ts'
 import { control, reads } from './memos.kit.ts'
 
 /** When the last torrent is taken away the page hangs up on the tracker, which may be answering at that very moment. */
@@ -156,4 +157,25 @@ export async function chooseFilm(page: Page, name: string, seconds: number): Pro
     name,
     seconds,
   )
+}
+
+/** A link of the server's whose infohash is of one digit. */
+export const sharing = ({ origin }: Server, digit: number): Share => {
+  const infoHash = String(digit).repeat(40)
+  return { infoHash, link: `${origin}/f#${infoHash}.${'A'.repeat(22)}` }
+}
+
+/** Puts rows into the page's database; a film each. The list shows them when the page is loaded anew. */
+export async function haveParcels(page: Page, rows: Pick<Parcel, 'sent' | 'from'>[]): Promise<void> {
+  await page.evaluate(async (rows) => {
+    const db = await new Promise<IDBDatabase>((resolve) => {
+      const opening = indexedDB.open('files')
+      opening.onsuccess = () => resolve(opening.result)
+    })
+    const writing = db.transaction('parcels', 'readwrite').objectStore('parcels')
+    const facts = { name: 'A film of the whole holiday.mp4', size: 888e6, count: 1, added: Date.now() - 59.5 * 60_000 }
+    rows.forEach((row, i) => writing.put({ id: String(i), ...facts, ...row }))
+    await new Promise((resolve) => (writing.transaction.oncomplete = resolve))
+    db.close()
+  }, rows)
 }

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { HTTPRequest, Page } from 'puppeteer-core'
 import type { Files } from '../web/files/files.ts'
 import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
-import { allow, arrived, choose, chooseFilm, chooseMany, givenLink, saver, send, unzip, write } from './files.kit.ts'
+import { allow, arrived, choose, chooseFilm, chooseMany, givenLink, haveParcels, saver, send, sharing, unzip, write } from './files.kit.ts'
 import { accessible, control, makeMemo, path, press, reads, shareLink, text, titles } from './memos.kit.ts'
 
 const kit = harness()
@@ -106,6 +106,49 @@ test('the service worker is taken away under an open page: it stays where it is,
   await press(bob.page, 'Download')
   expect((await saved('Plan.txt')).toString()).toBe('first the one, then the other')
   expect(await bob.page.evaluate(() => location.href)).toBe(link)
+})
+
+describe('a download whose service worker the browser ends', () => {
+  /** In the middle of it: the page, its files, and how fast they come from now on. */
+  async function halfDownloaded(kind: Kind, prefs = {}) {
+    const ann = await visitor()
+    const { person, saved } = await saver(kit, kind, prefs)
+    const { page } = person
+    const sent = randomBytes(9_000_000)
+    const link = await send(ann.page, server.origin, await write(await kit.folder(), { 'long.bin': sent }))
+    const host = async () => {
+      const shown = await page.waitForSelector('files-home, files-receive')
+      return shown!.evaluateHandle((shown) => (shown as unknown as { files: Files }).files.host)
+    }
+    const limit = async (downloadLimit: number) =>
+      (await host()).evaluate(async (host, downloadLimit) => (await host.node()).limit({ downloadLimit }), downloadLimit)
+    await page.goto(`${server.origin}/files`)
+    await limit(300_000)
+    await (await host()).evaluate((host, link) => host.navigate(link), link)
+    await press(page, 'Download')
+    return { page, sent, saved, limit }
+  }
+
+  test('is said to be over, and begun again in one press', async () => {
+    const { page, sent, saved, limit } = await halfDownloaded('chromium')
+    await reads(page, /[1-9]\d* % downloaded/)
+    const devtools = await page.createCDPSession()
+    await devtools.send('ServiceWorker.enable')
+    await devtools.send('ServiceWorker.stopAllWorkers')
+    await reads(page, 'was not downloaded to its end.')
+    expect(await text(page)).not.toContain('% downloaded')
+    await limit(Infinity)
+    await press(page, 'Try again')
+    await reads(page, 'is with your downloads')
+    expect(hash(await saved('long.bin'))).toBe(hash(sent))
+  })
+
+  test('is said to be over in Firefox, too', async () => {
+    const soon = { 'dom.serviceWorkers.idle_timeout': 1000, 'dom.serviceWorkers.idle_extended_timeout': 1000 }
+    const { page } = await halfDownloaded('firefox', soon)
+    await reads(page, 'was not downloaded to its end.')
+    await control(page, 'Try again')
+  })
 })
 
 test('a large film plays from anywhere while only that is fetched, until all of it is asked for', async () => {
@@ -232,25 +275,12 @@ test('in the list of a phone what is said of each is in one line, and nothing is
   const { page } = await visitor()
   await page.goto(`${server.origin}/files`)
   await reads(page, 'Drop or paste them here, or choose them.')
-  await page.evaluate(async () => {
-    const db = await new Promise<IDBDatabase>((resolve) => {
-      const opening = indexedDB.open('files')
-      opening.onsuccess = () => resolve(opening.result)
-    })
-    const writing = db.transaction('parcels', 'readwrite').objectStore('parcels')
-    const of = (digit: number) => `${String(digit).repeat(40)}.${'A'.repeat(22)}`
-    const sharing = (digit: number) => ({ infoHash: String(digit).repeat(40), link: `${location.origin}/f#${of(digit)}` })
-    const rows = [
-      { sent: { private: sharing(1), kept: true } },
-      { sent: { private: sharing(2), public: sharing(3), kept: true } },
-      { sent: { private: sharing(4), kept: false } },
-      { from: { ...sharing(5), whole: true, done: true } },
-    ]
-    const facts = { name: 'A film of the whole holiday.mp4', size: 888e6, count: 1, added: Date.now() - 59.5 * 60_000 }
-    rows.forEach((row, i) => writing.put({ id: String(i), ...facts, ...row }))
-    await new Promise((resolve) => (writing.transaction.oncomplete = resolve))
-    db.close()
-  })
+  await haveParcels(page, [
+    { sent: { private: sharing(server, 1), kept: true } },
+    { sent: { private: sharing(server, 2), public: sharing(server, 3), kept: true } },
+    { sent: { private: sharing(server, 4), kept: false } },
+    { from: { ...sharing(server, 5), whole: true, done: true } },
+  ])
   await page.setViewport({ width: 360, height: 740, isMobile: true, hasTouch: true })
   await page.reload()
   for (const badge of ['Shared', 'Public', 'Not at hand', 'Received']) await reads(page, badge)

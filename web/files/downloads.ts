@@ -33,6 +33,7 @@ interface Given extends Download {
   readonly id: string
   readonly type: string
   readonly stream: () => ReadableStream<Bytes>
+  readonly over: AbortController
 }
 
 /** Browsers end a service worker that hears nothing from its pages for half a minute, and its downloads with it. */
@@ -40,7 +41,7 @@ const keepAwake = 10_000
 /** Milliseconds in which the browser must ask for what it was sent to. */
 const patience = 15_000
 
-export class Downloads extends Emitter<{ change: void; done: Download; failed: Download }> {
+export class Downloads extends Emitter<{ change: void; done: Download; failed: Given }> {
   readonly #downloads = new Map<string, Given>()
   #timer: ReturnType<typeof setInterval> | undefined
 
@@ -49,7 +50,7 @@ export class Downloads extends Emitter<{ change: void; done: Download; failed: D
     const container = navigator.serviceWorker
     container?.addEventListener('message', ({ data, ports: [port] }: MessageEvent<AskDownload | undefined>) => {
       const download = data?.type === 'starling:download' ? this.#downloads.get(data.id) : undefined
-      if (download && port) this.#give(download, port)
+      if (download && port) this.#give(download, port, data!.lock)
     })
     container?.startMessages()
   }
@@ -75,13 +76,18 @@ export class Downloads extends Emitter<{ change: void; done: Download; failed: D
       return
     }
     const folder = isFolder({ name, count: files.length }) ? `${name}/` : ''
-    const { size, stream } = zip(files.map((file) => ({ path: folder + file.path, size: file.size, stream: () => file.stream() })))
-    this.#start({ name: `${name}.zip`, size, type: 'application/zip', stream: () => stream })
+    const all = files.map((file) => ({ path: folder + file.path, size: file.size, stream: () => file.stream() }))
+    this.#start({ name: `${name}.zip`, size: zip(all).size, type: 'application/zip', stream: () => zip(all).stream })
+  }
+
+  /** From the beginning: of one that failed. */
+  again({ name, size, type, stream }: Given): void {
+    this.#start({ name, size, type, stream })
   }
 
   #start(what: Pick<Given, 'name' | 'size' | 'type' | 'stream'>): void {
     const id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
-    const download: Given = { ...what, id, taken: -1 }
+    const download: Given = { ...what, id, taken: -1, over: new AbortController() }
     this.#downloads.set(id, download)
     // taken is -1 until the browser has asked.
     setTimeout(() => download.taken < 0 && this.#end(download, 'failed'), patience)
@@ -92,17 +98,20 @@ export class Downloads extends Emitter<{ change: void; done: Download; failed: D
     unguarded(() => click(downloadPath(id, what.name)))
   }
 
-  #give(download: Given, port: MessagePort): void {
+  #give(download: Given, port: MessagePort, lock: string | undefined): void {
     if (download.taken >= 0) return
     download.taken = 0
-    const { name, type, size } = download
+    const { name, type, size, over: { signal } } = download
     const reader = download.stream().getReader()
+    const end = () => {
+      port.close()
+      void reader.cancel().catch(() => {})
+      this.#end(download, download.taken >= size ? 'done' : 'failed')
+    }
+    // Had only when the service worker is gone, which then asks for nothing more.
+    if (lock) navigator.locks.request(lock, { signal }, end).catch(() => {})
     port.onmessage = async ({ data }: MessageEvent<Pull | typeof release>) => {
-      if (data === release) {
-        port.close()
-        void reader.cancel().catch(() => {})
-        return this.#end(download, download.taken >= size ? 'done' : 'failed')
-      }
+      if (data === release) return end()
       try {
         const { value } = await reader.read()
         if (!value) throw new Error('There is no more.')
@@ -121,6 +130,7 @@ export class Downloads extends Emitter<{ change: void; done: Download; failed: D
 
   #end(download: Given, how: 'done' | 'failed'): void {
     if (!this.#downloads.delete(download.id)) return
+    download.over.abort()
     if (!this.#downloads.size) {
       clearInterval(this.#timer)
       this.#timer = undefined

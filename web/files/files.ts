@@ -42,7 +42,10 @@ export class Files {
       void forget.catch(reportError)
     })
     this.downloads.on('done', ({ name }) => host.toast({ text: `${quoted(mentioned(name))} is with your downloads.` }))
-    this.downloads.on('failed', ({ name }) => host.toast({ text: `${quoted(mentioned(name))} was not downloaded to its end. Download it again.` }))
+    this.downloads.on('failed', (download) => {
+      const text = `${quoted(mentioned(download.name))} was not downloaded to its end.`
+      host.toast({ text, time: Infinity, action: { label: 'Try again', run: () => this.downloads.again(download) } })
+    })
     guard({
       awake: () => this.sending.busy || this.receiving.busy || this.downloads.all.length > 0,
       busy: () => this.sending.busy || this.downloads.all.length > 0,

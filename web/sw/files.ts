@@ -39,9 +39,20 @@ export async function answerFile(clients: Clients, event: FetchEvent): Promise<R
   return new Response(empty ? null : supplier.stream(start, end), { status: range ? 206 : 200, headers })
 }
 
+let held: Promise<string | undefined> | undefined
+/** The name of the lock that tells pages whether this service worker still runs (AskDownload). */
+const life = (): Promise<string | undefined> =>
+  (held ??= new Promise((resolve) => {
+    const { locks } = globalThis.navigator ?? {}
+    if (!locks) return resolve(undefined)
+    const name = `service worker ${crypto.randomUUID()}`
+    const forEver = () => new Promise(() => resolve(name))
+    locks.request(name, forEver).catch(() => resolve(undefined))
+  }))
+
 /** Answers a page that goes to a download of its own: it stays where it is, whatever comes. */
 async function answerDownload(clients: Clients, { request }: FetchEvent, id: string): Promise<Response> {
-  const maker = /^(|document)$/.test(request.destination) ? await findMaker(clients, id) : undefined
+  const maker = /^(|document)$/.test(request.destination) ? await findMaker(clients, id, await life()) : undefined
   if (!maker) return new Response(null, { status: 204 })
   const { size } = maker.file
   const headers = describe({ ...maker.file, type: '' }, { start: 0, end: size })

@@ -98,10 +98,10 @@ export async function findSupplier(
   return first(own ? [own, ...others] : others)
 }
 
-/** The tab that makes this download. */
-export async function findMaker(clients: Clients, id: string): Promise<Supplier | undefined> {
+/** The tab that makes this download. lock: see AskDownload. */
+export async function findMaker(clients: Clients, id: string, lock: string | undefined): Promise<Supplier | undefined> {
   const all = await clients.matchAll({ type: 'window', includeUncontrolled: true })
-  return first(all.map((client) => ask(clients, client, { type: 'starling:download', id } satisfies AskDownload)))
+  return first(all.map((client) => ask(clients, client, { type: 'starling:download', id, lock } satisfies AskDownload)))
 }
 
 /** The first that is there; those that come after it are closed. */

@@ -33,6 +33,8 @@ export interface AskDownload {
   type: 'starling:download'
   /** 32 hex digits. */
   id: string
+  /** A Web Lock that the service worker holds as long as it runs, where the browser has them: it does not hear of its own end. */
+  lock: string | undefined
 }
 
 /** Tab to service worker over the port, first: somebody is there. */
