@@ -293,6 +293,22 @@ test('in the list of a phone what is said of each is in one line, and nothing is
   }
 })
 
+test('a list is where it was when the page is loaded anew', async () => {
+  const { page } = await visitor()
+  await page.goto(`${server.origin}/files`)
+  await reads(page, 'Choose files')
+  await haveParcels(page, Array.from({ length: 60 }, () => ({ sent: { private: sharing(server, 1), kept: true } })))
+  await page.reload()
+  const rows = () => page.evaluate(() => document.querySelectorAll('.row').length)
+  await until('the list', async () => (await rows()) === 60)
+  await page.evaluate(() => scrollTo(0, 1500))
+  // Rows that are out of sight are as high as they turn out to be.
+  const scrolled = () => page.evaluate(() => Math.abs(scrollY - 1500) < 200)
+  await until('it to be scrolled', scrolled)
+  await page.reload()
+  await until('it to be there again', scrolled)
+})
+
 test('the page of what was received has a way back to the list, and a link that leads nowhere yet stays in the history', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   const [one] = await write(await kit.folder(), { 'one.bin': randomBytes(1000) })

@@ -253,6 +253,27 @@ describe('everybody can use it', () => {
     },
   )
 
+  test('a list is where it was when the page is loaded anew, or come back to from elsewhere', async () => {
+    const { page } = await visitor()
+    await haveMemos(page, Array.from({ length: 60 }, (_, i) => ({ title: `Memo ${i}` })))
+    // Rows that are out of sight are as high as they turn out to be.
+    const there = () => page.evaluate(() => Math.abs(Math.max(scrollY, document.querySelector('memos-list')?.scrollTop ?? 0) - 1500) < 200)
+    for (const [width, path] of [[360, '/memos'], [1280, '/memos'], [1280, '/memos/memo-20']] as const) {
+      await page.setViewport({ width, height: 700 })
+      await page.goto(server.origin + path)
+      await until('the list', () => page.evaluate(() => document.querySelectorAll('.row').length === 60))
+      await page.evaluate(() => {
+        for (const scrolled of [document.documentElement, document.querySelector('memos-list')!]) scrolled.scrollTop = 1500
+      })
+      await until('it to be scrolled', there)
+      await page.reload()
+      await until('it to be there again', there)
+      await page.goto(`${server.origin}/stats`)
+      await page.goBack()
+      await until('it to be there again', there)
+    }
+  })
+
   test('by keyboard, the content that is skipped to is the page, and not the list beside it', async () => {
     const { page } = await visitor()
     await page.setViewport({ width: 1280, height: 800 })

@@ -3,6 +3,7 @@ import { PageElement } from '../ui/element.ts'
 import { icons } from '../ui/icons.ts'
 import { mark } from '../ui/mark.ts'
 import { notFound, tip } from '../ui/parts.ts'
+import { scrollBack } from '../ui/scroll.ts'
 import type { Host, Section } from '../ui/section.ts'
 import type { Toasts } from '../ui/toasts.ts'
 import '../ui/toasts.ts'
@@ -24,6 +25,8 @@ class App extends PageElement {
   #path = ''
   /** Until the section can draw, where it loads late. */
   #starting: Promise<void> | undefined
+  /** Ends the way back to where the page was before it was loaded anew. */
+  #settle: (() => void) | undefined
 
   readonly #host: Host = {
     node: () => this.#nodes.get(),
@@ -49,6 +52,7 @@ class App extends PageElement {
   }
 
   async #visit({ url, first, scroll, left }: Visit): Promise<void> {
+    this.#settle?.()
     if (url.pathname === '/') return this.#router.navigate(sections[0]!.path, { replace: true })
     this.#path = url.pathname
     const section = sections.find((section) => section.owns(url))
@@ -57,6 +61,7 @@ class App extends PageElement {
     const starting = (this.#starting = section?.start(this.#host) ?? undefined)
     this.#view = section?.view(url) ?? this.#own(url)
     this.requestUpdate()
+    if (first) this.#settle = scrollBack(document.documentElement, scroll)
     await starting
     if (starting === this.#starting) this.#starting = undefined
     this.requestUpdate()

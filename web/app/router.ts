@@ -2,6 +2,8 @@
  * Addresses: links are real links; those to this app change the address without a new page. Those with data-back lead
  * back to where the user came from. Keeps where each entry of the history was scrolled to, and by which link it was left.
  */
+import { keep, note, placeOf } from '../ui/scroll.ts'
+
 interface Entry {
   /** Names the entry, for its scroll position. */
   key: string
@@ -28,7 +30,6 @@ const besides = (main: HTMLElement): HTMLElement | undefined =>
 
 export class Router {
   readonly #visit: (visit: Visit) => void
-  readonly #scrolls = new Map<string, number>()
   readonly #lefts = new Map<string, string>()
   #entry: Entry
 
@@ -43,19 +44,22 @@ export class Router {
     document.addEventListener('click', (event) => this.#click(event))
     // Also when only what is behind the # changed: another link was pasted over this one.
     addEventListener('popstate', () => {
-      this.#scrolls.set(this.#entry.key, scrollY)
+      note(this.#entry.key, scrollY)
       const entry = history.state as Entry | null
       if (!entry?.key) history.replaceState({ key: newKey() } satisfies Entry, '')
       this.#entry = history.state as Entry
       this.#tell(false)
     })
+    addEventListener('scroll', () => note(this.#entry.key, scrollY), { passive: true })
+    // Phones end a page that is out of sight without a word.
+    for (const name of ['pagehide', 'visibilitychange']) addEventListener(name, keep, { capture: true })
     this.#tell(true)
   }
 
   navigate(path: string, { replace = false } = {}): void {
     const url = new URL(path, location.href)
     const again = replace || url.href === location.href
-    this.#scrolls.set(this.#entry.key, scrollY)
+    note(this.#entry.key, scrollY)
     this.#lefts.delete(this.#entry.key)
     this.#entry = { key: newKey(), from: again ? this.#entry.from : location.pathname }
     if (again) history.replaceState(this.#entry, '', url)
@@ -74,7 +78,7 @@ export class Router {
     this.#visit({
       url: new URL(location.href),
       first,
-      scroll: this.#scrolls.get(key) ?? 0,
+      scroll: placeOf(key),
       left: this.#lefts.get(key),
     })
   }

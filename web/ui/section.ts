@@ -14,7 +14,7 @@
  *   what is kept     database.ts ─ persist.ts: the browser is asked not to delete it; lasting.ts: it will ─ undo.ts: deleted
  *   several tabs     turn.ts: one does the work; others.ts: the others hear of it
  *   a page           vigil.ts: stays open, and the screen on
- *   on the screen    element.ts, repeat.ts ─ sheet.ts, toasts.ts, parts.ts, icons.ts, mark.ts; wave.ts, flock.ts: a sound, drawn
+ *   on the screen    element.ts, repeat.ts, scroll.ts ─ sheet.ts, toasts.ts, parts.ts, icons.ts, mark.ts; wave.ts, flock.ts: a sound, drawn
  *
  * This file is the contract.
  */

@@ -5,6 +5,7 @@ import { icons } from '../../ui/icons.ts'
 import { asApp, told, untold } from '../../ui/lasting.ts'
 import { ring, tip } from '../../ui/parts.ts'
 import { repeat } from '../../ui/repeat.ts'
+import { note, placeOf, scrollBack } from '../../ui/scroll.ts'
 import { ago, clock } from '../../ui/words.ts'
 import type { Take } from '../db.ts'
 import { takeLength } from '../library.ts'
@@ -38,6 +39,7 @@ class List extends PageElement {
   constructor() {
     super()
     this.choosing = false
+    this.addEventListener('scroll', () => note('memos', this.scrollTop), { passive: true })
   }
 
   override connectedCallback(): void {
@@ -51,6 +53,8 @@ class List extends PageElement {
     this.watch(recorder, 'change')
     const tick = setInterval(() => this.requestUpdate(), 30_000)
     this.onLeave(() => clearInterval(tick))
+    // Beside a page it scrolls by itself.
+    this.onLeave(scrollBack(this, placeOf('memos')))
     addEventListener('keydown', this.#escape)
     this.onLeave(() => removeEventListener('keydown', this.#escape))
   }
