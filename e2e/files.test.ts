@@ -309,6 +309,13 @@ test('a list is where it was when the page is loaded anew', async () => {
   await until('it to be there again', scrolled)
 })
 
+test('a browser that cannot choose folders is not asked to', async () => {
+  const { page } = await visitor()
+  await page.evaluateOnNewDocument(() => void delete (HTMLInputElement.prototype as Partial<HTMLInputElement>).webkitdirectory)
+  await page.goto(`${server.origin}/files`)
+  expect(await reads(page, 'Choose files')).not.toContain('Choose a folder')
+})
+
 test('the page of what was received has a way back to the list, and a link that leads nowhere yet stays in the history', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   const [one] = await write(await kit.folder(), { 'one.bin': randomBytes(1000) })

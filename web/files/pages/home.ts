@@ -37,6 +37,9 @@ const outcomes = new Map([
   ],
 ])
 
+/** Phones' browsers have learnt to choose folders late, Firefox for Android not yet. */
+const folders = 'webkitdirectory' in HTMLInputElement.prototype
+
 /** Where files are sent from, and what is on this device. */
 class Home extends PageElement {
   static override properties = {
@@ -183,7 +186,13 @@ class Home extends PageElement {
                 </p>
                 <div class="drop-actions">
                   <button class="button primary" @click=${() => this.#pick('files')}>Choose files</button>
-                  <button class="button quiet" @click=${() => this.#pick('folder')}>Choose a folder</button>
+                  ${
+                    folders
+                      ? html`
+                          <button class="button quiet" @click=${() => this.#pick('folder')}>Choose a folder</button>
+                        `
+                      : nothing
+                  }
                 </div>
               `
         }
