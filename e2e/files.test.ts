@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { HTTPRequest, Page } from 'puppeteer-core'
 import type { Files } from '../web/files/files.ts'
+import type { Toasts } from '../web/ui/toasts.ts'
 import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
 import { allow, arrived, choose, chooseFilm, chooseMany, givenLink, haveParcels, saver, send, sharing, unzip, write } from './files.kit.ts'
 import { accessible, control, makeMemo, path, press, reads, shareLink, text, titles } from './memos.kit.ts'
@@ -314,6 +315,21 @@ test('a browser that cannot choose folders is not asked to', async () => {
   await page.evaluateOnNewDocument(() => void delete (HTMLInputElement.prototype as Partial<HTMLInputElement>).webkitdirectory)
   await page.goto(`${server.origin}/files`)
   expect(await reads(page, 'Choose files')).not.toContain('Choose a folder')
+})
+
+test('a message that stays behind when another is closed by keyboard goes in its time', async () => {
+  const { page } = await visitor('firefox')
+  await page.goto(`${server.origin}/files`)
+  await reads(page, 'Choose files')
+  const show = (text: string, time: number) =>
+    page.$eval('ui-toasts', (toasts, text, time) => (toasts as Toasts).show({ text, time }), text, time)
+  const messages = () => page.$$eval('.toast', (all) => all.length)
+  await show('one', Infinity)
+  await show('two', 3000)
+  await until('both', async () => (await messages()) === 2)
+  await page.focus('.toast-close')
+  await page.keyboard.press('Enter')
+  await until('all to be gone', async () => (await messages()) === 0)
 })
 
 test('the page of what was received has a way back to the list, and a link that leads nowhere yet stays in the history', async () => {

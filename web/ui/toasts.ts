@@ -83,6 +83,8 @@ export class Toasts extends PageElement {
   }
 
   protected override refuge(): HTMLElement | null {
+    // Firefox tells of no focusout where what had the focus is taken away.
+    this.#release()
     return this.#before instanceof HTMLElement && this.#before.isConnected ? this.#before : document.querySelector('main')
   }
 
