@@ -159,6 +159,25 @@ describe('a memo', () => {
     expect(await time()).toBe('0:02')
   })
 
+  test('a title is in sight also once its letters and words are given more room', async () => {
+    const { page } = await visitor()
+    await page.setViewport({ width: 1280, height: 800 })
+    await reads(page, 'Record something')
+    await haveMemos(page, [{ title: 'A title that just fits into a line of it' }])
+    await page.goto(`${server.origin}/memos/memo-0`)
+    await control(page, 'Play')
+    const hidden = () =>
+      page.$eval('textarea[name=title]', ({ clientHeight, scrollHeight }) => scrollHeight - clientHeight)
+    expect(await hidden()).toBe(0)
+    // As WCAG 1.4.12 has it.
+    await page.evaluate(() => {
+      const sheet = new CSSStyleSheet()
+      sheet.replaceSync('* { letter-spacing: .12em !important; word-spacing: .16em !important; line-height: 1.5 !important }')
+      document.adoptedStyleSheets = [sheet]
+    })
+    await until('all of it to be in sight', async () => (await hidden()) === 0)
+  })
+
   test('a title that is written faster than the disk takes it stays whole, and in sight', async () => {
     const { page } = await visitor()
     await page.setViewport({ width: 360, height: 640 })

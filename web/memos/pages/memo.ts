@@ -22,13 +22,15 @@ class MemoPage extends PageElement {
   #arrival: Arrival | undefined
   /** The memo whose words are written and not yet done. */
   #writing: string | undefined
+  /** Of the page, and of a text in it: the user may give letters and words more room. */
+  readonly #sizes = new ResizeObserver(() => this.#fields().forEach(grow))
+  #date: Element | undefined
 
   override connectedCallback(): void {
     super.connectedCallback()
     this.watch(this.memos.library, 'change')
-    const width = new ResizeObserver(() => this.#fields().forEach(grow))
-    width.observe(this)
-    this.onLeave(() => width.disconnect())
+    this.#sizes.observe(this)
+    this.onLeave(() => this.#sizes.disconnect())
     this.onLeave(() => this.#wrote())
   }
 
@@ -58,6 +60,8 @@ class MemoPage extends PageElement {
     if (this.#none) this.memos.host.title('Nothing is here')
     if (!memo) return
     this.memos.host.title(titled(memo.title, this.#arrival?.torrent?.progress))
+    const date = this.querySelector('.memo-facts time')!
+    if (date !== this.#date) this.#sizes.observe((this.#date = date))
     for (const field of this.#fields()) {
       // What is being written is the user's, whatever happens to the memo meanwhile; and it stays while the disk is slow.
       const { title, description } = { ...memo, ...this.memos.library.unwritten(memo.id) }
