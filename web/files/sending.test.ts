@@ -2,6 +2,7 @@ import 'fake-indexeddb/auto'
 import { beforeEach, expect, it, vi } from 'vitest'
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
+import { StarlingError } from '../engine/errors.ts'
 import type { SeedOptions, TorrentEvents } from '../engine/types.ts'
 import { FilesDb } from './db.ts'
 import { Parcels } from './parcels.ts'
@@ -11,7 +12,7 @@ class FakeTorrent extends Emitter<TorrentEvents> {
   readonly infoHash: string
   readonly link: string
   readonly status = 'seeding'
-  state = { done: true, peers: [], trackers: [] }
+  state: { done: boolean; peers: []; trackers: []; error?: StarlingError } = { done: true, peers: [], trackers: [] }
   readonly #node: FakeNode
 
   constructor(node: FakeNode, infoHash: string) {
@@ -132,6 +133,28 @@ it('is at hand as long as some tab’s engine has it, or there is a copy', async
   await other.look()
   expect(other.atHand(parcel)).toBe(false)
   expect(other.atHand({ ...parcel, sent: { ...parcel.sent!, kept: true } })).toBe(true)
+})
+
+it('a copy that turns out to be unreadable is at hand in no tab’s list', async () => {
+  const tell = vi.fn()
+  parcels = new Parcels(parcels.db, { postMessage: tell } as unknown as BroadcastChannel)
+  const row = await sending.send([file('one')])
+  await parcels.db.keep(row.id, [file('one')])
+  await parcels.reload()
+  const [parcel] = parcels.all
+  const elsewhere = { get: () => undefined, on: () => undefined, states: node.states }
+  const other = new Sending(async () => elsewhere as unknown as Starling, parcels)
+  // After a reload the copy is all there is.
+  node.torrents.clear()
+  const torrent = await new Sending(async () => node as unknown as Starling, parcels).torrent(parcel!, 'private')
+  await other.look()
+  expect(other.atHand(parcel!)).toBe(true)
+  const error = new StarlingError('storage', 'It cannot be read.')
+  node.get(torrent.infoHash)!.state = { ...node.get(torrent.infoHash)!.state, error }
+  torrent.emit('error', error)
+  expect(tell).toHaveBeenCalledWith('changed')
+  await other.look()
+  expect(other.atHand(parcel!)).toBe(false)
 })
 
 it('files that are chosen again are read for all to see', async () => {

@@ -1,5 +1,5 @@
 /** Parcels that go to others: the engine seeds files where they lie; where there is room, a copy outlives the page. */
-import type { SeedOptions, Starling, Torrent } from 'starling'
+import type { SeedOptions, Starling, Torrent, TorrentState } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { Audience } from '../ui/audience.ts'
 import { forget } from '../ui/fetching.ts'
@@ -38,8 +38,8 @@ export class Sending extends Emitter<{ change: void }> {
   readonly #open = new Map<string, Promise<Torrent>>()
   readonly #making = new Set<Making>()
   readonly #sharing = new Map<string, Promise<Share>>()
-  /** By infohash: whether the engine has all of it, whichever tab gave it. Of those that it was asked about. */
-  #whole: ReadonlyMap<string, boolean> = new Map()
+  /** By infohash: what the engine said of it, whichever tab gave it. Of those that it was asked about. */
+  #told: ReadonlyMap<string, TorrentState | undefined> = new Map()
   #engine: Starling | undefined
 
   constructor(node: () => Promise<Starling>, parcels: Parcels) {
@@ -117,20 +117,20 @@ export class Sending extends Emitter<{ change: void }> {
    */
   atHand(parcel: Parcel): boolean | undefined {
     const all = sharesOf(parcel).map(({ infoHash }) => {
-      const { done, error } = this.#engine?.get(infoHash)?.state ?? {}
+      const own = this.#engine?.get(infoHash)?.state
+      const { done, error } = own ?? this.#told.get(infoHash) ?? {}
       if (parcel.sent!.kept) return !error
-      return done === undefined ? this.#whole.get(infoHash) : done && !error
+      return own || this.#told.has(infoHash) ? !!done && !error : undefined
     })
     return all.includes(false) ? false : !all.includes(undefined) || undefined
   }
 
   /** Asks the engine what it has of all that was sent. */
   async look(): Promise<void> {
-    const shares = this.#parcels.all.filter(({ sent }) => !sent?.kept).flatMap(sharesOf)
+    const shares = this.#parcels.all.flatMap(sharesOf)
     if (!shares.length) return
-    const states = await (await this.#node()).states()
-    const whole = new Set(states.filter(({ done, error }) => done && !error).map(({ infoHash }) => infoHash))
-    this.#whole = new Map(shares.map(({ infoHash }) => [infoHash, whole.has(infoHash)]))
+    const states = new Map((await (await this.#node()).states()).map((state) => [state.infoHash, state]))
+    this.#told = new Map(shares.map(({ infoHash }) => [infoHash, states.get(infoHash)]))
     this.emit('change', undefined)
   }
 
@@ -237,7 +237,8 @@ export class Sending extends Emitter<{ change: void }> {
     torrent.once('error', () => {
       // It can be tried again.
       this.#open.delete(`${kind} ${id}`)
-      if (!this.#copies.has(files)) void this.#lost(id, kind, files).catch(reportError)
+      if (this.#copies.has(files)) this.#tell()
+      else void this.#lost(id, kind, files).catch(reportError)
     })
     return torrent
   }
