@@ -38,6 +38,8 @@ export class Keeping {
   #lost = false
   /** The key was wrong, which anybody can make a link with. */
   #refused = false
+  /** It was in the registry before. */
+  #known = false
   /** The other one that was kept before. */
   #earlier: Bytes | undefined
   #frozen = false
@@ -158,13 +160,18 @@ export class Keeping {
 
   async #put(): Promise<void> {
     const { entry, node } = this.#torrent
-    await (await node.stores()).registry.put(this.#refused ? withKey(entry, this.#earlier) : entry)
+    const { registry } = await node.stores()
+    if (!this.#refused) return registry.put(entry)
+    // What such a link alone has brought is nobody's.
+    if (this.#known) await registry.put(withKey(entry, this.#earlier))
+    else await registry.delete(entry.infoHash)
   }
 
   async #resume(known: SwarmOptions['before']): Promise<void> {
     const { entry } = this.#torrent
     const before = await known
     if (before) {
+      this.#known = true
       const { key, info, trackers, webSeeds } = entry
       if (key && before.seal && before.key && !equal(key, before.key)) throw wrongKey()
       if (key && before.key && !equal(key, before.key)) this.#earlier = before.key

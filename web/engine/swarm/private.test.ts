@@ -18,6 +18,7 @@ describe('private torrents', () => {
     const removed: string[] = []
     to.node.onremove = (infoHash) => removed.push(infoHash)
     await to.node.add(link, {})
+    join(to, from, infoHash)
     expect(removed).toEqual([infoHash])
     const fine = await to.until(infoHash, ({ done }) => done)
     expect(fine).toMatchObject({ name: 'a.txt', files: [{ name: 'a.txt', size: 6 }] })
@@ -46,6 +47,24 @@ describe('private torrents', () => {
       expect(await fetched(infoHash)).toMatchObject({ name: 'a.txt', done: true, private: sealed })
       await to.node.remove(infoHash, { destroyStore: !sealed })
     }
+  })
+
+  test.each([true, false])('of a link with a wrong key nothing is kept that was not before (private: %s)', async (sealed) => {
+    const from = testNode()
+    const { link, infoHash } = await from.node.seed([new File(['secret'], 'a.txt')], { private: sealed })
+    const to = testNode()
+    const kept = async (link: string) => {
+      await to.node.add(link, {})
+      join(to, from, infoHash)
+      await to.until(infoHash, ({ done, error }) => done || !!error)
+      await to.node.remove(infoHash, {})
+      return to.stores.registry.get(infoHash)
+    }
+    const wrong = `${infoHash}.${'A'.repeat(22)}`
+    expect(await kept(wrong)).toBeUndefined()
+    const right = await kept(link)
+    expect(right!.pieces![0]).toBe(0x80)
+    expect(await kept(wrong)).toEqual(right)
   })
 
   test('a range is read before the rest is there', async () => {
