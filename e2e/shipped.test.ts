@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { build } from 'vite'
 import { expect, test } from 'vitest'
-import { buildPages, root } from './harness/build.ts'
+import { buildPages, edgeBudgets, edgeSize, root } from './harness/build.ts'
 import { harness, type LabOptions } from './harness/index.ts'
 import type { FileSpec } from './pages/files.ts'
 import { Peer, whole } from './pages/people.ts'
@@ -19,6 +19,13 @@ test.each(['chromium', 'firefox'] as const)('seeds, fetches, seals and keeps fil
   await bob.add(shared.link)
   expect(await bob.fetched(shared.infoHash)).toEqual(await whole(memo))
   expect(await bob.stats()).toMatchObject({ store: 'opfs' })
+})
+
+test.each(edgeBudgets)('the edge is no larger than it may be, for $what', async ({ files, most }) => {
+  const size = await edgeSize(files)
+  expect(size, 'the files have other names than edgeBudgets has').toBeGreaterThan(most / 2)
+  const over = `${size - most} bytes too many: what web/edge is made of, web/engine/parts.ts included, has to save them`
+  expect(size, over).toBeLessThanOrEqual(most)
 })
 
 /** What becomes of it in somebody's own bundle (docs/engine.md, "Bundling it"): each file by its path. */

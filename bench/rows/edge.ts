@@ -1,16 +1,12 @@
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Person } from '../../e2e/harness/browser.ts'
-import { root } from '../../e2e/harness/build.ts'
+import { edgeBudgets, edgeSize } from '../../e2e/harness/build.ts'
 import { sample, span } from '../measure.ts'
 import type { Row } from '../row.ts'
 import { Exhibition } from '../site.ts'
 
 const visitors = 10
 const bar = 0.85
-/** kB of brotli: for images, and with video. */
-const bars = [20, 24] as const
 /** Milliseconds between two arrivals. */
 const apart = 5_000
 
@@ -71,16 +67,11 @@ export const edge: Row = async ({ kit, rounds }) => {
 }
 
 /** What a visitor downloads besides the page. */
-async function sizes() {
-  const built = join(root, 'web/built/edge')
-  const size = async (pattern: RegExp) => {
-    const names = (await readdir(built)).filter((name) => pattern.test(name))
-    return (await Promise.all(names.map(async (name) => (await stat(join(built, name))).size))).reduce((sum, one) => sum + one, 0) / 1000
-  }
-  return Promise.all(([['images', /^(edge|carry-.*)\.js\.br$/], ['images and video, service worker included', /^(edge|sw|(carry|media|control)-.*)\.js\.br$/]] as const)
-    .map(async ([what, pattern], i) => {
-      const kilobytes = await size(pattern)
-      const most = bars[i]!
-      return { what: `edge.js with all it needs for ${what}, kB of brotli`, ours: kilobytes.toFixed(1), theirs: '84 and socket.io (PeerConnect)', ratio: '', bar: `≤ ${most}`, reached: kilobytes <= most }
-    }))
-}
+const sizes = () =>
+  Promise.all(edgeBudgets.map(async ({ what, files, most }) => {
+    const size = await edgeSize(files)
+    return {
+      what: `edge.js with all it needs for ${what}, kB of brotli`, ours: (size / 1000).toFixed(1),
+      theirs: '84 and socket.io (PeerConnect)', ratio: '', bar: `≤ ${most / 1000}`, reached: size <= most,
+    }
+  }))

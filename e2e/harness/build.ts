@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -25,4 +27,18 @@ export function buildPages(): Promise<void> {
 /** Brings bin/starling up to date with the Go sources and with web/built as it is. */
 export function buildBinary(): Promise<void> {
   return (binary ??= run('make', '-s', 'binary'))
+}
+
+/** What a visitor of a site downloads besides its page, and how much that may be: bytes of brotli. */
+export const edgeBudgets = [
+  { what: 'images', files: /^(edge|carry-.*)\.js\.br$/, most: 20_000 },
+  { what: 'images and video, service worker included', files: /^(edge|sw|(carry|media|control)-.*)\.js\.br$/, most: 24_000 },
+] as const
+
+/** Bytes of these files together. */
+export async function edgeSize(files: RegExp): Promise<number> {
+  await buildPages()
+  const built = join(root, 'web/built/edge')
+  const sizes = (await readdir(built)).filter((name) => files.test(name)).map(async (name) => (await stat(join(built, name))).size)
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
 }
