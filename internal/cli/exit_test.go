@@ -53,10 +53,11 @@ func TestExitCodes(t *testing.T) {
 
 func TestTasksOfLongAgoAreForgotten(t *testing.T) {
 	base := t.TempDir()
-	old := time.Now().Add(-2 * forgotten)
-	const runs = "share-00112233445566ff"
+	old, month := time.Now().Add(-2*forgotten), time.Now().Add(-doneFor-time.Hour)
+	const runs, done = "share-00112233445566ff", "get-00000000000000dd"
 	for name, at := range map[string]time.Time{
 		"get-0123456789abcdef": old, "share-0123456789abcdef": time.Now(), "mine": old, "get-x": old, runs: old,
+		done: month, "get-00000000000000ee": month,
 	} {
 		path := filepath.Join(base, name)
 		if err := os.MkdirAll(path, 0o700); err != nil {
@@ -69,13 +70,16 @@ func TestTasksOfLongAgoAreForgotten(t *testing.T) {
 			}
 			defer func() { _ = p.Close() }()
 		}
+		if name == done {
+			(&found{own: path}).done()
+		}
 		if err := os.Chtimes(path, at, at); err != nil {
 			t.Fatal(err)
 		}
 	}
 	forget(base)
 	left, err := os.ReadDir(base)
-	if err != nil || len(left) != 4 || left[0].Name() != "get-x" || left[2].Name() != runs {
+	if err != nil || len(left) != 5 || left[0].Name() != "get-00000000000000ee" || left[1].Name() != "get-x" || left[3].Name() != runs {
 		t.Errorf("%v, %v", left, err)
 	}
 	forget(filepath.Join(base, "none"))

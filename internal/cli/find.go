@@ -41,6 +41,13 @@ func (f *found) add(ctx context.Context, link string) (*peer.Torrent, error) {
 	return f.peer.AddRef(ctx, ref, f.options)
 }
 
+// done notes that all has come.
+func (f *found) done() {
+	if f.own != "" {
+		_ = os.WriteFile(filepath.Join(f.own, doneMark), nil, 0o600)
+	}
+}
+
 // close ends it all. finished: there is nothing left to go on with, so what was kept for that may go.
 func (f *found) close(finished bool) error {
 	f.view.close()

@@ -91,8 +91,11 @@ func (c *get) Run(ctx context.Context, s streams) error {
 		return errors.Join(err, f.close(true))
 	}
 	torrents, err := c.fetch(ctx, s, f)
-	if err == nil && (c.Seed || c.SeedFor > 0) {
-		c.seed(ctx, f, torrents)
+	if err == nil {
+		f.done()
+		if c.Seed || c.SeedFor > 0 {
+			c.seed(ctx, f, torrents)
+		}
 	}
 	return errors.Join(err, f.close(false))
 }

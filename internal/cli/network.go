@@ -108,6 +108,9 @@ func (n *network) start(t task) (p *peer.Peer, own string, err error) {
 	o.Version = versionName()
 	o.Log = slog.New(slog.NewTextHandler(t.log, &slog.HandlerOptions{Level: n.LogLevel}))
 	p, err = peer.New(o)
+	if err == nil && own != "" {
+		_ = os.Remove(filepath.Join(own, doneMark)) // what lay in its place may be gone
+	}
 	if errors.Is(err, peer.ErrInUse) {
 		return nil, "", failure{exitMachine, errors.New("another starling is at the same task, or has the same --data-dir: stop that one, or name another folder with --data-dir")}
 	}
@@ -146,8 +149,14 @@ func taskDir(words []string) (string, error) {
 	return filepath.Join(base, "starling", words[0]+"-"+hex.EncodeToString(sum[:8])), nil
 }
 
-// forgotten is how long a task that nobody has run is remembered.
-const forgotten = 180 * 24 * time.Hour
+const (
+	// forgotten is how long a task that nobody has run is remembered.
+	forgotten = 180 * 24 * time.Hour
+	// doneFor is how long one is that has come to its end: run again, all it needs to know is that it has.
+	doneFor = 30 * 24 * time.Hour
+	// doneMark is a file in the folder of such a one.
+	doneMark = "done"
+)
 
 var taskName = regexp.MustCompile(`^(share|push|get|stream|info)-[0-9a-f]{16}$`)
 
@@ -160,8 +169,14 @@ func forget(base string) {
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		dir := filepath.Join(base, e.Name())
-		if err == nil && info.IsDir() && taskName.MatchString(e.Name()) && time.Since(info.ModTime()) > forgotten && !peer.InUse(dir) {
+		if err != nil || !info.IsDir() || !taskName.MatchString(e.Name()) {
+			continue
+		}
+		dir, remembered := filepath.Join(base, e.Name()), forgotten
+		if _, err := os.Stat(filepath.Join(dir, doneMark)); err == nil {
+			remembered = doneFor
+		}
+		if time.Since(info.ModTime()) > remembered && !peer.InUse(dir) {
 			_ = os.RemoveAll(dir)
 		}
 	}
