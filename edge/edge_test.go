@@ -381,6 +381,17 @@ func TestSwarmsSurviveRestart(t *testing.T) {
 	if err = errors.Join(err, first.Close()); err != nil {
 		t.Fatal(err)
 	}
+	// What had gone from the site by then was in none of its torrents.
+	other := t.TempDir()
+	gone := start(t, Options{CacheDir: other})
+	h = serveFolder(t, gone, site(t, map[string][]byte{"gone.png": random(1000)}))
+	eventually(t, "the other asset", func() bool { return len(ask(t, h, "/gone.png").Assets) == 1 })
+	if err = gone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	left := rows(t, other)
+	left[0]["seen"] = left[0]["seen"].(float64) - 3600
+	keepRows(t, cache, append(rows(t, cache), left...))
 	var hash strings.Builder
 	for _, b := range sum {
 		hash.WriteRune(rune(b))
@@ -403,6 +414,30 @@ func TestSwarmsSurviveRestart(t *testing.T) {
 	page.Send(string(announce))
 	if m := page.Next(); m["failure reason"] != nil || m["complete"] != 1.0 {
 		t.Errorf("it is told %v", m)
+	}
+}
+
+// rows are what a cache keeps of assets.
+func rows(t *testing.T, cache string) (all []map[string]any) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(cache, "hashes.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &all)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func keepRows(t *testing.T, cache string, all []map[string]any) {
+	t.Helper()
+	data, err := json.Marshal(all)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(cache, "hashes.json"), data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -440,6 +475,48 @@ func TestCacheKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
+// Of a site behind an origin nobody knows what it has: what it has not been seen to have for long is kept no longer.
+func TestCacheForgetsWhatNobodyAsksFor(t *testing.T) {
+	t.Parallel()
+	cache := t.TempDir()
+	file, data := filepath.Join(cache, "hashes.json"), random(1000)
+	run := func(path string) (kept []map[string]any) {
+		e := start(t, Options{CacheDir: cache})
+		h := e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { given(w, `"1"`, data) }))
+		do(h, "GET", path, "")
+		eventually(t, "the asset", func() bool { return e.library.get(path) != nil })
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		written, err := os.ReadFile(file)
+		if err = errors.Join(err, json.Unmarshal(written, &kept)); err != nil {
+			t.Fatal(err)
+		}
+		return kept
+	}
+	run("/long-ago.png")
+	kept := run("/lately.png")
+	if len(kept) != 2 {
+		t.Fatalf("kept are %v", kept)
+	}
+	for _, a := range kept {
+		if a["path"] == "/long-ago.png" {
+			a["seen"] = time.Now().Add(-2 * unseen).Unix()
+		}
+	}
+	aged, err := json.Marshal(kept)
+	if err = errors.Join(err, os.WriteFile(file, aged, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, a := range run("/now.png") {
+		paths = append(paths, a["path"].(string))
+	}
+	if slices.Sort(paths); !slices.Equal(paths, []string{"/lately.png", "/now.png"}) {
+		t.Errorf("kept are %v", paths)
+	}
+}
+
 // What could not be kept is kept when it can be again, also where nothing else has changed since.
 func TestCacheThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
@@ -459,7 +536,7 @@ func TestCacheThatCannotBeWritten(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if start(t, Options{CacheDir: cache}).library.known["/a.png"] == nil {
+	if _, ok := start(t, Options{CacheDir: cache}).library.known["/a.png"]; !ok {
 		t.Error("the hashes are not there after a restart")
 	}
 }

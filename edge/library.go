@@ -33,6 +33,8 @@ const (
 	// longestHold is how long a version waits for what is being hashed, and for a site of which more is seen all the time.
 	longestHold = 10 * time.Second
 	saveEach    = 5 * time.Second
+	// unseen is how long an asset is kept that the site was not seen to have, as nobody asked for it.
+	unseen = 90 * 24 * time.Hour
 )
 
 // library is what is known of the site: assets by path, and the version that is made of them.
@@ -46,7 +48,7 @@ type library struct {
 
 	mu      sync.RWMutex
 	assets  map[string]*asset
-	known   map[string]*asset // of the cache: not yet seen on the site since the start
+	known   map[string]kept // of the cache: not yet seen on the site since the start
 	version atomic.Pointer[version]
 	// swarms are the torrents of this version and of some before.
 	swarms map[tracker.InfoHash]*torrent
@@ -61,31 +63,50 @@ type library struct {
 	delay time.Duration
 }
 
+// kept is an asset in the cache.
+type kept struct {
+	asset
+	// Seen is when it was last known to be the site's, in seconds since 1970. Sites whose files have other names with each
+	// deploy leave those of before behind.
+	Seen int64 `json:"seen,omitempty"`
+}
+
 func newLibrary(path string, keep bool, log *slog.Logger) *library {
 	l := &library{
 		path: path, keep: keep, log: log, most: maxAssets, delay: settle,
-		assets: map[string]*asset{}, known: map[string]*asset{}, swarms: map[tracker.InfoHash]*torrent{}, wake: make(chan struct{}, 1),
+		assets: map[string]*asset{}, known: map[string]kept{}, swarms: map[tracker.InfoHash]*torrent{}, wake: make(chan struct{}, 1),
 	}
 	l.version.Store(newVersion(nil))
 	if !keep {
 		return l
 	}
-	var kept []*asset
+	var cached []kept
 	data, err := os.ReadFile(path)
 	if err == nil {
-		err = json.Unmarshal(data, &kept)
+		err = json.Unmarshal(data, &cached)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		log.Warn("the kept hashes cannot be read; assets are hashed again", "file", path, "error", err)
 	}
-	for _, a := range kept {
-		if a != nil && a.sound() && len(l.known) < maxAssets {
+	var last int64
+	for _, a := range cached {
+		if a.Seen == 0 {
+			a.Seen = time.Now().Unix()
+		}
+		if a.sound() && len(l.known) < maxAssets {
 			l.known[a.Path] = a
+			last = max(last, a.Seen)
 		}
 	}
 	// Who was on before the restart is back before the site is known again, and would keep away for long if it was refused.
-	if len(l.known) > 0 {
-		l.admit(newVersion(l.known))
+	site := map[string]*asset{}
+	for path, k := range l.known {
+		if k.Seen == last {
+			site[path] = &k.asset
+		}
+	}
+	if len(site) > 0 {
+		l.admit(newVersion(site))
 	}
 	return l
 }
@@ -101,11 +122,11 @@ func (l *library) get(path string) *asset {
 func (l *library) recall(path string, same func(*asset) bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a := l.known[path]
-	if a == nil || !same(a) {
+	k, ok := l.known[path]
+	if !ok || !same(&k.asset) {
 		return false
 	}
-	l.put(a)
+	l.put(&k.asset)
 	return true
 }
 
@@ -298,12 +319,17 @@ func (l *library) save() error {
 	l.mu.Lock()
 	dirty := l.dirty
 	l.dirty = false
-	all := make([]*asset, 0, len(l.assets)+len(l.known))
+	all := make([]kept, 0, len(l.assets)+len(l.known))
+	now := time.Now()
 	for _, a := range l.assets {
-		all = append(all, a)
+		all = append(all, kept{*a, now.Unix()})
 	}
-	for _, a := range l.known {
-		all = append(all, a)
+	for path, k := range l.known {
+		if now.Sub(time.Unix(k.Seen, 0)) > unseen {
+			delete(l.known, path)
+		} else {
+			all = append(all, k)
+		}
 	}
 	l.mu.Unlock()
 	if !l.keep || !dirty {
