@@ -112,7 +112,7 @@ var (
 	// ErrListen is for Options.Listen: the port is taken, or the address is none of this machine's.
 	ErrListen = errors.New("starting to listen for peers")
 	// ErrClosed is for what was closed meanwhile.
-	ErrClosed = errors.New("closed")
+	ErrClosed = errors.New("the peer or the torrent was closed meanwhile: add it again, to a peer that is open")
 )
 
 // Peer shares and fetches torrents. Close it.
