@@ -52,7 +52,9 @@ async function declared(module, names) {
     const behind = outputText.length - node.end
     const loosened = loose(node, outputText)
     const text = loosened.slice(node.jsDoc?.at(-1)?.pos ?? node.getStart(), loosened.length - behind)
-    return given.includes(name) ? text.replace(/^ +constructor\(.*\);$/m, '    private constructor();') : text
+    if (given.includes(name)) return text.replace(/^ +constructor\(.*\);$/m, '    private constructor();')
+    // Only the engine tells of what happens.
+    return name === 'Emitter' ? text.replace(/^ +emit<.*\n/m, '') : text
   })
 }
 

@@ -74,6 +74,10 @@ test('the documents’ examples pass tsc --strict, and what is misspelt does not
     new Starling({ tracker: [] })
     // @ts-expect-error no such event
     node.on('torrnt', () => {})
+    // @ts-expect-error what happens the engine tells
+    node.emit('takeover', undefined)
+    // @ts-expect-error there are no callbacks
+    await node.add(link, {}, () => {})
     // @ts-expect-error nothing that can be shared
     await node.seed(3)
     // @ts-expect-error pages are given these, and do not make them

@@ -157,10 +157,23 @@ describe('seed', () => {
     const callback = (() => expect.unreachable()) as object
     await expect(node.seed(memo(), callback)).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(/await/) })
     await expect(node.add(hash('a'), callback)).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(/await/) })
+    const { seed, add } = node as unknown as Record<'seed' | 'add', (...args: unknown[]) => Promise<unknown>>
+    for (const call of [seed.bind(node, memo()), add.bind(node, hash('a'))]) {
+      await expect(call({}, callback)).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(/await/) })
+    }
     const trackers = 'wss://tracker.example/announce' as unknown as string[]
     expect(() => new Starling({ trackers })).toThrow(StarlingError)
     expect(await code(node.seed(memo(), { trackers }))).toBe('unsupported')
     expect(await code(node.add(hash('a'), { trackers }))).toBe('unsupported')
+  })
+
+  test('null in the place of options leaves them out', async () => {
+    const nothing = null as never
+    const { node } = page(nothing)
+    const shared = await node.seed(memo(), nothing)
+    expect(shared.files[0]!.stream(nothing)).toBeInstanceOf(ReadableStream)
+    await shared.remove(nothing)
+    expect((await node.add(hash('a'), nothing)).infoHash).toBe(hash('a'))
   })
 
   test('trackers of which browsers can ask none are refused; one that they can ask is enough', async () => {

@@ -72,10 +72,10 @@ export class Starling extends Emitter<StarlingEvents> {
   #limits: Limits | undefined
   #destroyed: Promise<void> | undefined
 
-  constructor(options: StarlingOptions = {}) {
+  constructor(options?: StarlingOptions) {
     super()
-    connectable(options.iceServers)
-    const { server, ...rest } = options
+    const { server, ...rest } = options ?? {}
+    connectable(rest.iceServers)
     const home = homeOf(server)
     const linkBase = rest.linkBase ? whole(rest.linkBase) : home.linkBase
     this.#options = { ...rest, trackers: usable(rest.trackers), linkBase }
@@ -102,14 +102,17 @@ export class Starling extends Emitter<StarlingEvents> {
   }
 
   /** Shares files: resolves when they are hashed and have a link. Blobs are read where they lie, and not copied. */
-  async seed(what: Seedable | Iterable<Seedable> | FileList, options: SeedOptions = {}): Promise<Torrent> {
-    refuse(options)
+  seed(what: Seedable | Iterable<Seedable> | FileList, options?: SeedOptions): Promise<Torrent>
+  async seed(
+    what: Seedable | Iterable<Seedable> | FileList, options?: SeedOptions, callback?: unknown,
+  ): Promise<Torrent> {
+    refuse(options, callback)
     const files = blobs(what)
     if (!files.length) throw new StarlingError('unreadable', 'There is no file to share.')
-    const { name, private: sealed, known, onHash, signal } = options
+    const { name, private: sealed, known, card, webSeeds, trackers, onHash, signal } = options ?? {}
     const given = {
-      name, private: sealed, known, card: options.card && plain(options.card), webSeeds: seeds(options.webSeeds),
-      trackers: usable(options.trackers) ?? this.#options.trackers,
+      name, private: sealed, known, card: card && plain(card), webSeeds: seeds(webSeeds),
+      trackers: usable(trackers) ?? this.#options.trackers,
     }
     // A page's progress bar that is gone ends no share.
     const hashed = onHash && ((bytes: number) => {
@@ -134,11 +137,13 @@ export class Starling extends Emitter<StarlingEvents> {
   }
 
   /** Fetches, and shares what it has. Resolves at once; see Torrent.ready and Torrent.done. */
-  async add(what: Addable, options: AddOptions = {}): Promise<Torrent> {
-    refuse(options)
+  add(what: Addable, options?: AddOptions): Promise<Torrent>
+  async add(what: Addable, options?: AddOptions, callback?: unknown): Promise<Torrent> {
+    refuse(options, callback)
     const id = await identify(what)
-    const trackers = [...(usable(options.trackers, true) ?? []), ...(this.#options.trackers ?? [])]
-    const given = { trackers, webSeeds: seeds(options.webSeeds), onDemand: !!options.onDemand }
+    const { trackers: more, webSeeds, onDemand } = options ?? {}
+    const trackers = [...(usable(more, true) ?? []), ...(this.#options.trackers ?? [])]
+    const given = { trackers, webSeeds: seeds(webSeeds), onDemand: !!onDemand }
     const make: Origin['make'] = (engine, before) => engine.add(id, { ...given, again: !!before })
     return this.#take({ rank: given.onDemand ? 0 : 1, make })
   }
@@ -346,9 +351,9 @@ function connectable(iceServers: RTCIceServer[] | undefined): void {
 const told = (error: unknown): StarlingError =>
   error instanceof StarlingError ? error : new StarlingError('unsupported', String(error), { cause: error })
 
-/** WebTorrent's calls take one, and nobody would ever call it. */
-function refuse(callback: object): void {
-  if (typeof callback === 'function') throw new StarlingError('unsupported', 'There are no callbacks: await what this returns.')
+/** WebTorrent's calls take one, in place of options or behind them, and nobody would ever call it. */
+function refuse(...given: unknown[]): void {
+  if (given.some((one) => typeof one === 'function')) throw new StarlingError('unsupported', 'There are no callbacks: await what this returns.')
 }
 
 function blobs(what: Seedable | Iterable<Seedable> | FileList): Blob[] {

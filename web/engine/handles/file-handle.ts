@@ -93,7 +93,8 @@ export class TorrentFile {
   }
 
   /** The bytes in order, read no faster than they are taken. Cancel it when you need no more. */
-  stream({ start, end = this.size - 1 }: StreamOptions = {}): ReadableStream<Bytes> {
+  stream(options?: StreamOptions): ReadableStream<Bytes> {
+    const { start, end = this.size - 1 } = options ?? {}
     return readable(source(this), { start, end: end + 1 })
   }
 

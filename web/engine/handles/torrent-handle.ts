@@ -174,12 +174,12 @@ export class Torrent extends Emitter<TorrentEvents> {
   }
 
   /** Stops it, in every tab. Its data stays for a later add or seed, unless destroyStore. Safe to call twice. */
-  async remove(options: { destroyStore?: boolean } = {}): Promise<void> {
+  async remove(options?: { destroyStore?: boolean }): Promise<void> {
     if (this.#ended) return
     try {
       await this.#host.call(async (engine) => {
         await this.#join(engine).catch(() => {})
-        await engine.remove(this.infoHash, { destroyStore: !!options.destroyStore })
+        await engine.remove(this.infoHash, { destroyStore: !!options?.destroyStore })
       })
     } catch (error) {
       if (!(error instanceof StarlingError && error.code === 'removed')) throw error
