@@ -97,7 +97,8 @@ type Options struct {
 	Deadline time.Duration
 	// MaxAsks is how many questions may be open [4096].
 	MaxAsks int
-	// MaxOffers is the most offers for this node's sockets that are remembered [2 million, about 80 MB].
+	// MaxOffers is the most offers for this node's sockets that are remembered; then the elder ones make way [2 million,
+	// about 80 MB].
 	MaxOffers int
 	// Log gets what goes wrong on our side, and who comes and goes [none].
 	Log *slog.Logger

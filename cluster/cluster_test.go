@@ -77,6 +77,25 @@ func TestAnAnswerIsOneHop(t *testing.T) {
 	})
 }
 
+// Who makes offers without end keeps nobody else from meeting.
+func TestElderOffersMakeWay(t *testing.T) {
+	inWorld(t, 0, func(w *world) {
+		m := w.addWith(cluster.Options{MaxOffers: 10})
+		w.pass(2 * time.Second)
+		a, b := w.connect(m), w.connect(m)
+		hash := hashes(1)[0]
+		w.wantCounts(b, testnet.Announce(hash, 'b', seeder), 1, 0)
+		for i := range 30 {
+			w.wantCounts(a, testnet.Announce(hash, 'a', fmt.Sprintf(`"offers":[{"offer":{},"offer_id":"%d"}]`, i)), 1, 1)
+		}
+		w.got(b)
+		w.wantCounts(a, testnet.Announce(hash, 'a', testnet.Offers(1)), 1, 1)
+		w.one(b)
+		b.Send(testnet.Answer(hash, 'b', 'a', 'A'))
+		w.one(a)
+	})
+}
+
 // Nobody answers an offer that somebody else got.
 func TestOnlyTheReceiverAnswers(t *testing.T) {
 	inWorld(t, 2, func(w *world) {

@@ -246,7 +246,7 @@ func (n *Node) Offer(o *ws.Offer, message ...[]byte) {
 // deliver gives an offer to a socket of this node.
 func (n *Node) deliver(o *ws.Offer, message ...[]byte) {
 	print := n.offers.print(o.InfoHash, o.Maker, o.To, o.ID)
-	if n.offers.put(print, o.From) && !n.sockets.Deliver(o.To, message...) {
+	if n.offers.put(print, o.From); !n.sockets.Deliver(o.To, message...) {
 		n.offers.take(print)
 	}
 }

@@ -34,21 +34,18 @@ func (o *offers) print(h tracker.InfoHash, maker tracker.PeerID, to ws.Handle, i
 	return maphash.Bytes(o.seed, binary.BigEndian.AppendUint64(b, maphash.Bytes(o.seed, id)))
 }
 
-func (o *offers) put(print uint64, maker ws.Handle) bool {
+func (o *offers) put(print uint64, maker ws.Handle) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.turn()
-	if len(o.young)+len(o.old) >= o.limit {
-		return false
-	}
 	o.young[print] = origin{maker, uint32(now / time.Second)}
-	return true
 }
 
-// turn makes the young generation the old one when that has lasted as long as an offer does. The offers are locked.
+// turn makes the young generation the old one when that has lasted as long as an offer does, or is half of what there may
+// be. The offers are locked.
 func (o *offers) turn() (now time.Duration) {
 	now = time.Since(o.start)
-	if o.young == nil || now-o.turned >= tracker.OfferTTL {
+	if o.young == nil || now-o.turned >= tracker.OfferTTL || len(o.young) >= o.limit/2 {
 		o.old, o.young, o.turned = o.young, map[uint64]origin{}, now
 	}
 	return now

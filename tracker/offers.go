@@ -40,6 +40,11 @@ func (o *offers) turn(now tick) (change int) {
 	if now-o.turned < ticks(OfferTTL) {
 		return 0
 	}
+	return o.next(now)
+}
+
+// next forgets the old generation for the young one.
+func (o *offers) next(now tick) (change int) {
 	change = -len(o.old)
 	// A fresh map rather than a cleared one: what a busy hour needed is given back.
 	o.old, o.young, o.turned = o.young, nil, now

@@ -25,7 +25,7 @@ type Options struct {
 	AddrExpiry time.Duration
 	// MaxPeers is the most peers kept, in all swarms together. 0: 4 million, about 500 MB.
 	MaxPeers int
-	// MaxOffers is the most outstanding offers kept. 0: 2 million, about 60 MB.
+	// MaxOffers is the most outstanding offers kept; then the elder ones make way. 0: 2 million, about 60 MB.
 	MaxOffers int
 	// MaxPerNetwork is the most peers kept at the addresses of one Network, loopback apart, in all swarms together. 0:
 	// 20,000.
@@ -57,6 +57,7 @@ type Store[C comparable] struct {
 	peers   [kinds]atomic.Int64
 	swarms  atomic.Int64
 	offers  atomic.Int64
+	made    atomic.Int64 // offers, since the elder ones last had to make way
 	quota   quota
 }
 
@@ -147,8 +148,9 @@ func (s *Store[C]) Announce(a *Announce[C], picks []Peer[C]) (Counts, []Peer[C],
 
 	want := min(a.Want, MaxWant)
 	if a.Offers != nil {
-		want = min(want, len(a.Offers), s.options.MaxOffers-int(s.offers.Load()))
+		want = min(want, len(a.Offers))
 	}
+	first := len(picks)
 	var places [32]int32 // no front end asks for more here
 	for j, p := range g.choose(i, g.standing(i), a.Place, want, places[:0]) {
 		to := &g.peers[p]
@@ -157,7 +159,29 @@ func (s *Store[C]) Announce(a *Announce[C], picks []Peer[C]) (Counts, []Peer[C],
 			s.offers.Add(int64(sh.offers.put(s.print(a.InfoHash, a.PeerID, to.id, a.Offers[j]), now)))
 		}
 	}
+	if a.Offers != nil {
+		s.offered(len(picks) - first)
+	}
 	return w.counts(), picks, nil
+}
+
+// offered counts offers, and has the elder ones make way where there are as many as there may be. Were new ones refused
+// instead, a single client that makes them without end would keep all others from meeting.
+func (s *Store[C]) offered(n int) {
+	half := int64(max(1, s.options.MaxOffers/2))
+	made := s.made.Add(int64(n))
+	if made >= half && s.offers.Load() >= half && s.made.CompareAndSwap(made, 0) {
+		go s.makeWay()
+	}
+}
+
+func (s *Store[C]) makeWay() {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		s.offers.Add(int64(sh.offers.next(s.now())))
+		sh.mu.Unlock()
+	}
 }
 
 func (s *Store[C]) allowed(h InfoHash) bool { return s.options.Allow == nil || s.options.Allow(h) }

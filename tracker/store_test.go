@@ -320,7 +320,7 @@ func TestOffers(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	s := New[int](Options{Expiry: time.Hour, MaxPeers: 3, MaxOffers: 2})
+	s := New[int](Options{Expiry: time.Hour, MaxPeers: 3})
 	for n := range 3 {
 		join(t, s, n, Some)
 	}
@@ -330,14 +330,43 @@ func TestLimits(t *testing.T) {
 	if _, _, err := s.AnnounceAddr(&AddrAnnounce{PeerID: peer(4), Addr: at("192.0.2.1:1")}, nil); err != ErrFull || s.Stats().Peers != 3 {
 		t.Errorf("by address: got %v, want ErrFull; %+v", err, s.Stats())
 	}
-	a := Announce[int]{PeerID: peer(0), Contact: 0, Want: 2, Offers: []OfferID{1, 2}}
-	if _, picks := ask(t, s, a); len(picks) != 2 {
-		t.Errorf("picked %v, want two", picks)
-	}
-	a.Offers = []OfferID{3, 4}
-	if _, picks := ask(t, s, a); len(picks) != 0 {
-		t.Errorf("picked %v although no more offers can be kept", picks)
-	}
+}
+
+// Who makes offers without end keeps nobody else from meeting, and no more are kept than there may be.
+func TestElderOffersMakeWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most, each = 1000, 20
+		s := New[int](Options{Expiry: time.Hour, MaxOffers: most})
+		crowd, id := InfoHash{19: 1}, OfferID(0)
+		flood := func(count int) {
+			t.Helper()
+			for range count / each {
+				offers := make([]OfferID, each)
+				for i := range offers {
+					id++
+					offers[i] = id
+				}
+				ask(t, s, Announce[int]{InfoHash: crowd, PeerID: peer(0), Want: each, Offers: offers})
+				synctest.Wait()
+				if n := s.Stats().Offers; n > most {
+					t.Fatalf("%d offers are kept", n)
+				}
+			}
+		}
+		for n := range each + 1 {
+			ask(t, s, Announce[int]{InfoHash: crowd, PeerID: peer(n), Contact: n, Left: Some})
+		}
+		flood(5 * most)
+		join(t, s, 1, Some)
+		join(t, s, 2, Some)
+		if _, picks := ask(t, s, Announce[int]{PeerID: peer(1), Contact: 1, Want: 1, Offers: []OfferID{7}}); len(picks) != 1 {
+			t.Error("another's offer was not passed on")
+		}
+		flood(most/2 - each)
+		if contact, ok := s.Answer(InfoHash{}, peer(2), peer(1), 7); !ok || contact != 1 {
+			t.Error("nor was the answer to it")
+		}
+	})
 }
 
 func TestConcurrent(t *testing.T) {
