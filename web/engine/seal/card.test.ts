@@ -73,6 +73,13 @@ test('32 KiB at most', async () => {
   await expect(of(32_768 - 7)).rejects.toMatchObject({ code: 'too-large' })
 })
 
+test('32 levels at most', async () => {
+  const of = (levels: number) => ({ a: JSON.parse('['.repeat(levels - 1) + ']'.repeat(levels - 1)) as unknown })
+  const packed = await packCard(of(32), { infoHash, privateKey, rev })
+  expect(await readCard(packed, { infoHash, author: publicKey })).toMatchObject({ card: of(32) })
+  await expect(packCard(of(33), { infoHash, privateKey, rev })).rejects.toMatchObject({ code: 'too-large' })
+})
+
 test('any bytes are refused without throwing', async () => {
   await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
     expect(await readCard(new Uint8Array(bytes), { infoHash, author: publicKey, seal })).toBeUndefined()

@@ -6,6 +6,8 @@ import { ahead, cardRev, maxPacked, type CardSeal } from './packed.ts'
 import { derive, importAes } from './rfc8188.ts'
 
 const maxJson = 32 << 10
+/** Browsers copy and compare values by recursion, which a stranger's thousands of arrays in one another would exhaust. */
+const maxDepth = 32
 const label = 'Starling card\0'
 const curve = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
@@ -15,7 +17,7 @@ export async function newAuthor(): Promise<{ publicKey: Bytes; privateKey: Crypt
   return { publicKey: new Uint8Array(await crypto.subtle.exportKey('raw', publicKey)), privateKey }
 }
 
-/** rev: milliseconds since 1970, greater than that of the card before. Throws 'too-large' above 32 KiB of JSON. */
+/** rev: milliseconds since 1970, greater than that of the card before. Throws 'too-large' above 32 KiB of JSON, or 32 levels. */
 export async function packCard(card: Card, options: {
   infoHash: string
   privateKey: CryptoKey
@@ -25,6 +27,7 @@ export async function packCard(card: Card, options: {
   const { infoHash, privateKey, rev, seal } = options
   const json = utf8.encode(JSON.stringify(card))
   if (json.length > maxJson) throw new StarlingError('too-large', 'This description is too long: 32 KiB at most.')
+  if (isDeep(card)) throw new StarlingError('too-large', 'This description is nested too deeply: 32 levels at most.')
   let body = json
   if (seal) {
     const iv = random(12)
@@ -55,11 +58,14 @@ export async function readCard(packed: Bytes, options: {
       body = new Uint8Array(await crypto.subtle.decrypt(params, await sealKey(seal), body.subarray(12)))
     }
     const card = parseJson(body)
-    return card && typeof card === 'object' && !Array.isArray(card) ? { rev, card: card as Card } : undefined
+    return card && typeof card === 'object' && !Array.isArray(card) && !isDeep(card) ? { rev, card: card as Card } : undefined
   } catch {
     return undefined
   }
 }
+
+const isDeep = (value: unknown, left = maxDepth): boolean =>
+  value instanceof Object && (!left || Object.values(value).some((member) => isDeep(member, left - 1)))
 
 const toSign = (infoHash: string, signed: Bytes): Bytes => concat([utf8.encode(label), fromHex(infoHash)!, signed])
 

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { concat, fromHex, fromUint32, utf8 } from '../bytes.ts'
 import { join, noise, Stranger, testNode, type TestNode } from './testing.ts'
 import { data } from './sample.ts'
 
@@ -36,6 +37,25 @@ describe('cards', () => {
     expect((await two.stores.registry.get(infoHash))!.card!.value).toEqual({ title: 'two' })
     await expect(one.node.setCard(infoHash, {})).rejects.toMatchObject({ code: 'unsupported' })
   })
+})
+
+test('a card that no browser could copy is not taken, whoever signed it', async () => {
+  const [from, to] = [testNode(), testNode()]
+  const { infoHash, link } = await from.node.seed([new File([data], 'data.bin')], { card: { title: 'one' } })
+  const { cardKey } = (await from.stores.registry.get(infoHash))!
+  const rev = Date.now() + 1000
+  const deep = utf8.encode(`{"title":"two","deep":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)
+  expect(() => JSON.stringify(JSON.parse(new TextDecoder().decode(deep)))).toThrow(RangeError)
+  const body = concat([fromUint32(rev / 2 ** 32), fromUint32(rev), deep])
+  const signed = concat([utf8.encode('Starling card\0'), fromHex(infoHash)!, body])
+  const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, cardKey!, signed)
+  await to.node.add(link, {})
+  const author = new Stranger(to, infoHash)
+  await author.hears(/^extended handshake/)
+  author.wire.extended('sl_card', concat([new Uint8Array(signature), body]))
+  join(to, from, infoHash)
+  const { card } = await to.until(infoHash, ({ card, done }) => done && !!card)
+  expect(card?.title).toBe('one')
 })
 
 test('a card from a clock that was far ahead, which nobody takes, is followed by one that is taken', async () => {
