@@ -42,6 +42,12 @@ func TestOwner(t *testing.T) {
 			}
 		}
 	}
+	r := httptest.NewRequest("GET", "https://localhost/.starling/figures.json", nil)
+	r.RemoteAddr, r.TLS.ServerName = "127.0.0.1:1", "example.org"
+	w := httptest.NewRecorder()
+	if e.routes.ServeHTTP(w, r); w.Code != 403 {
+		t.Errorf("through a proxy that passes TLS on: %d", w.Code)
+	}
 	info, err := os.Stat(filepath.Join(cache, "owner.key"))
 	if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("the key's file: %v, %v", info.Mode(), err)

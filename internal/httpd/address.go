@@ -53,7 +53,7 @@ func local(r *http.Request) bool {
 	from := peer(r)
 	// What a machine asks at an address of its own comes from there.
 	own := from == asked(r) && names(r.Host, from)
-	return (own || from.IsLoopback() && loopback.Host(r.Host)) && !proxied(r)
+	return (own || from.IsLoopback() && loopback.Host(r.Host)) && !proxied(r) && loopback.Asked(r.TLS)
 }
 
 // asked is the address of this machine that a request came to.

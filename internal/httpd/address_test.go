@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -30,6 +31,11 @@ func TestLocal(t *testing.T) {
 		r.RemoteAddr, r.Host = net.JoinHostPort(c.from, "4711"), c.host
 		if got := local(r); got != c.want {
 			t.Errorf("%s asks %s as %s: local %t", c.from, c.at, c.host, got)
+		}
+		for name, want := range map[string]bool{"": c.want, "localhost": c.want, "share.example.org": false} {
+			if r.TLS = (&tls.ConnectionState{ServerName: name}); local(r) != want {
+				t.Errorf("%s asks for %q by TLS and %s as %s: local %t", c.from, name, c.at, c.host, !want)
+			}
 		}
 		if r.Header.Set("X-Forwarded-For", "203.0.113.1"); local(r) {
 			t.Errorf("%s at %s: a proxy that runs here", c.from, c.at)

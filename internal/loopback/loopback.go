@@ -3,6 +3,7 @@
 package loopback
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -15,3 +16,8 @@ func Host(host string) bool {
 	a, err := netip.ParseAddr(name)
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || err == nil && a.Unmap().IsLoopback()
 }
+
+// Asked says whether a TLS client may have asked for this very machine: by such a name, or by none, as with an address; nil
+// is no TLS. One who comes through a proxy that passes TLS on unread may write any host into a request, but has asked for a
+// name that leads to the proxy.
+func Asked(t *tls.ConnectionState) bool { return t == nil || t.ServerName == "" || Host(t.ServerName) }
