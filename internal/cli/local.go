@@ -57,8 +57,12 @@ func (l *local) url(i int) string {
 	return base + l.link(i)
 }
 
+// unquoted are what url.PathEscape leaves and shells do not: people paste the URL behind the name of a player, and a stranger
+// chose the file's.
+var unquoted = strings.NewReplacer("&", "%26", "$", "%24")
+
 func (l *local) link(i int) string {
-	return strconv.Itoa(i) + "/" + url.PathEscape(path.Base(l.files[i].path))
+	return strconv.Itoa(i) + "/" + unquoted.Replace(url.PathEscape(path.Base(l.files[i].path)))
 }
 
 // serve runs until the context ends.

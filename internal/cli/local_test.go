@@ -29,7 +29,7 @@ func listen(t *testing.T) (l *local, opened, closed *int) {
 		}}
 	}
 	l, err := listenLocal(0, "abc", []localFile{
-		file("Film/ü & 1.mp4", "video/mp4", "0123456789"), file("evil.html", "text/html", "<script>alert(1)</script>"),
+		file("Film/ü&reboot&$x;(y)'z'`.mp4", "video/mp4", "0123456789"), file("evil.html", "text/html", "<script>alert(1)</script>"),
 		file("<b>.svg", "image/svg+xml", "<svg/>"),
 	})
 	if err != nil {
@@ -50,8 +50,8 @@ func listen(t *testing.T) (l *local, opened, closed *int) {
 func TestLocalServesRanges(t *testing.T) {
 	l, opened, closed := listen(t)
 	url := l.url(0)
-	if !strings.HasPrefix(url, "http://127.0.0.1:") || !strings.HasSuffix(url, "/0/%C3%BC%20&%201.mp4") {
-		t.Error(url)
+	if !strings.HasPrefix(url, "http://127.0.0.1:") || !strings.HasSuffix(url, "/0/%C3%BC%26reboot%26%24x%3B%28y%29%27z%27%60.mp4") {
+		t.Errorf("a shell would take %s for more than a URL", url)
 	}
 	r, body := testnet.Ask(t, "GET", url)
 	if r.StatusCode != 200 || body != "0123456789" || r.Header.Get("Content-Type") != "video/mp4" || r.Header.Get("Accept-Ranges") != "bytes" {
