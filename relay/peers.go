@@ -30,6 +30,7 @@ var never = prefixes(
 	"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", // this network, link-local, multicast, reserved and broadcast
 	"::/128", "fe80::/10", "ff00::/8", // unspecified, link-local, multicast
 	"::/96", "2001::/32", "64:ff9b:1::/48", // IPv4-compatible, Teredo, local NAT64: IPv4 addresses in disguise
+	"168.63.129.16/32", // which only machines within Azure reach: it resolves their private names
 )
 
 // within are networks of one's own.

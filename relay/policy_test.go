@@ -52,6 +52,8 @@ func TestPeers(t *testing.T) {
 		{"0.1.2.3", false, false, false},
 		{"::", false, false, false},
 		{"169.254.169.254", false, false, false},
+		{"168.63.129.16", false, false, false},
+		{"168.63.129.17", true, true, true},
 		{"fe80::1", false, false, false},
 		{"224.0.0.251", false, false, false},
 		{"239.255.255.250", false, false, false},
