@@ -19,9 +19,11 @@ const (
 type addresses struct {
 	mu  sync.Mutex
 	all map[netip.Prefix]*source
+	// left have no sockets any more, but sent too much to be forgotten: else one could come back and send as much again.
+	left map[netip.Prefix]*source
 }
 
-// source is one address that has sockets. Nil is loopback: unlimited.
+// source is one address that has sockets, or had some lately. Nil is loopback: unlimited.
 type source struct {
 	prefix  netip.Prefix
 	sockets int // guarded by addresses.mu
@@ -53,7 +55,7 @@ func (s *addresses) enter(a netip.Addr, limit int) (*source, bool) {
 	switch {
 	case from == nil:
 		if s.all == nil {
-			s.all = make(map[netip.Prefix]*source)
+			s.all, s.left = map[netip.Prefix]*source{}, map[netip.Prefix]*source{}
 		}
 		from = &source{prefix: p}
 		s.all[p] = from
@@ -71,7 +73,38 @@ func (s *addresses) leave(from *source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if from.sockets--; from.sockets == 0 {
-		delete(s.all, from.prefix)
+		s.left[from.prefix] = from
+	}
+}
+
+// sweep forgets those that have left, and could send as much as ever.
+func (s *addresses) sweep(now uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p, from := range s.left {
+		switch {
+		case from.sockets > 0:
+			delete(s.left, p)
+		case from.owes(now) == 0:
+			delete(s.left, p)
+			delete(s.all, p)
+		}
+	}
+}
+
+// owes is how many messages it has sent that time has not given back yet.
+func (from *source) owes(now uint32) int64 {
+	from.mu.Lock()
+	defer from.mu.Unlock()
+	from.rest(now)
+	return from.spent
+}
+
+// rest is called with the lock held.
+func (from *source) rest(now uint32) {
+	if now > from.paid {
+		from.spent = max(0, from.spent-messageRate*int64(now-from.paid))
+		from.paid = now
 	}
 }
 
@@ -82,10 +115,7 @@ func (from *source) admit(now uint32) bool {
 	}
 	from.mu.Lock()
 	defer from.mu.Unlock()
-	if now > from.paid {
-		from.spent = max(0, from.spent-messageRate*int64(now-from.paid))
-		from.paid = now
-	}
+	from.rest(now)
 	if from.spent >= messageBurst {
 		return false
 	}

@@ -149,6 +149,32 @@ func TestHostile(t *testing.T) {
 				w.Errorf("%d messages were handled within five seconds more", n)
 			}
 		}},
+		{"more messages than it may send of one address that comes back each time", func(w *world) {
+			for range 3 {
+				a := w.from("198.51.100.7")
+				a.Discard()
+				go func() {
+					for range 20_000 {
+						a.Send(`{"action":"scrape","info_hash":"` + hash + `"}`)
+					}
+				}()
+				synctest.Wait()
+				a.Close()
+				synctest.Wait()
+			}
+			if n := w.tracker.Stats().Messages; n > 25_000 {
+				w.Errorf("%d messages were handled at once", n)
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			a := w.from("198.51.100.7")
+			for range 1_000 {
+				a.Send(`{"action":"scrape","info_hash":"` + hash + `"}`)
+			}
+			if n := len(w.got(a)); n != 1_000 {
+				w.Errorf("a minute later %d of 1,000 messages were answered", n)
+			}
+		}},
 		{"more peer_ids than 64 on one socket", func(w *world) {
 			a := w.connect()
 			for i := range 64 {

@@ -28,6 +28,7 @@ func (s *Server) sweeps() {
 		case <-t.C:
 			now := s.now()
 			s.table.each(func(k *socket) { k.sweep(now) })
+			s.addresses.sweep(now)
 		}
 	}
 }
