@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"path"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -230,5 +231,24 @@ func TestWhoComesByAnotherName(t *testing.T) {
 	eventually(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
 	if len(ask(t, h, "/b.png").Assets) != 1 {
 		t.Error("it is not named any more")
+	}
+}
+
+// A name that no site has is not remembered: it may be as long as a header, for each asset anew.
+func TestWhoComesByNoName(t *testing.T) {
+	data := random(20_000)
+	var remembered atomic.Bool
+	e, h := inFront(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.UserAgent() == "starling-edge" && len(r.Header.Get("X-Forwarded-Host")) > maxHost {
+			remembered.Store(true)
+		}
+		given(w, `"1"`, data)
+	})
+	do(h, "GET", "http://"+strings.Repeat("a", 60_000)+"/a.png", "")
+	do(h, "GET", "http://example.com/b.png", "")
+	eventually(t, "the asset", func() bool { return len(ask(t, h, "/b.png").Assets) == 1 })
+	eventually(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
+	if remembered.Load() {
+		t.Error("the site was asked by it")
 	}
 }

@@ -26,6 +26,8 @@ const (
 	maxStrikes = 4
 	forgiven   = time.Hour
 	maxPath    = 1024
+	// maxHost is more than any name and port. What visitors came by is remembered for each asset.
+	maxHost = 300
 )
 
 // watch looks at responses as they pass, and has new and changed assets hashed. It asks the site for those bytes itself,
@@ -104,8 +106,8 @@ func (w *watch) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 // written: in one of them it is read and kept.
 func (w *watch) candidate(r *http.Request) bool {
 	p := r.URL.Path
-	return r.Method == http.MethodGet && r.URL.RawQuery == "" && len(p) <= maxPath && path.Clean(p) == strings.TrimSuffix(p, "/") &&
-		r.Header.Get("Authorization") == "" &&
+	return r.Method == http.MethodGet && r.URL.RawQuery == "" && len(p) <= maxPath && len(r.Host) <= maxHost &&
+		path.Clean(p) == strings.TrimSuffix(p, "/") && r.Header.Get("Authorization") == "" &&
 		r.Header.Get("Upgrade") == "" && !excluded(w.edge.options.Exclude, p) &&
 		!strings.Contains(strings.ToLower(r.URL.RawPath), "%2f") // another path, which reads the same here
 }
