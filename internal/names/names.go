@@ -116,10 +116,12 @@ func Paths(paths [][]string) []string {
 	return clean
 }
 
-// fold is the same for all paths that a file system may take for one.
+// fold is the same for all paths that a file system may take for one: by way of capitals, as some small letters share theirs
+// with another one, as ς does with σ.
 func fold(path string) string {
 	if !utf8.ValidString(path) {
 		path = strings.ToValidUTF8(path, "\ufffd")
 	}
-	return strings.ToLower(norm.NFC.String(path))
+	path = strings.ReplaceAll(norm.NFC.String(path), "İ", "i\u0307") // two letters, to Go but one
+	return strings.Map(func(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }, path)
 }

@@ -23,12 +23,18 @@ export function cleanName(text: string): string {
   return !name || /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\.|$)/i.test(name) ? `_${name}` : name
 }
 
+/** Small letters that share a capital with another one, as ς does with σ. */
+const doubles = /[\u00b5\u0131\u017f\u0345\u03c2\u03d0\u03d1\u03d5\u03d6\u03f0\u03f1\u03f5\u1c80-\u1c88\u1e9b]/g
+
+/** The same for all paths that a file system may take for one. */
+const fold = (path: string): string =>
+  path.normalize('NFC').toLowerCase().replace(doubles, (letter) => letter.toUpperCase().toLowerCase())
+
 /**
  * Paths, each a list of names, as '/'-joined clean paths of which none is another, nor a folder of another, on a
  * system that ignores case. Deterministic. Of a path of more than 32 parts, the last 32 stay.
  */
 export function cleanPaths(paths: readonly (readonly string[])[]): string[] {
-  const fold = (path: string): string => path.normalize('NFC').toLowerCase()
   const clean = paths.map((path) => path.slice(-32).map(cleanName))
   const taken = new Set<string>()
   for (const path of clean) {
