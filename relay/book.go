@@ -63,6 +63,7 @@ func parseUserID(id string) (c client, user string, err error) {
 type allocation struct {
 	client client
 	user   string
+	at     netip.AddrPort // where others see it
 	meter  meter
 	// asked is the channel that the message now at work is to bind, 0 where it is another message: pion, which permit
 	// hears of that from, does not say.
@@ -151,7 +152,7 @@ func (b *book) enter(c client, user string, at netip.AddrPort) *allocation {
 	if !b.mayHave(c) {
 		return nil
 	}
-	a := &allocation{client: c, user: user, meter: newMeter(b.rate), peers: map[netip.Addr]struct{}{}}
+	a := &allocation{client: c, user: user, at: at, meter: newMeter(b.rate), peers: map[netip.Addr]struct{}{}}
 	a.bound.Store(&noChannels)
 	b.clients[c], b.relayed[at] = a, a
 	b.addresses[whole(c.at.Addr())]++
@@ -200,6 +201,14 @@ func (b *book) of(c client) *allocation {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	return b.clients[c]
+}
+
+// at is where others see what a client has; none when it has nothing.
+func (b *book) at(c client) netip.Addr {
+	if a := b.of(c); a != nil {
+		return a.at.Addr()
+	}
+	return netip.Addr{}
 }
 
 // has says whether a client has an allocation that it made by this name.

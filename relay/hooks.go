@@ -21,11 +21,12 @@ func (r *Relay) room(_, _ string, from net.Addr) bool {
 func (r *Relay) permit(from net.Addr, ip net.IP) bool {
 	peer, _ := netip.AddrFromSlice(ip)
 	peer = peer.Unmap()
-	if !r.peers.allows(peer) {
+	client := clientAt(from)
+	if !r.peers.allows(peer, r.book.at(client)) {
 		r.counts.peer.Add(1)
 		return false
 	}
-	if !r.book.permits(clientAt(from), peer) {
+	if !r.book.permits(client, peer) {
 		r.counts.quota.Add(1)
 		return false
 	}

@@ -97,18 +97,17 @@ func (p *places) now() map[family]netip.Addr {
 type peers struct {
 	private  bool // networks of one's own too
 	loopback bool // the relay itself is there
-	relay    *places
 
 	mu     sync.Mutex
 	own    map[netip.Addr]bool
 	looked time.Time
 }
 
-// allows says whether datagrams may go to an address. To the relay's own they may, though only to what it relays for
-// somebody else: see relayed.WriteTo.
-func (p *peers) allows(a netip.Addr) bool {
+// allows says whether datagrams may go to an address from what is relayed at another one. To that itself they may, though
+// only to what is relayed for somebody else: see relayed.WriteTo.
+func (p *peers) allows(a, from netip.Addr) bool {
 	a = a.Unmap()
-	if a.IsValid() && a == p.relay.now()[familyOf(a)] {
+	if a.IsValid() && a == from {
 		return true
 	}
 	a = plain(a)

@@ -83,13 +83,12 @@ func TestPeers(t *testing.T) {
 			{&peers{private: true}, c.private},
 			{&peers{private: true, loopback: true}, c.here},
 		} {
-			p.relay = &places{find: func() map[family]netip.Addr { return map[family]netip.Addr{v4: public} }}
-			if got := p.allows(addr); got != p.want {
+			if got := p.allows(addr, public); got != p.want {
 				t.Errorf("%s: %v, private %v, on loopback %v", c.addr, got, p.private, p.loopback)
 			}
 		}
 	}
-	if new(peers).allows(netip.Addr{}) {
+	if new(peers).allows(netip.Addr{}, netip.Addr{}) {
 		t.Error("no address is allowed")
 	}
 }
@@ -238,7 +237,7 @@ func TestChannels(t *testing.T) {
 
 // Permissions and channels that end make room for others.
 func TestWhatHasEndedMakesRoom(t *testing.T) {
-	r := &Relay{book: newBook(1, 1, 0), peers: &peers{relay: &places{find: func() map[family]netip.Addr { return nil }}}}
+	r := &Relay{book: newBook(1, 1, 0), peers: new(peers)}
 	from, at := &net.UDPAddr{IP: net.IPv4(9, 9, 9, 9), Port: 1}, &net.UDPAddr{IP: net.IPv4(203, 0, 113, 5).To4(), Port: 5000}
 	a := r.book.enter(clientAt(from), "user", at.AddrPort())
 	peer := func(i int) *net.UDPAddr { return &net.UDPAddr{IP: net.IPv4(8, 8, 8, byte(i)), Port: 1} }

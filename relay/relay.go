@@ -134,7 +134,7 @@ func Listen(o Options) (*Relay, error) {
 	}
 	r.book = newBook(o.MaxAllocations, o.MaxPerAddress, o.Rate)
 	r.streams = newStreams(net.TCPAddrFromAddrPort(o.Addr), o.MaxAllocations, o.MaxPerAddress, r)
-	r.peers = &peers{private: o.Private, loopback: o.Addr.Addr().IsLoopback(), relay: r.public}
+	r.peers = &peers{private: o.Private, loopback: o.Addr.Addr().IsLoopback()}
 
 	sockets, err := r.listen(o.Addr)
 	if err != nil {

@@ -192,6 +192,7 @@ func TestAnotherAddress(t *testing.T) {
 	if got := at(); got != "127.0.0.1" {
 		t.Fatalf("relayed at %s", got)
 	}
+	before := w.allocate("udp")
 	w.Move(netip.MustParseAddr("127.0.0.2"))
 	if got := at(); got != "127.0.0.2" || len(w.Public()) != 1 || w.Public()[0].String() != got {
 		t.Errorf("relayed at %s, %v", got, w.Public())
@@ -200,6 +201,16 @@ func TestAnotherAddress(t *testing.T) {
 	_, _ = b.WriteTo([]byte("permit"), a.LocalAddr())
 	carry(t, a, b, "there")
 	carry(t, b, a, "back")
+
+	// To what was there before, the new address is one of this machine's, with all that listens there.
+	service, err := net.ListenPacket("udp4", "127.0.0.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = service.Close() }()
+	if _, err := before.WriteTo([]byte("hello"), service.LocalAddr()); err == nil {
+		t.Error("what listens at the new address is reached")
+	}
 }
 
 func TestEnds(t *testing.T) {
