@@ -211,6 +211,21 @@ test('several files: some shown, hostile names as text, all saved as one archive
   expect((await saved('bird.svg')).toString()).toBe(svg)
 })
 
+test.each(['memo', 'memos'])('what its card calls %s, and has no sound, is shown here, and not sent from section to section', async (card) => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await ann.page.goto(`${server.origin}/files`)
+  await control(ann.page, 'Choose files')
+  const link = await ann.page.evaluate(async (kind) => {
+    const { files } = document.querySelector('files-home') as unknown as { files: Files }
+    const torrent = await (await files.host.node()).seed(new File(['just words'], 'words.txt'), { private: true, card: { kind } })
+    return torrent.link
+  }, card)
+  await bob.page.goto(link)
+  await arrived(bob.page)
+  await reads(bob.page, 'just words')
+  expect(await path(bob.page)).toMatch(/^\/f/)
+})
+
 test('names and texts are written in the direction of their letters', async () => {
   const [ann, bob] = [await visitor(), await visitor()]
   const paths = await write(await kit.folder(), { 'שלום.txt': 'שלום', 'hello.txt': 'hello' })

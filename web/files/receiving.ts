@@ -6,6 +6,7 @@ import { persist } from '../ui/persist.ts'
 import { newId, type Parcel } from './parcel.ts'
 import type { Parcels } from './parcels.ts'
 import { modest, room, saveData } from '../ui/room.ts'
+import { isSound } from '../ui/sound.ts'
 
 export class Arrival extends Fetching {
   /** Its row's id, once its metadata is here. */
@@ -129,7 +130,13 @@ export class Receiving extends Fetchings<Arrival> {
   }
 }
 
-/** Memos are kept, and come unasked; or they are files like others. */
+/**
+ * Memos are kept, and come unasked; or they are files like others. What the section Memos would send back here is none, whatever
+ * its card says.
+ */
 function isMemo({ card, files, length }: Torrent, { unkept }: Arrival): boolean {
-  return (card?.kind === 'memo' && !unkept && modest(length, undefined, saveData())) || card?.kind === 'memos' || (files.length === 1 && files[0]!.type === memoBundle)
+  return (
+    (files.length === 1 && files[0]!.type === memoBundle) ||
+    (card?.kind === 'memo' && files.some(isSound) && !unkept && modest(length, undefined, saveData()))
+  )
 }

@@ -4,6 +4,7 @@ import { Fetching, Fetchings, forget, infoHashOf, keyOf } from '../ui/fetching.t
 import { keepsNothing } from '../ui/full.ts'
 import { persist } from '../ui/persist.ts'
 import { modest, saveData } from '../ui/room.ts'
+import { isSound } from '../ui/sound.ts'
 import { maxBundle, parseBundle, bundleType } from './bundle.ts'
 import { readCard } from './card.ts'
 import type { Library } from './library.ts'
@@ -204,9 +205,6 @@ function nowhere(error: unknown): false {
 /** Those that become memos, and which of the torrent's files they are. */
 const soundsOf = ({ files }: Torrent) =>
   files.flatMap((file, index) => (isSound(file) ? { file, index } : [])).slice(0, maxFiles)
-
-const isSound = ({ name, type }: { name: string; type: string }): boolean =>
-  /^(audio\/|video\/webm)/.test(type) || /\.(webm|m4a|mp3|ogg|oga|opus|wav|flac|aac)$/i.test(name)
 
 const stem = (name: string): string => name.replace(/\.\w{2,5}$/, '')
 
