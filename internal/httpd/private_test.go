@@ -1,15 +1,65 @@
 package httpd_test
 
 import (
+	"bufio"
+	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/starling-p2p/starling/internal/httpd"
 	"github.com/starling-p2p/starling/internal/testnet"
 )
+
+// Who is revoked is not served on, be it by a socket that is open already.
+func TestRevoked(t *testing.T) {
+	config, dir := testnet.Config(), t.TempDir()
+	config.Private.Private, config.Private.Revoked = filepath.Join(dir, "secret"), filepath.Join(dir, "revoked")
+	for name, text := range map[string]string{config.Private.Private: "0123456789abcdef", config.Private.Revoked: ""} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := strings.TrimPrefix(announceURLs(t, config)[1], "http://localhost")
+	connect := func(user string) (net.Conn, *bufio.Reader) {
+		signed, err := config.SignedURLs(user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.Dial("tcp", "127.0.0.1"+strings.TrimSuffix(at, "/announce"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", strings.TrimPrefix(signed[1], "http://127.0.0.1:0"))
+		r := bufio.NewReader(conn)
+		if response, err := http.ReadResponse(r, nil); err != nil || response.StatusCode != 101 {
+			t.Fatalf("no socket for %s: %v", user, err)
+		}
+		return conn, r
+	}
+	mallory, said := connect("mallory")
+	alice, heard := connect("alice")
+	if err := os.WriteFile(config.Private.Revoked, []byte("mallory\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hangUp(t)
+	_ = mallory.SetReadDeadline(time.Now().Add(30 * time.Second))
+	if goodbye, err := io.ReadAll(said); err != nil || !strings.Contains(string(goodbye), "no longer valid") {
+		t.Errorf("mallory's socket: %q, %v", goodbye, err)
+	}
+	_, _ = alice.Write(append(testnet.Header(true, testnet.Ping, 1), '?'))
+	_ = alice.SetReadDeadline(time.Now().Add(30 * time.Second))
+	if pong, err := heard.Peek(3); err != nil || pong[2] != '?' {
+		t.Errorf("alice's: %q, %v", pong, err)
+	}
+}
 
 func TestPrivate(t *testing.T) {
 	config := testnet.Config()

@@ -65,8 +65,9 @@ func (s *Server) newTrackers() error {
 	}
 	limiter := gate.NewLimiter(c.MaxRequestsPerAddress)
 	var admit func(string) error
+	var serves func(string) bool
 	if users != nil {
-		admit = users.Admit
+		admit, serves = users.Admit, users.Serves
 	}
 	if t.together, err = c.join(t.store, s.log); err != nil {
 		return err
@@ -91,6 +92,7 @@ func (s *Server) newTrackers() error {
 		MaxSocketsPerAddress: c.MaxSocketsPerAddress,
 		Address:              s.address,
 		Place:                place,
+		Serves:               serves,
 		Log:                  s.log,
 		Cluster:              t.together.others(),
 	})
@@ -124,7 +126,7 @@ func (t *trackers) run(ctx context.Context, failed chan<- error) {
 		onHangup(ctx, func(hangup <-chan os.Signal) { t.finder.Watch(ctx, hangup) })
 	}
 	if t.users != nil {
-		onHangup(ctx, func(hangup <-chan os.Signal) { t.users.Watch(ctx, hangup) })
+		onHangup(ctx, func(hangup <-chan os.Signal) { t.users.Watch(ctx, hangup, t.sockets.Recheck) })
 	}
 }
 

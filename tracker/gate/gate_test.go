@@ -265,15 +265,15 @@ func TestUsers(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan struct{})
+		done, told := make(chan struct{}), false
 		go func() {
-			u.Watch(ctx, nil)
+			u.Watch(ctx, nil, func() { told = true })
 			close(done)
 		}()
 		write(t, revoked, "alice\n", 30*time.Minute)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if u.Admit(alice+"/announce") == nil || u.Admit(path("mallory")+"/announce") != nil {
+		if !told || u.Admit(alice+"/announce") == nil || u.Serves(alice+"/announce") || u.Admit(path("mallory")+"/announce") != nil {
 			t.Error("the file of the revoked was not read again")
 		}
 		stop()

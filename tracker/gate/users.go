@@ -103,13 +103,8 @@ func (u *Users) Admit(path string) error {
 	if u == nil {
 		return nil
 	}
-	rest, ok := strings.CutPrefix(path, "/u/")
-	token, _, found := strings.Cut(rest, "/")
-	user, signed, dotted := strings.Cut(token, ".")
-	if !ok || !found || !dotted || !name.MatchString(user) || !hmac.Equal([]byte(signed), []byte(u.sign(user))) {
-		return ErrUser
-	}
-	if u.revoked != nil && has(u.revoked, user) {
+	user, ok := u.of(path)
+	if !ok {
 		return ErrUser
 	}
 	n, ok := u.announces.Load(user)
@@ -118,6 +113,21 @@ func (u *Users) Admit(path string) error {
 	}
 	n.(*atomic.Uint64).Add(1)
 	return nil
+}
+
+// Serves says whether Admit would, and counts nothing.
+func (u *Users) Serves(path string) bool {
+	_, ok := u.of(path)
+	return ok
+}
+
+// of tells whose path it is, where that user is served.
+func (u *Users) of(path string) (user string, ok bool) {
+	rest, ok := strings.CutPrefix(path, "/u/")
+	token, _, found := strings.Cut(rest, "/")
+	user, signed, dotted := strings.Cut(token, ".")
+	ok = ok && found && dotted && name.MatchString(user) && hmac.Equal([]byte(signed), []byte(u.sign(user)))
+	return user, ok && (u.revoked == nil || !has(u.revoked, user))
 }
 
 // Counts tells how many requests of each user were admitted since the start.
@@ -130,12 +140,17 @@ func (u *Users) Counts() map[string]uint64 {
 	return counts
 }
 
-// Watch reads the file of the revoked again when it has changed, and when now says so, until the context ends.
-func (u *Users) Watch(ctx context.Context, now <-chan os.Signal) {
+// Watch reads the file of the revoked again when it has changed, and when now says so, until the context ends; then it calls
+// changed.
+func (u *Users) Watch(ctx context.Context, now <-chan os.Signal, changed func()) {
 	if u.revoked == nil {
 		return
 	}
-	watched.Watch(ctx, now, func(force bool) { u.revoked.Again(force) })
+	watched.Watch(ctx, now, func(force bool) {
+		if u.revoked.Again(force) {
+			changed()
+		}
+	})
 }
 
 // eachLine calls f with each line that is more than a comment. Its errors get the line's number.

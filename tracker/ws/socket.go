@@ -31,6 +31,7 @@ type socket struct {
 	address netip.Addr
 	source  *source
 	handle  Handle
+	path    string // by which it came, where Options.Serves asks
 
 	heard     atomic.Uint32 // when anything whole came last
 	began     atomic.Uint32 // when a message began that has not ended, or 0

@@ -55,6 +55,8 @@ type Options struct {
 	Address func(*http.Request) netip.Addr
 	// Place tells where an address is, so that peers hear of those nearby [nobody knows]. It must be quick.
 	Place func(netip.Addr) tracker.Place
+	// Serves says whether who came by a path is still served; Recheck closes the sockets of those who are not [all are].
+	Serves func(path string) bool
 	// Log gets what goes wrong on our side [none].
 	Log *slog.Logger
 	// Cluster is the tracker's other machines [it is this one alone].
@@ -127,9 +129,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Too many connections from your address. Close some, or try again later.", http.StatusTooManyRequests)
 		return
 	}
-	if err := s.upgrade(w, r, &socket{server: s, address: address, source: from}); err != nil {
+	k := &socket{server: s, address: address, source: from}
+	if s.options.Serves != nil {
+		k.path = strings.Clone(r.URL.Path)
+	}
+	if err := s.upgrade(w, r, k); err != nil {
 		s.addresses.leave(from)
 		s.options.Log.Debug("no WebSocket came of a request", "address", address, "error", err)
+	} else if s.options.Serves != nil {
+		s.recheck(k) // it may have changed meanwhile
+	}
+}
+
+// Recheck closes the sockets of those who are not served any more: what Options.Serves says has changed.
+func (s *Server) Recheck() { s.table.each(s.recheck) }
+
+func (s *Server) recheck(k *socket) {
+	if !s.options.Serves(k.path) {
+		k.close(policy, "this announce URL is no longer valid")
 	}
 }
 
