@@ -22,6 +22,8 @@ export interface CardHost {
 
 /** How long links are asked to carry a torrent that is whole, for the sake of its card, ms. */
 const spreadTime = 60_000
+/** After one of others' nothing newer is read for this time, ms: each goes on to all peers, whatever the upload limit. */
+const rest = 1_000
 
 /** Where a torrent's cards are read and signed; the newest is kept, and passed on. */
 export class CardDesk {
@@ -49,7 +51,9 @@ export class CardDesk {
       this.#waiting.delete(peer)
       if (cardRev(packed) <= this.#rev) continue
       const read = await readCard(packed, { infoHash, author: content!.author!, seal: this.#seal })
-      if (read && read.rev > this.#rev) await this.#keep(packed, read.card, peer).catch(() => {})
+      if (!read || read.rev <= this.#rev) continue
+      await this.#keep(packed, read.card, peer).catch(() => {})
+      await new Promise((resolve) => setTimeout(resolve, rest))
     }
     this.#reading = false
   }

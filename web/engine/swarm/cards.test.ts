@@ -39,23 +39,50 @@ describe('cards', () => {
   })
 })
 
+/** A card of the torrent that this node shares, with any JSON in it. */
+async function signed(from: TestNode, infoHash: string, json: string, rev: number): Promise<Uint8Array> {
+  const { cardKey } = (await from.stores.registry.get(infoHash))!
+  const body = concat([fromUint32(rev / 2 ** 32), fromUint32(rev), utf8.encode(json)])
+  const text = concat([utf8.encode('Starling card\0'), fromHex(infoHash)!, body])
+  return concat([new Uint8Array(await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, cardKey!, text)), body])
+}
+
 test('a card that no browser could copy is not taken, whoever signed it', async () => {
   const [from, to] = [testNode(), testNode()]
   const { infoHash, link } = await from.node.seed([new File([data], 'data.bin')], { card: { title: 'one' } })
-  const { cardKey } = (await from.stores.registry.get(infoHash))!
-  const rev = Date.now() + 1000
-  const deep = utf8.encode(`{"title":"two","deep":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)
-  expect(() => JSON.stringify(JSON.parse(new TextDecoder().decode(deep)))).toThrow(RangeError)
-  const body = concat([fromUint32(rev / 2 ** 32), fromUint32(rev), deep])
-  const signed = concat([utf8.encode('Starling card\0'), fromHex(infoHash)!, body])
-  const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, cardKey!, signed)
+  const deep = `{"title":"two","deep":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
+  expect(() => JSON.stringify(JSON.parse(deep))).toThrow(RangeError)
   await to.node.add(link, {})
   const author = new Stranger(to, infoHash)
   await author.hears(/^extended handshake/)
-  author.wire.extended('sl_card', concat([new Uint8Array(signature), body]))
+  author.wire.extended('sl_card', await signed(from, infoHash, deep, Date.now() + 1000))
   join(to, from, infoHash)
   const { card } = await to.until(infoHash, ({ card, done }) => done && !!card)
   expect(card?.title).toBe('one')
+})
+
+test('of cards that come one upon another, one a second is passed on, and the last in the end', async () => {
+  const [from, to] = [testNode(), testNode()]
+  const { infoHash, link } = await from.node.seed([new File([data], 'data.bin')], { card: { title: '0' } })
+  await to.node.add(link, {})
+  join(to, from, infoHash)
+  await to.until(infoHash, ({ card, done }) => done && !!card)
+  const [author, other] = [new Stranger(to, infoHash), new Stranger(to, infoHash)]
+  for (const peer of [author, other]) {
+    await peer.hears(/^extended handshake/)
+    peer.wire.extendedHandshake({ version: 'test', reqq: 500 })
+    await peer.hears(/^extended sl_card/)
+  }
+  const before = other.heard.length
+  const began = performance.now()
+  for (let i = 1; i <= 40; i++) {
+    author.wire.extended('sl_card', await signed(from, infoHash, `{"title":"${i}"}`, Date.now() + i * 1000))
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+  }
+  await to.until(infoHash, ({ card }) => card?.title === '40')
+  await other.hears(/^extended sl_card/)
+  const passed = other.heard.slice(before).filter((heard) => heard === 'extended sl_card').length
+  expect(passed).toBeLessThanOrEqual(2 + (performance.now() - began) / 1000)
 })
 
 test('a card from a clock that was far ahead, which nobody takes, is followed by one that is taken', async () => {
