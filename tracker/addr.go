@@ -121,8 +121,6 @@ func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in k
 			s.drop(sh, a.InfoHash, w)
 		}
 		return w.counts(), nil
-	case unreachable && i < 0 && w == nil:
-		return Counts{}, nil
 	case unreachable:
 	case i < 0:
 		if s.full() {

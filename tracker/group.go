@@ -186,7 +186,7 @@ const mostSeen = 1024
 
 // draw is choose among [from, end), each as likely as any other. Floyd's sampling: n draws, whatever the size of the group.
 func (g *group[C]) draw(self, from, end, n int, places []int32) []int32 {
-	if g == nil || n <= 0 {
+	if n <= 0 {
 		return places
 	}
 	others, hole := end-from, end
