@@ -84,8 +84,13 @@ func TestNothingStaysOfASwarmThatAllHaveLeft(t *testing.T) {
 			t.Errorf("%s: %+v", addr, n)
 		}
 	}
-	if _, _, err := s.Announce(&Announce[int]{PeerID: peer(1), InfoHash: InfoHash{1}, Contact: 5}, nil); err != nil {
-		t.Fatal(err)
+	for _, event := range []Event{None, Stopped, None} {
+		if _, _, err := s.Announce(&Announce[int]{PeerID: peer(1), InfoHash: InfoHash{1}, Contact: 5, Event: event}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if n := s.Stats(); (n == Stats{}) != (event == Stopped) {
+			t.Errorf("event %d: %+v", event, n)
+		}
 	}
 	if n := s.RemoveWhere(func(c int) bool { return c == 5 }); n != 1 || s.Stats() != (Stats{}) {
 		t.Errorf("%d went, left is %+v", n, s.Stats())
@@ -103,6 +108,15 @@ func TestNoPort(t *testing.T) {
 		if whole(counts) != (Counts{Seeders: 1}) || len(picks) != want {
 			t.Errorf("left %d: %+v %v", left, counts, picks)
 		}
+	}
+	says(t, s, AddrAnnounce{PeerID: peer(3), Addr: at("192.0.2.3:3"), Left: Some})
+	for left, want := range map[Left]int{Some: 2, Nothing: 1} {
+		if _, picks := says(t, s, AddrAnnounce{PeerID: peer(1), Addr: at("192.0.2.1:0"), Left: left, Want: 5}); len(picks) != want {
+			t.Errorf("left %d, of a seeder and a leecher: %v", left, picks)
+		}
+	}
+	if got := s.Stats(); got != (Stats{Peers: 2, IPv4: 2, Swarms: 1}) {
+		t.Errorf("who cannot be reached is kept: %+v", got)
 	}
 }
 
@@ -418,12 +432,14 @@ func TestMemoryComesBack(t *testing.T) {
 		}
 		fill()
 		full := heap()
-		time.Sleep(2 * time.Minute)
+		time.Sleep(45 * time.Second)
+		says(t, s, AddrAnnounce{PeerID: peer(1), Addr: at("198.0.0.1:1")}) // one of the crowd stays
+		time.Sleep(45 * time.Second)
 		s.Sweep()
 		after := heap()
 		runtime.KeepAlive(s)
 		t.Logf("%d bytes per peer; %d of %d kB are left", (full-before)/200_000, (after-before)>>10, (full-before)>>10)
-		if got := s.Stats(); got != (Stats{}) {
+		if got := s.Stats(); got != (Stats{Peers: 1, IPv4: 1, Swarms: 1}) {
 			t.Errorf("left: %+v", got)
 		}
 		if after-before > (full-before)/20 {

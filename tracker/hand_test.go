@@ -1,6 +1,7 @@
 package tracker_test
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -13,7 +14,7 @@ import (
 func handing(t *testing.T, test func(from, to *tracker.Store[int], h tracker.InfoHash)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		o := tracker.Options{Expiry: 4 * time.Minute, AddrExpiry: 30 * time.Minute}
+		o := tracker.Options{Expiry: 4 * time.Minute, AddrExpiry: 30 * time.Minute, MaxPerNetwork: 4}
 		from, to := tracker.New[int](o), tracker.New[int](o)
 		h := tracker.InfoHash{1}
 		for i, left := range []tracker.Left{tracker.Nothing, tracker.Some, tracker.Some} {
@@ -34,6 +35,10 @@ func handing(t *testing.T, test func(from, to *tracker.Store[int], h tracker.Inf
 
 func TestHandedSwarmIsTheSame(t *testing.T) {
 	handing(t, func(from, to *tracker.Store[int], h tracker.InfoHash) {
+		done := tracker.Announce[int]{InfoHash: h, PeerID: tracker.PeerID{2}, Contact: 2, Event: tracker.Completed}
+		if _, _, err := from.Announce(&done, nil); err != nil {
+			t.Fatal(err)
+		}
 		want, stats := from.Counts(h), from.Stats()
 		given, ok := from.Take(h)
 		if !ok || from.Stats() != (tracker.Stats{}) {
@@ -47,6 +52,26 @@ func TestHandedSwarmIsTheSame(t *testing.T) {
 		if got := to.Counts(h); got != want || to.Stats() != stats {
 			t.Errorf("%+v, want %+v", got, want)
 		}
+		// Each is where it was, and counts once among those of its network.
+		for i, ip := range []string{"192.0.2.1", "192.0.2.1", "2001:db8::1", "2001:db8::1"} {
+			a := tracker.AddrAnnounce{InfoHash: h, PeerID: tracker.PeerID{9, byte(i)}, Addr: netip.AddrPortFrom(netip.MustParseAddr(ip), uint16(2000+i)), Want: 9}
+			_, picks, err := to.AnnounceAddr(&a, nil)
+			if i%2 == 1 {
+				if !errors.Is(err, tracker.ErrTooMany) {
+					t.Errorf("a fifth peer of %s: %v", ip, err)
+				}
+				continue
+			}
+			ports := 0
+			for _, p := range picks {
+				if p.Contact.Addr() == a.Addr.Addr() {
+					ports += int(p.Contact.Port())
+				}
+			}
+			if err != nil || len(picks) != 3 || ports != 1000+1001+1002 {
+				t.Errorf("%s is told of %v: %v", ip, picks, err)
+			}
+		}
 	})
 }
 
@@ -55,10 +80,15 @@ func TestHandedPeersAreNoYounger(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		given, _ := from.Take(h)
 		to.Give(&given)
-		time.Sleep(2 * time.Minute)
-		to.Sweep()
-		if n := to.Stats(); n.WebRTC != 0 || n.IPv4 != 3 || n.IPv6 != 3 {
-			t.Errorf("left: %+v", n)
+		for _, c := range []struct {
+			then      time.Duration
+			web, addr int
+		}{{30 * time.Second, 3, 3}, {90 * time.Second, 0, 3}, {26 * time.Minute, 0, 0}} {
+			time.Sleep(c.then)
+			to.Sweep()
+			if n := to.Stats(); n.WebRTC != c.web || n.IPv4 != c.addr || n.IPv6 != c.addr {
+				t.Errorf("%s later are left %+v", c.then, n)
+			}
 		}
 	})
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -148,6 +150,59 @@ func TestSnapshotDamage(t *testing.T) {
 			}
 		}
 	}
+	// Of another version, with a peer of a kind unheard of, and without its end: all with the right checksum.
+	version, kind := slices.Clone(file[:len(file)-4]), slices.Clone(file[:len(file)-4])
+	version[len(snapshotMagic)]++
+	kind[17+29]++
+	for _, data := range [][]byte{version, kind, file[:len(file)-10]} {
+		data = binary.BigEndian.AppendUint32(slices.Clip(data), crc32.Checksum(data, castagnoli))
+		if err := newStore().Load(bytes.NewReader(data)); !errors.Is(err, ErrSnapshot) {
+			t.Errorf("%x: %v", data, err)
+		}
+	}
+}
+
+// room is a disk with room for so many bytes.
+type room int
+
+func (r *room) Write(p []byte) (int, error) {
+	if *r -= room(len(p)); *r < 0 {
+		return 0, io.ErrShortWrite
+	}
+	return len(p), nil
+}
+
+// What cannot be written to its end takes nothing's place.
+func TestSnapshotOnAFullDisk(t *testing.T) {
+	s := newStore()
+	says(t, s, AddrAnnounce{PeerID: peer(1), Addr: at("192.0.2.1:1")})
+	for n := range room(len(snapshot(t, s))) {
+		if left := n; s.Save(&left) == nil {
+			t.Errorf("with room for %d bytes it is all written", n)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "tracker.snapshot")
+	if err := s.SaveFile(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SaveFile(filepath.Dir(path)); err == nil {
+		t.Error("a snapshot in a folder's place")
+	}
+	if _, err := os.Stat("/dev/full"); err != nil {
+		return
+	}
+	if err := os.Symlink("/dev/full", path+".new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SaveFile(path); err == nil {
+		t.Error("a full disk is not told of")
+	}
+	if err := newStore().LoadFile(path); err != nil {
+		t.Errorf("the one that was there: %v", err)
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
+		t.Errorf("left beside it: %v", entries)
+	}
 }
 
 func TestSnapshotFile(t *testing.T) {
@@ -166,11 +221,17 @@ func TestSnapshotFile(t *testing.T) {
 			t.Errorf("%v, %+v", err, into.Stats())
 		}
 	}
+	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode() != 0o600 {
+		t.Errorf("others may read who takes part in what: %v, %v", info.Mode(), err)
+	}
 	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
 		t.Errorf("left beside it: %v", entries)
 	}
 	if err := os.WriteFile(path, append([]byte(snapshotMagic), make([]byte, 10<<10)...), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.LoadFile(path); !errors.Is(err, ErrSnapshot) {
+		t.Errorf("a damaged one: %v", err)
 	}
 	if err := New[int](Options{MaxPeers: 100}).LoadFile(path); err == nil || !strings.Contains(err.Error(), "is larger than a snapshot of 100 peers") {
 		t.Errorf("a large one: %v", err)

@@ -211,6 +211,7 @@ func TestRemove(t *testing.T) {
 		t.Fatal("removed for a contact it no longer has")
 	}
 	s.Remove(InfoHash{}, peer(1), 1)
+	s.Remove(InfoHash{}, peer(1), 1) // it may have expired before its contact went
 	if got := s.Stats(); got != (Stats{}) {
 		t.Fatalf("left behind: %+v", got)
 	}
@@ -290,6 +291,20 @@ func TestOffers(t *testing.T) {
 			t.Error("answered in a swarm that there is not")
 		}
 		join(t, s, 1, Some)
+		offer(one)
+		s.RemoveWhere(func(int) bool { return true })
+		if answer(2, 1, one) {
+			t.Error("answered in a swarm that has gone")
+		}
+		join(t, s, 1, Some)
+		join(t, s, 2, Some)
+		for range 3 { // one id for offer after offer
+			offer(one)
+			time.Sleep(OfferTTL + time.Second)
+		}
+		if offer(one); !answer(2, 1, one) {
+			t.Error("an offer like one that has expired cannot be answered")
+		}
 		for id := range OfferID(100) { // a store that has run for long keeps as many as a young one
 			offer(id)
 		}
