@@ -176,7 +176,9 @@ func TestFalseLengths(t *testing.T) {
 	if code := k.bind(0x4000, peer.LocalAddr().(*net.UDPAddr)); code != 0 {
 		t.Fatalf("binding: %d", code)
 	}
-	for _, p := range []string{"\x40\x00\x00\x09a", "\x40\x00\xff\xff", "\x40\x00\x00", "\x40", "\x40\x00\x00\x02ok, and more"} {
+	// Who reads two bytes of that ends for all.
+	number := stun.MustBuild(stun.TransactionID, stun.NewType(stun.MethodChannelBind, stun.ClassRequest), stun.RawAttribute{Type: stun.AttrChannelNumber, Value: []byte{0x40}})
+	for _, p := range []string{string(number.Raw), "\x40\x00\x00\x09a", "\x40\x00\xff\xff", "\x40\x00\x00", "\x40", "\x40\x00\x00\x02ok, and more"} {
 		if _, err := k.conn.WriteTo([]byte(p), k.to); err != nil {
 			t.Fatal(err)
 		}

@@ -94,7 +94,10 @@ func TestPeers(t *testing.T) {
 }
 
 func TestReachable(t *testing.T) {
-	for addr, want := range map[string]bool{"8.8.8.8": true, "2600::1": true, "10.0.0.1": false, "127.0.0.1": false, "fe80::1": false} {
+	for addr, want := range map[string]bool{
+		"8.8.8.8": true, "2600::1": true, "10.0.0.1": false, "127.0.0.1": false, "fe80::1": false,
+		"fe80::1%eth0": false, "::ffff:10.0.0.1": false, "2002:a00:1::1": false, "64:ff9b::127.0.0.1": false, "64:ff9b::8.8.8.8": true,
+	} {
 		if Reachable(netip.MustParseAddr(addr)) != want {
 			t.Errorf("%s: %v", addr, !want)
 		}

@@ -238,6 +238,8 @@ func sign(secret, user string) relay.Credentials {
 func TestCredentials(t *testing.T) {
 	w := listen(t, options())
 	other := listen(t, options())
+	none := options()
+	none.Secret = nil
 	secret := string(options().Secret)
 	hour := func(hours int, rest string) string {
 		return fmt.Sprint(time.Now().Add(time.Duration(hours)*time.Hour).Unix(), rest)
@@ -270,6 +272,18 @@ func TestCredentials(t *testing.T) {
 		}
 		if refused := w.Stats().Refused.Credentials > before; refused == c.ok {
 			t.Errorf("%s: counted as refused: %v", c.name, refused)
+		}
+	}
+
+	// One that is given no secret makes one up that nobody guesses.
+	w = listen(t, none)
+	w.allocate("udp")
+	for name, c := range map[string]relay.Credentials{
+		"no secret": sign("", hour(1, ":somebody")), "zeros": sign(strings.Repeat("\x00", 32), hour(1, ":somebody")), "another's": listen(t, none).Credentials(),
+	} {
+		if conn, err := w.client("udp", c).Allocate(); err == nil {
+			_ = conn.Close()
+			t.Errorf("%s is good for a relay with a secret of its own", name)
 		}
 	}
 }
