@@ -37,11 +37,18 @@ func options() relay.Options {
 	}
 }
 
-// listen runs a relay on a free port of this machine, TCP included.
+// listen runs a relay on a free port of this machine, TCP included; over IPv4 where the options name no address.
 func listen(t *testing.T, o relay.Options) *world {
 	t.Helper()
+	host := "127.0.0.1"
+	if o.Addr.IsValid() {
+		host = o.Addr.Addr().String()
+	}
 	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+		if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+			t.Skipf("this machine has no %s", host)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +92,11 @@ func (w *world) client(network string, c relay.Credentials) *turn.Client {
 			w.t.Fatal(e)
 		}
 		conn = turn.NewSTUNConn(stream)
-	} else if conn, err = net.ListenPacket("udp4", "127.0.0.1:0"); err != nil {
+	} else {
+		host, _, _ := net.SplitHostPort(w.at)
+		conn, err = net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+	}
+	if err != nil {
 		w.t.Fatal(err)
 	}
 	client, err := turn.NewClient(&turn.ClientConfig{STUNServerAddr: w.at, TURNServerAddr: w.at, Username: c.User, Password: c.Password, Conn: conn})
@@ -151,15 +162,18 @@ func carry(t *testing.T, from, to net.PacketConn, text string) {
 
 // Two clients reach each other through the relay's own address, be that one of this machine or of a NAT before it.
 func TestTwoClients(t *testing.T) {
-	for _, c := range []struct{ public, one, other string }{
-		{"", "udp", "udp"},
-		{"203.0.113.5", "udp", "udp"},
-		{"203.0.113.5", "tcp", "udp"},
-		{"203.0.113.5", "tcp", "tcp"},
+	for _, c := range []struct{ at, public, one, other string }{
+		{"127.0.0.1", "", "udp", "udp"},
+		{"127.0.0.1", "203.0.113.5", "udp", "udp"},
+		{"127.0.0.1", "203.0.113.5", "tcp", "udp"},
+		{"127.0.0.1", "203.0.113.5", "tcp", "tcp"},
+		{"::1", "", "udp", "udp"},
+		{"::1", "2001:db8::5", "udp", "tcp"},
 	} {
-		t.Run(c.public+" "+c.one+" "+c.other, func(t *testing.T) {
+		t.Run(c.at+" "+c.public+" "+c.one+" "+c.other, func(t *testing.T) {
 			o := options()
-			want := "127.0.0.1"
+			want := c.at
+			o.Addr = netip.AddrPortFrom(netip.MustParseAddr(c.at), 0)
 			if c.public != "" {
 				o.Public, want = []netip.Addr{netip.MustParseAddr(c.public)}, c.public
 			}
