@@ -405,6 +405,20 @@ func TestRate(t *testing.T) {
 			t.Errorf("%+v: %d bytes passed", c, s.ToPeers)
 		}
 	}
+
+	o := options()
+	o.Rate, o.TotalRate = 0, 0
+	w := listen(t, o)
+	a, b := w.allocate("udp"), w.allocate("udp")
+	w.until("without a rate, more than one saves up", func(s relay.Stats) bool {
+		for range 10 {
+			_, _ = a.WriteTo(make([]byte, 1000), b.LocalAddr())
+		}
+		return s.ToPeers > 4<<16
+	})
+	if n := w.Stats().Refused.Rate; n != 0 {
+		t.Errorf("without a rate %d datagrams are beyond it", n)
+	}
 }
 
 // raw sends datagrams that are not answered, then one that is, and returns the first answer that comes: answers to
