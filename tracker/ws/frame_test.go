@@ -37,6 +37,27 @@ func TestFarewell(t *testing.T) {
 	}
 }
 
+// Whoever comes from ever other addresses is not remembered for ever.
+func TestAddressesAreForgotten(t *testing.T) {
+	var all addresses
+	var came []*source
+	for _, a := range []string{"192.0.2.1", "2001:db8::1"} {
+		for range 2 {
+			from, _ := all.enter(netip.MustParseAddr(a), 2)
+			came = append(came, from)
+		}
+	}
+	for _, from := range came {
+		if all.sweep(0); all.all[from.prefix] == nil {
+			t.Errorf("%s is forgotten while it has sockets", from.prefix)
+		}
+		all.leave(from)
+	}
+	if all.sweep(0); len(all.all)+len(all.left) > 0 {
+		t.Errorf("%v is remembered, and left %v", all.all, all.left)
+	}
+}
+
 // keeper is a carrier that keeps all.
 type keeper struct{}
 

@@ -255,8 +255,8 @@ func TestSocketsPerAddress(t *testing.T) {
 		}
 		first.Close()
 		synctest.Wait()
-		if refused("192.0.2.1") {
-			w.Error("a socket's end makes room")
+		if refused("192.0.2.1") || !refused("192.0.2.1") {
+			w.Error("a socket's end makes room for one")
 		}
 	})
 }
