@@ -16,9 +16,8 @@ type Opened struct {
 	header    Header
 	raw       []byte
 	salt      [16]byte
-	size      int64 // of the container
-	count     int64 // of records
-	plain     int64
+	size      int64   // of the container
+	count     int64   // of records
 	starts    []int64 // where the files begin in the plaintext, and where the last one ends
 	recent    atomic.Pointer[opened]
 }
@@ -46,8 +45,8 @@ func Open(key Key, container io.ReaderAt, size int64) (*Opened, error) {
 	}
 	o.records = newRecords(key, o.salt)
 	o.count = (size - headLength + RecordSize - 1) / RecordSize
-	o.plain = size - headLength - overhead*o.count
-	if o.plain < 4 || SealedSize(o.plain) != size {
+	plain := size - headLength - overhead*o.count
+	if plain < 4 || SealedSize(plain) != size {
 		return nil, ErrFormat
 	}
 
@@ -56,7 +55,7 @@ func Open(key Key, container io.ReaderAt, size int64) (*Opened, error) {
 		return nil, err
 	}
 	n := int64(binary.BigEndian.Uint32(length[:]))
-	if n > min(maxHeader, o.plain-4) {
+	if n > min(maxHeader, plain-4) {
 		return nil, ErrFormat
 	}
 	o.raw = make([]byte, n)
@@ -68,7 +67,7 @@ func Open(key Key, container io.ReaderAt, size int64) (*Opened, error) {
 	if o.header, files, err = parseHeader(o.raw); err != nil {
 		return nil, err
 	}
-	if files != o.plain-4-n {
+	if files != plain-4-n {
 		return nil, ErrFormat
 	}
 	o.starts = append(make([]int64, 0, len(o.header.Files)+1), 4+n)
@@ -83,7 +82,7 @@ func Open(key Key, container io.ReaderAt, size int64) (*Opened, error) {
 func (o *Opened) Over(container io.ReaderAt) *Opened {
 	return &Opened{
 		records: o.records, container: container, header: o.header, raw: o.raw, salt: o.salt, size: o.size,
-		count: o.count, plain: o.plain, starts: o.starts,
+		count: o.count, starts: o.starts,
 	}
 }
 

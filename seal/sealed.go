@@ -111,7 +111,7 @@ func (s *Sealed) readRecord(p []byte, sequence int64, offset int) (int, error) {
 		return len(p), nil
 	}
 	record := p
-	if offset > 0 || len(p) < body+tagSize {
+	if len(p) < body+tagSize {
 		buffer := s.scratch.Get().(*[RecordSize]byte)
 		defer s.scratch.Put(buffer)
 		record = buffer[:]
