@@ -318,9 +318,14 @@ func TestWhatNoHeaderIs(t *testing.T) {
 	if h, err := ParseHeader([]byte(good)); err != nil || h.Name != "n" {
 		t.Errorf("a good one: %v, %v", h, err)
 	}
-	huge := `{"v":1,"files":[{"path":"a","size":9007199254740991},{"path":"b","size":1}]}`
-	if _, err := ParseHeader([]byte(huge)); !errors.Is(err, ErrFormat) {
-		t.Errorf("more bytes than numbers count: %v", err)
+	for _, files := range []string{
+		`[{"path":"a","size":9007199254740991},{"path":"b","size":1}]`, // more bytes than numbers count
+		`[{"path":"a","size":1e300}]`, `[{"path":"a","size":-1}]`, `[{"path":"a","size":0.5}]`,
+		`[{"path":null,"size":1}]`, `[{"size":1}]`, `[null]`, `null`,
+	} {
+		if h, err := ParseHeader([]byte(`{"v":1,"files":` + files + `}`)); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: %v, %v", files, h, err)
+		}
 	}
 	if _, err := ParseHeader([]byte(long)); !errors.Is(err, ErrFormat) {
 		t.Errorf("parsed, of more than 1 MiB: %v", err)
