@@ -81,6 +81,11 @@ func TestStoreThatDoesNotPack(t *testing.T) {
 	w.wants("2001:db8::1", request{hash: 'h', id: 'b', port: 2}, 2, 0)
 	w.wants("192.0.2.2", request{hash: 'h', id: 'c', port: 3, left: 1, want: -1}, 2, 1, "192.0.2.1:1")
 	w.wants("2001:db8::2", request{hash: 'h', id: 'd', port: 4, left: 1, want: -1}, 2, 2, "[2001:db8::1]:2")
+	w.wants("192.0.2.1", request{hash: 'h', id: 'a', port: 1, left: 1}, 1, 3) // it lacks data again
+	denied := request{hash: 'X', id: 'a', port: 1}.packet(w.connect("192.0.2.1"))
+	if why := string(w.body(w.ask("192.0.2.1", denied), failure)); why != tracker.ErrDenied.Error() {
+		t.Errorf("a torrent that is not served: %q", why)
+	}
 }
 
 func closed() chan struct{} {

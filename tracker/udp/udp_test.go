@@ -542,6 +542,49 @@ func burst(t *testing.T, h *udp.Handler, conns []net.PacketConn) {
 	flooding.Wait()
 }
 
+// scripted is a connection of somebody else's kind, on which reading goes as it is told. It counts answers.
+type scripted struct {
+	net.PacketConn
+	reads   []func([]byte) (int, error)
+	answers int
+}
+
+func (s *scripted) ReadFrom(b []byte) (int, net.Addr, error) {
+	next := s.reads[0]
+	s.reads = s.reads[1:]
+	n, err := next(b)
+	return n, &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, err
+}
+
+func (s *scripted) WriteTo(b []byte, to net.Addr) (int, error) {
+	s.answers++
+	return len(b), nil
+}
+
+// Some systems fail to read because an earlier answer did not arrive: only when nothing else comes is a socket given up.
+// What is longer than there is room for is not answered.
+func TestServeGivesUpLate(t *testing.T) {
+	away := errors.New("connection reset")
+	c := &scripted{}
+	for _, packet := range [][]byte{header(magic, connect), append(header(magic, connect), make([]byte, 4000)...), header(magic, connect), nil} {
+		for range 99 {
+			c.reads = append(c.reads, func([]byte) (int, error) { return 0, away })
+		}
+		c.reads = append(c.reads, func(b []byte) (int, error) {
+			if packet == nil {
+				return 0, away
+			}
+			return copy(b, packet), nil
+		}, func(b []byte) (int, error) { return copy(b, header(magic, connect)), nil })
+	}
+	if err := newWorld(t, udp.Options{}).handler.Serve(c); !errors.Is(err, away) {
+		t.Errorf("given up with %v", err)
+	}
+	if len(c.reads) != 1 || c.answers != 5 {
+		t.Errorf("%d answers, and %d reads were left", c.answers, len(c.reads))
+	}
+}
+
 // The sockets of Listen can be used without a Handler, as any others.
 func TestListen(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
