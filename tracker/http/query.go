@@ -45,7 +45,7 @@ func (q *query) scan(raw string) {
 		to := (*string)(nil)
 		switch key {
 		case "info_hash":
-			q.twice = q.twice || q.infoHash != ""
+			q.twice = q.infoHash != ""
 			to = &q.infoHash
 		case "peer_id":
 			to = &q.peerID
