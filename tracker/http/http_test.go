@@ -253,6 +253,9 @@ func TestConformance(t *testing.T) {
 			if got := w.ask("192.0.2.1", "/announce?info_hash=XXXXXXXXXXXXXXXXXXXX&port=1&peer_id="+hash)["retry in"]; got != "never" {
 				w.Errorf("retry in %v", got)
 			}
+			if got := w.ask("192.0.2.1", "/announce?info_hash=short&port=1")["retry in"]; got != nil {
+				w.Errorf("to one that makes no sense: retry in %v", got)
+			}
 			if n := w.server.Stats(); n.Failures != n.Announces || n.Announces == 0 {
 				w.Errorf("%+v", n)
 			}
@@ -284,6 +287,9 @@ func TestHostile(t *testing.T) {
 				w.ask(fmt.Sprintf("198.51.%d.%d", i/250, i%250), fmt.Sprintf("/announce?info_hash=%020d&peer_id=%s&port=1", i, hash))
 			}
 			w.fails("198.51.100.1", announce('f'), "full")
+			if got := w.ask("198.51.100.1", announce('f'))["retry in"]; got != int64(5) {
+				w.Errorf("retry in %v", got)
+			}
 			if n := w.store.Stats(); n.Peers != 300 {
 				w.Errorf("%+v", n)
 			}
