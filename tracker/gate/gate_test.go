@@ -130,10 +130,11 @@ func TestList(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "deny")
+		path, allow := filepath.Join(t.TempDir(), "deny"), filepath.Join(t.TempDir(), "allow")
 		write(t, path, line(1), time.Hour)
+		write(t, allow, line(0)+line(1)+line(2)+line(3)+line(4), time.Hour)
 		var log strings.Builder
-		l, err := gate.OpenList("", path, slog.New(slog.NewTextHandler(&log, nil)))
+		l, err := gate.OpenList(allow, path, slog.New(slog.NewTextHandler(&log, nil)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,9 +178,11 @@ func TestWatch(t *testing.T) {
 			t.Errorf("asked to read a file that is missing, the log says\n%s", log.String())
 		}
 		write(t, path, line(4), 20*time.Minute)
-		later(3, 4)
+		later(4, 4) // with the allow list, which was read when asked
 		hangup <- os.Interrupt
-		later(4, 4)
+		later(5, 4)
+		write(t, allow, line(0)+line(1), 10*time.Minute)
+		later(6, 2, 3, 4)
 		stop()
 		<-done
 	})
