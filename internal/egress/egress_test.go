@@ -1,7 +1,13 @@
 package egress
 
 import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"testing"
 )
 
@@ -11,7 +17,7 @@ func TestNearness(t *testing.T) {
 		"10.0.0.1": network, "192.168.1.1": network, "100.64.0.1": network, "fd00::1": network, "::ffff:10.0.0.1": network,
 		"127.0.0.1": machine, "127.9.9.9": machine, "::1": machine, "0.0.0.0": machine, "::": machine, "::ffff:127.0.0.1": machine,
 		"169.254.169.254": inmost, "::ffff:169.254.169.254": inmost, "fe80::1": inmost, "fe80::1%eth0": inmost,
-		"fd00:ec2::254": inmost, "100.100.100.200": inmost, "224.0.0.1": inmost, "ff02::1": inmost, "255.255.255.255": inmost,
+		"fd00:ec2::254": inmost, "fd00:ec2::254%eth0": inmost, "100.100.100.200": inmost, "::ffff:100.100.100.200": inmost, "224.0.0.1": inmost, "ff02::1": inmost, "255.255.255.255": inmost,
 	} {
 		if got := nearnessOf(netip.MustParseAddr(text)); got != want {
 			t.Errorf("%s: %d, want %d", text, got, want)
@@ -30,6 +36,63 @@ func TestWebSockets(t *testing.T) {
 	} {
 		if got := w.Leads(tracker); got != want {
 			t.Errorf("%s: %t", tracker, got)
+		}
+	}
+}
+
+// elsewhere is a connection that leads elsewhere, as far as anybody is told.
+type elsewhere struct {
+	net.Conn
+	at net.Addr
+}
+
+func (e elsewhere) RemoteAddr() net.Addr { return e.at }
+
+// A redirect leads no nearer than whoever gave it is, be it to what the program itself names.
+func TestRedirects(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "")
+	t.Setenv("http_proxy", "")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if to := r.FormValue("to"); to != "" {
+			http.Redirect(w, r, to, http.StatusFound)
+		}
+	}))
+	defer server.Close()
+	w := New("http://10.0.0.9/")
+	defer w.Close()
+	w.Connect = func(ctx context.Context, d *net.Dialer, network, address string) (net.Conn, error) {
+		if err := d.Control(network, address, nil); err != nil {
+			return nil, err
+		}
+		conn, err := new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+		return elsewhere{conn, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))}, err
+	}
+	for _, c := range []struct {
+		hops []string
+		ok   bool
+	}{
+		{[]string{"203.0.113.1", "198.51.100.1"}, true},
+		{[]string{"203.0.113.1", "10.0.0.1"}, false},
+		{[]string{"203.0.113.1", "198.51.100.1", "10.0.0.1"}, false},
+		{[]string{"203.0.113.1", "10.0.0.9"}, false},
+		{[]string{"203.0.113.1", "127.0.0.1"}, false},
+		{[]string{"10.0.0.1", "10.0.0.2", "203.0.113.1"}, true},
+		{[]string{"10.0.0.1", "203.0.113.1", "10.0.0.1"}, false},
+		{[]string{"10.0.0.1", "127.0.0.1"}, false},
+		{[]string{"10.0.0.9"}, true},
+		{[]string{"127.0.0.1", "127.0.0.1"}, true},
+		{[]string{"169.254.169.254"}, false},
+	} {
+		to := ""
+		for i := len(c.hops) - 1; i >= 0; i-- {
+			to = "http://" + c.hops[i] + "/?to=" + url.QueryEscape(to)
+		}
+		response, err := w.Given().Get(to)
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, ErrNear) {
+			t.Errorf("by way of %v: %v", c.hops, err)
 		}
 	}
 }
