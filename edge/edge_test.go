@@ -894,3 +894,40 @@ func TestHashing(t *testing.T) {
 		}
 	}
 }
+
+// An asset's pieces, counted one by one: of small ones a block each, the last filled up; of others as long as they are.
+func TestPieces(t *testing.T) {
+	data := random(ownTorrent)
+	for _, c := range []struct {
+		kind   string
+		size   int
+		length int64
+		fill   bool
+	}{
+		{"image/png", 1, smallPiece, true}, {"image/png", smallPiece - 1, smallPiece, true}, {"image/png", smallPiece, smallPiece, true},
+		{"image/png", smallPiece + 1, smallPiece, true}, {"image/png", 3 * smallPiece, smallPiece, true}, {"image/png", ownTorrent - 1, smallPiece, true},
+		{"image/png", ownTorrent, 64 << 10, false}, {"audio/mpeg", 1, 64 << 10, false}, {"video/mp4", 64 << 10, 64 << 10, false}, {"video/mp4", 64<<10 + 1, 64 << 10, false},
+	} {
+		a, err := hashAll(asset{Size: int64(c.size), Type: c.kind}, bytes.NewReader(data[:c.size]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sums, hashes []byte
+		for piece := range slices.Chunk(data[:c.size], int(c.length)) {
+			sum := sha256.Sum256(piece)
+			if c.fill {
+				piece = append(slices.Clip(piece), make([]byte, int(c.length)-len(piece))...)
+			}
+			sha := sha1.Sum(piece)
+			sums, hashes = append(sums, sum[:sumSize]...), append(hashes, sha[:]...)
+		}
+		if a.PieceLength != c.length || !bytes.Equal(a.Sums, sums) || !bytes.Equal(a.Hashes, hashes) || !a.sound() {
+			t.Errorf("%d bytes of %s: %d pieces of %d bytes, or other hashes, or not taken from the cache", c.size, c.kind, a.pieces(), a.PieceLength)
+		}
+	}
+	for size, want := range map[int64]int64{1400 * 64 << 10: 64 << 10, 1401 * 64 << 10: 128 << 10, 1401 * 2 << 20: 4 << 20, largest: 4 << 20} {
+		if got := pieceLengthFor(video, size); got != want {
+			t.Errorf("pieces of %d bytes for %d, want %d", got, size, want)
+		}
+	}
+}
