@@ -328,7 +328,8 @@ func TestMetadataBombs(t *testing.T) {
 		}
 	}
 	for name, b := range map[string]string{
-		"depth": strings.Repeat("l", 1<<20), "size": string(make([]byte, maxInfo+1)), "nothing": "", "number": "i99999999999999999999e",
+		"depth":  "d6:lengthi1e4:name1:n12:piece lengthi65536e6:pieces20:aaaaaaaaaaaaaaaaaaaa1:x" + strings.Repeat("l", maxDepth) + strings.Repeat("e", maxDepth) + "e",
+		"ending": strings.Repeat("l", 1<<20), "size": string(make([]byte, maxInfo+1)), "nothing": "", "number": "i99999999999999999999e",
 		"length": "9223372036854775807:x", "half": "d4:name",
 	} {
 		if _, err := parseInfo([]byte(b)); err == nil {
@@ -351,6 +352,19 @@ func TestTorrentFileEnds(t *testing.T) {
 	for end, want := range map[string]bool{"": true, "\n": true, "\r\n": true, "xyz": false, "d3:abce": false} {
 		if _, _, err := parseTorrentFile(append(bytes.Clone(good), end...)); (err == nil) != want {
 			t.Errorf("with %q behind it: %v", end, err)
+		}
+	}
+}
+
+// What is skimmed first no decoder can overflow the stack with, which would end the program.
+func TestSkim(t *testing.T) {
+	nested := func(n int) string { return strings.Repeat("l", n) + strings.Repeat("e", n) }
+	for text, want := range map[string]int{
+		"le": 2, "de": 2, "0:": 2, "3:abcd": 5, "i-5ei6e": 4, "d1:ai1ee": 8, nested(maxDepth): 2 * maxDepth, nested(maxDepth) + "more": 2 * maxDepth,
+		nested(maxDepth + 1): 0, "": 0, "e": 0, "el": 0, "l": 0, "x": 0, "-1:": 0, "3:ab": 0, "3": 0, "3x:abc": 0, "ie": 0, "i1": 0, "i1.5e": 0, "4294967296:": 0,
+	} {
+		if n, err := skim([]byte(text)); n != want || (err == nil) != (want > 0) {
+			t.Errorf("%.40q: %d, %v, want %d", text, n, err, want)
 		}
 	}
 }
