@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -171,7 +172,13 @@ func TestHeaders(t *testing.T) {
 }
 
 func TestCompression(t *testing.T) {
-	url := testnet.Serve(t, testnet.Config(), testnet.Files())
+	files := testnet.Files()
+	url := testnet.Serve(t, testnet.Config(), files)
+	deployed := fstest.MapFS{}
+	for name, f := range files.(fstest.MapFS) {
+		deployed[name] = &fstest.MapFile{Data: append(slices.Clip(f.Data), " of the next version"...)}
+	}
+	later := testnet.Serve(t, testnet.Config(), deployed)
 	for _, c := range []struct{ path, accept, encoding, body string }{
 		{"/", "gzip, deflate, br, zstd", "br", "index, brotli"},
 		{"/", "gzip;q=1.0, br;q=0", "gzip", "index, gzip"},
@@ -200,6 +207,9 @@ func TestCompression(t *testing.T) {
 		}
 		if again, _ := testnet.Ask(t, "GET", url+c.path, "If-None-Match", etag, "Accept-Encoding", "identity"); c.encoding != "" && again.StatusCode != 200 {
 			t.Errorf("%s: one ETag for two encodings", c.path)
+		}
+		if next, _ := testnet.Ask(t, "GET", later+c.path, "Accept-Encoding", c.accept, "If-None-Match", etag); next.StatusCode != 200 {
+			t.Errorf("%s: one ETag for two versions", c.path)
 		}
 	}
 }
