@@ -6,6 +6,7 @@ import (
 	"expvar"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/anacrolix/torrent/bencode"
+	"github.com/anacrolix/torrent/mse"
 
 	"github.com/starling-p2p/starling/internal/testnet"
 )
@@ -37,6 +39,38 @@ func TestMadeUpNames(t *testing.T) {
 	lengths := expvar.Get("requestedChunkLengths").String()
 	if !strings.Contains(names, "ut_metadata") || strings.Contains(names, "xx_") || strings.Contains(lengths, "131073") {
 		t.Errorf("made-up names are kept: %s, %s", names, lengths)
+	}
+	testnet.Until(t, "nothing is kept of the connection", func() bool {
+		seeder.guard.mu.Lock()
+		defer seeder.guard.mu.Unlock()
+		return len(seeder.guard.conns) == 0
+	})
+}
+
+// Who speaks encrypted only (MSE) reaches a torrent, too, that is not loaded.
+func TestEncryptedHandshake(t *testing.T) {
+	seeder := start(t)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(t.TempDir(), "a"), random(1<<18, 1))}})
+	if shared.engine.Load() != nil {
+		t.Fatal("it is loaded")
+	}
+	conn, err := net.Dial("tcp4", seeder.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	encrypted, _, err := mse.InitiateHandshake(conn, shared.ih[:], nil, mse.CryptoMethodRC4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello := append([]byte("\x13BitTorrent protocol\x00\x00\x00\x00\x00\x10\x00\x05"), shared.ih[:]...)
+	if _, err := encrypted.Write(append(hello, "-XX0000-abcdefghijkl"...)); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 68)
+	if _, err := io.ReadFull(encrypted, answer); err != nil || [20]byte(answer[28:]) != shared.ih {
+		t.Errorf("%q: %v", answer, err)
 	}
 }
 
