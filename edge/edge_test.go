@@ -192,6 +192,16 @@ func TestFolder(t *testing.T) {
 	if x, y := f.Assets["/img/a.png"], f.Assets["/same.png"]; x.First != y.First || x.Torrent != y.Torrent {
 		t.Error("the same bytes lie in two places")
 	}
+	// What a visitor keeps is found by how its hash begins.
+	kept := f.Assets["/film.mp4"]
+	body, _ := json.Marshal(lookup{Held: []string{kept.SHA256, kept.SHA256[:14], strings.Repeat("0", 16), "what?"}})
+	var told found
+	if err := json.Unmarshal(do(h, "POST", "/.starling/lookup", string(body)).Body.Bytes(), &told); err != nil {
+		t.Fatal(err)
+	}
+	if at := told.Held[kept.SHA256]; len(told.Held) != 1 || at == nil || told.Torrents[at.Torrent] != f.Torrents[kept.Torrent] || at.First != kept.First {
+		t.Errorf("what is held lies at %+v of %+v", told.Held, told.Torrents)
+	}
 	for target, want := range map[string]int{"/": 200, "/img/a.png": 200, "/img/b%20b.webp": 200, "/img": 301, "/none": 404, "/.git/x.png": 404, "/../edge.go": 404} {
 		if w := do(h, "GET", target, ""); w.Code != want {
 			t.Errorf("GET %s: %d, want %d", target, w.Code, want)

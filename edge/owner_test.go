@@ -40,6 +40,9 @@ func TestOwner(t *testing.T) {
 			if w.Code != c.want {
 				t.Errorf("%s from %s at %s with %q: %d, want %d", path, c.from, c.host, c.header, w.Code, c.want)
 			}
+			if figures := path == "/.starling/figures.json"; w.Body.Len() == 0 || figures && w.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("%s from %s: %d bytes, %v", path, c.from, w.Body.Len(), w.Header())
+			}
 		}
 	}
 	r := httptest.NewRequest("GET", "https://localhost/.starling/figures.json", nil)
