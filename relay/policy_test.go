@@ -268,6 +268,33 @@ func TestWhatHasEndedMakesRoom(t *testing.T) {
 	}
 }
 
+// A connection may be silent for so long, and leaves nothing behind.
+func TestSilentStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &Relay{book: newBook(1, 1, 0), flood: newFlood()}
+		s := newStreams(nil, 1, 1, r)
+		for _, want := range []time.Duration{strangerPatience, patience} {
+			here, there := net.Pipe()
+			c := &stream{Conn: here, of: s, client: client{"tcp", netip.MustParseAddrPort("8.8.8.8:1")}, in: bufio.NewReader(here)}
+			if !s.enter(c) {
+				t.Fatal("there is no room")
+			}
+			at := netip.MustParseAddrPort("203.0.113.5:5000")
+			if want == patience {
+				a := r.book.enter(c.client, "user", at)
+				defer r.book.leave(a, at)
+			}
+			began := time.Now()
+			if _, err := c.Read(make([]byte, maxMessage)); err == nil || time.Since(began) != want {
+				t.Errorf("%v after %s, want %s", err, time.Since(began), want)
+			}
+			if _, _ = c.Close(), there.Close(); len(s.conns)+len(s.addresses) != 0 {
+				t.Errorf("left behind: %v %v", s.conns, s.addresses)
+			}
+		}
+	})
+}
+
 func TestOwners(t *testing.T) {
 	c := client{"tcp", netip.MustParseAddrPort("[2600::1]:1")}
 	if got, user, err := parseUserID(userID(c, "17:a b")); err != nil || got != c || user != "17:a b" {

@@ -451,8 +451,10 @@ func TestStrangers(t *testing.T) {
 	long := append([]byte(nil), binding.Raw...)
 	long[3] = 4
 	answered := stun.MustBuild(stun.TransactionID, stun.BindingSuccess)
+	old := append([]byte(nil), binding.Raw...) // as RFC 3489 has it, without the cookie
+	old[4]++
 	answer := w.raw([][]byte{
-		{}, {0}, {0x40}, []byte("GET / HTTP/1.1\r\n\r\n"), {0x40, 0, 0, 4, 1, 2, 3, 4}, make([]byte, 1500), long, answered.Raw,
+		{}, {0}, {0x40}, []byte("GET / HTTP/1.1\r\n\r\n"), {0x40, 0, 0, 4, 1, 2, 3, 4}, make([]byte, 1500), long, answered.Raw, old,
 	}, binding.Raw)
 	got := &stun.Message{Raw: answer}
 	if err := got.Decode(); err != nil || got.TransactionID != binding.TransactionID {
@@ -465,7 +467,7 @@ func TestStrangers(t *testing.T) {
 	if len(answer) > 40 {
 		t.Errorf("%d bytes for %d", len(answer), len(binding.Raw))
 	}
-	if n := w.Stats().Refused.Malformed; n != 5 {
+	if n := w.Stats().Refused.Malformed; n != 6 {
 		t.Errorf("%d malformed", n)
 	}
 
@@ -658,10 +660,26 @@ type echo struct{}
 func (echo) Match(p []byte) bool                             { return string(p) == "knock" }
 func (echo) Answer(to, p []byte, from netip.AddrPort) []byte { return append(to, "who is there?"...) }
 
+// slowly answers from elsewhere.
+type slowly struct{ echo }
+
+func (slowly) AnswerLater(_ []byte, from netip.AddrPort, to interface {
+	WriteToUDPAddrPort([]byte, netip.AddrPort) (int, error)
+}) bool {
+	go func() { _, _ = to.WriteToUDPAddrPort([]byte("later"), from) }()
+	return true
+}
+
 func TestAlso(t *testing.T) {
 	w := listen(t, options())
-	w.Also(echo{})
-	if got := string(w.raw([][]byte{[]byte("knack")}, []byte("knock"))); got != "who is there?" {
-		t.Errorf("%q", got)
+	for want, h := range map[string]relay.Handler{"who is there?": echo{}, "later": slowly{}} {
+		w.Also(h)
+		if got := string(w.raw([][]byte{[]byte("knack")}, []byte("knock"))); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		binding := stun.MustBuild(stun.TransactionID, stun.BindingRequest)
+		if answer := w.raw(nil, binding.Raw); !stun.IsMessage(answer) {
+			t.Errorf("STUN beside it: %q", answer)
+		}
 	}
 }
