@@ -114,7 +114,7 @@ export class Links implements OfferDesk {
     const unanswered = this.#offers.size + this.#gathering
     const taken: Offer[] = []
     const reuse = (idle: (offer: Pending) => boolean) => {
-      for (const [id, offer] of [...this.#offers]) {
+      for (const [id, offer] of this.#offers) {
         if (taken.length < count && idle(offer)) taken.push(this.#take(id, offer, infoHash))
       }
     }
@@ -163,7 +163,7 @@ export class Links implements OfferDesk {
       await pc.setRemoteDescription({ type: 'offer', sdp })
       await pc.setLocalDescription(await pc.createAnswer())
       await gathered(pc, iceServers)
-      return link.ended ? undefined : pc.localDescription?.sdp
+      return link.ended ? undefined : pc.localDescription!.sdp
     } catch {
       link?.dismiss()
       return undefined
@@ -248,8 +248,7 @@ export class Links implements OfferDesk {
       await gathered(pc, iceServers)
       const sdp = pc.localDescription!.sdp
       if (this.#destroyed) throw undefined
-      const at = clock()
-      return this.#take('', { pc, first, sdp, stale: at + freshFor, at }, infoHash)
+      return this.#take('', { pc, first, sdp, stale: clock() + freshFor, at: 0 }, infoHash)
     } catch {
       pc?.close()
       return undefined

@@ -281,6 +281,8 @@ describe('offers', () => {
     a.made[0]!.candidate('srflx')
     await vi.advanceTimersByTimeAsync(240)
     expect(gone).toBe(false)
+    // Another one, of another network, puts it off no further.
+    a.made[0]!.candidate('srflx')
     await vi.advanceTimersByTimeAsync(10)
     expect(await offers).toHaveLength(1)
   })

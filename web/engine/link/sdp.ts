@@ -27,26 +27,18 @@ export function gathered(pc: RTCPeerConnection, servers: readonly RTCIceServer[]
   return new Promise((resolve) => {
     const settle = () => {
       clearTimeout(timer)
-      pc.onicecandidate = pc.onicegatheringstatechange = null
       resolve()
     }
-    let timer = setTimeout(settle, patience)
-    let reachable = false
-    let settling = false
+    const timer = setTimeout(settle, patience)
     const check = () => pc.iceGatheringState === 'complete' && settle()
     pc.onicegatheringstatechange = check
     pc.onicecandidate = ({ candidate }) => {
       if (!candidate) return settle()
       const [, type] = / typ (\w+)/.exec(candidate.candidate) ?? []
-      if (settling) return
       if (!far || type === 'relay') {
-        settling = true
+        pc.onicecandidate = null
         shortly(settle)
-      } else if (type === 'srflx' && !reachable) {
-        reachable = true
-        clearTimeout(timer)
-        timer = setTimeout(settle, 250)
-      }
+      } else if (type === 'srflx') setTimeout(settle, 250)
     }
     check()
   })

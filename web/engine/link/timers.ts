@@ -1,11 +1,9 @@
-/** Timers by name, or by what they are for: setting one anew replaces it, and close ends all for good. */
+/** Timers by name, or by what they are for: setting one anew replaces it, and close ends all. */
 export class Timers {
   readonly #timers = new Map<unknown, ReturnType<typeof setTimeout>>()
-  #closed = false
 
   set(name: unknown, delay: number, action: () => void): void {
     this.clear(name)
-    if (this.#closed) return
     const run = () => {
       this.#timers.delete(name)
       action()
@@ -23,7 +21,6 @@ export class Timers {
   }
 
   close(): void {
-    this.#closed = true
     for (const name of this.#timers.keys()) this.clear(name)
   }
 }
