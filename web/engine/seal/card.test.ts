@@ -56,7 +56,6 @@ test('refused: changed, cut, of another author, torrent, key or salt, from the f
   const day = 24 * 60 * 60 * 1000
   expect(await readCard(packed, { ...good, now: rev - day })).toBeDefined()
   expect(await readCard(packed, { ...good, now: rev - day - 1 })).toBeUndefined()
-  expect(await readCard(new Uint8Array(maxPacked + 1), good)).toBeUndefined()
 })
 
 test('what its author signed must be an object all the same', async () => {

@@ -32,7 +32,7 @@ export class Opened {
   static async open(key: Bytes, length: number, readSealed: Read): Promise<Opened> {
     if (length < headLength + overhead) throw damaged()
     const head = parseHead(await readSealed(0, headLength))
-    if (head?.recordSize !== recordSize || head.length !== headLength) throw damaged()
+    if (head?.recordSize !== recordSize) throw damaged()
     const cipher = await Cipher.derive(key, head.salt)
     const count = Math.ceil((length - headLength) / recordSize)
     const plain = length - headLength - overhead * count

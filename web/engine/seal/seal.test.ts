@@ -118,6 +118,20 @@ test('reading on in small steps reads and seals each byte once', async () => {
   expect(reads).toBeLessThan(8)
 })
 
+test('what was opened lately is kept, and what nobody read for long is not', async () => {
+  const { key, sealed } = await sample(70 * dataSize)
+  const asked: number[] = []
+  const opened = await Opened.open(key, sealed.length, (start, end) => {
+    asked.push(Math.floor((start - headLength) / recordSize))
+    return Promise.resolve(sealed.slice(start, end))
+  })
+  for (let record = 2; record < 69; record++) {
+    for (const i of [1, record]) await opened.read(i * dataSize, i * dataSize + 1)
+  }
+  await opened.read(2 * dataSize, 2 * dataSize + 1)
+  expect([1, 2].map((record) => asked.filter((one) => one === record).length)).toEqual([1, 2])
+})
+
 test('a reader may do with its copy what it likes', async () => {
   const { source, sealed } = await sample(1000)
   ;(await source.read(30, 60)).fill(0)
@@ -152,6 +166,15 @@ describe('malformed', () => {
   const key = random(16)
   const good = makeHeader({ name: 'm', files: [{ path: 'a', size: 5, type: '' }] })
   const five = utf8.encode('12345')
+  /** A container of one record, which is all that it is made of: plaintext, delimiter and padding. */
+  const encrypted = async (record: Bytes): Promise<Bytes> => {
+    const salt = random(16)
+    const [cek, iv] = await Promise.all([
+      derive(key, salt, 'Content-Encoding: aes128gcm\0', 16), derive(key, salt, 'Content-Encoding: nonce\0', 12),
+    ])
+    const body = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await importAes(cek), record)
+    return concat([makeHead(salt, recordSize), new Uint8Array(body)])
+  }
   const raw = async (change: (sealed: Bytes) => Bytes): Promise<Bytes> => change(await forge(key, framed(good, five)))
   test.each<[string, () => Promise<Bytes>]>([
     ['nothing', () => Promise.resolve(new Uint8Array())],
@@ -162,12 +185,13 @@ describe('malformed', () => {
     ['three bytes', () => forge(key, new Uint8Array(3))],
     ['a header without end', () => forge(key, framed(good, five, 2 ** 32 - 1))],
     ['a header longer than what there is', () => forge(key, framed(good, five, good.length + 6))],
-    ['a header of more than 1 MiB', () => forge(key, framed(new Uint8Array((1 << 20) + 1).fill(0x20)))],
+    ['a header of more than 1 MiB', () => forge(key, framed(concat([good, new Uint8Array(1 << 20).fill(0x20)]), five))],
     ['a header that is no JSON', () => forge(key, framed(utf8.encode('<html>')))],
-    ['a header that is not UTF-8', () => forge(key, framed(new Uint8Array([0x22, 0xff, 0x22])))],
+    ['a header that is not UTF-8', () => forge(key, framed(good.map((byte) => (byte === 0x6d ? 0xff : byte)), five))],
     ['files longer than what there is', () => forge(key, framed(good, utf8.encode('1234')))],
     ['files shorter than what there is', () => forge(key, framed(good, utf8.encode('123456')))],
     ['an end that is not marked', () => forge(key, framed(good, five), { last: false })],
+    ['a record of zeros', () => encrypted(new Uint8Array(100))],
   ])('%s', async (_, make) => {
     const sealed = await make()
     await expect(Opened.open(key, sealed.length, reading(sealed)))
@@ -195,14 +219,8 @@ describe('malformed', () => {
 
   // RFC 8188 allows it. Here it would move all that follows.
   test('padding', async () => {
-    const salt = random(16)
-    const [cek, iv] = await Promise.all([
-      derive(key, salt, 'Content-Encoding: aes128gcm\0', 16), derive(key, salt, 'Content-Encoding: nonce\0', 12),
-    ])
     for (const padding of [0, 1]) {
-      const record = concat([framed(good, five.subarray(padding)), new Uint8Array([2]), new Uint8Array(padding)])
-      const body = new Uint8Array(await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, await importAes(cek), record))
-      const sealed = concat([makeHead(salt, recordSize), body])
+      const sealed = await encrypted(concat([framed(good, five.subarray(padding)), new Uint8Array([2]), new Uint8Array(padding)]))
       const opened = expect(Opened.open(key, sealed.length, reading(sealed)))
       if (padding) await opened.rejects.toMatchObject({ code: 'bad-torrent' })
       else await opened.resolves.toBeInstanceOf(Opened)

@@ -79,7 +79,7 @@ export class Disk {
     this.#handles.delete(file)
     this.#handles.set(file, handle)
     const [oldest] = this.#handles.keys()
-    if (oldest !== undefined && this.#handles.size > maxHandles) await this.#close(oldest)
+    if (this.#handles.size > maxHandles) await this.#close(oldest!)
     return handle
   }
 
@@ -123,7 +123,7 @@ export class Disk {
 
   async #tidy(keep: Set<string>, before: number): Promise<undefined> {
     for await (const name of this.#directory.keys()) {
-      if (!ours.test(name) || keep.has(name) || this.#handles.has(name)) continue
+      if (!ours.test(name) || keep.has(name)) continue
       try {
         const { lastModified } = await (await this.#directory.getFileHandle(name)).getFile()
         if (lastModified < before) await this.#directory.removeEntry(name)
