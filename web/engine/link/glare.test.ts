@@ -27,21 +27,18 @@ describe('two sides that offer at once', () => {
 
   it('close the younger of two open links, and its torrents go on over the elder', async () => {
     // Peers that do not look like ours are known by the extension only.
-    const a = new Node('1').want(hash(1))
-    const b = new Node('2').want(hash(2))
-    for (const node of [a, b]) node.seed(hash(1), hash(2))
-    const alias = (node: Node) => ({ links: node.links, id: node.id.replace('2d534c', '2d5757') }) as Node
-    await introduce(alias(a), b, hash(1))
-    await Promise.resolve()
-    const [first, second] = await Promise.all([a.links.offers(hash(1), 1), b.links.offers(hash(2), 1)])
-    const [toA, toB] = [
-      await a.links.offered(hash(2), alias(b).id, second[0]!.sdp),
-      await b.links.offered(hash(1), alias(a).id, first[0]!.sdp),
-    ]
-    a.links.answered(hash(1), alias(b).id, first[0]!.id, toB!)
-    b.links.answered(hash(2), alias(a).id, second[0]!.id, toA!)
-    await until(() => a.links.stats().links === 1 && b.links.stats().links === 1 && b.links.stats().channels === 2)
-    expect(a.links.stats().channels).toBe(2)
+    const prefix = '2d5757'
+    const [a, b] = [new Node('1', { prefix }).want(hash(1)), new Node('2', { prefix }).want(hash(2))]
+    a.seed(hash(2))
+    b.seed(hash(1))
+    await Promise.all([introduce(a, b, hash(1)), introduce(b, a, hash(2))])
+    await until(() => [a, b].every((node) => node.made.some((pc) => pc.connectionState === 'closed')))
+    await until(() => a.links.stats().channels === 2 && b.links.stats().channels === 2)
+    for (const node of [a, b]) {
+      expect(node.links.stats()).toMatchObject({ links: 1, connectionsMade: 2, banned: 0 })
+      expect([1, 2].map((n) => node.met.get(hash(n))!.filter(({ open }) => open).length)).toEqual([1, 1])
+    }
+    expect([...a.failures, ...b.failures]).toEqual([])
   })
 
   it('need no second link to a peer that is known already', async () => {

@@ -348,10 +348,7 @@ export class Link implements LinkInfo {
     this.named = false
     this.#lied = true
     this.#exchange?.close()
-    if (this.#control) {
-      this.#control.onclose = null
-      this.#control.close()
-    }
+    this.#control?.close()
     if (!this.#wires.size) this.close()
   }
 }

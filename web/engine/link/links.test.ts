@@ -98,8 +98,8 @@ describe('a link', () => {
     await settle()
     expect([...a.closed].sort()).toEqual(hashes)
     expect([...b.closed].sort()).toEqual(hashes)
-    expect(a.links.stats()).toMatchObject({ links: 0, channels: 0 })
-    expect(b.links.stats()).toMatchObject({ links: 0, channels: 0 })
+    expect(a.links.stats()).toMatchObject({ links: 0, channels: 0, banned: 0 })
+    expect(b.links.stats()).toMatchObject({ links: 0, channels: 0, banned: 0 })
     expect(a.failures).toEqual([])
   })
 

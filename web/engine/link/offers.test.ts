@@ -36,6 +36,7 @@ describe('offers', () => {
     await ready(a, b)
     await vi.advanceTimersByTimeAsync(2_000)
     expect(await a.links.offers(hash(1), 1, 1)).toEqual([])
+    expect(await a.links.offers(hash(2), 1, 1)).toHaveLength(1)
     expect(await a.links.offers(hash(1), 2, 2)).toHaveLength(2)
   })
 

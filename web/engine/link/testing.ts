@@ -45,6 +45,8 @@ export interface Habits extends FakeOptions {
   /** An error: nobody tells them. */
   iceServers?: RTCIceServer[] | Error
   extension?: boolean
+  /** What its peer_id begins with, in hex. */
+  prefix?: string
   maxLinks?: number
   /** What happens on a channel once both ends have shaken hands. */
   met?: (node: Node, infoHash: string, channel: Channel) => void
@@ -66,7 +68,7 @@ export class Node implements LinkHost {
 
   constructor(digit: string, habits: Habits = {}) {
     this.#habits = { extension: true, ...habits }
-    this.id = (this.#habits.extension ? '2d534c' : '2d5757') + digit.repeat(34)
+    this.id = (habits.prefix ?? (this.#habits.extension ? '2d534c' : '2d5757')) + digit.repeat(34)
     this.links = new Links({
       route,
       peerId: fromHex(this.id)!,

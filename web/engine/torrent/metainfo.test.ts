@@ -146,6 +146,7 @@ test.each<[string, Bytes]>([
   ['a file without path', info(files({ length: 100_000 }))],
   ['a file with an empty path', info(files({ length: 100_000, path: [] }))],
   ['a path of numbers', info(files({ length: 100_000, path: [1] }))],
+  ['a path with a number in it', info(files({ length: 100_000, path: ['a', 1] }))],
   ['a file of negative size', info(files({ length: 100_001, path: ['a'] }, { length: -1, path: ['b'] }))],
   ['sizes that overflow', info(files(...Array<object>(3).fill({ length: Number.MAX_SAFE_INTEGER, path: ['a'] })))],
   ['only padding', info(files({ length: 100_000, path: ['a'], attr: 'p' }))],
