@@ -215,6 +215,23 @@ describe('announces', () => {
     expect(socket.sent.at(-1)!.offers).toEqual([])
   })
 
+  it('wait for the socket and for their offers, and have those made once', async () => {
+    rendezvous.add(leecher(1))
+    await after(5_000)
+    rendezvous.wake(hash(1))
+    await after(1)
+    const socket = FakeSocket.all[0]!.open()
+    await after(1)
+    expect([desk.asked.length, socket.sent.length, desk.released]).toEqual([1, 1, []])
+  })
+
+  it('of a stalled torrent carry an offer also where the tracker does not count who asks', async () => {
+    const socket = await start(leecher(1))
+    socket.reply(hash(1), 0, 0)
+    await after(2_100)
+    expect(socket.sent.map(({ offers }) => offers.length)).toEqual([2, 1])
+  })
+
   it('of a stalled torrent wait for an offer to make', async () => {
     desk.budget = 0
     const socket = await start(leecher(1))

@@ -79,8 +79,8 @@ export class Tracker {
   readonly #timers = new Timers()
   readonly #bucket = new Bucket(burst, rate)
   #socket: Socket | undefined
-  /** Resolves when the socket is open, or given up. */
-  #opened = new Deferred()
+  /** Resolves when the first socket is open, or given up; later ones are announced to only once they are. */
+  readonly #opened = new Deferred()
   #retries = 0
   #tickedAt = 0
   #answering = 0
@@ -197,7 +197,6 @@ export class Tracker {
     this.#socket = undefined
     socket?.close()
     this.#opened.resolve()
-    this.#opened = new Deferred()
     this.#timers.clear('reply')
     for (const entry of this.#entries.values()) {
       this.#spoil(entry)

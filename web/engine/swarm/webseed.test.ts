@@ -95,7 +95,15 @@ describe('a file', () => {
     answer = (_request, response, content) => response.writeHead(200).end(content)
     const seed = new WebSeed({ url: `${base}/f.bin`, info: single })
     expect(await fetched(seed, 0, 6)).toEqual([0, 1, 2, 3, 4, 5])
+    // The rest is not waited for.
+    const closed = new Promise<void>((resolve) => {
+      answer = (_request, response, content) => {
+        response.on('close', resolve)
+        response.writeHead(200).write(content)
+      }
+    })
     expect(await fetched(seed, 2, 2)).toEqual([2, 3])
+    await closed
   })
 
   test('elsewhere', async () => {
@@ -130,6 +138,8 @@ describe('several files', () => {
       '/t/my%20dir/one bytes=65536-99999', '/t/my%20dir/sub/zwei%20%C3%BC bytes=0-49999',
         '/t/my%20dir/three bytes=0-46607',
     ])
+    expect(await fetched(seed, 3, 1)).toEqual([3])
+    expect(asked.slice(3)).toEqual(['/t/my%20dir/three bytes=46608-112143'])
     expect(await fetched(seed, 0, 6)).toEqual([0, 1, 2, 3, 4, 5])
   })
 
