@@ -72,6 +72,27 @@ describe('liars', () => {
     await whole(node)
   })
 
+  test('what was asked of another meanwhile, cancelled, and comes all the same is no lie', async () => {
+    const node = await leecher()
+    const slow = stranger(node)
+    const asked: [number, number, number][] = []
+    slow.request = (...ask) => void asked.push(ask)
+    await slow.met.promise
+    slow.wire.extendedHandshake({ version: 'test', reqq: 500, metadataSize: info.length })
+    slow.wire.bitfield(Uint8Array.of(255, 128), 9, 10)
+    slow.wire.unchoke()
+    await slow.hears(/^request/)
+    // With 64 KiB more it would be too much.
+    for (let i = 0; i < 15; i++) slow.wire.piece(9, 0, new Uint8Array(64 << 10))
+    seed(node)
+    await whole(node)
+    await slow.hears(/^cancel/)
+    for (const [index, begin, length] of asked) slow.wire.piece(index, begin, part(index, begin, length))
+    slow.wire.interested()
+    await slow.hears(/^unchoke/)
+    expect(slow.banned).toBe(false)
+  })
+
   test('wrong metadata is blamed on who sent it, and fetched of another', async () => {
     const node = testNode()
     await node.node.add(infoHash, {})

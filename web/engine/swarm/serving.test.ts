@@ -34,6 +34,15 @@ describe('serving', () => {
     await peer.hears(/^reject 8 0 1008/)
   })
 
+  test('who asks on and reads nothing of what it gets is let go', async () => {
+    const node = await seeder()
+    const peer = new Stranger(node, infoHash)
+    await peer.hears(/^have all/)
+    peer.channel.other.bufferedAmount = 3 << 20
+    peer.wire.request(0, 0, block)
+    await peer.closed.promise
+  })
+
   test('two ends that have all part', async () => {
     const node = await seeder()
     const other = await seeder()

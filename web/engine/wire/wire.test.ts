@@ -135,7 +135,6 @@ describe('a peer in error is reported once, and nothing more of it is read', () 
     ['a bitfield with spare bits', '0000000305fff0'],
     ['a request cut short', '00000009060000000000000000'],
     ['a request of nothing', '0000000d06000000000000000000000000'],
-    ['a request of more than a block', '0000000d06000000000000000000010001'],
     ['a request of 4 GiB', '0000000d060000000000000000ffffffff'],
     ['a request past its piece', '0000000d06000000000000f00000004000'],
     ['a request past the last piece', '0000000d060000000a0000000000004000'],
@@ -189,12 +188,21 @@ test('before the metadata is here: what cannot be checked is passed on, requests
   expect(fits(new Uint8Array(), 0)).toBe(true)
 })
 
-test('a handler that closes the wire hears no more', () => {
-  const { wire, calls, feed } = opened()
+test('a request of more than a block ends the wire, however long pieces are', () => {
+  const { calls, feed } = opened(false)
+  feed('0000000d06000000000000000000010000')
+  expect(calls).toEqual([])
+  feed('0000000d06000000000000000000010001')
+  expect(calls).toEqual([['onviolation']])
+})
+
+test('a handler that closes the wire hears no more, and says no more', () => {
+  const { wire, calls, sent, feed } = opened()
   wire.handler = { ...recorder().handler, onchoke: () => wire.close() }
   feed('0000000100' + '0000000101')
   wire.close()
-  expect(calls).toEqual([])
+  wire.have(1)
+  expect([calls, sent]).toEqual([[], []])
 })
 
 describe('BEP 10', () => {
