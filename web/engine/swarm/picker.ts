@@ -178,7 +178,7 @@ export class Picker<A extends Asked> {
     if (!ask || ask.begin !== begin || ask.length !== block.length) return undefined
     this.#forget(asked, ask)
     const piece = this.#revive(index, now)
-    if (!piece) return ask
+    if (!piece?.missing) return ask
     piece.data ??= (piece.length === this.#pieceLength && this.#spare.pop()) || new Uint8Array(piece.length)
     piece.touched = now
     let others = false
