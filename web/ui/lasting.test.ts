@@ -30,6 +30,13 @@ it('is told until it was read, with what can be done on the device', () => {
   expect(asApp()).toContain('Dock')
 })
 
+it('that it was read is no error on a full device', () => {
+  browser({ vendor: 'Apple Computer, Inc.' })
+  vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => { throw new DOMException('The quota has been exceeded.', 'QuotaExceededError') } })
+  expect(told).not.toThrow()
+  expect(untold()).toBe(false)
+})
+
 it('where nothing is kept, something else is said', () => {
   browser({ vendor: 'Apple Computer, Inc.' })
   vi.stubGlobal('localStorage', { getItem: () => { throw new DOMException('The operation is insecure.', 'SecurityError') } })

@@ -4,6 +4,7 @@
  * https://webkit.org/blog/10218/full-third-party-cookie-blocking-and-more/
  */
 const mark = 'told of seven days'
+let read = false
 
 /** Whether what is kept is gone after seven days without a visit. */
 export function fleeting(): boolean {
@@ -17,14 +18,21 @@ export const keptHere = (it: string): string => `${it} kept on this device${flee
 /** Whether the user has yet to be told. */
 export function untold(): boolean {
   try {
-    return fleeting() && !localStorage.getItem(mark)
+    return fleeting() && !read && !localStorage.getItem(mark)
   } catch {
     return false // nothing is kept at all, as is said elsewhere
   }
 }
 
 /** The user has read it. */
-export const told = (): void => localStorage.setItem(mark, 'yes')
+export function told(): void {
+  read = true
+  try {
+    localStorage.setItem(mark, 'yes')
+  } catch {
+    // On a full device it is told again, another time.
+  }
+}
 
 /** How the page becomes an app that keeps what is its own. */
 export const asApp = (): string =>
