@@ -488,9 +488,8 @@ func TestCacheKeepsWhatIsThere(t *testing.T) {
 // Of a site behind an origin nobody knows what it has: what it has not been seen to have for long is kept no longer.
 func TestCacheForgetsWhatNobodyAsksFor(t *testing.T) {
 	t.Parallel()
-	cache := t.TempDir()
-	file, data := filepath.Join(cache, "hashes.json"), random(1000)
-	run := func(path string) (kept []map[string]any) {
+	cache, data := t.TempDir(), random(1000)
+	run := func(path string) []map[string]any {
 		e := start(t, Options{CacheDir: cache})
 		h := e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { given(w, `"1"`, data) }))
 		do(h, "GET", path, "")
@@ -498,11 +497,7 @@ func TestCacheForgetsWhatNobodyAsksFor(t *testing.T) {
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
 		}
-		written, err := os.ReadFile(file)
-		if err = errors.Join(err, json.Unmarshal(written, &kept)); err != nil {
-			t.Fatal(err)
-		}
-		return kept
+		return rows(t, cache)
 	}
 	run("/long-ago.png")
 	kept := run("/lately.png")
@@ -514,10 +509,7 @@ func TestCacheForgetsWhatNobodyAsksFor(t *testing.T) {
 			a["seen"] = time.Now().Add(-2 * unseen).Unix()
 		}
 	}
-	aged, err := json.Marshal(kept)
-	if err = errors.Join(err, os.WriteFile(file, aged, 0o600)); err != nil {
-		t.Fatal(err)
-	}
+	keepRows(t, cache, kept)
 	var paths []string
 	for _, a := range run("/now.png") {
 		paths = append(paths, a["path"].(string))

@@ -8,7 +8,7 @@ export type Reach = 'open' | 'asked' | 'apart' | 'offline' | 'barred'
 /** What Chrome calls it, today's name first. https://wicg.github.io/local-network-access/ */
 const names = ['local-network', 'local-network-access']
 let permission: PermissionStatus | undefined
-let looked = false
+let looking: Promise<void> | undefined
 
 async function look(): Promise<void> {
   for (const name of names) {
@@ -20,8 +20,7 @@ async function look(): Promise<void> {
 
 /** What this device lets the page reach. At its first call nothing is known yet of permissions. */
 export function reach(): Reach {
-  if (!looked) void look()
-  looked = true
+  looking ??= look()
   if (!navigator.onLine) return 'offline'
   if (!('RTCPeerConnection' in globalThis)) return 'barred'
   if (permission?.state === 'denied') return 'apart'
