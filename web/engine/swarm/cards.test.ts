@@ -51,7 +51,6 @@ test('a card that no browser could copy is not taken, whoever signed it', async 
   const [from, to] = [testNode(), testNode()]
   const { infoHash, link } = await from.node.seed([new File([data], 'data.bin')], { card: { title: 'one' } })
   const deep = `{"title":"two","deep":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
-  expect(() => JSON.stringify(JSON.parse(deep))).toThrow(RangeError)
   await to.node.add(link, {})
   const author = new Stranger(to, infoHash)
   await author.hears(/^extended handshake/)
