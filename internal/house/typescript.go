@@ -19,7 +19,7 @@ var webLayers = layers{
 	{"engine/index", "engine/parts"},
 	{"engine/starling"},
 	{"engine/node", "engine/handles", "engine/tabs"},
-	{"engine/stream", "engine/swarm"},
+	{"engine/network", "engine/stream", "engine/swarm"},
 	{"engine/rendezvous"},
 	{"engine/link", "engine/store", "engine/wire", "engine/seal"},
 	{"engine/torrent"},

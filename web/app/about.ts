@@ -1,12 +1,14 @@
 import { html } from 'lit'
 import { asApp, fleeting } from '../ui/lasting.ts'
 import { mark } from '../ui/mark.ts'
+import './address.ts'
+import type { NodeHost } from './node.ts'
 import { readyWords } from './updates.ts'
 
 export const version = __VERSION__
 
 /** What people ask before they trust a page with their voice. */
-export const about = () => html`
+export const about = (nodes: NodeHost) => html`
   <article class="prose">
     ${mark()}
     <h1 tabindex="-1" data-focus>What leaves this device</h1>
@@ -29,6 +31,7 @@ export const about = () => html`
       <dd>
         The memo, its title, description and date, or the files and their names; and your network address, since they
         come from you. They keep them and pass them on to others with the link.
+        <app-address .nodes=${nodes}></app-address>
       </dd>
       <dt>A public link</dt>
       <dd>is not encrypted. Anyone who learns its infohash can fetch what it leads to.</dd>

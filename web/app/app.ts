@@ -82,7 +82,7 @@ class App extends PageElement {
   #own({ pathname }: URL): TemplateResult {
     if (pathname === '/about') {
       this.#host.title('What leaves this device')
-      return about()
+      return about(this.#nodes)
     }
     this.#host.title('Nothing is here')
     return notFound('This address leads nowhere. It may be mistyped, or cut short.')

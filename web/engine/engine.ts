@@ -35,6 +35,8 @@ export interface Engine {
   pause(infoHash: string, on: boolean): Promise<void>
   /** From now on. What is not named stays as it is. */
   limit(limits: Limits): Promise<void>
+  /** From now on: links that stand are ended, and made anew. */
+  setRelayOnly(on: boolean): Promise<void>
   /** Without destroyStore, data and completion stay for a later add. */
   remove(infoHash: string, options: { destroyStore?: boolean }): Promise<void>
   states(): Promise<TorrentState[]>

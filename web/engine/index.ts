@@ -3,6 +3,7 @@
  * one's own page: docs/engine.md. How data passes through it: docs/architecture.md. Each folder has a map of its own.
  *
  *   starling.ts   what a page makes one of ─ engine.ts: what it asks of ─ node.ts: the one that does the work, in one tab
+ *   network.ts    its links, and the rendezvous that brings their offers
  *   home.ts       the server: its tracker, its STUN and TURN servers (/api/ice), its links
  *   types.ts      what pages see; errors.ts: what goes wrong, and its words
  *   parts.ts      the other door, for edge/

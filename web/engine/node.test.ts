@@ -168,6 +168,35 @@ test.each(['uploadLimit', 'downloadLimit'] as const)('%s is set, and lifted, whi
   same(await fetched(leecher, infoHash), data)
 })
 
+test('while the address is hidden, only trackers and web seeds that the page names are asked', async () => {
+  const page = 'https://site.test/film.mp4'
+  const asked = vi.fn(async (url: string) => new Response(url, { status: 404 }))
+  vi.stubGlobal('fetch', asked)
+  const { seeder, infoHash } = await shared(noise(100_000), { webSeeds: [page] })
+  const magnet = `magnet:?xt=urn:btih:${infoHash}&tr=wss%3A%2F%2Fstranger.test%2F&ws=https%3A%2F%2Fstranger.test%2Ffilm.mp4`
+  const trackers = ['wss://site.test/']
+  const { node, announced, relinked, until, ...rest } = testNode({ relayOnly: true })
+  await node.add(magnet, { trackers, webSeeds: [page] })
+  const leecher = { node, announced, relinked, until, ...rest }
+  const urls = () => announced.get(infoHash)!.trackers
+  expect(urls()).toEqual([...trackers, 'wss://tracker.test/'])
+  const [channel] = join(leecher, seeder, infoHash)
+  await until(infoHash, ({ ready }) => ready)
+  channel.close()
+  await vi.waitUntil(() => asked.mock.calls.length)
+  expect(new Set(asked.mock.calls.map(([url]) => url))).toEqual(new Set([page]))
+
+  await node.setRelayOnly(false)
+  expect(urls()).toEqual([...trackers, 'wss://tracker.test/', 'wss://stranger.test/'])
+  await vi.waitUntil(() => asked.mock.calls.some(([url]) => url.includes('stranger')))
+  await node.setRelayOnly(true)
+  await node.setRelayOnly(true)
+  expect(urls()).toEqual([...trackers, 'wss://tracker.test/'])
+  expect(relinked).toEqual([false, true])
+  expect(await node.stats()).toMatchObject({ relayOnly: true })
+  vi.unstubAllGlobals()
+})
+
 test('a page that is left leaves its trackers, and is found again when it comes back', async () => {
   const page = new EventTarget()
   for (const name of ['addEventListener', 'removeEventListener'] as const) vi.stubGlobal(name, page[name].bind(page))

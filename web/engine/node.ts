@@ -13,11 +13,9 @@ import type { Again, Engine } from './engine.ts'
 import { StarlingError, aborted, removed } from './errors.ts'
 import type { IceServers } from './home.ts'
 import type { Channel } from './link/channel.ts'
-import type { LinkHost, OfferDesk } from './link/host.ts'
-import { Links } from './link/links.ts'
-import { route } from './link/route.ts'
-import { TrackerRendezvous } from './rendezvous/tracker-rendezvous.ts'
-import type { Rendezvous, Standing } from './rendezvous/types.ts'
+import type { LinkHost } from './link/host.ts'
+import { network, type Network } from './network.ts'
+import type { Standing } from './rendezvous/types.ts'
 import { ahead } from './seal/packed.ts'
 import { openStores, type Opening } from './store/open.ts'
 import type { Entry } from './store/store.ts'
@@ -54,35 +52,6 @@ export async function startNode(options: NodeOptions): Promise<Node> {
   return new Node(options, openStores(options.store ?? 'auto'))
 }
 
-/** What a node asks of the network; tests bring their own. */
-export interface Network {
-  readonly links: Pick<Links, 'refresh' | 'forget' | 'stats' | 'withdraw' | 'destroy'>
-  readonly rendezvous: Rendezvous
-}
-
-/** known: when it is known of a torrent whether it is paused. */
-export function network(
-  peerId: Bytes, host: LinkHost, { iceServers, maxLinks = 55 }: NodeOptions,
-  tried: (infoHash: string) => void, known: (infoHash: string) => Promise<void>,
-): Network {
-  const links = new Links({ peerId, host, iceServers, maxLinks, route })
-  const desk: OfferDesk = {
-    // They are made meanwhile, so that nothing is announced later.
-    offers: async (infoHash, count, others) => (await Promise.all([links.offers(infoHash, count, others), known(infoHash)]))[0],
-    release: (offerIds, spoiled) => links.release(offerIds, spoiled),
-    answered(infoHash, from, offerId, sdp) {
-      tried(infoHash)
-      links.answered(infoHash, from, offerId, sdp)
-    },
-    async offered(infoHash, from, sdp) {
-      const answer = await links.offered(infoHash, from, sdp)
-      if (answer) tried(infoHash)
-      return answer
-    },
-  }
-  return { links, rendezvous: new TrackerRendezvous({ peerId, desk }) }
-}
-
 function inWords({ refusal, ...state }: Standing): TrackerState {
   if (state.status !== 'failed') return state
   return { ...state, error: refusal ? `The tracker refuses: ${refusal}` : 'The tracker cannot be reached. Trying again.' }
@@ -109,6 +78,9 @@ export class Node implements Engine, LinkHost {
   readonly #lanes = { open: 0, made: 0 }
   /** URLs of trackers that are there. */
   readonly #trackers = new Set<string>()
+  #relayOnly: boolean
+  /** URLs of trackers and web seeds that pages named. Others come from links. */
+  readonly #named: Set<string>
   readonly #timer: ReturnType<typeof setInterval>
   /** A page that is left answers nobody, so no tracker should name it. It may come back as it was. */
   readonly #away = () => {
@@ -123,13 +95,15 @@ export class Node implements Engine, LinkHost {
     const { linkBase, uploadLimit, downloadLimit } = options
     this.#options = options
     this.#store = store
+    this.#relayOnly = !!options.relayOnly
+    this.#named = new Set(options.trackers)
     const id = new Uint8Array([...utf8.encode('-SL0100-'), ...random(12)])
     this.#network = connect(id, this, options, (infoHash) => this.#swarms.get(infoHash)?.linking(), async (infoHash) => {
       const swarm = this.#swarms.get(infoHash)
       await swarm?.known.catch(() => {})
       if (swarm?.entry.paused) rendezvous.remove(infoHash)
     })
-    const { links, rendezvous } = this.#network
+    const { rendezvous } = this.#network
     rendezvous.onchange = (infoHash) => {
       this.#heed(rendezvous.trackers(infoHash))
       this.#swarms.get(infoHash)?.changed()
@@ -150,13 +124,15 @@ export class Node implements Engine, LinkHost {
       trackerStates: (infoHash) => rendezvous.trackers(infoHash).map(inWords),
       changed: (infoHash, now) => (now ? this.#tell(infoHash) : this.#changed.add(infoHash)),
       peer: (infoHash, state) => this.onpeer?.(infoHash, state),
+      mayLane: () => !this.#relayOnly,
+      mayAsk: (url) => !this.#relayOnly || this.#named.has(url),
       needs: (infoHash) => {
         rendezvous.wake(infoHash)
-        links.refresh()
+        this.#network.links.refresh()
       },
       completed: (infoHash) => {
         rendezvous.completed(infoHash)
-        links.refresh()
+        this.#network.links.refresh()
       },
     }
     this.#timer = setInterval(() => this.#tick(), tickEvery)
@@ -170,6 +146,7 @@ export class Node implements Engine, LinkHost {
     files: readonly Blob[], options: SeedOptions & Again, onHash?: (bytes: number) => void, signal?: AbortSignal,
   ): Promise<TorrentState> {
     const { card } = options
+    this.#name(options)
     const known = options.known ? await parseId(options.known) : undefined
     if (known && options.again) this.#missed(known.infoHash)
     const before = known && (this.#swarms.get(known.infoHash)?.entry ?? (await this.#before(known.infoHash)))
@@ -197,6 +174,7 @@ export class Node implements Engine, LinkHost {
 
   async add(id: string | Bytes, options: AddOptions & Again): Promise<TorrentState> {
     const { trackers = [], webSeeds = [], onDemand = false, again } = options
+    this.#name(options)
     const parsed = await parseId(id)
     const { infoHash, key } = parsed
     if (again) this.#missed(infoHash)
@@ -212,6 +190,10 @@ export class Node implements Engine, LinkHost {
     const swarm = this.#get(infoHash)
     this.#announce(swarm)
     return swarm.state
+  }
+
+  #name({ trackers = [], webSeeds = [] }: Pick<AddOptions, 'trackers' | 'webSeeds'>): void {
+    for (const url of [...trackers, ...webSeeds]) this.#named.add(url)
   }
 
   /** One that has lost its files is begun anew; with another key too, unless it is open: by its key, or as it needs none. */
@@ -279,6 +261,21 @@ export class Node implements Engine, LinkHost {
     if (downloadLimit !== undefined) this.#host.down = new Limit(downloadLimit)
   }
 
+  async setRelayOnly(on: boolean): Promise<void> {
+    if (on === this.#relayOnly) return
+    this.#relayOnly = on
+    const { links, rendezvous } = this.#network
+    // They count on: those are of the engine, not of its links.
+    this.#lanes.made += links.stats().connectionsMade
+    this.#network.relink(on)
+    for (const swarm of this.#swarms.values()) {
+      if (swarm.trackers.length < swarm.entry.trackers.length) rendezvous.remove(swarm.infoHash)
+      swarm.rejoin()
+      this.#announce(swarm)
+      this.#host.needs(swarm.infoHash)
+    }
+  }
+
   async remove(infoHash: string, { destroyStore = false }: { destroyStore?: boolean }): Promise<void> {
     const swarm = this.#get(infoHash)
     // Whoever adds it again wants it.
@@ -307,7 +304,7 @@ export class Node implements Engine, LinkHost {
     const links = this.#network.links.stats()
     return {
       leader: true, torrents: this.#swarms.size, ...links, lanes, connectionsMade: links.connectionsMade + made, ...stats,
-      store: (await this.#store.stores()).kind,
+      relayOnly: this.#relayOnly, store: (await this.#store.stores()).kind,
     }
   }
 

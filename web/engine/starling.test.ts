@@ -657,6 +657,38 @@ describe('when the tab that runs the engine is gone', () => {
     expect(world.engines[1]!.limits).toEqual([{ uploadLimit: 1000, downloadLimit: 0 }])
   })
 
+  test('where one page hides the address, the engine does, whichever tab runs it', async () => {
+    const [one, two] = await pages()
+    const three = page({ relayOnly: true })
+    await three.node.ready
+    expect(world.engines[0]!.relayOnly).toEqual([true])
+    await two.node.setRelayOnly(false)
+    expect(world.engines[0]!.relayOnly).toEqual([true, false])
+    await two.node.setRelayOnly(true)
+    one.tab.crash()
+    await vi.waitUntil(() => world.engines[1])
+    await two.node.stats()
+    expect(world.engines[1]!.relayOnly[0]).toBe(true)
+  })
+
+  test('an engine that cannot hide the address gets nothing from a page that is to', async () => {
+    const one = page()
+    await one.node.ready
+    // As a tab of an older version answers.
+    world.engines[0]!.setRelayOnly = async () => {
+      throw new StarlingError('unsupported', 'Another tab of this site runs an older version of Starling.')
+    }
+    const two = page({ relayOnly: true })
+    await two.node.ready.catch(() => {})
+    await expect(two.node.seed(memo())).rejects.toMatchObject({ code: 'unsupported' })
+    expect(world.engines[0]!.seeded).toEqual([])
+    // When it is gone this page's own does.
+    one.tab.crash()
+    await vi.waitUntil(() => world.engines[1])
+    await two.node.seed(memo())
+    expect(world.engines[1]!.relayOnly).toEqual([true])
+  })
+
   test('a call that was under way is made again', async () => {
     const [one, two] = await pages()
     world.engines[0]!.hashing = new Promise(() => {})

@@ -64,18 +64,22 @@ export class Starling extends Emitter<StarlingEvents> {
   /** The engine of the moment, and the promise of it: another one whenever it goes away. */
   #engine: Engine | undefined
   #promised = new Deferred<Engine>()
+  /** It is settled. */
+  #given = false
   #begun = false
   /** States told while torrents are being made: they may be newer than the answers. */
   readonly #early = new Map<string, TorrentState>()
   #making = 0
   /** What this page asked for since: the next engine begins with what its own tab was given. */
   #limits: Limits | undefined
+  #relayOnly: boolean | undefined
   #destroyed: Promise<void> | undefined
 
   constructor(options?: StarlingOptions) {
     super()
     const { server, ...rest } = options ?? {}
     connectable(rest.iceServers)
+    this.#relayOnly = rest.relayOnly
     const home = homeOf(server)
     const linkBase = rest.linkBase ? whole(rest.linkBase) : home.linkBase
     this.#options = { ...rest, trackers: usable(rest.trackers), linkBase }
@@ -155,6 +159,15 @@ export class Starling extends Emitter<StarlingEvents> {
     return this.#call((engine) => engine.limit(given))
   }
 
+  /**
+   * Whether links go through TURN servers alone from now on (StarlingOptions.relayOnly), in all tabs, as they share one
+   * engine. Those that stand are ended, and made anew.
+   */
+  setRelayOnly(on: boolean): Promise<void> {
+    this.#relayOnly = on
+    return this.#call((engine) => engine.setRelayOnly(on))
+  }
+
   /** Of all torrents of the engine, whichever tabs seeded or added them. */
   states(): Promise<TorrentState[]> {
     return this.#call((engine) => engine.states())
@@ -193,7 +206,7 @@ export class Starling extends Emitter<StarlingEvents> {
       const startNode = await node.catch(loadNode)
       // It has no WebRTC. A worker would lead the site's tabs, which have; a program that renders pages would not end.
       if (!document) throw new StarlingError('unsupported', 'Starling runs in pages, not in workers or Node.js. Make it in the page.')
-      return startNode({ ...rest, trackers, iceServers: ice, home: iceServers ? undefined : home.trackers[0] })
+      return startNode({ ...rest, relayOnly: !!this.#relayOnly, trackers, iceServers: ice, home: iceServers ? undefined : home.trackers[0] })
     }
     const use = (engine: Engine | undefined) => this.#use(engine)
     const failed = (reason: unknown) => {
@@ -217,7 +230,8 @@ export class Starling extends Emitter<StarlingEvents> {
 
   #use(engine: Engine | undefined): void {
     if (this.#destroyed) return
-    if (this.#engine) this.#promised = new Deferred()
+    if (this.#given) this.#promised = new Deferred()
+    this.#given = false
     this.#engine = engine
     this.#early.clear()
     if (!engine) return
@@ -234,6 +248,16 @@ export class Starling extends Emitter<StarlingEvents> {
       if (torrent) this.#drop(torrent)
     }
     if (this.#limits) void engine.limit(this.#limits).catch(() => {})
+    if (!this.#relayOnly) return this.#give(engine)
+    // Nothing is asked of one that does not hide the address.
+    void engine.setRelayOnly(true).then(() => this.#give(engine), (reason) => this.#give(engine, told(reason)))
+  }
+
+  /** Calls that wait, and those to come, go to this engine; or fail. */
+  #give(engine: Engine, error?: StarlingError): void {
+    if (this.#destroyed || engine !== this.#engine) return
+    this.#given = true
+    if (error) return this.#fail(error)
     this.#promised.resolve(engine)
     for (const torrent of this.torrents) rejoin(torrent)
     if (this.#begun) this.emit('takeover', undefined)

@@ -23,6 +23,11 @@ export interface StarlingOptions extends Limits {
   iceServers?: RTCIceServer[]
   /** Most links (RTCPeerConnections, lanes not counted) open at once. Default 55. */
   maxLinks?: number
+  /**
+   * Links go through TURN servers alone, and trackers and web seeds that only a link names are not asked: nobody but the
+   * servers that this page names learns this device's address. Default false.
+   */
+  relayOnly?: boolean
   /** What links begin with. Default: /m of that server. */
   linkBase?: string
   /** Where data is kept: the best there is (OPFS, else IndexedDB, else memory), or only memory. Default 'auto'. */
@@ -172,6 +177,8 @@ export interface NodeStats {
   /** Bytes per second, payload, of all torrents together. */
   downloadSpeed: number
   uploadSpeed: number
+  /** Whether links go through TURN servers alone. */
+  relayOnly: boolean
   /** Where data is kept. */
   store: 'opfs' | 'indexeddb' | 'memory'
 }

@@ -1,9 +1,11 @@
+import { hidden } from './hiding.ts'
+
 /**
  * barred: WebRTC is switched off in this browser, so that others are found and none is reached. apart: the user refused this
  * page the local network, so that nobody in it is reached who refused too. asked: the browser may be asking for that now;
- * one that knows the permission does not say whether it goes by it yet.
+ * one that knows the permission does not say whether it goes by it yet. hidden: nobody is reached but through the server.
  */
-export type Reach = 'open' | 'asked' | 'apart' | 'offline' | 'barred'
+export type Reach = 'open' | 'asked' | 'apart' | 'hidden' | 'offline' | 'barred'
 
 /** What Chrome calls it, today's name first. https://wicg.github.io/local-network-access/ */
 const names = ['local-network', 'local-network-access']
@@ -23,6 +25,7 @@ export function reach(): Reach {
   looking ??= look()
   if (!navigator.onLine) return 'offline'
   if (!('RTCPeerConnection' in globalThis)) return 'barred'
+  if (hidden()) return 'hidden'
   if (permission?.state === 'denied') return 'apart'
   return permission?.state === 'prompt' ? 'asked' : 'open'
 }

@@ -98,7 +98,13 @@ describe('the receiver', () => {
     expect(blocked('open')!.text).not.toContain('allow')
     expect(blocked('asked')).toMatchObject({ title: blocked('open')!.title, text: expect.stringContaining('If your browser asks') })
     expect(blocked('apart')!.title).toBe('This page may not reach devices in your network')
+    expect(blocked('hidden')!.title).toBe('No connection came about through the server')
     expect(receiving(state({ status: 'connecting' }), patience - 1, 'apart').cause).toBeUndefined()
+    // Trackers of the link alone that are not asked may know of somebody.
+    const trackers = [tracker()]
+    const found = (names: string) => receiving(state({ trackers, magnetURI: `magnet:?xt=urn:btih:aa&tr=ws%3A%2F%2Ft${names}` }), patience, 'hidden').cause!.title
+    expect(found('&tr=wss%3A%2F%2Felsewhere')).toBe('Nobody is found through this server')
+    expect(found('')).toBe('The sender’s page is closed or offline')
     expect(receiving(state(), patience, 'apart').cause!.title).toBe('The sender’s page is closed or offline')
   })
 

@@ -43,6 +43,8 @@ const ownPatience = 1000
 /** What the device itself is the cause of. */
 const own = (reach: Reach): boolean => reach === 'offline' || reach === 'barred'
 
+const showIt = 'Try again later, or stop hiding it, under “What leaves this device”.'
+
 const barred = 'WebRTC is switched off here, by a setting or by an extension.'
 
 /** idle: milliseconds since something moved. full: the device was found to be. */
@@ -88,7 +90,7 @@ export function receiving(
   if (state?.status === 'connecting' || state?.status === 'downloading') {
     return {
       phase: 'Connecting',
-      text: 'The sender was found; a direct connection is being made.',
+      text: `The sender was found; a ${reach === 'hidden' ? 'connection through the server' : 'direct connection'} is being made.`,
       share: undefined,
       cause,
     }
@@ -129,6 +131,12 @@ function causeOf(state: TorrentState | undefined, reach: Reach): Cause {
     }
   }
   if (!peers.length && (state?.status === 'connecting' || blocked(state))) return block(reach)
+  if (!peers.length && reach === 'hidden' && unasked(state)) {
+    return {
+      title: 'Nobody is found through this server',
+      text: `Your network address is hidden, so the other servers that the link names are not asked. ${showIt}`,
+    }
+  }
   if (!peers.length) {
     return {
       title: 'The sender’s page is closed or offline',
@@ -140,6 +148,10 @@ function causeOf(state: TorrentState | undefined, reach: Reach): Cause {
     text: 'The sender’s page may be asleep: ask them to bring it to the front. Keep this page open.',
   }
 }
+
+/** The link names trackers that are not asked. */
+const unasked = ({ magnetURI = '', trackers = [] }: Partial<TorrentState> = {}): boolean =>
+  new URLSearchParams(magnetURI.split('?')[1]).getAll('tr').length > trackers.length
 
 /** Others were found, and no link to them came about. */
 const blocked = ({ linksTried = 0, linksFailed = 0 }: Partial<TorrentState> = {}, times = 1): boolean =>
@@ -153,6 +165,12 @@ function block(reach: Reach): Cause {
       text:
         'If the two of you are in the same one, allow that in the page’s settings, left of its address, and load it again. ' +
         'It is enough if one of you does.',
+    }
+  }
+  if (reach === 'hidden') {
+    return {
+      title: 'No connection came about through the server',
+      text: `Your network address is hidden. The server may be busy, or your network block it. ${showIt}`,
     }
   }
   const allow = reach === 'asked' ? 'If your browser asks whether this page may reach devices in your network, allow it. ' : ''

@@ -25,6 +25,8 @@ export interface LinksOptions {
   maxLinks: number
   /** Unanswered offers at once, for all torrents. */
   pendingOffers?: number
+  /** 'relay': through TURN servers alone, so that peers do not learn this device's address. */
+  iceTransportPolicy?: RTCIceTransportPolicy
   /** Finds out how a link's bytes go; without it, that stays unknown. */
   route?: LinkOwner['route']
   /** Makes an RTCPeerConnection; tests give their own. */
@@ -222,12 +224,13 @@ export class Links implements OfferDesk {
   }
 
   #connect(iceServers: RTCIceServer[]): RTCPeerConnection {
-    const { connection = (configuration) => new RTCPeerConnection(configuration) } = this.#options
+    const { connection = (configuration) => new RTCPeerConnection(configuration), iceTransportPolicy = 'all' } = this.#options
+    const configuration = { iceServers, iceTransportPolicy }
     const spare = this.#spare
     this.#spare = undefined
-    spare?.setConfiguration({ iceServers })
+    spare?.setConfiguration(configuration)
     if (spare) return spare
-    const pc = connection({ iceServers })
+    const pc = connection(configuration)
     this.#made++
     return pc
   }

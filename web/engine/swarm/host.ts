@@ -50,6 +50,8 @@ export interface LaneHost {
   /** How many are open or under way, and were made, in all. */
   readonly lanes: { open: number; made: number }
   iceServers(): Promise<RTCIceServer[]>
+  /** Whether connections may go straight to a peer, which learns this device's address so. */
+  mayLane(): boolean
   now(): number
 }
 
@@ -59,6 +61,8 @@ export interface SwarmHost extends PeerNode, LaneHost {
   readonly memory: Budget
   readonly shelf: Shelf
   readonly linkBase: string
+  /** Whether a tracker or web seed of this URL may learn this device's address. */
+  mayAsk(url: string): boolean
   trackerStates(infoHash: string): TrackerState[]
   /** Its state changed; now: what pages must hear at once. */
   changed(infoHash: string, now?: boolean): void

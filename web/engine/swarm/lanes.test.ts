@@ -47,6 +47,8 @@ class Side {
   iceServers = async (): Promise<RTCIceServer[]> => [
     { urls: 'stun:stun.example' }, { urls: 'turn:turn.example', username: 'u', credential: 'c' },
   ]
+  /** No peer is to learn its address. */
+  hidden = false
   /** Bytes per second that come, and what came so far. */
   speed = 1e6
   readonly #downloaded = { total: 0 }
@@ -63,7 +65,8 @@ class Side {
       },
     }
     Object.defineProperty(peer, 'backlog', { get: () => this.backlog })
-    this.lanes = new Lanes(peer as unknown as Peer, { lanes: this.load, iceServers: () => this.iceServers(), now: () => this.now })
+    const mayLane = () => !this.hidden
+    this.lanes = new Lanes(peer as unknown as Peer, { lanes: this.load, iceServers: () => this.iceServers(), mayLane, now: () => this.now })
   }
 
   /** Lives through some seconds at its present speed. */
@@ -177,6 +180,13 @@ it('without servers there are lanes in the local network', async () => {
   taker.iceServers = giver.iceServers = () => Promise.reject(new Error('offline'))
   await taker.live(5)
   expect(giver.load.open).toBe(1)
+})
+
+it.each(['fetches', 'sends'])('who hides its address makes none: one that %s', async (does) => {
+  const [taker, giver] = pair()
+  ;(does === 'fetches' ? taker : giver).hidden = true
+  await taker.live(30)
+  expect((does === 'fetches' ? taker : giver).load.made).toBe(0)
 })
 
 it('what is overtaken, or owed while nothing comes, is asked for again once there are lanes', async () => {

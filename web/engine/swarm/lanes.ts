@@ -206,7 +206,7 @@ export class Lanes implements Ways {
   async #open(lanes: Map<number, Lane>, number: number, begin: (lane: Lane, iceServers: RTCIceServer[]) => Promise<void>): Promise<void> {
     // Who pays for a relay pays for one connection; and where that is the only way, it is no better for being several.
     const iceServers = (await this.#host.iceServers().catch(() => [])).filter(({ credential }) => !credential)
-    if (this.#closed || lanes.has(number) || lanes.size >= maxLanes || this.#host.lanes.open >= maxOfAll) return
+    if (!this.#host.mayLane() || this.#closed || lanes.has(number) || lanes.size >= maxLanes || this.#host.lanes.open >= maxOfAll) return
     try {
       const pc = new RTCPeerConnection({ iceServers })
       const drop = () => this.#drop(lanes, number)

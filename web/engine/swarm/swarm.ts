@@ -190,7 +190,7 @@ export class Swarm implements PeerHost, Announcing {
   // What rendezvous asks, and the search for peers
 
   get trackers(): readonly string[] {
-    return this.entry.trackers
+    return this.entry.trackers.filter(this.node.mayAsk)
   }
   get uploaded(): number {
     return this.traffic.sent
@@ -489,10 +489,16 @@ export class Swarm implements PeerHost, Announcing {
     node.needs(this.infoHash)
   }
 
+  /** Other web seeds may be asked now. */
+  rejoin(): void {
+    this.#webs.it?.close()
+    this.#join()
+  }
+
   /** Web seeds have what is not sealed. */
   #join(): void {
-    const { key, webSeeds } = this.entry
-    if (key || !this.info || !webSeeds.length) return
+    const webSeeds = this.entry.webSeeds.filter(this.node.mayAsk)
+    if (this.entry.key || !this.info || !webSeeds.length) return
     this.#webs.retry()
     void this.#webs.get().then((webs) => webs.join(webSeeds), () => {})
   }

@@ -123,6 +123,8 @@ export interface TestNode {
   changed(infoHash: string): void
   /** How often all offers were taken back. */
   withdrawn(): number
+  /** Each time that all links were ended: whether those that follow go through a relay alone. */
+  relinked: boolean[]
   /** A link for this torrent is being made. */
   tried(infoHash: string): void
   /** Resolves with the first state of the torrent of which it is true. */
@@ -138,6 +140,7 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
   const trackers: TrackerState[] = []
   let id = ''
   let withdrawn = 0
+  const relinked: boolean[] = []
   const rendezvous: Rendezvous = {
     add: (torrent) => void announced.set(torrent.infoHash, torrent),
     completed: (infoHash) => void completed.push(infoHash),
@@ -158,6 +161,7 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
       return {
         links: { refresh() {}, withdraw: () => void withdrawn++, forget: (infoHash) => void forgotten.push(infoHash), destroy() {}, stats: () => ({ links: 0, channels: 0, connectionsMade: 0, banned: 0 }) },
         rendezvous,
+        relink: (relayOnly) => void relinked.push(relayOnly),
       }
     },
   )
@@ -170,7 +174,7 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
   }
   nodes.add(node)
   return {
-    node, id, stores, announced, completed, forgotten, trackers,
+    node, id, stores, announced, completed, forgotten, trackers, relinked,
     changed: (infoHash) => rendezvous.onchange?.(infoHash),
     withdrawn: () => withdrawn,
     tried: (infoHash) => tried(infoHash),

@@ -125,6 +125,7 @@ export class FakeEngine implements Engine {
   readonly added: { id: string | Bytes; options: AddOptions }[] = []
   readonly released: string[] = []
   readonly limits: Limits[] = []
+  readonly relayOnly: boolean[] = []
   readonly reads: { start: number; end: number; reader: string }[] = []
   readonly #torrents = new Map<string, TorrentState>()
   readonly #data = new Map<string, Blob>()
@@ -208,6 +209,10 @@ export class FakeEngine implements Engine {
     this.limits.push(limits)
   }
 
+  async setRelayOnly(on: boolean): Promise<void> {
+    this.relayOnly.push(on)
+  }
+
   async remove(infoHash: string): Promise<void> {
     this.#state(infoHash)
     this.#torrents.delete(infoHash)
@@ -222,7 +227,7 @@ export class FakeEngine implements Engine {
   async stats(): Promise<NodeStats> {
     const torrents = this.#torrents.size
     const none = { links: 0, channels: 0, lanes: 0, connectionsMade: 0, banned: 0, downloadSpeed: 0, uploadSpeed: 0 }
-    return { leader: true, torrents, ...none, store: 'memory' }
+    return { leader: true, torrents, ...none, relayOnly: false, store: 'memory' }
   }
 
   async destroy(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts'
 
 export const calls = [
-  'seed', 'add', 'read', 'release', 'blob', 'torrentFile', 'setCard', 'pause', 'limit', 'remove', 'states', 'stats',
+  'seed', 'add', 'read', 'release', 'blob', 'torrentFile', 'setCard', 'pause', 'limit', 'setRelayOnly', 'remove', 'states', 'stats',
 ] as const
 const events = ['onstate', 'onpeer', 'onremove'] as const
 

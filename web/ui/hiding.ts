@@ -1,0 +1,30 @@
+/**
+ * Whether this device's network address is hidden from those with whom things are shared: a person's wish, for all tabs. What
+ * they exchange then goes through the server's relay.
+ */
+const wish = 'address hidden'
+/** Where nothing is kept, it holds for as long as the page is open. */
+let here = false
+
+export function hidden(): boolean {
+  try {
+    return localStorage.getItem(wish) !== null
+  } catch {
+    return here
+  }
+}
+
+export function hide(on: boolean): void {
+  here = on
+  try {
+    if (on) localStorage.setItem(wish, 'yes')
+    else localStorage.removeItem(wish)
+  } catch {
+    // A full device, or one that keeps nothing.
+  }
+}
+
+/** Calls back when it was changed in another tab. */
+export function onhidden(then: () => void): void {
+  globalThis.addEventListener?.('storage', ({ key }) => key === wish && then())
+}
