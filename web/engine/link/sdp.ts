@@ -13,8 +13,8 @@ export function plausible(sdp: unknown): sdp is string {
   )
 }
 
-/** Servers that this machine runs itself tell it nothing that it does not know. */
-const near = /^\w+:(localhost|127\.|\[::1\])/
+/** What this machine runs itself tells it nothing of its addresses that it does not know. */
+const near = /^stun:(localhost|127\.|\[::1\])/
 
 /**
  * Resolves when the local description is worth sending: all candidates are in, or an address that strangers can
