@@ -43,7 +43,8 @@ func (t *Torrent) Files() []File {
 
 // NewReader reads the file, wherever its bytes are at that time: what has not come yet is fetched first, and some
 // ahead. All that it gives is verified, and decrypted when the torrent is private. It is for one goroutine at a time;
-// Close may be called by any and lets a Read return. Errors: the context's, ErrClosed, and those of the file.
+// Close may be called by any and lets a Read return. Errors: the context's, os.ErrClosed after Close, ErrClosed, and those of the
+// file.
 func (f File) NewReader(ctx context.Context) io.ReadSeekCloser {
 	ctx, stop := context.WithCancelCause(ctx)
 	return &reader{file: f, ctx: ctx, stop: stop, ahead: minAhead}
