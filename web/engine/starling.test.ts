@@ -107,6 +107,14 @@ test('asks another server than that of starling.js, where the page names one', a
   for (const wrong of ['starling.example', '/', '']) expect(() => new Starling({ server: wrong })).toThrow(/https:/)
 })
 
+test('relayOnly without a TURN server is refused, as nobody would be reached', async () => {
+  const stun = { urls: 'stun:stun.example' }
+  expect(() => new Starling({ relayOnly: true, iceServers: [stun] })).toThrow(/TURN/)
+  const turn = { urls: ['stun:turn.example', 'turns:turn.example'], username: 'u', credential: 'c' }
+  await page({ relayOnly: true, iceServers: [stun, turn] }).node.ready
+  await page({ iceServers: [stun] }).node.ready
+})
+
 describe('seed', () => {
   test('gives a torrent that is there', async () => {
     const { node } = page()

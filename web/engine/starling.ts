@@ -78,7 +78,7 @@ export class Starling extends Emitter<StarlingEvents> {
   constructor(options?: StarlingOptions) {
     super()
     const { server, ...rest } = options ?? {}
-    connectable(rest.iceServers)
+    connectable(rest)
     this.#relayOnly = rest.relayOnly
     const home = homeOf(server)
     const linkBase = rest.linkBase ? whole(rest.linkBase) : home.linkBase
@@ -363,7 +363,10 @@ function whole(linkBase: string): string {
 const absolute = (url: string): string => urlOf(url, globalThis.location?.href)?.href ?? ''
 
 /** A browser says what is wrong with them only where it connects: nobody would hear that, and nobody be reached. */
-function connectable(iceServers: RTCIceServer[] | undefined): void {
+function connectable({ iceServers, relayOnly }: StarlingOptions): void {
+  if (iceServers && relayOnly && !iceServers.some(({ urls }) => [urls].flat().some((url) => /^turns?:/i.test(url)))) {
+    throw new StarlingError('unsupported', "With relayOnly, the iceServers must have a TURN server, such as { urls: 'turn:…', username, credential }.")
+  }
   if (!iceServers || iceServers.length === 0 || !globalThis.RTCPeerConnection) return
   try {
     new RTCPeerConnection({ iceServers }).close()
