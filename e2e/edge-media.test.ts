@@ -243,6 +243,8 @@ test('what plays by itself always has more to play where the script does not run
 test('a page that is busy is waited for when its player asks', async () => {
   const site = await Site.serve(kit, { ...files, 'busy.html': page('<video muted preload=none data-src="/film.webm"></video>') }, { args, assets: 2 })
   const { page: tab } = await visit(kit, site, '/busy.html')
+  // A player is given its URL without one, too, after a while.
+  await until('the service worker to be there', async () => (await player(tab)).controlled)
   await until('the player to know its URL', async () => tab.evaluate(() => !!document.querySelector('video')!.src))
   await tab.evaluate(async () => {
     void document.querySelector('video')!.play()
