@@ -24,6 +24,7 @@ const (
 
 // Text is one line: without controls (and so without terminal escapes) and without characters that turn the writing
 // direction, which make "gpj.exe" look like "exe.jpg". It has at most max UTF-16 units; what is not UTF-8 becomes U+FFFD.
+// Macs write é as two characters, and 한 as three, which other systems show apart: here each is one (NFC).
 func Text(text string, limit int) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || turns(r) {
@@ -31,7 +32,7 @@ func Text(text string, limit int) string {
 		}
 		return r
 	}, cut(text, 4*limit))
-	return strings.TrimSpace(cut(text, limit))
+	return strings.TrimSpace(cut(norm.NFC.String(text), limit))
 }
 
 func turns(r rune) bool {
@@ -122,6 +123,6 @@ func fold(path string) string {
 	if !utf8.ValidString(path) {
 		path = strings.ToValidUTF8(path, "\ufffd")
 	}
-	path = strings.ReplaceAll(norm.NFC.String(path), "İ", "i\u0307") // two letters, to Go but one
+	path = strings.ReplaceAll(path, "İ", "i\u0307") // two letters, to Go but one
 	return strings.Map(func(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }, path)
 }

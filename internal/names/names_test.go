@@ -54,6 +54,8 @@ func TestText(t *testing.T) {
 		{"a\xff\xfeb", 10, "a\ufffd\ufffdb"},
 		{"\u009b31mred", 10, "31mred"},
 		{"", 5, ""},
+		{"u\u0308ber", 10, "\u00fcber"},
+		{"e\u200e\u0301e", 1, "\u00e9"},
 		{"a\u061cb\u200ec\u200fd\ufeffe", 20, "abcde"},
 		{"a\u2028b\u202ec\u2066d\u2069e", 20, "abcde"},
 		{"a\u2027b\u202fc\u2065d\u206ae", 20, "a\u2027b\u202fc\u2065d\u206ae"},

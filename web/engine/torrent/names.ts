@@ -2,7 +2,8 @@
 
 /**
  * One line of text: without controls and without characters that turn the writing direction (which make
- * "gpj.exe" look like "exe.jpg"), at most max UTF-16 units.
+ * "gpj.exe" look like "exe.jpg"), at most max UTF-16 units. Macs write é as two characters, and 한 as three, which
+ * other systems show apart, and find no name by: here each is one (NFC).
  */
 export function cleanText(text: string, max: number): string {
   const some = text.slice(0, 4 * max)
@@ -10,6 +11,7 @@ export function cleanText(text: string, max: number): string {
   if (/^[ -~]*$/.test(some)) return some.slice(0, max).trim()
   return some
     .replace(/[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu, '')
+    .normalize('NFC')
     .slice(0, max)
     .replace(/[\ud800-\udbff]$/, '')
     .trim()
@@ -28,7 +30,7 @@ const doubles = /[\u00b5\u0131\u017f\u0345\u03c2\u03d0\u03d1\u03d5\u03d6\u03f0\u
 
 /** The same for all paths that a file system may take for one. */
 const fold = (path: string): string =>
-  path.normalize('NFC').toLowerCase().replace(doubles, (letter) => letter.toUpperCase().toLowerCase())
+  path.toLowerCase().replace(doubles, (letter) => letter.toUpperCase().toLowerCase())
 
 /**
  * Paths, each a list of names, as '/'-joined clean paths of which none is another, nor a folder of another, on a

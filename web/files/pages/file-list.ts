@@ -58,7 +58,7 @@ class FileList extends PageElement {
 
   #find(): void {
     this.#foundIn = this.files
-    const wanted = this.#wanted.trim().toLowerCase()
+    const wanted = this.#wanted.trim().normalize('NFC').toLowerCase()
     this.#found = this.files.flatMap((file, i) => (!wanted || file.path.toLowerCase().includes(wanted) ? i : []))
     this.#look()
   }
