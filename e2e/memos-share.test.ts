@@ -453,9 +453,12 @@ describe('a link that leads nowhere', () => {
   })
 })
 
-test('without WebRTC both sides say so at once', async () => {
+test.each([
+  ['a setting', () => void Reflect.deleteProperty(window, 'RTCPeerConnection')],
+  ['an extension', () => void Object.assign(window, { RTCPeerConnection: undefined })],
+])('without WebRTC, by %s, both sides say so at once', async (_, without) => {
   const { page } = await visitor()
-  await page.evaluateOnNewDocument(() => Reflect.deleteProperty(window, 'RTCPeerConnection'))
+  await page.evaluateOnNewDocument(without)
   await page.reload()
   await page.goto(`${server.origin}/m#${'0123456789'.repeat(4)}.${'A'.repeat(22)}`)
   await reads(page, 'This browser makes no direct connections')

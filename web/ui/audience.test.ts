@@ -5,7 +5,7 @@ import type { PeerState, TorrentEvents } from '../engine/types.ts'
 import { Audience } from './audience.ts'
 
 beforeEach(() => {
-  vi.stubGlobal('RTCPeerConnection', class {})
+  vi.stubGlobal('RTCPeerConnection', class { setLocalDescription() {} })
   vi.stubGlobal('navigator', { onLine: true })
 })
 

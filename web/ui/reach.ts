@@ -24,7 +24,8 @@ async function look(): Promise<void> {
 export function reach(): Reach {
   looking ??= look()
   if (!navigator.onLine) return 'offline'
-  if (!('RTCPeerConnection' in globalThis)) return 'barred'
+  // Extensions leave the name there, with nothing behind it, or with something that does nothing.
+  if (!globalThis.RTCPeerConnection?.prototype?.setLocalDescription) return 'barred'
   if (hidden()) return 'hidden'
   if (permission?.state === 'denied') return 'apart'
   return permission?.state === 'prompt' ? 'asked' : 'open'
