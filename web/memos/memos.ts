@@ -11,7 +11,7 @@ import { partOf } from './bundle.ts'
 import { MemoDb, type Take } from './db.ts'
 import { Library, type Words } from './library.ts'
 import { badge, type Memo } from './memo.ts'
-import { chosenMicrophone, explain, microphones, type Trouble } from './microphone.ts'
+import { chosenMicrophone, explain, microphones, surroundings, type Trouble } from './microphone.ts'
 import { Player, type Track } from './player.ts'
 import { Receiving } from './receiving.ts'
 import { Recorder, thisBrowser, type Outcome } from './recorder.ts'
@@ -117,7 +117,7 @@ export class Memos {
             title: 'This device is full',
             steps: ['Make some room, for example by deleting memos.', 'Then press Record again.'],
           }
-        : explain(error, { userAgent: navigator.userAgent, secure: isSecureContext })
+        : explain(error, surroundings())
       this.recorder.emit('change', undefined)
     }
   }

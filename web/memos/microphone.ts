@@ -8,10 +8,22 @@ export interface Trouble {
 export interface Surroundings {
   userAgent: string
   secure: boolean
+  /** The screen takes fingers: an iPad calls itself a Macintosh. */
+  touch: boolean
+  /** It runs as an app from the Home Screen. */
+  installed: boolean
 }
 
-export function explain(error: unknown, { userAgent, secure }: Surroundings): Trouble {
-  if (!secure) {
+/** Of the page that asks now. */
+export const surroundings = (): Surroundings => ({
+  userAgent: navigator.userAgent,
+  secure: isSecureContext,
+  touch: navigator.maxTouchPoints > 1,
+  installed: matchMedia('(display-mode: standalone)').matches,
+})
+
+export function explain(error: unknown, around: Surroundings): Trouble {
+  if (!around.secure) {
     return {
       title: 'This page may not use the microphone',
       steps: [
@@ -24,7 +36,7 @@ export function explain(error: unknown, { userAgent, secure }: Surroundings): Tr
   switch (error instanceof Error ? error.name : '') {
     case 'NotAllowedError':
     case 'SecurityError':
-      return { title: 'The microphone is not allowed', steps: [...allow(userAgent), again] }
+      return { title: 'The microphone is not allowed', steps: [...allow(around), again] }
     case 'NotFoundError':
     case 'OverconstrainedError':
       return {
@@ -57,8 +69,21 @@ export function explain(error: unknown, { userAgent, secure }: Surroundings): Tr
   }
 }
 
-function allow(userAgent: string): string[] {
-  const ios = /iPhone|iPad|iPod/.test(userAgent)
+function allow({ userAgent, touch, installed }: Surroundings): string[] {
+  const ios = /iPhone|iPad|iPod/.test(userAgent) || (touch && /Macintosh/.test(userAgent))
+  if (ios && installed) {
+    return [
+      'Close Starling in the app switcher and open it again from the Home Screen: then it asks once more.',
+      'If it does not: Settings, Apps, Safari, Microphone.',
+    ]
+  }
+  // Chat apps show links in a window of their own. On Android it says so; on an iPhone it is none of the browsers.
+  if (ios ? !/Safari\//.test(userAgent) : /; wv\)/.test(userAgent)) {
+    return [
+      'This page is shown inside another app, and few of these let a page use the microphone.',
+      'Open it in your browser: the menu of this window offers that, or copy the address.',
+    ]
+  }
   if (ios) {
     const app = /CriOS/.test(userAgent) ? 'Chrome' : /FxiOS/.test(userAgent) ? 'Firefox' : 'Safari'
     return app === 'Safari'
