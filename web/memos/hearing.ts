@@ -8,6 +8,8 @@ export type Unheard = 'muted' | 'nothing'
 export const patience = 5000
 /** The same once there was a sound: headsets that take noise away give zeros between sentences. */
 const patienceBetween = 10_000
+/** Milliseconds between chunks, at most: of those that come by themselves. */
+const due = 2000
 /** Milliseconds in which a microphone that was just switched on may call itself muted. */
 const waking = 1000
 
@@ -42,6 +44,11 @@ export class Hearing {
 
   data(): void {
     this.#data = this.#now()
+  }
+
+  /** There should have been data by now. */
+  get overdue(): boolean {
+    return this.#now() - this.#data >= due
   }
 
   get unheard(): Unheard | undefined {

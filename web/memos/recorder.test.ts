@@ -49,8 +49,12 @@ class FakeMediaRecorder {
   resume(): void {
     this.state = 'recording'
   }
+  /** What it has and gives when it is asked. */
+  pending = ''
   requestData(): void {
-    this.data('')
+    const text = this.pending
+    this.pending = ''
+    this.data(text)
   }
   data(text: string): void {
     this.ondataavailable?.({ data: new Blob([text]) })
@@ -268,6 +272,21 @@ describe('a microphone that is not heard', () => {
     expect(told.at(-1)).toBeUndefined()
     await recorder.stop()
   })
+})
+
+it('is asked for what it has when that does not come by itself any more, as after the machine has slept', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  const fake = await record()
+  for (const [seconds, asked] of [[1, false], [2, true], [3, false], [4, true]] as const) {
+    time = seconds * 1000
+    fake.pending += seconds
+    const wrote = saved(seconds)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(fake.pending === '').toBe(asked)
+    if (asked) await wrote
+  }
+  expect(recorder.unheard).toBeUndefined()
+  expect(await (await db.audio((await recorder.stop())!.id))!.text()).toBe('1234.')
 })
 
 it('what is on disk becomes a memo, also where the browser never says that it has stopped', async () => {

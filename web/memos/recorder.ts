@@ -202,7 +202,11 @@ export class Recorder extends Emitter<RecorderEvents> {
     recorder.start(slice)
     session.since = this.#browser.now()
     session.hearing = new Hearing(stream.getAudioTracks()[0], this.#browser.now)
-    session.looking = setInterval(() => this.#look(session), look)
+    session.looking = setInterval(() => {
+      // Chromium gives none unasked once the machine has slept: all that is said from then on would be in memory alone.
+      if (recorder.state === 'recording' && session.hearing!.overdue) recorder.requestData()
+      this.#look(session)
+    }, look)
     this.#enter(session, 'recording')
     // Unplugged before anybody listened.
     if (stream.getTracks().every((track) => track.readyState === 'ended')) this.#giveUp(session, 'unplugged')
