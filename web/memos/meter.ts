@@ -40,7 +40,9 @@ export class Meter {
     this.#source = new MediaStreamAudioSourceNode(this.#context, { mediaStream: stream })
     this.#source.connect(this.#analyser)
     this.#read = this.#context.currentTime
-    void this.#context.resume()
+    void this.#resume()
+    // A call, say, may leave it so. While that lasts Safari says it is interrupted: who resumes it then breaks it.
+    this.#context.onstatechange = () => this.#context.state === 'suspended' && this.#resume()
     this.#timer = setInterval(() => this.#tick(), step * 1000)
   }
 
@@ -49,8 +51,13 @@ export class Meter {
     return Uint8Array.from(this.#peaks.splice(0))
   }
 
+  #resume(): Promise<void> {
+    return this.#context.resume().catch(() => undefined)
+  }
+
   close(): void {
     clearInterval(this.#timer)
+    this.#context.onstatechange = null
     this.#source.disconnect()
     if (this.#context.state !== 'closed') void this.#context.close()
   }
