@@ -78,6 +78,14 @@ test('a browser that keeps nothing for the page: what links lead to is shown and
   await press(bob.page, 'Download')
   expect((await saved('Plan.txt')).toString()).toBe('first the one, then the other')
 
+  const songs = join(await kit.folder(), 'Songs')
+  await write(songs, { 'one/song.txt': 'la', 'two/song.txt': 'lala' })
+  await bob.page.goto(await send(ann.page, server.origin, [songs], 'folder'))
+  await arrived(bob.page)
+  await press(bob.page, 'Download all')
+  const archive = unzip(await saved('Songs.zip'))
+  expect([...archive].map(([name, song]) => `${name}: ${song}`)).toEqual(['Songs/one/song.txt: la', 'Songs/two/song.txt: lala'])
+
   await ann.page.goto(server.origin)
   await makeMemo(ann.page, 'Tune')
   await bob.page.goto(await shareLink(ann.page))

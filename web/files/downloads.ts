@@ -71,13 +71,15 @@ export class Downloads extends Emitter<{ change: void; done: Download; failed: G
   async downloadAll(torrent: Torrent): Promise<void> {
     const { files, name } = torrent
     if (files.length === 1) return this.download(files[0]!)
-    if (await whole(files[0]!)) {
-      for (const file of files) await this.download(file)
-      return
-    }
     const folder = isFolder({ name, count: files.length }) ? `${name}/` : ''
     const all = files.map((file) => ({ path: folder + file.path, size: file.size, stream: () => file.stream() }))
-    this.#start({ name: `${name}.zip`, size: zip(all).size, type: 'application/zip', stream: () => zip(all).stream })
+    const [archive, type] = [`${name}.zip`, 'application/zip']
+    // Of many downloads begun at once browsers drop some, and Safari all but one.
+    if (await whole(files[0]!)) {
+      const made = await new Response(zip(all).stream, { headers: { 'Content-Type': type } }).blob()
+      return click(URL.createObjectURL(made), archive)
+    }
+    this.#start({ name: archive, size: zip(all).size, type, stream: () => zip(all).stream })
   }
 
   /** From the beginning: of one that failed. */
