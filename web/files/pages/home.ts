@@ -110,8 +110,11 @@ class Home extends PageElement {
   readonly #paste = (event: ClipboardEvent): void => {
     const { clipboardData: data } = event
     if (!data || this.files.sending.making) return
-    if (data.files.length) void this.files.send(data)
-    else if (!this.files.open(data.getData('text/plain'))) return
+    // A link first: Word and Excel put a picture of what was copied beside it.
+    if (!this.files.open(data.getData('text/plain'))) {
+      if (!data.files.length) return
+      void this.files.send(data)
+    }
     event.preventDefault()
   }
 
