@@ -35,6 +35,18 @@ it('takes what is dropped as plain files where a browser does not know folders',
   expect(await dropped({ items: [], files } as unknown as DataTransfer)).toHaveLength(1)
 })
 
+it('says which of them cannot be read, be it a file or a folder', async () => {
+  const gone = (_: unknown, reject: (error: unknown) => void) => reject(new DOMException('', 'NotFoundError'))
+  const inside = (what: object) => {
+    const rest = [{ name: 'deep', ...what }]
+    const folder = { name: 'top', isFile: false, createReader: () => ({ readEntries: (then: (some: object[]) => void) => then(rest.splice(0)) }) }
+    return dropped({ items: [{ webkitGetAsEntry: () => folder }] } as unknown as DataTransfer)
+  }
+  for (const what of [{ isFile: true, file: gone }, { isFile: false, createReader: () => ({ readEntries: gone }) }]) {
+    await expect(inside(what)).rejects.toMatchObject({ code: 'unreadable', message: expect.stringContaining('top/deep') as string })
+  }
+})
+
 it('refuses too many', async () => {
   expect(() => chosen({ length: maxFiles + 1 } as FileList)).toThrow(TooMany)
   // One folder that never ends.

@@ -1,4 +1,5 @@
 /** Files that a person chose or dropped, folders among them: each as a File that is named by its path. */
+import { mentioned, quoted } from '../ui/words.ts'
 
 /** More than that do not fit one private link. */
 export const maxFiles = 10_000
@@ -28,15 +29,25 @@ async function collect(entry: FileSystemEntry, folder: string, files: File[]): P
   const path = folder + entry.name
   if (isFile(entry)) {
     if (files.length >= maxFiles) throw new TooMany()
-    files.push(named(await new Promise<File>((resolve, reject) => entry.file(resolve, reject)), path))
+    files.push(named(await read<File>(path, (resolve, reject) => entry.file(resolve, reject)), path))
     return
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader()
   for (;;) {
     // At most a hundred at a time.
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject))
+    const some = await read<FileSystemEntry[]>(path, (resolve, reject) => reader.readEntries(resolve, reject))
     if (!some.length) return
     for (const inner of some) await collect(inner, `${path}/`, files)
+  }
+}
+
+/** One of thousands may not be readable: on Windows it is so where all folders' names together are too long. */
+async function read<T>(path: string, how: (resolve: (what: T) => void, reject: (cause: unknown) => void) => void): Promise<T> {
+  try {
+    return await new Promise<T>(how)
+  } catch (cause) {
+    const words = `${quoted(mentioned(path))} cannot be read, so nothing was sent. Move it elsewhere, or give it a shorter name, then try again.`
+    throw Object.assign(new Error(words, { cause }), { code: 'unreadable' })
   }
 }
 
