@@ -111,7 +111,7 @@ describe.each<Kind>(['chromium', 'firefox'])('%s', (kind) => {
     const url = (await page.evaluate(() => lab.start(true, 'text/html', 'evil.html'))) as string
     await page.evaluate(() => lab.arrive(0, lab.size))
     const { type } = await page.evaluate((url) => lab.get(url, { Range: 'bytes=0-1' }), url)
-    expect(type).toBe('application/octet-stream')
+    expect(type).toBe('binary/octet-stream')
     expect(await page.evaluate((url) => lab.run(url), url)).toBe('refused')
   })
 })

@@ -222,7 +222,7 @@ test.each([
 ])('%s never runs', async (type, name) => {
   tabs = [new Tab('a', { ...memo, type, name })]
   const { headers } = await get()
-  expect(headers.get('Content-Type')).toBe('application/octet-stream')
+  expect(headers.get('Content-Type')).toBe('binary/octet-stream')
   expect(headers.get('Content-Disposition')).toMatch(/^attachment;/)
   expect(headers.get('Content-Security-Policy')).toMatch(/^sandbox;/)
   expect(headers.get('X-Content-Type-Options')).toBe('nosniff')
@@ -264,7 +264,7 @@ describe('a download that a page makes', () => {
     tabs = [new Tab('a', 'silent'), new Tab('b', download)]
     const response = await get({}, { path, clientId: '' })
     expect(response.status).toBe(200)
-    expect(response.headers.get('Content-Type')).toBe('application/octet-stream')
+    expect(response.headers.get('Content-Type')).toBe('binary/octet-stream')
     expect(response.headers.get('Content-Disposition')).toBe("attachment; filename*=UTF-8''Holiday.zip")
     expect(response.headers.get('Content-Length')).toBe('1000')
     expect(response.headers.get('Accept-Ranges')).toBeNull()

@@ -61,11 +61,14 @@ async function answerDownload(clients: Clients, { request }: FetchEvent, id: str
   return new Response(size ? maker.stream(0, size) : null, { headers })
 }
 
+/** application/octet-stream by itself is HTML to Safari before 26, where a page is opened: an iPhone saves photo.jpg.html. */
+const anything = 'binary/octet-stream'
+
 /** Nothing that a stranger says about a file, or puts into it, runs as a page of ours. */
 function describe({ name, type, size }: File, { start, end }: Range): Headers {
   const shown = shownType(type)
   return new Headers({
-    'Content-Type': shown ?? 'application/octet-stream',
+    'Content-Type': shown ?? anything,
     'Content-Disposition': `${shown ? 'inline' : 'attachment'}; filename*=UTF-8''${encodeName(name)}`,
     'Content-Length': String(size && end - start),
     'Content-Security-Policy': policy,
