@@ -1,8 +1,8 @@
 /** A section's own database: opened when it is first needed, and again when the browser closed it. */
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction, type StoreNames } from 'idb'
 
-/** Safari's word for it where its storage process ended. */
-const lost = /Connection to Indexed Database server lost/
+/** Safari's words for it where its storage process ended, or forgot what was under way: as a page comes to the front again, say. */
+const lost = /Indexed Database server|without an in-progress transaction/
 
 export class Database<Schema extends DBSchema> {
   readonly #open: () => Promise<IDBPDatabase<Schema>>

@@ -1,4 +1,4 @@
-import { blocked } from './failure.ts'
+import { blocked, lost } from './failure.ts'
 
 /** Milliseconds to wait for other tabs that hold a database of another version. */
 const patience = 5000
@@ -23,17 +23,24 @@ export class Database {
     return new Table(this, name)
   }
 
-  /** A transaction's work, done when it is on disk; the result of the request that work returns. */
+  /** A transaction's work, done when it is on disk; the result of the request that work returns. Done twice where the first was lost. */
   async run<T>(table: string, mode: IDBTransactionMode, work: Work<T>): Promise<T> {
-    try {
-      const transaction = await this.#transaction(table, mode)
-      return await new Promise<T>((resolve, reject) => {
+    for (let again = true; ; again = false) {
+      let transaction: IDBTransaction | undefined
+      try {
+        transaction = (await (this.#db ??= this.#open())).transaction(table, mode, { durability: 'strict' })
         const request = work(transaction.objectStore(table))
-        transaction.oncomplete = () => resolve(request?.result as T)
-        transaction.onabort = () => reject(transaction.error)
-      })
-    } catch (error) {
-      throw this.failure(error)
+        return await new Promise<T>((resolve, reject) => {
+          transaction!.oncomplete = () => resolve(request?.result as T)
+          transaction!.onabort = () => reject(transaction!.error)
+        })
+      } catch (error) {
+        if (!transaction || lost.test(String(error))) {
+          this.#db = undefined
+          if (again) continue
+        }
+        throw this.failure(error)
+      }
     }
   }
 
@@ -41,17 +48,6 @@ export class Database {
     const db = this.#db
     this.#db = undefined
     await db?.then((db) => db.close(), () => undefined)
-  }
-
-  async #transaction(table: string, mode: IDBTransactionMode): Promise<IDBTransaction> {
-    for (let again = true; ; again = false) {
-      try {
-        return (await (this.#db ??= this.#open())).transaction(table, mode, { durability: 'strict' })
-      } catch (error) {
-        this.#db = undefined
-        if (!again) throw error
-      }
-    }
   }
 
   #open(): Promise<IDBDatabase> {
@@ -66,11 +62,7 @@ export class Database {
       request.onerror = () => reject(request.error)
       request.onsuccess = () => {
         const db = request.result
-        db.onclose = () => (this.#db = undefined)
-        db.onversionchange = () => {
-          db.close()
-          this.#db = undefined
-        }
+        db.onversionchange = () => db.close()
         resolve(db)
       }
     })

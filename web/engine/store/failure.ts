@@ -13,6 +13,9 @@ export const full = 'QuotaExceededError'
 /** Of our own: another tab holds a database of another version. */
 export const blocked = 'BlockedError'
 
+/** Safari's words where its storage process ended, or forgot what was under way: as a page comes to the front again, say. */
+export const lost = /Database server|in-progress/
+
 /** What a browser's storage threw, as one of our errors. */
 export function failure(cause: unknown): StarlingError {
   if (cause instanceof StarlingError) return cause

@@ -50,6 +50,31 @@ test('what the browser takes back is an error, and what comes after it is writte
   await database.close()
 })
 
+test('what Safari lost on its way is done again', async () => {
+  const database = openDatabase()
+  const registry = new DatabaseRegistry(database.table('torrents'), 'opfs')
+  const { put, get } = IDBObjectStore.prototype
+  const lose = ({ transaction }: IDBObjectStore) => {
+    const words = 'Attempt to get a record from database without an in-progress transaction'
+    Object.assign(transaction, { error: new DOMException(words, 'UnknownError') })
+    transaction.abort()
+  }
+  vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(function (this: IDBObjectStore, value) {
+    const request = put.call(this, value)
+    lose(this)
+    return request
+  })
+  await registry.put(entry('a'))
+  vi.spyOn(IDBObjectStore.prototype, 'get').mockImplementationOnce(function (this: IDBObjectStore, query) {
+    const request = get.call(this, query)
+    lose(this)
+    return request
+  })
+  expect((await registry.get('a'))?.infoHash).toBe('a')
+  await registry.delete('a')
+  await database.close()
+})
+
 describe('finds out whether it works', () => {
   const left = async (): Promise<number> => {
     const database = openDatabase()
