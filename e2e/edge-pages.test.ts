@@ -79,6 +79,24 @@ test('what an element showed is let go with it', async () => {
   })
 })
 
+test('who goes back finds the page as it was, though it had met others, and it meets them again', async () => {
+  await first(kit, site)
+  const bob = await visit(kit, site, '/one.html')
+  await until('it to be brought', async () => (await brought(bob.page)) === 1)
+  await bob.page.evaluate(() => addEventListener('pageshow', ({ persisted }) => (document.title = persisted ? 'as it was' : 'anew')))
+  await bob.page.goto(`${site.origin}/part.html`)
+  await bob.page.goBack()
+  expect(await bob.page.title()).toBe('as it was')
+  const before = await site.served()
+  await bob.page.evaluate(() => {
+    const image = new Image(600, 700)
+    image.dataset.src = '/img/1.png'
+    document.images[0]!.after(image)
+  })
+  await until('another one to be brought', async () => (await brought(bob.page)) === 2)
+  expect(await site.served()).toBe(before)
+})
+
 test('a part of an image is shown as that part', async () => {
   await first(kit, site)
   const bob = await visit(kit, site, '/part.html')

@@ -86,10 +86,7 @@ export class Carrier implements LinkHost, PeerNode, TorrentHost {
     setInterval(() => this.#tick(), tickEvery)
     // A page that the browser puts aside answers nobody; it may come back as it was.
     addEventListener('pagehide', () => {
-      for (const torrent of this.#torrents.values()) {
-        this.#rendezvous.remove(torrent.infoHash)
-        torrent.leave()
-      }
+      for (const infoHash of this.#torrents.keys()) this.#rendezvous.remove(infoHash)
     })
     addEventListener('pageshow', ({ persisted }) => persisted && this.#announce())
     figures.onversion = (version) => version !== this.#version && void this.#renew()

@@ -84,8 +84,16 @@ export class Links implements OfferDesk {
   readonly withdraw = () => {
     for (const id of this.#offers.keys()) this.#discard(id)
   }
-  /** Chromium drops connections of a page that goes away without a word; the other end would wait for long. */
-  readonly #hidden = ({ persisted }: PageTransitionEvent) => persisted || this.destroy()
+  /**
+   * Chromium drops connections of a page that goes away without a word; the other end would wait for long. And no browser
+   * keeps a page in its back/forward cache that has any: it may come back, and make others.
+   */
+  readonly #leave = () => {
+    this.withdraw()
+    for (const link of this.#links) link.dismiss()
+    this.#spare?.close()
+    this.#spare = undefined
+  }
 
   constructor(options: LinksOptions) {
     this.#options = options
@@ -100,7 +108,7 @@ export class Links implements OfferDesk {
       ban: (link) => this.#ban(link),
       carried: (link, infoHash) => this.#to(link.peerId).some((other) => other !== link && other.carries(infoHash)),
     }
-    globalThis.addEventListener?.('pagehide', this.#hidden)
+    globalThis.addEventListener?.('pagehide', this.#leave)
     globalThis.addEventListener?.('online', this.withdraw)
   }
 
@@ -204,13 +212,11 @@ export class Links implements OfferDesk {
 
   destroy(): void {
     this.#destroyed = true
-    globalThis.removeEventListener?.('pagehide', this.#hidden)
+    globalThis.removeEventListener?.('pagehide', this.#leave)
     globalThis.removeEventListener?.('online', this.withdraw)
     clearTimeout(this.#preparing)
     clearTimeout(this.#refreshing)
-    this.withdraw()
-    for (const link of this.#links) link.dismiss()
-    this.#spare?.close()
+    this.#leave()
   }
 
   /** Who lacks something makes offers, and needs no other. */

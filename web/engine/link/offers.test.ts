@@ -308,17 +308,22 @@ describe('offers', () => {
     expect(await offers).toHaveLength(1)
   })
 
-  it('end with the page, unless it may come back', async () => {
-    const target = new EventTarget()
-    vi.stubGlobal('addEventListener', target.addEventListener.bind(target))
-    vi.stubGlobal('removeEventListener', target.removeEventListener.bind(target))
-    const a = new Node('1')
-    await a.links.offers(hash(1), 1)
-    target.dispatchEvent(Object.assign(new Event('pagehide'), { persisted: true }))
-    expect(a.made[0]!.connectionState).toBe('new')
-    target.dispatchEvent(Object.assign(new Event('pagehide'), { persisted: false }))
-    expect(a.made[0]!.connectionState).toBe('closed')
-    vi.unstubAllGlobals()
+  it('and links end with the page, which may come back and make others', async () => {
+    const b = new Node('2').seed(hash(1))
+    const page = new EventTarget()
+    vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+    vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page))
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const a = new Node('1').want(hash(1))
+    await introduce(a, b, hash(1))
+    await ready(a, b)
+    await a.links.offers(hash(2), 1)
+    page.dispatchEvent(new Event('pagehide'))
+    expect(a.made.map((pc) => pc.connectionState)).toEqual(['closed', 'closed'])
+    await settle()
+    expect(b.closed).toEqual([hash(1)])
+    await introduce(a, b, hash(1))
+    await ready(a, b)
   })
 
   it('are closed with everything else', async () => {
