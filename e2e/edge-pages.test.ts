@@ -10,6 +10,7 @@ const low = '<div style="height:3000px"></div>'
 const files: Record<string, string | Buffer> = {
   'index.html': page(images.map((_, i) => img(`/img/${i}.png`)).join('') + '<img data-src="/sprite.svg" width=9 height=9>'),
   'one.html': page(`${low}<img data-src="/img/0.png" width=600 height=700>`),
+  'two.html': page(`${img('/img/0.png')}${low}${img('/img/1.png')}`),
   'set.html': page(`<img data-srcset="/img/0.png 1x" width=600 height=700>${low}`),
   'sets.html': page(`${low}<picture><source media="(max-width: 700px)" data-srcset="/img/1.png"><img data-src="/img/0.png" width=600 height=700></picture>
     <img data-srcset="/img/2.png 2x">`),
@@ -77,6 +78,43 @@ test('what an element showed is let go with it', async () => {
     await session.send('HeapProfiler.collectGarbage')
     return bob.page.evaluate((url) => fetch(url).then(() => false, () => true), url)
   })
+})
+
+test('what was shown stays where a framework puts the markup back as it was', async () => {
+  await first(kit, site)
+  const bob = await visit(kit, site, '/two.html')
+  await until('the lower one to be brought', async () => (await brought(bob.page)) === 1)
+  expect(await shown(bob.page)).toEqual(images.slice(0, 2).map(sha256))
+  // As those do that make the page as the server describes it, attribute by attribute.
+  await bob.page.evaluate(() => {
+    for (const [i, image] of [...document.images].entries()) {
+      image.removeAttribute('src')
+      image.dataset.src = `/img/${i}.png`
+    }
+  })
+  expect(await shown(bob.page)).toEqual(images.slice(0, 2).map(sha256))
+})
+
+test.each(['/one.html', '/sets.html'])('a copy of the markup outlives what it showed, and shows it all the same: %s', async (path) => {
+  await first(kit, site)
+  const bob = await visit(kit, site, path, { allow: [/ERR_FILE_NOT_FOUND/] })
+  await bob.page.setViewport({ width: 900, height: 600 })
+  await until('it to be brought', async () => (await brought(bob.page)) === (await bob.page.evaluate(() => document.images.length)))
+  const before = await shown(bob.page)
+  // As pages are kept to go back to: as text.
+  const { markup, url } = await bob.page.evaluate(() => {
+    const url = document.images[0]!.currentSrc
+    const markup = document.body.innerHTML
+    document.body.replaceChildren()
+    return { markup, url }
+  })
+  const session = await bob.page.createCDPSession()
+  await until('its bytes to be gone', async () => {
+    await session.send('HeapProfiler.collectGarbage')
+    return bob.page.evaluate((url) => fetch(url).then(() => false, () => true), url)
+  })
+  await bob.page.evaluate((markup) => (document.body.innerHTML = markup), markup)
+  expect(await shown(bob.page)).toEqual(before)
 })
 
 test('who goes back finds the page as it was, though it had met others, and it meets them again', async () => {

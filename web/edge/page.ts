@@ -21,6 +21,8 @@ const nothing = URL.createObjectURL(new Blob())
 /** Something of the page that is to be loaded. */
 interface Item {
   readonly element: HTMLElement
+  /** What its markup says. */
+  readonly name: string
   /** Loads it as if there were no script. */
   direct(): void
   settled: boolean
@@ -32,7 +34,7 @@ interface Item {
  */
 export class Page {
   readonly #abstains = abstains()
-  readonly #taken = new WeakMap<Element, string>()
+  readonly #taken = new WeakMap<Element, Partial<Item>>()
   #carry: Promise<Carry> | undefined
 
   constructor() {
@@ -44,6 +46,7 @@ export class Page {
     }).observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-src', 'data-srcset', 'data-poster'] })
     if (this.#abstains) return
     addEventListener('click', (event) => this.#click(event))
+    addEventListener('error', restore, true)
     // What was kept from other pages is given to others from this one, whatever it has itself.
     const calm = () => setTimeout(() => void this.#load().then(({ carrier }) => carrier.offer()).catch(() => {}), calmAfter)
     if (document.readyState === 'complete') calm()
@@ -53,32 +56,27 @@ export class Page {
 
   #find(root: Element | Document): void {
     // A player's <source> may come later than the player.
-    const whole = root instanceof Element && root.closest(all)
+    const whole = (root as Element).closest?.(all)
     if (whole) this.#take(whole)
     for (const element of root.querySelectorAll(all)) this.#take(element)
   }
 
   #take(element: Element): void {
-    try {
-      if (element.matches(posters)) this.#poster(element as HTMLVideoElement)
-      if (element.matches(images)) void this.#image(element as HTMLImageElement)
-      else if (element.matches(players)) void this.#player(element as HTMLMediaElement)
-    } catch {
-      reveal(element)
-    }
+    if (element.matches(posters)) this.#poster(element as HTMLVideoElement)
+    if (element.matches(images)) void this.#image(element as HTMLImageElement)
+    else if (element.matches(players)) void this.#player(element as HTMLMediaElement)
   }
 
   async #image(image: HTMLImageElement): Promise<void> {
     const item = this.#item(image, () => reveal(image))
     if (!item) return
-    const name = this.#taken.get(image)
     try {
       if (this.#leave(item, settings.noImages)) return
       if (image.loading === 'lazy') await near(image)
       const url = await chosen(image)
       await this.#bring(item, url, (blob) => {
         // The page may want another one by now.
-        if (this.#taken.get(image) === name) reveal(image, url, blob)
+        if (this.#taken.get(image) === item) reveal(image, url, `${blob}#${url}`)
       })
     } catch {
       item.direct()
@@ -88,7 +86,7 @@ export class Page {
   #poster(video: HTMLVideoElement): void {
     const url = video.dataset.poster!
     delete video.dataset.poster
-    const item = this.#item(video, () => (video.poster = url), `poster ${url}`)
+    const item = this.#item(video, () => (video.poster = url), url)
     if (!item || this.#leave(item, settings.noImages)) return
     this.#bring(item, url, (blob) => (video.poster = blob)).catch(() => item.direct())
   }
@@ -102,8 +100,9 @@ export class Page {
     const urls = sources.flatMap(({ dataset, src }) => dataset.src ?? (src.startsWith(play) ? src.slice(play.length - 1) : []))
     const hidden = sources.filter(({ dataset }) => dataset.src)
     const paths = urls.map(pathOf)
-    if (!hidden[0] && this.#taken.get(player) === `${paths}`) return
-    this.#taken.set(player, `${paths}`)
+    const name = `${paths}`
+    if (!hidden[0] && this.#taken.get(player)?.name === name) return
+    this.#taken.set(player, { name })
     const show = () => {
       for (const source of hidden) reveal(source)
       if (hidden.some((source) => source !== player)) player.load()
@@ -119,7 +118,7 @@ export class Page {
           show()
         }
         // What the rest takes would be in its way.
-        if (!hidden[0] && player.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) await new Promise((resolve) => player.addEventListener('loadeddata', resolve))
+        if (!hidden[0] && player.readyState < player.HAVE_CURRENT_DATA) await new Promise((resolve) => player.addEventListener('loadeddata', resolve))
         // The service worker is what takes longest, then where the film lies.
         import('./control.ts').catch(() => {})
         const { carrier, media } = await this.#load()
@@ -132,15 +131,16 @@ export class Page {
     show()
   }
 
-  #item(element: HTMLElement, load: () => void, name = ''): Item | undefined {
-    if (!name) {
-      // Shown once, it keeps its data-src: only another one is news.
-      name = `${element.dataset.src} ${element.dataset.srcset}`
-      if (this.#taken.get(element) === name) return undefined
-      this.#taken.set(element, name)
+  #item(element: HTMLElement, load: () => void, name = `${element.dataset.src} ${element.dataset.srcset}`): Item | undefined {
+    const before = this.#taken.get(element)
+    if (before?.name === name) {
+      // It was shown, and a framework has put the markup back as the server wrote it: the browser does it, without another blob.
+      if (before.settled) load()
+      return undefined
     }
     const item: Item = {
       element,
+      name,
       settled: false,
       direct: () => {
         if (item.settled) return
@@ -148,6 +148,7 @@ export class Page {
         load()
       },
     }
+    this.#taken.set(element, item)
     return item
   }
 
@@ -222,6 +223,17 @@ function reveal(element: Element, url = '', blob = ''): void {
       if (!value) continue
       delete part.dataset[name]
       part.setAttribute(name, value.replace(url, blob))
+    }
+  }
+}
+
+/** A copy of an element, or of its markup, may outlive it and the blob that it showed; which was what, follows the #. */
+function restore({ target }: Event): void {
+  if (!(target instanceof HTMLImageElement)) return
+  for (const part of partsOf(target)) {
+    for (const name of ['sizes', 'srcset', 'src']) {
+      const [before, after] = part.getAttribute(name)?.split(/blob:\S*#/) ?? []
+      if (after) part.setAttribute(name, before + after)
     }
   }
 }
