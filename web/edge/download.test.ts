@@ -4,6 +4,7 @@ import type { Carrier } from './carrier.ts'
 
 vi.stubGlobal('location', { href: 'https://site.test/' })
 vi.stubGlobal('starlingEdge', { cache: 1000 })
+vi.stubGlobal('navigator', {})
 const page = new EventTarget()
 vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
 vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page))
@@ -36,6 +37,13 @@ async function saved(size: number): Promise<string> {
 test('what is larger than all that is kept the browser fetches by itself', async () => {
   expect(await saved(1001)).toBe('https://site.test/a.zip')
   expect(await saved(1000)).toMatch(/^blob:/)
+})
+
+test('within an app on Android, which saves no blobs, the browser fetches it by itself', async () => {
+  vi.stubGlobal('navigator', { userAgent: 'Mozilla/5.0 (Linux; Android 15; Pixel 9; wv) AppleWebKit/537.36 Version/4.0 Chrome/140.0.0.0 Mobile Safari/537.36' })
+  expect(await saved(4)).toBe('https://site.test/a.zip')
+  vi.stubGlobal('navigator', { userAgent: 'Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36' })
+  expect(await saved(4)).toMatch(/^blob:/)
 })
 
 test('what peers gave is let go once the browser has it', async () => {

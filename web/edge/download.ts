@@ -23,6 +23,8 @@ export async function download(carry: Promise<{ carrier: Carrier }>, { href, dow
 }
 
 async function blobOf(carry: Promise<{ carrier: Carrier }>, path: string): Promise<string | undefined> {
+  // Apps that show pages within themselves, on Android, have files saved by a program of their own, which sees no blobs.
+  if (/; wv\)/.test(navigator.userAgent)) return undefined
   const { carrier } = await carry
   const asset = await carrier.asset(path)
   // What is too large to be kept would be in memory, and only the browser shows how much of it has come.
