@@ -1,6 +1,9 @@
 /** What goes wrong on a site that its visitors carry, and what they see then: the page, as if there were no script. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { brought, first, img, page, png, settled, sha256, shown, Site, visit } from './edge.kit.ts'
+import { brought, first, img, page, png, settled, sha256, shown, Site, visit, wav } from './edge.kit.ts'
+import { root } from './harness/build.ts'
 import { enter, harness, until } from './harness/index.ts'
 
 declare const lab: typeof import('./pages/liar.page.ts')
@@ -90,6 +93,21 @@ test.each([
   }
   await bob.page.goto(site.origin)
   expect(await shown(bob.page)).toEqual(whole)
+})
+
+test('the script itself is kept away: with what the documentation has for that the page is whole', async () => {
+  const [, guarded] = /```html\n(<script[^>]* onerror=[^]*?<\/script>)\n/.exec(await readFile(join(root, 'docs/edge.md'), 'utf8'))!
+  const [, line] = /(<script.*?<\/script>)/.exec(page(''))!
+  const more = '<audio muted preload=auto><source data-src="/sound.wav"></audio><video data-poster="/img/5.png" preload=none></video>'
+  await site.deploy('sound.wav', wav(1, 8000))
+  await site.deploy('guarded.html', page(body + more).replace(line!, guarded!))
+  const bob = await kit.person('chromium', { allow: [/ERR_FAILED/] })
+  await bob.page.setRequestInterception(true)
+  bob.page.on('request', (request) => void (request.url().endsWith('edge.js') ? request.abort() : request.continue()))
+  await bob.page.goto(`${site.origin}/guarded.html`)
+  expect(await shown(bob.page)).toEqual(whole)
+  await until('the sound', () => bob.page.evaluate(() => document.querySelector('audio')!.readyState >= 2))
+  expect(await bob.page.evaluate(() => document.querySelector('video')!.poster)).toBe(`${site.origin}/img/5.png`)
 })
 
 test('a manifest of before: nobody is shown the old for the new', async () => {
