@@ -274,6 +274,12 @@ test('several memos go into one link', async () => {
   await bob.page.close()
   await carol.page.goto(link)
   await reads(carol.page, 'They are kept on this device.')
+
+  // Who sent it may open it, too, and has no second ones then.
+  await ann.page.goto(link)
+  await reads(ann.page, 'They are kept on this device.')
+  await press(ann.page, 'Open your memos', 'link')
+  await until('both', async () => (await titles(ann.page)).sort().join() === 'One,Two')
 })
 
 test.each(['chromium', 'firefox'] as const)('what %s has lost of a memo is fetched anew', async (kind) => {

@@ -128,6 +128,26 @@ it('of a link to several nothing is left when the last that came by it is delete
   }
 })
 
+it('of a link to several that was made here, what was shared from here stays as it is, and comes no second time', async () => {
+  const facts = { description: '', created: 1, duration: 1, type: 'audio/ogg', size: 1, peaks: new Uint8Array(1) }
+  await library.add({ id: 'own', title: 'Own', ...facts, shares: { private: one } })
+  const links = [one, two].map((infoHash) => linkOf(infoHash).split('#')[1]!)
+  await library.db.addBundle({ infoHash: both, links })
+  node.content.set(both, [new File([JSON.stringify({ links })], 'memos.json', { type: bundleType })])
+  ;(await node.add(linkOf(one))).finish()
+  const arrival = receiving.open(linkOf(both))
+  for (const infoHash of [both, two]) (await fetched(infoHash)).finish()
+  await vi.waitUntil(() => arrival.saved)
+  expect(library.memos.map(({ title }) => title).sort()).toEqual(['Own', 'Sounds'])
+  expect(arrival.bundle![0]!.memos).toEqual(['own'])
+
+  const { id } = library.memos.find(({ from }) => from)!
+  await library.remove([id])
+  await library.purge([id])
+  await forgotten
+  expect([...node.torrents.keys()].sort()).toEqual([one, both].sort())
+})
+
 it('what another tab takes away to try again goes on here; what it deletes is said to be gone', async () => {
   const arrival = receiving.open(linkOf(one))
   await vi.waitUntil(() => arrival.memos.length)

@@ -63,13 +63,16 @@ export class Receiving extends Fetchings<Arrival> {
   async find(link: string): Promise<Memo | undefined> {
     const infoHash = infoHashOf(link)
     if (!infoHash) return undefined
-    const own = (await this.#library.db.memos()).find(
-      ({ shares }) => shares?.private === infoHash || shares?.public === infoHash,
-    )
-    const found = own ?? (await this.#library.from(infoHash))[0]
+    const found = (await this.#own(infoHash)) ?? (await this.#library.from(infoHash))[0]
     if (!found || (found.from && !found.from.done)) return undefined
     if (found.deleted) await this.#library.restore([found.id])
     return found
+  }
+
+  /** The memo that is shared from here under this infohash; may be a deleted one. */
+  async #own(infoHash: string | undefined): Promise<Memo | undefined> {
+    const leads = ({ shares }: Memo) => !!infoHash && (shares?.private === infoHash || shares?.public === infoHash)
+    return (await this.#library.list()).find(leads)
   }
 
   /** Where the sound of a received memo is; works before all of it is here. */
@@ -84,10 +87,12 @@ export class Receiving extends Fetchings<Arrival> {
   /** The memo was deleted for good. */
   async forget(memo: Memo): Promise<void> {
     const { infoHash, bundle } = memo.from!
-    if ((await this.#library.from(infoHash)).length) return
+    if ((await this.#library.from(infoHash)).length || (await this.#own(infoHash))) return
     await this.#forget(infoHash)
-    const others = (await this.#library.list()).some(({ from }) => from?.bundle === bundle)
-    if (bundle && !others) await this.#forget(bundle)
+    if (!bundle || (await this.#library.list()).some(({ from }) => from?.bundle === bundle)) return
+    // One that was made here ends with what is in it (sending.ts).
+    const own = (await this.#library.db.bundles()).some((one) => one.infoHash === bundle)
+    if (!own) await this.#forget(bundle)
   }
 
   async #forget(infoHash: string): Promise<void> {
@@ -96,6 +101,8 @@ export class Receiving extends Fetchings<Arrival> {
   }
 
   protected async work(arrival: Arrival): Promise<void> {
+    const own = await this.#own(infoHashOf(arrival.link)).catch(() => undefined)
+    if (own) return this.#lead(arrival, own)
     const node = await this.node()
     const torrent = await arrival.meet(node)
     torrent.on('card', () => void this.#recard(arrival))
@@ -109,6 +116,16 @@ export class Receiving extends Fetchings<Arrival> {
     await node.add(arrival.link)
     await torrent.done
     for (const id of arrival.memos) await this.#complete(id, torrent)
+    arrival.saved = true
+    arrival.move()
+  }
+
+  /** It was shared from here, alone or with others: there is no second one of it. */
+  async #lead(arrival: Arrival, own: Memo): Promise<void> {
+    // What becomes of that one later is no matter of this link's.
+    this.arrivals.delete(keyOf(arrival.link))
+    if (own.deleted) await this.#library.restore([own.id])
+    arrival.memos = [own.id]
     arrival.saved = true
     arrival.move()
   }
