@@ -2,6 +2,7 @@ import 'fake-indexeddb/auto'
 import { expect, it, vi } from 'vitest'
 import type { Starling } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
+import { FakeBrowser, FakeTab } from '../engine/tabs/fakes.ts'
 import { infoHashOf } from '../ui/fetching.ts'
 import { Receiving } from './receiving.ts'
 import { FilesDb } from './db.ts'
@@ -27,4 +28,20 @@ it.each([[100, true], [2e9, false]])('a memo of %d bytes is for the section Memo
   expect(arrival.memo).toBe(memo)
   expect(added).toEqual([{ onDemand: true }]) // nothing comes unasked
   await parcels.db.close()
+})
+
+it('what two tabs open at once has one row', async () => {
+  const link = `https://host/f#${'b'.repeat(40)}.${'k'.repeat(22)}`
+  const browser = new FakeBrowser()
+  const torrent = Object.assign(torrentOf(link, 100, []), { card: undefined })
+  const node = Object.assign(new Emitter(), { add: async () => torrent })
+  const db = new FilesDb('receiving twice')
+  const arrivals = [1, 2].map(() => {
+    vi.stubGlobal('navigator', { locks: new FakeTab(browser).locks })
+    return new Receiving(async () => node as unknown as Starling, new Parcels(db)).open(link)
+  })
+  await vi.waitUntil(() => arrivals.every(({ parcel }) => parcel))
+  expect((await db.parcels()).map(({ id }) => id)).toEqual([arrivals[0]!.parcel])
+  expect(arrivals[1]!.parcel).toBe(arrivals[0]!.parcel)
+  await db.close()
 })

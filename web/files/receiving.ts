@@ -7,6 +7,7 @@ import { newId, type Parcel } from './parcel.ts'
 import type { Parcels } from './parcels.ts'
 import { modest, room, saveData } from '../ui/room.ts'
 import { isSound } from '../ui/sound.ts'
+import { alone } from '../ui/turn.ts'
 
 export class Arrival extends Fetching {
   /** Its row's id, once its metadata is here. */
@@ -78,7 +79,9 @@ export class Receiving extends Fetchings<Arrival> {
     const handOver = () => isMemo(torrent, arrival) && this.#handOver(arrival)
     torrent.on('card', () => void handOver())
     if (handOver()) return
-    const parcel = arrival.unkept ? undefined : await this.#row(arrival, torrent)
+    // The link may be opened in several tabs at once.
+    const row = () => alone(`parcel of ${torrent.infoHash}`, () => this.#row(arrival, torrent))
+    const parcel = arrival.unkept ? undefined : await row()
     if (handOver()) return
     if ((arrival.frugal || !parcel?.from!.whole) && !torrent.state.done) await this.#decide(arrival, torrent)
     else await this.fetch(arrival)

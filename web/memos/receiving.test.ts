@@ -4,6 +4,7 @@ import type { Starling, Torrent } from 'starling'
 import { Deferred } from '../engine/deferred.ts'
 import { Emitter } from '../engine/emitter.ts'
 import { StarlingError, type ErrorCode } from '../engine/errors.ts'
+import { FakeBrowser, FakeTab } from '../engine/tabs/fakes.ts'
 import type { TorrentEvents } from '../engine/types.ts'
 import { infoHashOf } from '../ui/fetching.ts'
 import { bundleType } from './bundle.ts'
@@ -178,6 +179,20 @@ it('what is deleted on its way, and opened again before Undo is over, stays', as
   node.get(one)!.finish()
   await vi.waitUntil(() => arrival.saved)
   expect(library.memos.map(({ id }) => id)).toEqual(ids)
+})
+
+it('what two tabs open at once has one row', async () => {
+  const browser = new FakeBrowser()
+  const all = [library, new Library(library.db)]
+  for (const one of all) {
+    vi.stubGlobal('navigator', { locks: new FakeTab(browser).locks })
+    await one.reload()
+  }
+  const arrivals = all.map((library) => new Receiving(async () => node as unknown as Starling, library).open(linkOf(one)))
+  ;(await fetched(one))!.finish()
+  await vi.waitUntil(() => arrivals.every(({ saved }) => saved))
+  expect((await library.list()).length).toBe(1)
+  expect(arrivals[1]!.memos).toEqual(arrivals[0]!.memos)
 })
 
 it('what only looks does not try again', async () => {

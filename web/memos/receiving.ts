@@ -5,6 +5,7 @@ import { keepsNothing } from '../ui/full.ts'
 import { persist } from '../ui/persist.ts'
 import { modest, saveData } from '../ui/room.ts'
 import { isSound } from '../ui/sound.ts'
+import { alone } from '../ui/turn.ts'
 import { maxBundle, parseBundle, bundleType } from './bundle.ts'
 import { readCard } from './card.ts'
 import type { Library } from './library.ts'
@@ -108,7 +109,9 @@ export class Receiving extends Fetchings<Arrival> {
     torrent.on('card', () => void this.#recard(arrival))
     if (!arrival.of && torrent.files.length === 1 && torrent.files[0]!.type === bundleType)
       return this.#openBundle(arrival, torrent)
-    if (!(await this.#makeRows(arrival, torrent).catch(nowhere))) {
+    // The link may be opened in several tabs at once.
+    const rows = alone(`memos of ${torrent.infoHash}`, () => this.#makeRows(arrival, torrent))
+    if (!(await rows.catch(nowhere))) {
       this.arrivals.delete(keyOf(arrival.link))
       arrival.elsewhere = true
       return arrival.move()

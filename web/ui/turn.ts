@@ -1,5 +1,17 @@
 import type { Starling } from 'starling'
 
+/** Does work while no other tab does what has that name; where the browser keeps the page from its locks, all the same. */
+export async function alone<T>(name: string, work: () => Promise<T>): Promise<T> {
+  let over = () => {}
+  await new Promise<void>((resolve) => {
+    const held = () => (resolve(), new Promise<void>((done) => (over = done)))
+    const { locks } = globalThis.navigator ?? {}
+    if (locks) locks.request(name, {}, held).catch(() => resolve())
+    else resolve()
+  })
+  return work().finally(() => over())
+}
+
 /**
  * Has one of the app's tabs do work: this one now, or once those before it were closed or stand still. It is done again
  * whenever the tab that ran the engine is gone: what that one alone had, nobody has any more.
