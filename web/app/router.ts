@@ -32,6 +32,8 @@ export class Router {
   readonly #visit: (visit: Visit) => void
   readonly #lefts = new Map<string, string>()
   #entry: Entry
+  /** It goes back already: pressed twice, it would lead out of the app. */
+  #going = false
 
   constructor(visit: (visit: Visit) => void) {
     this.#visit = visit
@@ -44,6 +46,7 @@ export class Router {
     document.addEventListener('click', (event) => this.#click(event))
     // Also when only what is behind the # changed: another link was pasted over this one.
     addEventListener('popstate', () => {
+      this.#going = false
       note(this.#entry.key, scrollY)
       const entry = history.state as Entry | null
       if (!entry?.key) history.replaceState({ key: newKey() } satisfies Entry, '')
@@ -59,6 +62,7 @@ export class Router {
   navigate(path: string, { replace = false } = {}): void {
     const url = new URL(path, location.href)
     const again = replace || url.href === location.href
+    this.#going = false
     note(this.#entry.key, scrollY)
     this.#lefts.delete(this.#entry.key)
     this.#entry = { key: newKey(), from: again ? this.#entry.from : location.pathname }
@@ -69,7 +73,9 @@ export class Router {
 
   /** To that path: by going back where it lies just before, so that the history does not grow. */
   back(path: string): void {
-    if (this.#entry.from === path) history.back()
+    if (this.#going) return
+    this.#going = this.#entry.from === path
+    if (this.#going) history.back()
     else this.navigate(path, { replace: true })
   }
 
