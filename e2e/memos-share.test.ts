@@ -228,6 +228,10 @@ test('a public link is a magnet too, and the article’s app’s links still wor
   await reads(bob.page, 'For all')
   await ann.page.keyboard.press('Escape')
   await reads(ann.page, 'Public', '.badge')
+  // Who passes it on reads the same.
+  await press(bob.page, 'Open in your memos', 'link')
+  expect(await shareLink(bob.page)).toBe(link)
+  await reads(bob.page, 'It is not encrypted')
 })
 
 test('words reach those who have the memo also when the writer goes back with the field still open', async () => {

@@ -72,6 +72,9 @@ export function newId(): string {
     .replaceAll('/', '_')
 }
 
+/** Of the link that it came by; of one's own, what is made unless the user says otherwise. */
+export const kindOf = ({ from }: Memo): keyof Shares => (from && !/#\w{40}\./.test(from.link) ? 'public' : 'private')
+
 /** The text of a row's badge; '' for none. */
 export function badge(memo: Memo): '' | 'Receiving' | 'Received' | 'Public' | 'Shared' {
   if (memo.from) return memo.from.done ? 'Received' : 'Receiving'

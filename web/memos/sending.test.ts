@@ -139,6 +139,18 @@ describe('a shared memo', () => {
     expect(node.torrents.size).toBe(0)
   })
 
+  it('that came by a public link goes on by it, and is sealed for a private one', async () => {
+    const infoHash = 'f'.repeat(40)
+    const from = { infoHash, file: 0, link: `https://host/m#${infoHash}`, done: true }
+    const come = { ...memo, id: 'c', from }
+    await library.db.add(come, new Blob(['c']))
+    expect([(await sending.share(come, 'public')).infoHash, node.seeds]).toEqual([from.link, 0])
+    await sending.bundle([come, memo])
+    expect((await library.db.bundles())[0]!.links[0]).toContain(infoHash)
+    await sending.share(come, 'private')
+    expect((await library.db.memo('c'))!.shares!.private).toBe(node.seeds.toString(16).padStart(40, '0'))
+  })
+
   it('says how far it is with many, and refuses more than a link can carry', async () => {
     const told: number[] = []
     await sending.bundle(library.memos, (ready) => told.push(ready))

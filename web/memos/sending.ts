@@ -8,7 +8,7 @@ import { mentioned, quoted } from '../ui/words.ts'
 import { makeBundle, maxLinks, partOf, tooMany } from './bundle.ts'
 import { makeCard } from './card.ts'
 import type { Library } from './library.ts'
-import type { Memo, Shares } from './memo.ts'
+import { kindOf, type Memo, type Shares } from './memo.ts'
 import type { Receiving } from './receiving.ts'
 import { fileName } from './words.ts'
 
@@ -45,7 +45,7 @@ export class Sending extends Emitter<{ change: void }> {
     for (const memo of memos) {
       signal?.throwIfAborted()
       told?.(links.length)
-      links.push(partOf((await this.share(memo, 'private')).link))
+      links.push(partOf((await this.share(memo, kindOf(memo))).link))
     }
     signal?.throwIfAborted()
     const before = (await this.#library.db.bundles()).find((bundle) => bundle.links.join() === links.join())
@@ -101,7 +101,7 @@ export class Sending extends Emitter<{ change: void }> {
     // As it is now: the user may have written on while this was asked for.
     const memo = await this.#library.db.memo(id)
     if (!memo) throw new Error('This memo was deleted.')
-    if (memo.from && kind === 'private') return this.#audience.watch(await node.add(memo.from.link))
+    if (memo.from && kind === kindOf(memo) && !memo.shares?.[kind]) return this.#audience.watch(await node.add(memo.from.link))
     const known = memo.shares?.[kind]
     const torrent = (known && node.get(known)) || (await this.#seed(node, memo, kind))
     await this.#freshen(torrent, id)

@@ -5,7 +5,7 @@ import { delivery, failedShare, kinds, whoCan } from '../../ui/parts.ts'
 import { Sheet } from '../../ui/sheet.ts'
 import { failure } from '../../ui/standing.ts'
 import { quoted } from '../../ui/words.ts'
-import type { Memo } from '../memo.ts'
+import { kindOf, type Memo } from '../memo.ts'
 import type { Memos } from '../memos.ts'
 import type { Kind } from '../sending.ts'
 
@@ -44,7 +44,7 @@ export class ShareSheet extends Sheet {
     this.#what = what
     this.#closed = new AbortController()
     await this.show()
-    await this.#make('private')
+    await this.#make(what.length === 1 ? kindOf(what[0]!) : 'private')
   }
 
   /** Nobody waits for the rest of many links any more. */
