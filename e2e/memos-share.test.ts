@@ -1,6 +1,7 @@
 /** Memos between people: links, what both sides see, and what happens when something on the way is not there. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from 'puppeteer-core'
+import type { Memos } from '../web/memos/memos.ts'
 import { harness, later, until, type Kind, type Person, type Server } from './harness/index.ts'
 import { arrives, control, makeMemo, path, position, press, reads, recordFor, shareLink, text, titles, visit } from './memos.kit.ts'
 
@@ -313,6 +314,36 @@ test.each(['chromium', 'firefox'] as const)('what %s has lost of a memo is fetch
     return (await kept()).includes(name!)
   })
   expect(await text(bob.page, 'starling-app')).not.toContain('could not be downloaded')
+})
+
+test('what is deleted for good goes from the engine, too, where the page is closed before', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  await makeMemo(ann.page, 'Gone')
+  await bob.page.goto(await shareLink(ann.page))
+  await press(bob.page, 'Open in your memos', 'link')
+  /** Keys of the app's rows, or of the engine's. */
+  const keys = (of: 'memos' | 'torrents') =>
+    bob.page.evaluate(async (of) => {
+      const db = await new Promise<IDBDatabase>((resolve) => {
+        const opening = indexedDB.open(of === 'memos' ? of : 'starling')
+        opening.onsuccess = () => resolve(opening.result)
+      })
+      const all = db.transaction(of).objectStore(of).getAllKeys()
+      await new Promise((resolve) => (all.onsuccess = resolve))
+      db.close()
+      return all.result.length
+    }, of)
+  expect([await keys('memos'), await keys('torrents')]).toEqual([1, 1])
+  // It hears of it too late.
+  await bob.page.$eval('memos-screens', (screens) => {
+    ;(screens as unknown as { memos: Memos }).memos.host.node = () => new Promise(() => {})
+  })
+  await press(bob.page, 'Delete')
+  await press(bob.page, 'Close this message')
+  await until('the row to go', async () => (await keys('memos')) === 0)
+  expect(await keys('torrents')).toBe(1)
+  await bob.page.reload()
+  await until('the torrent to go', async () => (await keys('torrents')) === 0)
 })
 
 test('what was deleted and is opened by its link again is there again, once', async () => {

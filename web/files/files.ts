@@ -1,5 +1,6 @@
 /** The section at work: what its screens share, and what happens whichever of them is shown. */
 import type { Torrent, TorrentFile } from 'starling'
+import { Forgetting } from '../ui/forgetting.ts'
 import { keepsNothing } from '../ui/full.ts'
 import { others } from '../ui/others.ts'
 import { persist } from '../ui/persist.ts'
@@ -13,7 +14,7 @@ import { chosen, dropped, maxFiles, TooMany } from './chosen.ts'
 import { FilesDb } from './db.ts'
 import { Downloads } from './downloads.ts'
 import { leadsTo } from './links.ts'
-import { paths, type Parcel } from './parcel.ts'
+import { paths, torrentsOf, type Parcel } from './parcel.ts'
 import { mark, Parcels } from './parcels.ts'
 import { Receiving } from './receiving.ts'
 import { Sending } from './sending.ts'
@@ -27,6 +28,7 @@ export class Files {
   readonly downloads = new Downloads()
   /** By their ids: what other apps shared and is sent, of which a copy is still being made. */
   readonly handed = new Set<string>()
+  readonly #forgetting = new Forgetting('files')
   /** The parcels have been read, where the browser lets them. */
   readonly ready: Promise<void>
   /** The browser gives this page no storage. */
@@ -37,10 +39,8 @@ export class Files {
     this.receiving = new Receiving(() => host.node(), this.parcels)
     this.sending = new Sending(() => host.node(), this.parcels)
     this.parcels.on('change', () => remember(this.parcels.all.length > 0))
-    this.parcels.on('purged', (parcel) => {
-      const forget = parcel.sent ? this.sending.forget(parcel) : this.receiving.forget(parcel)
-      void forget.catch(reportError)
-    })
+    this.parcels.on('purging', (parcel) => this.#forgetting.begin(torrentsOf(parcel)))
+    this.parcels.on('purged', (parcel) => void this.#forget(parcel).catch(reportError))
     this.downloads.on('done', ({ name }) => host.toast({ text: `${quoted(mentioned(name))} is with your downloads.` }))
     this.downloads.on('failed', (download) => {
       const text = `${quoted(mentioned(download.name))} was not downloaded to its end.`
@@ -57,9 +57,16 @@ export class Files {
     void this.#begin().catch(reportError)
   }
 
+  async #forget(parcel: Parcel): Promise<void> {
+    await (parcel.sent ? this.sending : this.receiving).forget(parcel)
+    this.#forgetting.end(torrentsOf(parcel))
+  }
+
   async #begin(): Promise<void> {
     await this.ready
     if (this.homeless) return this.parcels.emit('change', undefined)
+    const needed = async () => (await this.parcels.list()).flatMap(torrentsOf)
+    void this.#forgetting.resume(() => this.host.node(), needed).catch(reportError)
     await Promise.all([this.parcels.purge(), purge().catch(reportError)])
     const off = this.parcels.on('change', () => this.parcels.all.length && go())
     // One tab seeds all; when it closes, another one does.

@@ -55,6 +55,10 @@ export interface Origin {
   done: boolean
 }
 
+/** The torrents by which it is sent, or came. */
+export const torrentsOf = ({ sent, from }: Parcel): string[] =>
+  [sent?.private, sent?.public, from].flatMap((one) => (one ? one.infoHash : []))
+
 /** What matters in a link is behind its #; this is the page that shows it. */
 export const paths = {
   home: '/files',

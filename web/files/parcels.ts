@@ -2,11 +2,12 @@
 import { Emitter } from '../engine/emitter.ts'
 import { Deletions } from '../ui/undo.ts'
 import type { FilesDb } from './db.ts'
-import type { Parcel } from './parcel.ts'
+import { torrentsOf, type Parcel } from './parcel.ts'
 
 export interface ParcelsEvents {
   change: void
-  /** This one was deleted for good, here. */
+  /** This one is about to be deleted for good, here; and was. */
+  purging: Parcel
   purged: Parcel
 }
 
@@ -50,8 +51,7 @@ export class Parcels extends Emitter<ParcelsEvents> {
 
   /** Those that others sent under this infohash, or that were sent from here; deleted ones included. */
   async of(infoHash: string): Promise<Parcel[]> {
-    const leads = (one?: { infoHash: string }) => one?.infoHash === infoHash
-    return (await this.list()).filter(({ from, sent }) => leads(from) || leads(sent?.private) || leads(sent?.public))
+    return (await this.list()).filter((parcel) => torrentsOf(parcel).includes(infoHash))
   }
 
   async add(parcel: Parcel): Promise<void> {
@@ -81,6 +81,7 @@ export class Parcels extends Emitter<ParcelsEvents> {
     const over = await this.#deletions.over(now)
     for (const parcel of await this.db.parcels()) {
       if (id ? !this.#deletions.has(parcel) || parcel.id !== id : !over(parcel)) continue
+      this.emit('purging', parcel)
       await this.db.delete(parcel.id)
       // The other tabs still show it.
       if (this.#deletions.forget(parcel.id)) this.#others?.postMessage('changed')

@@ -1,6 +1,7 @@
 /** Parcels that come from others: from a link to a row, and where each stands on its way. */
 import type { Starling, Torrent } from 'starling'
-import { Fetching, Fetchings, forget } from '../ui/fetching.ts'
+import { Fetching, Fetchings } from '../ui/fetching.ts'
+import { forget } from '../ui/forgetting.ts'
 import { keepsNothing } from '../ui/full.ts'
 import { persist } from '../ui/persist.ts'
 import { newId, type Parcel } from './parcel.ts'

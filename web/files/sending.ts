@@ -2,7 +2,7 @@
 import type { SeedOptions, Starling, Torrent, TorrentState } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
 import { Audience } from '../ui/audience.ts'
-import { forget } from '../ui/fetching.ts'
+import { forget } from '../ui/forgetting.ts'
 import { Remaining } from '../ui/remaining.ts'
 import type { Sending as Words } from '../ui/standing.ts'
 import { linkOf, newId, type Kind, type Parcel, type Share } from './parcel.ts'

@@ -98,18 +98,20 @@ it('leaves the others as they are when one changes, and misses nothing written w
 
 it('deletes, restores, and purges only what nobody can undo any more', async () => {
   const library = await open('purge')
-  const purged: string[] = []
+  const [purging, purged]: [Promise<Memo | undefined>[], string[]] = [[], []]
+  library.on('purging', (memo) => purging.push(library.db.memo(memo.id)))
   library.on('purged', (memo) => purged.push(memo.id))
   for (const [i, id] of ['a', 'b', 'c'].entries()) await library.db.add(make(id, i), new Blob([id]))
   await library.reload()
   await library.remove(['a', 'b', 'c'])
   expect(library.memos).toEqual([])
   await library.purge()
-  expect(purged).toEqual([])
+  expect([purging, purged]).toEqual([[], []])
   await library.restore(['b'])
   expect(library.memos.map(({ id }) => id)).toEqual(['b'])
   await library.purge(['a', 'b'])
-  expect(purged).toEqual(['a'])
+  // Of what is about to go the row is still there.
+  expect([(await Promise.all(purging)).map((memo) => memo?.id), purged]).toEqual([['a'], ['a']])
   await library.restore(['c'])
   expect(library.memos.map(({ id }) => id)).toEqual(['c', 'b'])
   await library.remove(['c'])

@@ -8,7 +8,8 @@ import { interruptedTakes, keepTake } from './take.ts'
 export interface LibraryEvents {
   /** memos or interrupted changed. */
   change: void
-  /** This memo was deleted for good, here. */
+  /** This memo is about to be deleted for good, here; and was. */
+  purging: Memo
   purged: Memo
 }
 
@@ -149,6 +150,7 @@ export class Library extends Emitter<LibraryEvents> {
     const over = await this.#deletions.over(now)
     for (const memo of await this.#db.memos()) {
       if (ids ? !this.#deletions.has(memo) || !ids.includes(memo.id) : !over(memo)) continue
+      this.emit('purging', memo)
       await this.#db.delete(memo.id)
       // The other tabs still show it.
       if (this.#deletions.forget(memo.id)) this.#others?.postMessage('changed')

@@ -72,6 +72,10 @@ export function newId(): string {
     .replaceAll('/', '_')
 }
 
+/** The torrents by which it is shared, and came. */
+export const torrentsOf = ({ shares, from }: Memo): string[] =>
+  [shares?.private, shares?.public, from?.infoHash, from?.bundle].filter((infoHash) => !!infoHash) as string[]
+
 /** Of the link that it came by; of one's own, what is made unless the user says otherwise. */
 export const kindOf = ({ from }: Memo): keyof Shares => (from && !/#\w{40}\./.test(from.link) ? 'public' : 'private')
 

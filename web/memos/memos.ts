@@ -1,4 +1,5 @@
 /** The section at work: what its screens share, and what happens whichever of them is shown. */
+import { Forgetting } from '../ui/forgetting.ts'
 import { isFull } from '../ui/full.ts'
 import { others } from '../ui/others.ts'
 import { persist } from '../ui/persist.ts'
@@ -10,7 +11,7 @@ import { mentioned, quoted } from '../ui/words.ts'
 import { partOf } from './bundle.ts'
 import { MemoDb, type Take } from './db.ts'
 import { Library, type Words } from './library.ts'
-import { badge, type Memo } from './memo.ts'
+import { badge, torrentsOf, type Memo } from './memo.ts'
 import { chosenMicrophone, explain, microphones, surroundings, type Trouble } from './microphone.ts'
 import { Player, type Track } from './player.ts'
 import { Receiving } from './receiving.ts'
@@ -42,6 +43,7 @@ export class Memos {
   homeless: unknown
   /** The memo whose title is to be written now: it was just recorded. */
   fresh: string | undefined
+  readonly #forgetting = new Forgetting('memos')
   /** What was written last found no room, and the user was told. */
   #unkept = false
 
@@ -50,8 +52,9 @@ export class Memos {
     this.receiving = new Receiving(() => host.node(), this.library)
     this.sending = new Sending(() => host.node(), this.library, this.receiving)
     this.recorder.on('ended', (outcome) => void this.#ended(outcome))
+    this.library.on('purging', (memo) => this.#forgetting.begin(torrentsOf(memo)))
     this.library.on('purged', (memo) => {
-      if (badge(memo)) void this.sending.forget(memo).catch(reportError)
+      if (badge(memo)) void this.#forget(memo).catch(reportError)
     })
     // Also when it was deleted in another tab.
     this.library.on('change', () => {
@@ -67,9 +70,17 @@ export class Memos {
     void this.#begin()
   }
 
+  async #forget(memo: Memo): Promise<void> {
+    await this.sending.forget(memo)
+    this.#forgetting.end(torrentsOf(memo))
+  }
+
   async #begin(): Promise<void> {
     try {
       await this.library.reload()
+      const bundles = async () => (await this.library.db.bundles()).map(({ infoHash }) => infoHash)
+      const needed = async () => [...(await this.library.list()).flatMap(torrentsOf), ...(await bundles())]
+      void this.#forgetting.resume(() => this.host.node(), needed).catch(reportError)
       await this.library.findInterrupted(navigator.locks)
       await this.library.purge()
     } catch (error) {

@@ -1,6 +1,7 @@
 /** Memos that come from others: from a link to rows of the library, and where each arrival stands on its way. */
 import type { Starling, Torrent } from 'starling'
-import { Fetching, Fetchings, forget, infoHashOf, keyOf } from '../ui/fetching.ts'
+import { Fetching, Fetchings, infoHashOf, keyOf } from '../ui/fetching.ts'
+import { forget } from '../ui/forgetting.ts'
 import { keepsNothing } from '../ui/full.ts'
 import { persist } from '../ui/persist.ts'
 import { modest, saveData } from '../ui/room.ts'

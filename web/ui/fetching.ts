@@ -159,12 +159,6 @@ export abstract class Fetchings<Arrival extends Fetching> extends Emitter<{ chan
 
 const deleted = () => Object.assign(new Error('It was deleted in another tab.'), { code: 'removed' })
 
-/** Takes a torrent out of the engine, its data with it. */
-export async function forget(node: Starling, infoHash: string): Promise<void> {
-  const torrent = node.get(infoHash) ?? (await node.add(infoHash, { onDemand: true }))
-  await torrent.remove({ destroyStore: true })
-}
-
 /** Under which an arrival is known. */
 export const keyOf = (link: string): string => infoHashOf(link) ?? link
 
