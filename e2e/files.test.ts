@@ -523,11 +523,13 @@ test('a public link to what was sent can be cancelled while it is made', async (
 })
 
 describe('after a reload', () => {
-  test('a link goes on by itself where a copy is kept, whatever section is shown', async () => {
+  test.each(['', ', also where the browser was killed'])('a link goes on by itself where a copy is kept, whatever section is shown%s', async (killed) => {
     const [ann, bob] = [await visitor(), await visitor()]
     const [one] = await write(await kit.folder(), { 'kept.bin': randomBytes(400_000) })
     const link = await send(ann.page, server.origin, [one!])
     await reads(ann.page, 'A copy is kept in this browser')
+    // As it loses what was noted in the last seconds.
+    if (killed) await ann.page.evaluateOnNewDocument(() => localStorage.clear())
     await ann.page.goto(`${server.origin}/memos`)
     await bob.page.goto(link)
     await arrived(bob.page)

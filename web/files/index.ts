@@ -2,6 +2,7 @@
 import { html } from 'lit'
 import { icons } from '../ui/icons.ts'
 import type { Host, Section } from '../ui/section.ts'
+import { FilesDb } from './db.ts'
 
 let host: Host
 let loading: Promise<typeof import('./section.ts')> | undefined
@@ -20,6 +21,14 @@ function marked(): boolean {
   } catch {
     return false
   }
+}
+
+/** The same by the rows themselves: a browser that is killed loses what was marked in its last seconds. */
+async function kept(): Promise<boolean> {
+  const all = await indexedDB.databases?.()
+  if (!all?.some(({ name }) => name === 'files')) return false
+  const db = new FilesDb()
+  return (await db.parcels().finally(() => db.close())).length > 0
 }
 
 export const section: Section = {
@@ -41,8 +50,10 @@ export const section: Section = {
     )
   },
   wake: (host) => {
-    const look = () => void (marked() && load().then(({ begin }) => begin(host), () => undefined))
+    const go = () => void load().then(({ begin }) => begin(host), () => undefined)
+    const look = () => void (marked() && go())
     look()
+    if (!marked()) void kept().then((any) => any && go(), () => undefined)
     // Another tab may have come to have something, and be closed.
     addEventListener('storage', look)
   },

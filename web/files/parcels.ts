@@ -11,7 +11,7 @@ export interface ParcelsEvents {
   purged: Parcel
 }
 
-/** Tells index.ts, which must not open a database to find out, that there is something to go on with. */
+/** Tells index.ts at once that there is something to go on with. */
 export const mark = 'files'
 
 export class Parcels extends Emitter<ParcelsEvents> {
