@@ -364,6 +364,33 @@ test('what was deleted and is opened by its link again is there again, once', as
   await until('it again, once', async () => (await titles(bob.page)).join() === 'Regret')
 })
 
+test('what was deleted and is brought back by its link is shared again', async () => {
+  const [ann, bob] = [await visitor(), await visitor()]
+  const share = async (title: string) => {
+    await makeMemo(ann.page, title)
+    const link = await shareLink(ann.page)
+    await ann.page.keyboard.press('Escape')
+    return link
+  }
+  await share('Other')
+  await press(ann.page, 'Memos', 'link')
+  const link = await share('Regret')
+  await press(ann.page, 'Delete')
+  await reads(ann.page, 'Memo deleted')
+  // This page is about what is left.
+  await ann.page.goto(`${server.origin}/memos`)
+  const host = async () => {
+    const screens = (await ann.page.waitForSelector('memos-screens'))!
+    return screens.evaluateHandle((screens) => (screens as unknown as { memos: Memos }).memos.host)
+  }
+  const shared = async () => (await host()).evaluate(async (host) => (await (await host.node()).states()).length)
+  await until('the other one to be shared', async () => (await shared()) === 1)
+  await (await host()).evaluate((host, link) => host.navigate(link), link)
+  await until('its page', async () => /^\/memos\/./.test(await path(ann.page)))
+  await bob.page.goto(link)
+  await reads(bob.page, 'Saved')
+})
+
 describe('what one tab shared alone', () => {
   /** Until the page would go on with it. */
   const waits = (page: Page) =>

@@ -11,6 +11,8 @@ export interface LibraryEvents {
   /** This memo is about to be deleted for good, here; and was. */
   purging: Memo
   purged: Memo
+  /** This one was deleted, and is back. */
+  restored: Memo
 }
 
 /** What the user writes about a memo. */
@@ -141,8 +143,13 @@ export class Library extends Emitter<LibraryEvents> {
   }
 
   async restore(ids: readonly string[]): Promise<void> {
-    for (const id of ids) if (!this.#deletions.forget(id)) await this.#db.update(id, () => ({ deleted: undefined }))
+    const back = []
+    for (const id of ids) {
+      const noted = !this.#deletions.forget(id)
+      back.push(await (noted ? this.#db.update(id, () => ({ deleted: undefined })) : this.#db.memo(id)))
+    }
     await this.changed()
+    for (const memo of back) if (memo) this.emit('restored', memo)
   }
 
   /** Deletes for good: those given, or what was deleted long enough ago that no tab offers Undo for it any more. */

@@ -56,6 +56,8 @@ export class Memos {
     this.library.on('purged', (memo) => {
       if (badge(memo)) void this.#forget(memo).catch(reportError)
     })
+    // A page that was opened meanwhile shares without it.
+    this.library.on('restored', (memo) => void this.sending.goOn(memo).catch(reportError))
     // Also when it was deleted in another tab.
     this.library.on('change', () => {
       if (this.library.loaded && this.player.id && !this.library.get(this.player.id)) this.player.stop()

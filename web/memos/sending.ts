@@ -62,13 +62,16 @@ export class Sending extends Emitter<{ change: void }> {
   async resume(): Promise<void> {
     const errors: unknown[] = []
     const attempt = (work: Promise<unknown>) => work.catch((error: unknown) => errors.push(error))
-    for (const memo of this.#library.memos) {
-      for (const kind of kindsOf(memo)) await attempt(this.share(memo, kind))
-      if (memo.from) this.#receiving.open(memo.from.link)
-    }
+    for (const memo of this.#library.memos) await attempt(this.goOn(memo))
     await attempt(this.#prune())
     for (const { links, infoHash } of await this.#library.db.bundles()) await attempt(this.#seedBundle(links, infoHash))
     if (errors.length) throw new AggregateError(errors, 'Not all that was shared could be shared again.')
+  }
+
+  /** What was shared of it, again. */
+  async goOn(memo: Memo): Promise<void> {
+    if (memo.from) this.#receiving.open(memo.from.link)
+    for (const kind of kindsOf(memo)) await this.share(memo, kind)
   }
 
   /** The memo was deleted for good. */
