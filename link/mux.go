@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -81,7 +83,7 @@ func newMux(listen string, l limits, pion logging.LoggerFactory) (*mux, error) {
 }
 
 // scan listens on addresses that are new and leaves those that are gone. The error tells of one that it could not
-// listen on; the others are fine.
+// listen on; the others are fine. One that cannot be had yet is an error only where there is no other.
 func (m *mux) scan() (err error) {
 	all := []netip.Addr{m.only}
 	if !m.only.IsValid() {
@@ -92,17 +94,26 @@ func (m *mux) scan() (err error) {
 	m.scanned = time.Now()
 	old := m.sockets
 	m.sockets = make(map[netip.Addr]*ice.UniversalUDPMuxDefault, len(all))
-	var errs []error
+	var errs, later []error
 	for _, ip := range all {
 		socket := old[ip]
 		delete(old, ip)
 		if socket == nil {
-			if socket, err = m.listen(ip); err != nil {
+			switch socket, err = m.listen(ip); {
+			// An IPv6 address is nobody's until it is known that no other machine has it, which never is of a bridge that
+			// nothing is plugged into; and of IPv6 at all there may be no sockets.
+			case errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT):
+				later = append(later, err)
+				continue
+			case err != nil:
 				errs = append(errs, err)
 				continue
 			}
 		}
 		m.sockets[ip] = socket
+	}
+	if len(m.sockets) == 0 {
+		errs = append(errs, later...)
 	}
 	for _, gone := range old {
 		_ = gone.Close()
@@ -166,7 +177,7 @@ func Addresses() (all []netip.Addr, err error) {
 			prefix, err := netip.ParsePrefix(a.String())
 			ip := prefix.Addr().Unmap()
 			switch {
-			case err != nil || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified():
+			case err != nil || slices.Contains(all, ip) || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified():
 			case ip.IsLoopback():
 				loopback = append(loopback, ip)
 			default:

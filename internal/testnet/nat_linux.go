@@ -91,7 +91,7 @@ func (i *Internet) Behind(nat NAT) *Machine {
 // Move takes a machine that is behind a router to another one, as when somebody leaves the house. Its sockets stay.
 func (m *Machine) Move(nat NAT) {
 	m.t.Helper()
-	m.internet.ip(m.space, "link delete eth0")
+	m.IP("link delete eth0")
 	m.settle(nat)
 }
 
@@ -163,6 +163,12 @@ func (i *Internet) run(in *space, input, name string, args ...string) {
 // that it starts are not.
 func (m *Machine) Do(f func()) { m.space.do(f) }
 
+// IP has iproute2's ip do something on the machine, once for each command.
+func (m *Machine) IP(commands ...string) {
+	m.t.Helper()
+	m.internet.ip(m.space, commands...)
+}
+
 // Plug pulls the machine's plug, or puts it back in.
 func (m *Machine) Plug(in bool) {
 	m.t.Helper()
@@ -170,7 +176,7 @@ func (m *Machine) Plug(in bool) {
 	if in {
 		state = "up"
 	}
-	m.internet.ip(m.space, "link set eth0 "+state)
+	m.IP("link set eth0 " + state)
 }
 
 // Start starts a process on the machine. It is killed when the test ends, if it has not ended by then.
