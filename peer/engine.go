@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/anacrolix/dht/v2"
@@ -45,6 +46,8 @@ func newEngine(p *Peer) (*torrent.Client, error) {
 	c.ListenPort = port
 	if ip := net.ParseIP(host); ip != nil {
 		c.DisableIPv6, c.DisableIPv4 = ip.To4() != nil, ip.To4() == nil
+	} else {
+		c.DisableIPv6 = !haveIPv6()
 	}
 	c.DisableTCP, c.DisableUTP = !p.o.TCP, !p.o.UTP
 	c.DisableWebtorrent, c.DisableTrackers, c.NoDefaultPortForwarding = true, true, true
@@ -110,6 +113,16 @@ func splitListen(address string) (host string, port int, err error) {
 		return "", 0, fmt.Errorf("%q is no address to listen on: write it as host:port or :port", address)
 	}
 	return host, port, nil
+}
+
+// haveIPv6 says whether there are sockets for it: kernels may be told to have none (ipv6.disable=1), and services too
+// (systemd's RestrictAddressFamilies). The engine takes that for an error.
+func haveIPv6() bool {
+	conn, err := net.ListenPacket("udp6", ":0")
+	if err != nil {
+		return !errors.Is(err, syscall.EAFNOSUPPORT)
+	}
+	return conn.Close() == nil
 }
 
 func limiter(bytesPerSecond int64) *rate.Limiter {
