@@ -128,21 +128,23 @@ func trackerOf(page *url.URL) string {
 	return scheme + "://" + strings.ToLower(page.Host) + "/announce"
 }
 
+// What a magnet's topic begins with: BitTorrent v1 and v2.
+const btih, btmh = "urn:btih:", "urn:btmh:"
+
 func parseMagnet(query string) (r Ref, err error) {
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return r, errNoRef
-	}
+	// As they stand in the source of a page, and with names that nobody has escaped.
+	values, _ := url.ParseQuery(strings.ReplaceAll(query, "&amp;", "&"))
 	found, v2 := false, false
 	for name, topics := range values {
 		if name != "xt" && !strings.HasPrefix(name, "xt.") {
 			continue
 		}
 		for _, topic := range topics {
-			if hash, ok := strings.CutPrefix(topic, "urn:btih:"); ok && !found {
+			kind, hash := topic[:min(len(topic), len(btih))], topic[min(len(topic), len(btih)):]
+			if strings.EqualFold(kind, btih) && !found {
 				r.InfoHash, found = parseHash(hash)
 			}
-			v2 = v2 || strings.HasPrefix(topic, "urn:btmh:")
+			v2 = v2 || strings.EqualFold(kind, btmh)
 		}
 	}
 	if !found && v2 {

@@ -32,10 +32,14 @@ func TestParseRef(t *testing.T) {
 			InfoHash: ih, Name: "ab", Trackers: []string{"udp://t:1"}, Peers: []string{"1.2.3.4:5"},
 		},
 		"MAGNET:?xt.1=urn:btmh:1220&xt.2=urn:btih:" + text: {InfoHash: ih},
-		"h.org/f#" + text + "&tr=udp://t:1":                {InfoHash: ih, Trackers: []string{"udp://t:1"}},
-		"f#" + text:                                        {InfoHash: ih},
-		"a/film.torrent":                                   {TorrentFile: "a/film.torrent"},
-		"https://h.org/film.torrent?x=1":                   {TorrentFile: "https://h.org/film.torrent?x=1"},
+		// Copied out of a page's source, and with a name as it is.
+		"magnet:?xt=urn:btih:" + text + "&amp;dn=a&amp;tr=udp://t:1": {InfoHash: ih, Name: "a", Trackers: []string{"udp://t:1"}},
+		"magnet:?xt=urn:btih:" + text + "&dn=100% a;b&tr=udp://t:1":  {InfoHash: ih, Trackers: []string{"udp://t:1"}},
+		"magnet:?xt=URN:BTIH:" + text:                                {InfoHash: ih},
+		"h.org/f#" + text + "&tr=udp://t:1":                          {InfoHash: ih, Trackers: []string{"udp://t:1"}},
+		"f#" + text:                                                  {InfoHash: ih},
+		"a/film.torrent":                                             {TorrentFile: "a/film.torrent"},
+		"https://h.org/film.torrent?x=1":                             {TorrentFile: "https://h.org/film.torrent?x=1"},
 	} {
 		if got, err := ParseRef(ref); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q is %+v, %v, want %+v", ref, got, err, want)

@@ -47,6 +47,7 @@ test.each([
   ['a magnet with sources',
     `MAGNET:?dn=a+b&xt=urn:btih:${hash}&tr=wss://a.example&tr=udp%3A%2F%2Fb%3A1&tr=ws%3A%2F%2Fc&ws=https://w.example/`,
     { ...plain, trackers: ['wss://a.example', 'ws://c'], webSeeds: ['https://w.example/'] }],
+  ["a magnet out of a page's source", `magnet:?xt=urn:btih:${hash}&amp;dn=100% a;b&amp;tr=wss://a.example`, { ...plain, trackers: ['wss://a.example'] }],
   ['a hybrid magnet', `magnet:?xt=urn:btmh:1220${'ab'.repeat(32)}&xt=urn:btih:${hash}`, plain],
   ['a magnet that counts', `magnet:?xt.1=urn:btih:${hash}&xt.2=urn:btih:${'0'.repeat(40)}`, plain],
 ])('%s', async (_, text, expected) => {

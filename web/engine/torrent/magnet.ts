@@ -15,7 +15,7 @@ export interface Sources {
  */
 export function parseMagnet(text: string): Sources | undefined {
   if (!/^magnet:\?/i.test(text)) return undefined
-  const query = new URLSearchParams(text.slice(8))
+  const query = new URLSearchParams(text.slice(8).replaceAll('&amp;', '&')) // as in the source of a page
   // xt.1, xt.2 … are another way to give several.
   const topics = [...query].filter(([key]) => /^xt(\.\d+)?$/.test(key)).map(([, value]) => value)
   const hashes = topics.flatMap((topic) => /^urn:btih:(.*)$/i.exec(topic)?.[1] ?? [])
