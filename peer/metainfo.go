@@ -1,10 +1,10 @@
 package peer
 
 import (
-	"bytes"
 	"crypto/sha1"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/anacrolix/torrent/bencode"
@@ -155,17 +155,24 @@ func parseTorrentFile(b []byte) (info []byte, r Ref, err error) {
 	if err != nil || len(b)-n > 2 || len(b) > maxTorrentFile { // some end with a line break
 		return nil, r, errDamaged
 	}
-	mi, err := metainfo.Load(bytes.NewReader(b[:n]))
-	if err != nil || len(mi.InfoBytes) == 0 {
+	// One that is none of these is left out: programs write what they like there, and few read it.
+	var d map[string]bencode.Bytes
+	if bencode.Unmarshal(b[:n], &d) != nil || len(d["info"]) == 0 {
 		return nil, r, errDamaged
 	}
-	for _, tier := range mi.UpvertedAnnounceList() {
-		r.Trackers = append(r.Trackers, tier...)
+	var tiers [][]string
+	_ = bencode.Unmarshal(d["announce-list"], &tiers)
+	r.Trackers = trackerURLs(slices.Concat(tiers...))
+	if len(r.Trackers) == 0 {
+		var one string
+		_ = bencode.Unmarshal(d["announce"], &one)
+		r.Trackers = trackerURLs([]string{one})
 	}
-	r.Trackers = trackerURLs(r.Trackers)
-	r.WebSeeds = seedURLs(mi.UrlList)
-	r.InfoHash = sha1.Sum(mi.InfoBytes)
-	return mi.InfoBytes, r, nil
+	var seeds metainfo.UrlList
+	_ = bencode.Unmarshal(d["url-list"], &seeds)
+	r.WebSeeds = seedURLs(seeds)
+	r.InfoHash = sha1.Sum(d["info"])
+	return d["info"], r, nil
 }
 
 // typeOf guesses a MIME type from a file's name.

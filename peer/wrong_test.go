@@ -356,6 +356,26 @@ func TestTorrentFileEnds(t *testing.T) {
 	}
 }
 
+// What trackers' sites write where clients do not look keeps nobody from a torrent.
+func TestTorrentFileOddities(t *testing.T) {
+	info := map[string]any{"name": "n", "piece length": 1 << 16, "pieces": make([]byte, 20), "length": 1}
+	const one = "udp://t:1"
+	for name, odd := range map[string]map[string]any{
+		"trackers in a row":       {"announce": one, "announce-list": one + ",udp://t:2"},
+		"trackers, not in tiers":  {"announce": one, "announce-list": []string{"udp://t:2"}},
+		"trackers by name":        {"announce": one, "announce-list": map[string]any{"a": 1}},
+		"trackers that are none":  {"announce": one, "announce-list": [][]string{{""}}},
+		"a number for a comment":  {"announce": one, "comment": 1, "created by": 2, "encoding": 3},
+		"a number for a web seed": {"announce": one, "url-list": 1},
+		"keys without order":      {"announce": one, "azureus_properties": bencode.Bytes("d1:bi1e1:ai1ee")},
+	} {
+		odd["info"] = info
+		if _, r, err := parseTorrentFile(bencode.MustMarshal(odd)); err != nil || !slices.Equal(r.Trackers, []string{one}) {
+			t.Errorf("%s: %v, %v", name, r.Trackers, err)
+		}
+	}
+}
+
 // What is skimmed first no decoder can overflow the stack with, which would end the program.
 func TestSkim(t *testing.T) {
 	nested := func(n int) string { return strings.Repeat("l", n) + strings.Repeat("e", n) }
