@@ -41,8 +41,7 @@ type folder struct {
 
 // stampOf tells whether a file has changed, also one that is as long as before and of the same time (internal/ctime).
 func stampOf(info fs.FileInfo) string {
-	changed, _ := ctime.Of(info)
-	return `"` + strconv.FormatInt(info.ModTime().UnixNano(), 36) + "-" + strconv.FormatInt(info.Size(), 36) + "-" + strconv.FormatInt(changed, 36) + `"`
+	return `"` + strconv.FormatInt(info.ModTime().UnixNano(), 36) + "-" + strconv.FormatInt(info.Size(), 36) + "-" + strconv.FormatInt(ctime.Of(info), 36) + `"`
 }
 
 // Folder serves the files below dir, with everything of the edge. It knows of changes without being asked, within a few

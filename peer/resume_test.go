@@ -145,6 +145,33 @@ func TestShareAgain(t *testing.T) {
 	}
 }
 
+// A stick that is put in again has other numbers for its files, as FAT and exFAT keep none. They need not be read again.
+func TestShareAgainUnderAnotherNumber(t *testing.T) {
+	data := t.TempDir()
+	in := func(o *Options) { o.DataDir = data }
+	hashed := false
+	o := ShareOptions{
+		Paths:    []string{write(t, filepath.Join(t.TempDir(), "a"), random(1<<20, 1))},
+		Progress: func(int64, int64) { hashed = true },
+	}
+	p := start(t, in)
+	shared := share(t, p, o)
+	link, ih := shared.Link("h"), shared.InfoHash()
+	_ = shared.Close()
+	noted := p.state.get(sharedProgressBucket, ih[:])
+	for i := range 8 {
+		noted[5+stampLength-1-i] ^= 0xff // the number comes last
+	}
+	if err := p.state.put(entry{sharedProgressBucket, ih[:], noted}); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.Close()
+	hashed = false
+	if again := share(t, start(t, in), o).Link("h"); again != link || hashed {
+		t.Errorf("shared again it is %s, hashed %v, want %s, not hashed", again, hashed, link)
+	}
+}
+
 // Of a folder that is shared anew whenever it has changed, what it was is not kept for ever.
 func TestStateOfWhatChangesStaysSmall(t *testing.T) {
 	dir, data := t.TempDir(), t.TempDir()

@@ -7,11 +7,11 @@ import (
 	"syscall"
 )
 
-// Of is when a file was last written, moved or touched, by the system's own clock in nanoseconds since 1970, and its
-// number in its file system. Both are 0 where they are not known.
-func Of(info fs.FileInfo) (changed int64, inode uint64) {
+// Of is when a file was last written, moved or touched, by the system's own clock in nanoseconds since 1970; 0 where that is
+// not known.
+func Of(info fs.FileInfo) int64 {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return s.Ctim.Nano(), s.Ino
+		return s.Ctim.Nano()
 	}
-	return 0, 0
+	return 0
 }
