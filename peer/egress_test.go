@@ -71,6 +71,38 @@ func TestLinksToLocalWebSeeds(t *testing.T) {
 	}
 }
 
+// Some servers refuse whoever names himself as HTTP libraries do.
+func TestAgent(t *testing.T) {
+	dir := t.TempDir()
+	file := write(t, filepath.Join(dir, "a"), random(1<<18, 1))
+	seeder := start(t)
+	shared := share(t, seeder, ShareOptions{Paths: []string{file}})
+	torrent := shared.TorrentFile()
+	_ = seeder.Close()
+	server := newLocal(t, func(w http.ResponseWriter, r *http.Request) {
+		switch agent := r.UserAgent(); {
+		case !strings.HasPrefix(agent, "Starling/"):
+			t.Errorf("%s is asked for by %q", r.URL.Path, agent)
+			http.Error(w, "who are you?", http.StatusForbidden)
+		case r.URL.Path == "/a":
+			http.ServeFile(w, r, file)
+		case r.URL.Path == "/a.torrent":
+			_, _ = w.Write(torrent)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+	fetcher := start(t, func(o *Options) { o.WebRTC, o.LinkListen = true, "127.0.0.1:0" })
+	fetched := add(t, fetcher, server.URL+"/a.torrent", AddOptions{
+		Dir: filepath.Join(dir, "to"), WebSeeds: []string{server.URL + "/a"},
+		Trackers: []string{server.URL + "/announce", strings.Replace(server.URL, "http", "ws", 1) + "/socket"},
+	})
+	done(t, fetched)
+	for _, path := range []string{"/announce", "/socket"} {
+		testnet.Until(t, path+" is asked for", func() bool { return server.was(path) })
+	}
+}
+
 // A name leads where its owner likes: to a .torrent file, and then to this machine (DNS rebinding). That it had such a file
 // to give opens nothing here.
 func TestNamesThatLeadElsewhereLater(t *testing.T) {

@@ -69,7 +69,6 @@ func newEngine(p *Peer) (*torrent.Client, error) {
 	c.PeerID, c.Bep20 = string(p.id[:]), string(p.id[:8])
 	c.Extensions = extensions
 	c.ExtendedHandshakeClientVersion = "Starling " + p.o.Version
-	c.HTTPUserAgent = "Starling/" + p.o.Version
 	c.Seed = true
 	c.AlwaysWantConns = true // torrents are loaded when somebody asks for them
 	c.EstablishedConnsPerTorrent = maxConns

@@ -46,7 +46,7 @@ func (f *finders) start(p *Peer) (err error) {
 			return fmt.Errorf("starting to listen for links: %w", err)
 		}
 		f.rendezvous = rendezvous.New(rendezvous.Options{
-			PeerID: p.id, Links: f.links, Dial: p.ways.Dial, Proxy: p.ways.Proxy, Lost: f.links.Renew, Log: p.log,
+			PeerID: p.id, Links: f.links, Dial: p.ways.Dial, Proxy: p.ways.Proxy, Agent: p.ways.Agent, Lost: f.links.Renew, Log: p.log,
 		})
 	}
 	if p.o.DHT.Enabled {

@@ -86,7 +86,7 @@ type Options struct {
 	// ICEServers are asked for anew before their credentials end; nil: none.
 	ICEServers func(context.Context) ([]webrtc.ICEServer, error)
 
-	// Version is named to other peers ["0"].
+	// Version is named to other peers, trackers and web seeds ["0"].
 	Version string
 	// Log gets what a person may want to know [none].
 	Log *slog.Logger
@@ -176,6 +176,7 @@ func New(o Options) (*Peer, error) {
 		o: o, log: o.Log, torrents: map[[20]byte]*Torrent{}, handles: newHandles(maxHandles), dht: newDHTStore(),
 		hashes: make(chan struct{}, hashers()), ways: egress.New(o.Trackers...),
 	}
+	p.ways.Agent = "Starling/" + o.Version
 	copy(p.id[:], "-SL0001-")
 	_, _ = rand.Read(p.id[8:]) // it never fails
 	_, _ = rand.Read(p.salt[:])

@@ -46,6 +46,8 @@ type Options struct {
 	Proxy func(*http.Request) (*url.URL, error)
 	// TLS is for wss trackers [the system's roots].
 	TLS *tls.Config
+	// Agent is who asks, as trackers are told ["Starling"].
+	Agent string
 	// Lost is called when a tracker that was connected is so no more; it must not block [nothing].
 	Lost func()
 	// Log gets what may need attention [none].
@@ -79,6 +81,9 @@ func New(o Options) *Client {
 	}
 	if o.Proxy == nil {
 		o.Proxy = http.ProxyFromEnvironment
+	}
+	if o.Agent == "" {
+		o.Agent = "Starling"
 	}
 	if o.Lost == nil {
 		o.Lost = func() {}

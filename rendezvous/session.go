@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"sync"
@@ -52,7 +53,7 @@ func (c *Client) connect(ctx context.Context, address string, receive func([]byt
 	hurry := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	s.conn, _, err = gws.NewClientFromConn(s, &gws.ClientOption{
 		Addr: address, ReadMaxPayloadSize: longestMessage, ReadBufferSize: 4 << 10, CheckUtf8Enabled: false,
-		HandshakeTimeout: 2 * connectWithin, Logger: quiet{},
+		HandshakeTimeout: 2 * connectWithin, Logger: quiet{}, RequestHeader: http.Header{"User-Agent": {c.o.Agent}},
 	}, conn)
 	if err != nil || !hurry() {
 		_ = conn.Close()

@@ -80,6 +80,8 @@ const (
 type Ways struct {
 	// Connect, unless it is nil, takes a dialer's place: tests have names lead elsewhere.
 	Connect func(ctx context.Context, d *net.Dialer, network, address string) (net.Conn, error)
+	// Agent is who asks, as servers are told ["Starling"]. Some refuse what a library says of itself.
+	Agent string
 
 	mu  sync.Mutex
 	own map[string]bool // host:port of what the program names
@@ -237,6 +239,10 @@ type reached struct{}
 
 // RoundTrip makes one request.
 func (w way) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.UserAgent() == "" {
+		request = request.Clone(request.Context())
+		request.Header.Set("User-Agent", cmp.Or(w.Agent, "Starling"))
+	}
 	most := w.most(request.URL, w.kind)
 	if from := request.Response; from != nil && from.Request != nil { // it was redirected
 		if got, ok := from.Request.Context().Value(reached{}).(*atomic.Int32); ok {
