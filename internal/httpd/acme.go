@@ -20,7 +20,14 @@ type acme struct {
 	log   *slog.Logger
 }
 
-func newACME(c *Config, log *slog.Logger, server func(http.Handler) *http.Server) *acme {
+func newACME(c *Config, log *slog.Logger, server func(http.Handler) *http.Server) (*acme, error) {
+	storage := certmagic.Default.Storage
+	if c.CertDir != "" {
+		storage = &certmagic.FileStorage{Path: c.CertDir}
+	}
+	if err := probe(storage); err != nil {
+		return nil, fmt.Errorf("--cert-dir cannot be used: %w: name a folder for certificates that this user may write to", err)
+	}
 	a := &acme{log: log}
 	quiet := zap.NewNop() // what matters comes as events
 	a.cache = certmagic.NewCache(certmagic.CacheOptions{
@@ -28,7 +35,7 @@ func newACME(c *Config, log *slog.Logger, server func(http.Handler) *http.Server
 		Logger:           quiet,
 	})
 	// Whoever asks at localhost gets the certificate too: figures are shown nowhere else.
-	options := certmagic.Config{Logger: quiet, FallbackServerName: c.Domain, OnEvent: func(_ context.Context, event string, data map[string]any) error {
+	options := certmagic.Config{Storage: storage, Logger: quiet, FallbackServerName: c.Domain, OnEvent: func(_ context.Context, event string, data map[string]any) error {
 		switch event {
 		case "cert_obtained":
 			log.Info("got a certificate", "domain", data["identifier"])
@@ -37,16 +44,23 @@ func newACME(c *Config, log *slog.Logger, server func(http.Handler) *http.Server
 		}
 		return nil
 	}}
-	if c.CertDir != "" {
-		options.Storage = &certmagic.FileStorage{Path: c.CertDir}
-	}
 	a.magic = certmagic.New(a.cache, options)
 	issuer := certmagic.NewACMEIssuer(a.magic, certmagic.ACMEIssuer{CA: c.ACMECA, Agreed: true, Logger: quiet})
 	a.magic.Issuers = []certmagic.Issuer{issuer}
 	a.plain = server(issuer.HTTPChallengeHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://"+c.Domain+r.URL.RequestURI(), http.StatusMovedPermanently)
 	})))
-	return a
+	return a, nil
+}
+
+// probe says whether certificates can be kept. Where they cannot be, none is ever asked for, and no event says so.
+func probe(storage certmagic.Storage) error {
+	const key = "probe"
+	ctx := context.Background()
+	if err := storage.Store(ctx, key, nil); err != nil {
+		return err
+	}
+	return storage.Delete(ctx, key)
 }
 
 // serve returns nil only when it was closed.

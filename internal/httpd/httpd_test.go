@@ -318,6 +318,8 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *httpd.Config) { c.ACMECA = "https://ca.example.org/dir" }, "--acme-ca needs --domain"},
 		{func(c *httpd.Config) { c.Domain, c.ACMECA = "example.org", "ca.example.org" }, "--acme-ca \"ca.example.org\" is not the https:// address"},
 		{func(c *httpd.Config) { c.Domain, c.CertDir = "example.org", garbage }, "--cert-dir cannot be used"},
+		// It is there, and not even root may write to it.
+		{func(c *httpd.Config) { c.Domain, c.CertDir = "example.org", "/proc/self" }, "--cert-dir cannot be used"},
 		{func(c *httpd.Config) { c.Private.Revoked = garbage }, "--revoked is for private trackers"},
 		{func(c *httpd.Config) { c.DenyList = "missing" }, "--allow-list, --deny-list: reading a list: open missing"},
 		{func(c *httpd.Config) { c.IceServer = []string{"stun.example.org"} }, "--ice-server \"stun.example.org\" is not a URL"},

@@ -14,12 +14,10 @@ import (
 func (s *Server) prepareTLS() error {
 	switch {
 	case s.config.Domain != "":
-		if dir := s.config.CertDir; dir != "" {
-			if err := os.MkdirAll(dir, 0o700); err != nil {
-				return fmt.Errorf("--cert-dir cannot be used: %w", err)
-			}
+		var err error
+		if s.acme, err = newACME(&s.config, s.log, s.newHTTP); err != nil {
+			return err
 		}
-		s.acme = newACME(&s.config, s.log, s.newHTTP)
 		s.tls = s.acme.magic.TLSConfig()
 	case s.config.TLSCert != "":
 		var err error
