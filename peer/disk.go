@@ -42,10 +42,11 @@ func (t *Torrent) partContent(m *meta, r *record) (*content, error) {
 	spans := []span{{containerName, 0, m.length}}
 	if t.key == nil {
 		spans = make([]span, len(m.files))
+		longest := t.p.longestName(r.Dir)
 		for i, f := range m.files {
 			spans[i] = span{offset: f.offset, size: f.size}
 			if !f.padding {
-				spans[i].path = t.partPath(m, f.path)
+				spans[i].path = partPath(m, f.path, longest)
 			}
 		}
 	}
@@ -55,11 +56,11 @@ func (t *Torrent) partContent(m *meta, r *record) (*content, error) {
 }
 
 // partPath is a file's, below the part folder: files/<name>, or files/<name>/<path>.
-func (t *Torrent) partPath(m *meta, file string) string {
+func partPath(m *meta, file string, longest int) string {
 	if !m.folder {
-		return filesFolder + "/" + topName(m.name)
+		return filesFolder + "/" + topName(m.name, longest)
 	}
-	return filesFolder + "/" + topName(m.name) + "/" + diskPath(file)
+	return filesFolder + "/" + topName(m.name, longest) + "/" + diskPath(file, longest)
 }
 
 // resumePlaced finds the files where they were put. If they are not there any more, or not as they were, the torrent is
@@ -131,20 +132,28 @@ func (t *Torrent) placedSource(m *meta, r *record) (io.ReaderAt, *content, error
 	return sealed, files, nil
 }
 
-// diskPath shortens the names of a clean path to what file systems take.
-func diskPath(path string) string {
+// longestName is how long names in a folder may be, bytes, so that there is room for a number behind them. Most file systems
+// take 255, eCryptfs 143; some say what cannot be.
+func (p *Peer) longestName(dir string) int {
+	const usual, least, number = 255, 64, 15
+	if most := p.o.namelen(dir); most >= least && most < usual {
+		return most - number
+	}
+	return usual - number
+}
+
+// diskPath shortens the names of a clean path to what the file system takes.
+func diskPath(path string, longest int) string {
 	parts := strings.Split(path, "/")
 	for i := range parts {
-		parts[i] = diskName(parts[i])
+		parts[i] = diskName(parts[i], longest)
 	}
 	return strings.Join(parts, "/")
 }
 
-const maxDiskName = 240 // bytes; most file systems take 255
-
 // diskName is a clean name of which two different ones stay different.
-func diskName(name string) string {
-	if len(name) <= maxDiskName {
+func diskName(name string, longest int) string {
+	if len(name) <= longest {
 		return name
 	}
 	ext := filepath.Ext(name)
@@ -153,7 +162,7 @@ func diskName(name string) string {
 	}
 	sum := sha1.Sum([]byte(name))
 	tail := fmt.Sprintf("~%x%s", sum[:4], ext)
-	end := maxDiskName - len(tail)
+	end := longest - len(tail)
 	for end > 0 && name[end]&0xc0 == 0x80 { // between two characters
 		end--
 	}
@@ -161,8 +170,8 @@ func diskName(name string) string {
 }
 
 // topName is for what is to lie right in somebody's folder: not hidden, as what configures programs is.
-func topName(name string) string {
-	name = diskName(names.Name(name))
+func topName(name string, longest int) string {
+	name = diskName(names.Name(name), longest)
 	if name[0] == '.' {
 		return "_" + name[1:]
 	}

@@ -3,8 +3,10 @@ package peer
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -121,5 +123,38 @@ func TestFilesInPlace(t *testing.T) {
 				t.Errorf("it lies at %s", beside.Root())
 			}
 		})
+	}
+}
+
+// File systems that encrypt names take shorter ones: eCryptfs, which some NAS and homes are on, 143 bytes.
+func TestShortNames(t *testing.T) {
+	long := func(end string) string { return strings.Repeat("long ", 40) + end }
+	for name, paths := range map[string][]string{"a file": {long("1.mp4")}, "a folder": {"box/" + long("1.mp4"), "box/" + long("2.mp4")}} {
+		for _, private := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, private=%v", name, private), func(t *testing.T) {
+				from, to := t.TempDir(), t.TempDir()
+				for i, path := range paths {
+					write(t, filepath.Join(from, path), random(100_000, byte(i)))
+				}
+				seeder := start(t)
+				top, _, _ := strings.Cut(paths[0], "/")
+				shared := share(t, seeder, ShareOptions{Paths: []string{filepath.Join(from, top)}, Private: private})
+				fetcher := start(t, func(o *Options) { o.namelen = func(string) int { return 143 } })
+				done(t, add(t, fetcher, shared.Link(""), AddOptions{Dir: to, Peers: []string{seeder.Addr().String()}}))
+				files := 0
+				err := filepath.WalkDir(to, func(path string, d os.DirEntry, err error) error {
+					if len(filepath.Base(path)) > 143 && path != to {
+						t.Errorf("%s is too long", path)
+					}
+					if err == nil && !d.IsDir() {
+						files++
+					}
+					return err
+				})
+				if err != nil || files != len(paths) {
+					t.Errorf("%d files, %v", files, err)
+				}
+			})
+		}
 	}
 }

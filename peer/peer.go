@@ -24,7 +24,7 @@
 //	  at the end         place.go: files under their names; existing.go: they lie there from the start
 //	to share             share.go, listing.go: the files; changed.go: one has changed since
 //	its bytes            store.go: as pieces ─ content.go: as files ─ handles.go: as open files; hash.go, bits.go
-//	  on the disk        hold_unix.go: nobody else writes there ─ sync_linux.go ─ rename_linux.go
+//	  on the disk        hold_unix.go: nobody else writes there ─ sync_linux.go ─ rename_linux.go ─ namelen_linux.go
 //	  what is noted      state.go: the database ─ progress.go: which pieces are right ─ stamp.go: how the files looked
 //	to find peers        find.go: all ways ─ announcer.go, trackers.go, scrape.go ─ dht.go, dhtstore.go ─ lsd.go
 //	  in this network    ports.go, gateway_linux.go: the router lets peers in; whereabouts.go: this machine has moved
@@ -95,6 +95,7 @@ type Options struct {
 	dialing   time.Duration                // how long to wait for an answer
 	addresses func() ([]netip.Addr, error) // of this machine
 	wall      func() time.Time             // the time of day
+	namelen   func(dir string) int         // how long names may be there
 }
 
 // Defaults are the options of a peer that uses everything but port mapping and limits.
@@ -157,6 +158,9 @@ func New(o Options) (*Peer, error) {
 	}
 	if o.dialing == 0 {
 		o.dialing = dialing
+	}
+	if o.namelen == nil {
+		o.namelen = namelen
 	}
 	if o.UTP && !haveUTP {
 		if !o.TCP && !o.WebRTC {

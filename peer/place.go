@@ -137,26 +137,27 @@ func (t *Torrent) nameFiles(s *store, m *meta, r *record, top string, inside []*
 // file, none for padding.
 func (t *Torrent) shape(m *meta, r *record) (top string, inside []*string) {
 	path := func(p string) *string { return &p }
+	longest := t.p.longestName(r.Dir)
 	if t.key == nil {
 		for _, f := range m.files {
 			switch {
 			case f.padding:
 				inside = append(inside, nil)
 			case m.folder:
-				inside = append(inside, path(diskPath(f.path)))
+				inside = append(inside, path(diskPath(f.path, longest)))
 			default:
 				inside = append(inside, path(""))
 			}
 		}
-		return topName(m.name), inside
+		return topName(m.name, longest), inside
 	}
 	if len(r.Files) == 1 && !strings.Contains(r.Files[0].Path, "/") {
-		return topName(r.Files[0].Path), []*string{path("")}
+		return topName(r.Files[0].Path, longest), []*string{path("")}
 	}
 	for _, f := range r.Files {
-		inside = append(inside, path(diskPath(f.Path)))
+		inside = append(inside, path(diskPath(f.Path, longest)))
 	}
-	return topName(r.Name), inside
+	return topName(r.Name, longest), inside
 }
 
 func placedPaths(root string, inside []*string) (paths [][]byte) {
