@@ -9,7 +9,6 @@ import (
 // ask is a question to another node: one of the two functions is called, once, on any goroutine.
 type ask struct {
 	number   uint32
-	to       *member
 	kind     byte // of the answer
 	due      time.Time
 	answered func(*reader)
@@ -66,7 +65,7 @@ func (a *asks) take(number uint32, kind byte) *ask {
 	return q
 }
 
-// run gives up on those that are late, and on those to nodes that are gone.
+// run gives up on those that are late.
 func (a *asks) run() {
 	t := time.NewTicker(max(a.node.options.Deadline/8, time.Millisecond))
 	defer t.Stop()
@@ -107,23 +106,6 @@ func (a *asks) expire(now time.Time) {
 	}
 }
 
-// forget gives up at once on those to nodes that are gone.
-func (a *asks) forget(gone map[uint32]bool) {
-	a.mu.Lock()
-	var lost []*ask
-	for number, q := range a.open {
-		if gone[q.to.id] {
-			delete(a.open, number)
-			lost = append(lost, q)
-		}
-	}
-	a.mu.Unlock()
-	for _, q := range lost {
-		a.node.counters.late.Add(1)
-		q.late()
-	}
-}
-
 // end gives up on all; none will be opened any more.
 func (a *asks) end() {
 	a.mu.Lock()
@@ -139,7 +121,7 @@ func (a *asks) end() {
 // ask asks a node: body appends what the item has after the number. False: it is not asked, and neither of the functions
 // will be called.
 func (n *Node) ask(to *member, kind byte, body func(b []byte) []byte, answered func(*reader), late func()) bool {
-	q := &ask{to: to, kind: kind + 1, answered: answered, late: late}
+	q := &ask{kind: kind + 1, answered: answered, late: late}
 	if !n.asks.begin(q) {
 		return false
 	}

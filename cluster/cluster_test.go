@@ -46,6 +46,9 @@ func TestOffersAndAnswersBetweenMachines(t *testing.T) {
 		if len(owned) != 3 {
 			t.Errorf("%d machines own swarms, want all 3", len(owned))
 		}
+		if from, to := w.machines[0].node.Stats(), w.machines[1].node.Stats(); from.Offers != many || to.Answers != many || from.Outstanding+to.Outstanding != 0 {
+			t.Errorf("%d offers and %d answers are counted: %+v, %+v", from.Offers, to.Answers, from, to)
+		}
 	})
 }
 
@@ -184,6 +187,9 @@ func TestAddressesAreFoundAtTheOwner(t *testing.T) {
 				if all := m.node.CountsOf([]tracker.InfoHash{{9}, h}, nil); len(all) != 2 || all[1].IPv4.Leechers != 3 || all[0] != (tracker.Counts{}) {
 					t.Errorf("%+v", all)
 				}
+				if m.node.Here(h) != (w.owner(hash) == m) {
+					t.Errorf("%s takes another machine's swarm for its own, or the other way round", m.name)
+				}
 			}
 			// Half of a key makes another peer, all of it the same one at another address.
 			for i, key := range []uint32{8<<16 | 5, 7<<16 | 5} {
@@ -311,6 +317,47 @@ func TestPlacesAreHandedOver(t *testing.T) {
 	})
 }
 
+// A swarm of more peers than go into one message is handed over whole.
+func TestALargeSwarmIsHandedOver(t *testing.T) {
+	inWorld(t, 2, func(w *world) {
+		const peers = 1234
+		first, second := w.machines[0], w.machines[1]
+		hash := ownedBy(second, first)
+		var contact [ws.HandleSize]byte
+		encoding.BigEndian.PutUint32(contact[:], first.node.Node())
+		for i := range peers {
+			id := tracker.PeerID{byte(i >> 8), byte(i)}
+			web := tracker.Announce[ws.Handle]{InfoHash: hash, PeerID: id, Contact: ws.HandleOf(contact), Left: tracker.Some}
+			if _, _, err := first.store.Announce(&web, nil); err != nil {
+				t.Fatal(err)
+			}
+			addr := tracker.AddrAnnounce{InfoHash: hash, PeerID: id, Left: tracker.Nothing, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), 1)}
+			if _, _, err := first.store.AnnounceAddr(&addr, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.pass(31 * time.Second) // until it looks for swarms that are others'
+		if c := second.store.Counts(hash); c.WebRTC.Leechers != peers || c.IPv4.Seeders != peers {
+			t.Errorf("the new owner has %+v", c)
+		}
+		if c := first.store.Counts(hash); c != (tracker.Counts{}) {
+			t.Errorf("the other one still has %+v", c)
+		}
+		if n := first.node.Stats().Handed; n != 2*peers {
+			t.Errorf("%d peers were handed over", n)
+		}
+	})
+}
+
+// ownedBy is a swarm that one of two machines owns.
+func ownedBy(one, other *machine) (h tracker.InfoHash) {
+	owners := cluster.NewOwners([]uint32{one.node.Node(), other.node.Node()})
+	for owners.Of(h) != 0 {
+		h[0]++
+	}
+	return h
+}
+
 // Two halves that lose each other go on by themselves, and are one again afterwards.
 func TestPartition(t *testing.T) {
 	inWorld(t, 3, func(w *world) {
@@ -369,6 +416,18 @@ func TestSlowMachine(t *testing.T) {
 				}
 			}
 		}
+		h := ownedBy(w.machines[1], w.machines[0])
+		addr := tracker.AddrAnnounce{InfoHash: h, Left: tracker.Some, Addr: netip.MustParseAddrPort("192.0.2.1:6881")}
+		if counts, _, err := w.machines[0].node.AnnounceAddr(&addr, nil); err != nil || counts.Leechers != 1 {
+			t.Errorf("by an address: %+v, %v", counts, err)
+		}
+		a.Send(`{"action":"scrape","info_hash":["` + strings.Join(all, `","`) + `"]}`)
+		if all := w.machines[0].node.CountsOf([]tracker.InfoHash{h}, nil); len(all) != 1 {
+			t.Errorf("a scrape by an address: %+v", all)
+		}
+		if files, _ := w.one(a)["files"].(map[string]any); len(files) != len(all) {
+			t.Errorf("a scrape: %v", files)
+		}
 		w.cut(nil)
 		w.pass(interval)
 		for _, hash := range all {
@@ -394,6 +453,27 @@ func TestOwnersLearnWhatTheyMissed(t *testing.T) {
 		w.pass(5 * time.Second)
 		for _, hash := range all {
 			w.wantCounts(b, testnet.Announce(hash, 'b'), 1, 1)
+		}
+	})
+}
+
+// Who has left meanwhile is not given to them.
+func TestOwnersDoNotHearOfThoseWhoLeft(t *testing.T) {
+	inWorld(t, 2, func(w *world) {
+		a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
+		all := hashes(many)
+		w.cut(func(from, to string) bool { return from != to })
+		for _, hash := range all {
+			a.Send(testnet.Announce(hash, 'a', seeder))
+		}
+		w.pass(1500 * time.Millisecond)
+		w.cut(nil)
+		for _, hash := range all {
+			a.Send(testnet.Announce(hash, 'a', `"event":"stopped"`))
+		}
+		w.pass(5 * time.Second)
+		for _, hash := range all {
+			w.wantCounts(b, testnet.Announce(hash, 'b'), 0, 1)
 		}
 	})
 }
@@ -479,18 +559,22 @@ func TestSameNumber(t *testing.T) {
 		m := w.machines[0]
 		other := &radio{air: w.air, name: "other"}
 		number := m.node.Node()
-		hello := append([]byte{1, 0, byte(number >> 24), byte(number >> 16), byte(number >> 8), byte(number)}, "\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x03\xe8twin"...)
-		if err := other.Publish("starling.hello", hello); err != nil {
-			t.Fatal(err)
-		}
-		w.pass(time.Second)
-		select {
-		case err := <-m.node.Failed():
-			if !strings.Contains(err.Error(), "start this one again") {
-				t.Error(err)
+		for _, nonce := range []string{"\x00", "\xff"} {
+			hello := append([]byte{1, 0, byte(number >> 24), byte(number >> 16), byte(number >> 8), byte(number)}, strings.Repeat(nonce, 8)+"\x00\x00\x03\xe8twin"...)
+			if err := other.Publish("starling.hello", hello); err != nil {
+				t.Fatal(err)
 			}
-		default:
-			t.Error("it goes on")
+			w.pass(time.Second)
+			select {
+			case err := <-m.node.Failed():
+				if nonce == "\x00" || !strings.Contains(err.Error(), "start this one again") {
+					t.Errorf("to a nonce of %x: %v", nonce, err)
+				}
+			default:
+				if nonce == "\xff" {
+					t.Error("it goes on")
+				}
+			}
 		}
 	})
 }

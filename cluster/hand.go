@@ -41,7 +41,6 @@ func (n *Node) house() {
 		case <-n.members.changed:
 		}
 		if gone := n.members.takeGone(); len(gone) > 0 {
-			n.asks.forget(gone)
 			n.store.RemoveWhere(func(c ws.Handle) bool { return gone[c.Node()] })
 		}
 		n.handAll(ctx)
