@@ -1,7 +1,10 @@
 package ws_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net/http"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -539,6 +542,27 @@ func TestTransport(t *testing.T) {
 			peer.Event = tracker.Stopped
 			if _, _, err := w.store.AnnounceAddr(&peer, nil); err != nil {
 				w.Fatal(err)
+			}
+		}},
+		{"requests that a proxy has spoilt", func(w *world) {
+			const whole = "GET /announce HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+			for _, c := range []struct{ is, becomes, says string }{
+				{"GET", "POST", "begins with GET"},
+				{"Version: 13", "Version: 8", "version 13"},
+				{"keep-alive, Upgrade", "keep-alive", "Connection does not say Upgrade"},
+				{"Key: AAAAAAAAAAAAAAAAAAAAAA==", "Key:", "Sec-WebSocket-Key is missing"},
+			} {
+				conn := w.pipes.Dial(w, "192.0.2.1")
+				go io.WriteString(conn, strings.Replace(whole, c.is, c.becomes, 1))
+				response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					w.Fatal(err)
+				}
+				text, _ := io.ReadAll(response.Body)
+				if response.StatusCode != http.StatusBadRequest || !strings.Contains(string(text), c.says) {
+					w.Errorf("%s: %s, %s", c.becomes, response.Status, text)
+				}
+				_ = conn.Close()
 			}
 		}},
 		{"a request that is no WebSocket", func(w *world) {
