@@ -1,13 +1,15 @@
 package rendezvous_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/lxzan/gws"
+	"github.com/starling-p2p/starling/rendezvous"
 )
 
 func TestOffersAndAnswersArrive(t *testing.T) {
@@ -33,19 +35,37 @@ func TestOffersAndAnswersArrive(t *testing.T) {
 		if len(status) != 1 || !status[0].Connected || status[0].Err != nil || status[0].URL != at || status[0].Seeders != 1 || status[0].Leechers != 1 {
 			t.Errorf("got %+v", status)
 		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if leecher.made != 2 {
+			t.Errorf("%d offers were made for the one peer that it has", leecher.made-1)
+		}
 	})
 }
 
 func TestOneSocketForAllTorrents(t *testing.T) {
 	inWorld(t, func(w *world) {
 		p := w.peer('p', 0)
+		var all []*rendezvous.Torrent
 		for n := range 100 {
-			p.add(hash(byte(n)))
+			all = append(all, p.add(hash(byte(n))))
 		}
-		time.Sleep(time.Second)
+		for range 2 {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if s := w.store.Stats(); w.dials.Load() != 1 || s.Peers != len(all) || s.Swarms != len(all) {
+				t.Errorf("%d torrents: %d sockets, %+v", len(all), w.dials.Load(), s)
+			}
+			for _, torrent := range all[1:] {
+				torrent.Close()
+				torrent.Close()
+			}
+			all = all[:1]
+		}
+		p.add(hash(200))
 		synctest.Wait()
-		if s := w.store.Stats(); w.dials.Load() != 1 || s.Peers != 100 || s.Swarms != 100 {
-			t.Errorf("%d sockets, %+v", w.dials.Load(), s)
+		if s := w.store.Stats(); w.dials.Load() != 1 || s.Peers != 2 {
+			t.Errorf("one more: %d sockets, %+v", w.dials.Load(), s)
 		}
 	})
 }
@@ -138,6 +158,9 @@ func TestEvents(t *testing.T) {
 		torrent.Lacking(true)
 		time.Sleep(3 * time.Second)
 		count(0, 1, 1)
+		if p.made == made {
+			t.Error("who lacks data again looks for nobody")
+		}
 		torrent.Close()
 		torrent.Close()
 		count(0, 0, 0) // of an empty swarm nothing is kept
@@ -216,6 +239,35 @@ func TestOffersExpire(t *testing.T) {
 	})
 }
 
+// Offers take a while to be made. Nobody is given those of a torrent that is not wanted any more, and those for a socket that
+// has ended are made anew for the next.
+func TestOffersThatComeTooLate(t *testing.T) {
+	for _, closed := range []bool{true, false} {
+		inWorld(t, func(w *world) {
+			p := w.peer('p', 100)
+			p.hold = make(chan struct{})
+			torrent := p.add(hash(1))
+			synctest.Wait()
+			if closed {
+				torrent.Close()
+			} else {
+				w.shut()
+				w.open()
+				time.Sleep(2 * time.Second)
+			}
+			close(p.hold)
+			synctest.Wait()
+			made, messages := 4, uint64(1)
+			if closed {
+				made, messages = 2, 0
+			}
+			if p.made != made || p.count("released") != made || w.ws.Stats().Messages != messages {
+				t.Errorf("closed %t: of %d offers %d are released, %d messages were sent", closed, p.made, p.count("released"), w.ws.Stats().Messages)
+			}
+		})
+	}
+}
+
 func TestATrackerThatGoesAndComes(t *testing.T) {
 	inWorld(t, func(w *world) {
 		p := w.peer('p', 0)
@@ -251,6 +303,14 @@ func TestATrackerThatGoesAndComes(t *testing.T) {
 		if p.lost != 1 {
 			t.Errorf("it was lost %d times", p.lost)
 		}
+		// It was answered since, so that the next time it is dialled soon again.
+		w.shut()
+		w.open()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if s := torrent.Status()[0]; !s.Connected {
+			t.Errorf("got %+v", s)
+		}
 	})
 }
 
@@ -261,6 +321,9 @@ func TestATrackerThatIsSilent(t *testing.T) {
 		w.http.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		p := w.peer('p', 0)
 		torrent := p.add(hash(1))
+		if s := torrent.Status()[0]; s != (rendezvous.TrackerStatus{URL: at, Seeders: -1, Leechers: -1}) {
+			t.Errorf("at first: %+v", s)
+		}
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
 		if s := torrent.Status()[0]; s.Err == nil || !strings.Contains(s.Err.Error(), "too long") {
@@ -274,12 +337,7 @@ func TestATrackerThatIsSilent(t *testing.T) {
 // Where nothing is heard the line may be dead, and what was offered then lack the addresses that servers would have named.
 func TestOffersToASilentTrackerAreNotUsedAgain(t *testing.T) {
 	inWorld(t, func(w *world) {
-		up := gws.NewUpgrader(&gws.BuiltinEventHandler{}, nil)
-		w.http.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			if socket, err := up.Upgrade(rw, r); err == nil {
-				go socket.ReadLoop()
-			}
-		})
+		w.script(func() []string { return nil })
 		p := w.peer('p', 100)
 		p.add(hash(1))
 		synctest.Wait()
@@ -302,6 +360,189 @@ func TestATrackerThatRefuses(t *testing.T) {
 		synctest.Wait()
 		if s := torrent.Status()[0]; s.Err == nil || !strings.Contains(s.Err.Error(), "404") {
 			t.Errorf("got %+v", s)
+		}
+	})
+}
+
+// What a tracker refuses is told its user, and not asked of it again for a minute, whatever happens.
+func TestATorrentThatIsRefused(t *testing.T) {
+	inWorld(t, func(w *world) {
+		known := true
+		asked := w.script(func() []string {
+			if known {
+				known = false
+				return says(hash(1), `"interval":15`)
+			}
+			return says(hash(1), `"failure reason":"not here"`)
+		})
+		p := w.peer('p', 100)
+		defer p.client.Close()
+		torrent := p.add(hash(1))
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		s := torrent.Status()[0]
+		if s.Err == nil || s.Err.Error() != "the tracker refuses: not here" || s != (rendezvous.TrackerStatus{URL: at, Err: s.Err, Seeders: -1, Leechers: -1}) {
+			t.Errorf("got %+v", s)
+		}
+		if p.made != 4 || p.count("released") != 2 {
+			t.Errorf("%d offers were made, %d released", p.made, p.count("released"))
+		}
+		torrent.Wake()
+		time.Sleep(58 * time.Second)
+		synctest.Wait()
+		if n := asked.Load(); n != 2 {
+			t.Errorf("asked %d times, want 2 until a minute has passed", n)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if n := asked.Load(); n != 3 {
+			t.Errorf("asked %d times, want 3 after a minute", n)
+		}
+	})
+}
+
+// An answer that comes too late is refused as well: that says nothing of the torrent.
+func TestAnAnswerThatIsRefused(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.script(func() []string {
+			return append(says(hash(1), `"complete":1,"incomplete":0`), says(hash(1), `"failure reason":"too late"`)...)
+		})
+		p := w.peer('p', 0)
+		defer p.client.Close()
+		torrent := p.add(hash(1))
+		synctest.Wait()
+		if s := torrent.Status()[0]; !s.Connected || s.Err != nil {
+			t.Errorf("got %+v", s)
+		}
+	})
+}
+
+// Trackers say how often they want to hear of a torrent. What makes no sense is not followed.
+func TestIntervals(t *testing.T) {
+	for name, c := range map[string]struct {
+		says        string
+		left        int64
+		least, most int64 // announces in an hour
+	}{
+		"as it says":                {`"interval":600`, 0, 7, 8},
+		"it does not say":           {`"complete":1`, 0, 31, 36},
+		"all the time":              {`"interval":0`, 0, 241, 284},
+		"never":                     {`"interval":1e9`, 0, 3, 3},
+		"that often and no more":    {`"interval":60,"min interval":60`, 0, 61, 61},
+		"no more often than that":   {`"interval":60,"min interval":900`, 0, 5, 5},
+		"who has nobody minds it":   {`"interval":900,"min interval":300`, 100, 13, 13},
+		"who has nobody is in need": {`"interval":900`, 100, 230, 250},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				asked := w.script(func() []string { return says(hash(1), c.says) })
+				p := w.peer('p', c.left)
+				defer p.client.Close()
+				p.add(hash(1))
+				time.Sleep(time.Hour + time.Second)
+				synctest.Wait()
+				if n := asked.Load(); n < c.least || n > c.most {
+					t.Errorf("announced %d times in an hour, want %d to %d", n, c.least, c.most)
+				}
+			})
+		})
+	}
+}
+
+// Of a large swarm a peer hears at its first announce; then it makes more offers at once, but only until it has enough.
+func TestALargeSwarm(t *testing.T) {
+	inWorld(t, func(w *world) {
+		for n := range 30 {
+			w.peer(byte('A'+n), 0).add(hash(1))
+		}
+		synctest.Wait()
+		leecher := w.peer('z', 100)
+		leecher.add(hash(1))
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if leecher.made != 12 {
+			t.Errorf("made %d offers, want 2 and then 10", leecher.made)
+		}
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if leecher.made != 16 {
+			t.Errorf("made %d offers in all, want 16", leecher.made)
+		}
+	})
+}
+
+// A seeder goes on answering, however many have come.
+func TestManyComeAndGo(t *testing.T) {
+	inWorld(t, func(w *world) {
+		seeder := w.peer('s', 0)
+		seeder.add(hash(1))
+		for n := range 100 {
+			synctest.Wait()
+			leecher := w.peer(byte(n), 100)
+			torrent := leecher.add(hash(1))
+			synctest.Wait()
+			if len(leecher.accepted[seeder.id]) != 1 {
+				t.Fatalf("number %d got no answer", n+1)
+			}
+			torrent.Close()
+		}
+	})
+}
+
+// The first offers are shared out among the trackers, of which no more are asked than eight.
+func TestSeveralTrackers(t *testing.T) {
+	for _, c := range []struct{ named, used, offers int }{{1, 1, 2}, {2, 2, 2}, {10, 8, 8}} {
+		inWorld(t, func(w *world) {
+			w.script(func() []string { return nil })
+			p := w.peer('p', 100)
+			defer p.client.Close()
+			var trackers []string
+			for n := range c.named {
+				trackers = append(trackers, fmt.Sprint(at, n))
+			}
+			torrent := p.add(hash(1), trackers...)
+			synctest.Wait()
+			if used := len(torrent.Status()); used != c.used || p.made != c.offers {
+				t.Errorf("of %d trackers %d are used, with %d offers", c.named, used, p.made)
+			}
+		})
+	}
+}
+
+// Who has moved to another network does not wait: not for a tracker that was away, nor for a socket that is dead.
+func TestMoved(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.shut()
+		p := w.peer('p', 100)
+		defer p.client.Close()
+		torrent := p.add(hash(1))
+		time.Sleep(time.Hour)
+		w.open()
+		p.client.Moved(nil)
+		synctest.Wait()
+		if s := torrent.Status()[0]; !s.Connected {
+			t.Fatalf("it waits: %+v", s)
+		}
+		p.mu.Lock()
+		p.carried = 1 // else it comes back often
+		p.mu.Unlock()
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		dials, messages, made := w.dials.Load(), w.ws.Stats().Messages, p.made
+		p.client.Moved([]netip.Addr{netip.MustParseAddr("192.0.2.9")})
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if w.dials.Load() != dials || w.ws.Stats().Messages != messages+1 {
+			t.Errorf("where another address is gone: %d new sockets, %d messages", w.dials.Load()-dials, w.ws.Stats().Messages-messages)
+		}
+		if p.made != made {
+			t.Errorf("%d offers, though nobody is there whom it has not", p.made-made)
+		}
+		p.client.Moved([]netip.Addr{{}}) // that of a pipe
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if w.dials.Load() != dials+1 || !torrent.Status()[0].Connected {
+			t.Errorf("%d sockets, %+v", w.dials.Load()-dials, torrent.Status()[0])
 		}
 	})
 }

@@ -44,7 +44,7 @@ func (e *entry) early(now time.Time) bool {
 
 // schedule plans the regular announce, with jitter, so that torrents that started together spread.
 func (e *entry) schedule() {
-	e.regular = e.last.Add(e.interval - time.Duration(rand.Int64N(int64(e.interval)*15/100)))
+	e.regular = e.last.Add(max(e.floor, e.interval-time.Duration(rand.Int64N(int64(e.interval)*15/100))))
 }
 
 // queue is a heap of entries by due.

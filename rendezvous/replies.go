@@ -71,6 +71,7 @@ func (k *tracker) refused(e *entry, why string) {
 	}
 	e.awaiting = false
 	e.floor = refusedFor
+	e.schedule()
 	if !e.stalled.IsZero() {
 		e.stalled = time.Now().Add(refusedFor)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha1"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/lxzan/gws"
 
 	"github.com/starling-p2p/starling/internal/testnet"
 	"github.com/starling-p2p/starling/link"
@@ -68,6 +71,42 @@ func (w *world) shut() {
 	_ = w.http.Close()
 }
 
+// script has the tracker answer each message with what answers returns. It counts what is asked.
+func (w *world) script(answers func() []string) *atomic.Int64 {
+	k := &scripted{answers: answers}
+	up := gws.NewUpgrader(k, nil)
+	w.http.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if socket, err := up.Upgrade(rw, r); err == nil {
+			go socket.ReadLoop()
+		}
+	})
+	return &k.asked
+}
+
+type scripted struct {
+	gws.BuiltinEventHandler
+	answers func() []string
+	asked   atomic.Int64
+}
+
+func (k *scripted) OnMessage(c *gws.Conn, m *gws.Message) {
+	defer m.Close()
+	k.asked.Add(1)
+	for _, text := range k.answers() {
+		_ = c.WriteString(text)
+	}
+}
+
+// says is a tracker's message about a torrent, with these fields.
+func says(infoHash [20]byte, fields string) []string {
+	text := make([]rune, len(infoHash))
+	for i, b := range infoHash {
+		text[i] = rune(b)
+	}
+	name, _ := json.Marshal(string(text))
+	return []string{fmt.Sprintf(`{"action":"announce","info_hash":%s,%s}`, name, fields)}
+}
+
 func (w *world) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	w.mu.Lock()
 	pipes := w.pipes
@@ -95,6 +134,8 @@ type peer struct {
 	lost     int // trackers
 	busy     bool
 	left     int64
+	// hold keeps offers from being made until it is closed, where there is one.
+	hold chan struct{}
 }
 
 func (w *world) peer(digit byte, left int64) *peer {
@@ -113,6 +154,9 @@ func (w *world) peer(digit byte, left int64) *peer {
 }
 
 func (p *peer) Offer(_ context.Context, infoHash [20]byte) (*link.Offer, error) {
+	if p.hold != nil {
+		<-p.hold
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.busy {
