@@ -243,6 +243,37 @@ func TestTooMuchPEX(t *testing.T) {
 	}
 }
 
+// Who names ports of the DHT without end (BEP 5) does not have packets sent without end.
+func TestTooManyPorts(t *testing.T) {
+	seeder := start(t)
+	node := newFakeDHT(seeder)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(t.TempDir(), "a"), random(1<<18, 1))}})
+	w := dial(t, seeder.Addr(), "127.0.0.77", shared.ih)
+	for port := range byte(100) {
+		w.send(9, 0, 1+port)
+	}
+	heard(w)
+	testnet.Until(t, "nodes are looked for", func() bool { return len(node.pings) >= maxPorts })
+	_ = seeder.Close()
+	if n := len(node.pings); n > maxPorts {
+		t.Errorf("nodes are looked for at %d ports", n)
+	}
+}
+
+// Metadata is served to nobody without end: it is of several times the size of a request.
+func TestTooMuchMetadata(t *testing.T) {
+	seeder := start(t)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(t.TempDir(), "a"), random(1<<18, 1))}})
+	w := dial(t, seeder.Addr(), "127.0.0.77", shared.ih)
+	w.send(20, append([]byte{0}, "d1:md11:ut_metadatai1eee"...)...)
+	go func() {
+		for range 1000 {
+			w.send(20, append([]byte{3}, "d8:msg_typei0e5:piecei0ee"...)...)
+		}
+	}()
+	hungUp(w)
+}
+
 // Who asks without end, and reads no answers, is hung up on.
 func TestUnread(t *testing.T) {
 	dir := t.TempDir()
