@@ -73,6 +73,20 @@ describe('fetching', () => {
     expect(await stores.registry.list()).toEqual([])
   })
 
+  test('what was fetched, and seeded from a file since, is there still', async () => {
+    const stores = memoryStores()
+    const first = await leecher({}, stores)
+    seed(first)
+    await whole(first)
+    await first.node.remove(infoHash, {})
+    const second = testNode({}, stores)
+    await second.node.seed([new File([data], 'data.bin')], {})
+    await second.node.remove(infoHash, {})
+    const third = testNode({}, stores)
+    expect(await third.node.add(infoHash, {})).toMatchObject({ downloaded: data.length })
+    await whole(third)
+  })
+
   test('what is done is whole after a reload, however long the disk takes', async () => {
     const stores = memoryStores()
     const open = stores.open.bind(stores)
@@ -109,6 +123,31 @@ describe('fetching', () => {
     flushed.resolve()
     await Promise.all([...saves, node.until(infoHash, ({ done }) => done)])
     await vi.waitFor(async () => expect(await stores.registry.get(infoHash)).not.toHaveProperty('doubted'))
+  })
+
+  test('a page that is frozen before it noted that all is here writes nothing later', async () => {
+    const stores = memoryStores()
+    const open = stores.open.bind(stores)
+    const [flushing, flushed] = [new Deferred(), new Deferred()]
+    const flush = () => (flushing.resolve(), flushed.promise)
+    stores.open = async (...args) => Object.assign(await open(...args), { flush })
+    const node = await leecher({}, stores)
+    const peer = seed(node)
+    const { request } = peer
+    const held: Parameters<typeof request>[] = []
+    peer.request = (...ask) => void (ask[0] === 9 ? held.push(ask) : request(...ask))
+    await node.until(infoHash, ({ downloaded }) => downloaded >= 9 * pieceLength)
+    const saved = node.node.pause(infoHash, false)
+    await flushing.promise
+    for (const ask of held) request(...ask)
+    await node.until(infoHash, ({ downloaded }) => downloaded === data.length)
+    await node.node.destroy(true)
+    // Another page removes it meanwhile.
+    await stores.registry.delete(infoHash)
+    flushed.resolve()
+    await saved
+    await new Promise(setImmediate)
+    expect(await stores.registry.list()).toEqual([])
   })
 
   test('a peer that sends nothing loses what it was asked for to others', async () => {

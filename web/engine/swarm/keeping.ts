@@ -177,8 +177,6 @@ export class Keeping {
       if (key && before.key && !equal(key, before.key)) this.#earlier = before.key
       Object.assign(entry, before, { seeded: false, trackers, webSeeds }, key && { key }, info && { info })
       extend(entry, before.trackers, before.webSeeds)
-      // What was seeded lay where this node cannot read it any more.
-      if (before.seeded) delete entry.pieces
     }
     this.#whole = true
   }
