@@ -252,6 +252,33 @@ func (f fakeDHT) Announce(ih [20]byte, _ int, _ bool) (torrent.DhtAnnounce, erro
 	return nil, errors.New("nobody is there")
 }
 
+// announced is which torrent is announced next.
+func (f fakeDHT) announced(t *testing.T) [20]byte {
+	t.Helper()
+	select {
+	case ih := <-f.announces:
+		return ih
+	case <-soon(t).Done():
+		t.Fatal("nothing is announced")
+		return [20]byte{}
+	}
+}
+
+// However many torrents there are, each is announced to the DHT.
+func TestManyInTheDHT(t *testing.T) {
+	p := start(t)
+	node := newFakeDHT(p)
+	p.finders.dht = newDHTQueue(p)
+	dir := t.TempDir()
+	left := map[[20]byte]bool{}
+	for i := range 5 * dhtAtOnce {
+		left[add(t, p, fmt.Sprintf("%040x", i+1), AddOptions{Dir: dir}).ih] = true
+	}
+	for len(left) > 0 {
+		delete(left, node.announced(t))
+	}
+}
+
 // A torrent that is private in the sense of BEP 27 is found by its trackers alone: the DHT, the local network and other
 // peers do not hear of it.
 func TestFoundByTrackersAlone(t *testing.T) {
@@ -304,7 +331,7 @@ func TestFoundByTrackersAlone(t *testing.T) {
 		t.Errorf("who asks for both nearby is called for %x, %v", packet[28:48], err)
 	}
 
-	if ih := <-node.announces; ih != other.ih {
+	if ih := node.announced(t); ih != other.ih {
 		t.Errorf("the DHT is told of %x", ih)
 	}
 
