@@ -48,6 +48,15 @@ test('what the share sheet hands over is on disk when its page is opened', async
   expect(await whole.text()).toBe('a photo')
 })
 
+test.each<[string, Record<string, string>, object]>([
+  ['an address', { url: 'https://example.org/' }, { title: '', text: 'https://example.org/' }],
+  ['text', { text: 'magnet:?xt=urn:btih:0' }, { title: '', text: 'magnet:?xt=urn:btih:0' }],
+  ['a title', { title: 'Birds' }, { title: 'Birds', text: '' }],
+])('%s alone is enough', async (_, words, expected) => {
+  const [, id] = (await where({ words })).split('?')
+  expect(await find(id!)).toMatchObject({ ...expected, files: [] })
+})
+
 test.each<[string, Facts]>([
   ['a form of another site', { headers: { Origin: 'https://evil.example' } }],
   ['one that hides its origin, where the browser says from where it comes', { headers: { 'Sec-Fetch-Site': 'cross-site' } }],
@@ -68,7 +77,7 @@ test('nothing is nothing', async () => {
 })
 
 test('what does not fit is refused, and not read to its end', async () => {
-  room(8e6 + 4000, 4000)
+  room(8e6 + 1e9, 1e9)
   expect(await where({ files: [new File([new Uint8Array(4e6)], 'film.mp4')] })).toBe('/files#no-room')
   expect(await waiting()).toEqual([])
   expect(await where({ files: [new File([new Uint8Array(1e6)], 'film.mp4')] })).toMatch(/shared\?/)
@@ -103,6 +112,8 @@ test('what cannot be read or kept says so', async () => {
   expect(await where({ headers: { 'Content-Type': 'text/plain' }, files: [photo()] })).toBe('/files#not-ready')
   vi.stubGlobal('indexedDB', { open: () => { throw new DOMException('', 'SecurityError') } })
   expect(await where({ files: [photo()] })).toBe('/files#not-ready')
+  vi.stubGlobal('indexedDB', { open: () => { throw new DOMException('', 'QuotaExceededError') } })
+  expect(await where({ files: [photo()] })).toBe('/files#no-room')
 })
 
 test('nothing waits for longer than a day', async () => {
