@@ -31,12 +31,15 @@ class FakeNode extends Emitter<{ remove: Torrent; takeover: void }> {
   seeds = 0
   /** How often files were given. */
   given = 0
+  /** Of each seed: whether it is private. */
+  readonly sealed: unknown[] = []
   /** Files are read as long as this is pending. */
   reading = Promise.resolve()
   get = (infoHash: string): FakeTorrent | undefined => this.torrents.get(infoHash)
   states = async () => [...this.torrents.values()].map(({ infoHash, state }) => ({ ...state, infoHash }))
-  async seed(_files: readonly File[], { known, signal }: SeedOptions): Promise<FakeTorrent> {
+  async seed(_files: readonly File[], { known, signal, private: sealed }: SeedOptions): Promise<FakeTorrent> {
     this.given++
+    this.sealed.push(sealed)
     const infoHash = known ?? (++this.seeds).toString(16).padStart(40, '0')
     const aborted = new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
     await Promise.race([this.reading, aborted])
@@ -68,6 +71,14 @@ function slowly(): () => void {
   node.reading = new Promise((resolve) => (go = resolve))
   return go
 }
+
+it('files are for those who have their link alone, unless they are to be public', async () => {
+  const parcel = await sending.send([file('one')])
+  await sending.share(parcel, 'private')
+  expect(node.sealed).toEqual([true])
+  await sending.share(parcel, 'public')
+  expect(node.sealed).toEqual([true, false])
+})
 
 it('a link in the making is that of one parcel, and is made once', async () => {
   const [one, two] = [await sending.send([file('one')]), await sending.send([file('two')])]

@@ -32,10 +32,14 @@ class FakeTorrent extends Emitter<TorrentEvents> {
 class FakeNode extends Emitter<{ remove: Torrent }> {
   readonly torrents = new Map<string, FakeTorrent>()
   seeds = 0
+  /** What was asked of each seed. */
+  readonly asked: SeedOptions[] = []
   /** Runs while something is being seeded. */
   meanwhile: () => Promise<unknown> = async () => {}
   get = (infoHash: string) => this.torrents.get(infoHash)
-  async seed(_file: File, { known, card }: SeedOptions): Promise<FakeTorrent> {
+  async seed(_file: File, options: SeedOptions): Promise<FakeTorrent> {
+    const { known, card } = options
+    this.asked.push(options)
     await this.meanwhile()
     return this.#enter(new FakeTorrent(known ?? (++this.seeds).toString(16).padStart(40, '0'), card))
   }
@@ -87,6 +91,23 @@ describe('a shared memo', () => {
     expect((await sending.share(memo, 'public')).link).not.toBe(one.link)
     expect(node.seeds).toBe(2)
     expect(Object.keys(library.get('a')!.shares!)).toEqual(['private', 'public'])
+  })
+
+  it('is for those who have its link alone, as are several, unless it is to be public', async () => {
+    await sending.bundle(library.memos)
+    await sending.share(memo, 'public')
+    const open = node.asked.filter((asked) => asked.private !== true)
+    expect([node.asked.length, open]).toMatchObject([4, [{ private: false, name: 'Before.ogg', card: { title: 'Before' } }]])
+  })
+
+  it('that was received goes on by the link that it came by, unless it is to be public', async () => {
+    const link = `https://host/m#${'e'.repeat(40)}.${'k'.repeat(22)}`
+    const received = { ...memo, id: 'r', from: { infoHash: 'e'.repeat(40), file: 0, link, done: true } }
+    await library.db.add(received, new Blob(['r']))
+    await sending.share(received, 'private')
+    expect([[...node.torrents.keys()], node.seeds]).toEqual([[link], 0])
+    await sending.share(received, 'public')
+    expect(node.asked).toMatchObject([{ private: false }])
   })
 
   it('keeps its link over a reload and a new name', async () => {
