@@ -227,6 +227,38 @@ func TestAnotherAddress(t *testing.T) {
 	}
 }
 
+// On all addresses of this machine it is reached by each, and relays at those by which others know it, be they a router's.
+// What listens on the loopback address is nobody's peer, whatever is allowed.
+func TestAllAddresses(t *testing.T) {
+	o := options()
+	o.Addr, o.Private = netip.MustParseAddrPort("[::]:1"), true
+	o.Public = []netip.Addr{netip.MustParseAddr("2001:db8::9"), netip.MustParseAddr("203.0.113.9")}
+	w := listen(t, o)
+	if all := w.Public(); len(all) != 2 || all[0] != o.Public[1] || all[1] != o.Public[0] {
+		t.Errorf("it relays at %v", all)
+	}
+	_, port, _ := net.SplitHostPort(w.at)
+	for host, public := range map[string]netip.Addr{"127.0.0.1": o.Public[1], "::1": o.Public[0]} {
+		service, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
+		if err != nil {
+			t.Logf("this machine has no %s: %v", host, err)
+			continue
+		}
+		defer func() { _ = service.Close() }()
+		by := world{w.Relay, t, net.JoinHostPort(host, port)}
+		one, other := by.allocate("udp"), by.allocate("tcp")
+		if at := one.LocalAddr().(*net.UDPAddr).AddrPort().Addr(); at != public {
+			t.Errorf("who comes by %s is relayed at %v", host, at)
+		}
+		_, _ = other.WriteTo([]byte("permit"), one.LocalAddr())
+		carry(t, one, other, "there")
+		carry(t, other, one, "back")
+		if _, err := one.WriteTo([]byte("hello"), service.LocalAddr()); err == nil {
+			t.Errorf("what listens at %s is reached", host)
+		}
+	}
+}
+
 func TestEnds(t *testing.T) {
 	w := listen(t, options())
 	a := w.allocate("udp")
