@@ -563,7 +563,9 @@ func TestCloseIsPrompt(t *testing.T) {
 		if took := time.Since(since); took > 2*time.Second || w.store.Stats().Peers != 0 {
 			t.Errorf("it took %v, %+v", took, w.store.Stats())
 		}
-		if p.add(hash(1)); w.dials.Load() != 1 {
+		p.add(hash(1), at, at+"/other")
+		synctest.Wait()
+		if w.dials.Load() != 1 {
 			t.Error("it goes on")
 		}
 		_ = p.client.Close()
