@@ -28,7 +28,7 @@ func TestStrangersGetOneChannel(t *testing.T) {
 	if !a.Initiator() || b.Initiator() || a.Peer() != theirs.id || b.Peer() != ours.id {
 		t.Errorf("the ends are %v and %v", a, b)
 	}
-	if a.Relayed() || a.LocalAddr().String() != b.RemoteAddr().String() || a.LocalAddr().Network() != "webrtc" {
+	if at := a.LocalAddr(); a.Relayed() || !at.(link.Addr).IsValid() || at != b.RemoteAddr() || at.Network() != "webrtc" {
 		t.Errorf("the ends are at %v and %v", a.LocalAddr(), b.RemoteAddr())
 	}
 	if s := ours.Stats(); s.Links != 1 || s.Channels != 1 {
@@ -420,6 +420,25 @@ func TestAnAttemptThatFailsIsTold(t *testing.T) {
 	must(t, o.Accept(t.Context(), b.id, unreachable(answer)))
 	for _, n := range []*node{a, b} {
 		n.until(func() bool { return slices.Equal(n.failed, []link.InfoHash{hash(1)}) })
+	}
+}
+
+// A link that has opened is not ended by what ends those that have not.
+func TestAnOpenLinkStays(t *testing.T) {
+	a, b, c := newNode(t, '1', habits{hurried: true}), newNode(t, '2', habits{hurried: true}), newNode(t, '3', habits{stranger: true})
+	for len(a.met[hash(2)]) == 0 { // it may fail where a machine is slow
+		failed := len(a.failed)
+		must(t, introduce(t, a, c, hash(2)))
+		a.until(func() bool { return len(a.met[hash(2)]) > 0 || len(a.failed) > failed })
+	}
+	o, err := a.Offer(t.Context(), hash(1))
+	must(t, err)
+	answer, err := b.Answer(t.Context(), hash(1), a.id, unreachable(o.SDP))
+	must(t, err)
+	must(t, o.Accept(t.Context(), b.id, unreachable(answer)))
+	a.until(func() bool { return slices.Contains(a.failed, hash(1)) })
+	if n := a.Stats().Links; n != 1 {
+		t.Errorf("%d links", n)
 	}
 }
 
