@@ -16,7 +16,7 @@ let received = 0
 let brief = false
 
 const peerId = concat([new TextEncoder().encode('-SL0001-'), random(12)])
-const links = new Links({ peerId, host: { known: () => known, lacking: () => lacking, channel, failed: (infoHash) => failed.push(infoHash) }, iceServers: async () => [], maxLinks: 55, route })
+const links = new Links({ peerId, host: { known: () => known, lacking: () => lacking, channel, failed: (infoHash) => failed.push(infoHash) }, configuration: async () => ({ iceServers: [] }), maxLinks: 55, route })
 const rendezvous = new TrackerRendezvous({ peerId, desk: links })
 const handshakeLength = 68
 

@@ -80,7 +80,7 @@ export class Carrier implements LinkHost, PeerNode, TorrentHost {
   constructor() {
     const id = new Uint8Array([...utf8.encode('-SL0100-'), ...random(12)])
     this.peerId = toHex(id)
-    this.#links = new Links({ peerId: id, host: this, iceServers: async () => this.#ice, maxLinks, connection: settings.connection })
+    this.#links = new Links({ peerId: id, host: this, configuration: async () => ({ iceServers: this.#ice }), maxLinks, connection: settings.connection })
     this.#rendezvous = new TrackerRendezvous({ peerId: id, desk: this.#links })
     this.#rendezvous.onchange = () => this.#turns()
     setInterval(() => this.#tick(), tickEvery)

@@ -25,8 +25,11 @@ export function network(
   peerId: Bytes, host: LinkHost, { iceServers, maxLinks = 55, relayOnly }: NetworkOptions,
   tried: (infoHash: string) => void, known: (infoHash: string) => Promise<void>,
 ): Network {
-  const make = (relayOnly?: boolean) =>
-    new Links({ peerId, host, iceServers, maxLinks, route, iceTransportPolicy: relayOnly ? 'relay' : 'all' })
+  const make = (relayOnly?: boolean) => {
+    const iceTransportPolicy = relayOnly ? 'relay' : 'all'
+    const configuration = async () => ({ iceServers: await iceServers().catch(() => []), iceTransportPolicy }) as const
+    return new Links({ peerId, host, configuration, maxLinks, route })
+  }
   let links = make(relayOnly)
   const desk: OfferDesk = {
     // They are made meanwhile, so that nothing is announced later.

@@ -16,17 +16,18 @@ import { gathered, plausible } from './sdp.ts'
  * link, many torrents"); without, it is its first channel and ends with it.
  */
 
+export type Configuration = RTCConfiguration & { iceServers: RTCIceServer[] }
+
 /** What Links are made with. */
 export interface LinksOptions {
   peerId: Bytes
   host: LinkHost
-  iceServers: () => Promise<RTCIceServer[]>
+  /** Of each connection. Must not reject: without servers the local network still works. */
+  configuration: () => Promise<Configuration>
   /** Links open or under way at once. */
   maxLinks: number
   /** Unanswered offers at once, for all torrents. */
   pendingOffers?: number
-  /** 'relay': through TURN servers alone, so that peers do not learn this device's address. */
-  iceTransportPolicy?: RTCIceTransportPolicy
   /** Finds out how a link's bytes go; without it, that stays unknown. */
   route?: LinkOwner['route']
   /** Makes an RTCPeerConnection; tests give their own. */
@@ -158,7 +159,7 @@ export class Links implements OfferDesk {
 
   async offered(infoHash: string, peerId: string, sdp: string): Promise<string | undefined> {
     if (!plausible(sdp)) return undefined
-    const iceServers = await this.#iceServers()
+    const configuration = await this.#options.configuration()
     // One of ours most likely names the extension on a link that is under way: then this one is not needed.
     if (peerId.startsWith(starling)) {
       for (let link; (link = this.#to(peerId).find((other) => other.unsettled)); ) await link.settled
@@ -167,12 +168,12 @@ export class Links implements OfferDesk {
     if (!this.#makeRoom()) return undefined
     let link: Link | undefined
     try {
-      const pc = this.#connect(iceServers)
+      const pc = this.#connect(configuration)
       link = new Link(pc, this.#owner, peerId, infoHash)
       this.#links.add(link)
       await pc.setRemoteDescription({ type: 'offer', sdp })
       await pc.setLocalDescription(await pc.createAnswer())
-      await gathered(pc, iceServers)
+      await gathered(pc, configuration.iceServers)
       return link.ended ? undefined : pc.localDescription!.sdp
     } catch {
       link?.dismiss()
@@ -223,38 +224,30 @@ export class Links implements OfferDesk {
   #prepare(): void {
     const [lacks] = this.#options.host.lacking()
     try {
-      if (!this.#made && !lacks) this.#spare = this.#connect([])
+      if (!this.#made && !lacks) this.#spare = this.#connect({ iceServers: [] })
     } catch {
       // WebRTC is switched off. What is here can be used, and web seeds.
     }
   }
 
-  #connect(iceServers: RTCIceServer[]): RTCPeerConnection {
-    const { connection = (configuration) => new RTCPeerConnection(configuration), iceTransportPolicy = 'all' } = this.#options
-    const configuration = { iceServers, iceTransportPolicy }
+  #connect(configuration: Configuration): RTCPeerConnection {
     const spare = this.#spare
     this.#spare = undefined
     spare?.setConfiguration(configuration)
     if (spare) return spare
-    const pc = connection(configuration)
     this.#made++
-    return pc
-  }
-
-  /** Without them the local network still works. */
-  async #iceServers(): Promise<RTCIceServer[]> {
-    return this.#options.iceServers().catch(() => [])
+    return this.#options.connection?.(configuration) ?? new RTCPeerConnection(configuration)
   }
 
   async #make(infoHash: string): Promise<Offer | undefined> {
     this.#gathering++
     let pc: RTCPeerConnection | undefined
     try {
-      const iceServers = await this.#iceServers()
-      pc = this.#connect(iceServers)
+      const configuration = await this.#options.configuration()
+      pc = this.#connect(configuration)
       const first = pc.createDataChannel(toHex(random(20)))
       await pc.setLocalDescription(await pc.createOffer())
-      await gathered(pc, iceServers)
+      await gathered(pc, configuration.iceServers)
       const sdp = pc.localDescription!.sdp
       if (this.#destroyed) throw undefined
       return this.#take('', { pc, first, sdp, stale: clock() + freshFor, at: 0 }, infoHash)

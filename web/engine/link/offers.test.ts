@@ -202,13 +202,6 @@ describe('offers', () => {
     expect(a.made[0]!.other).toBeUndefined()
   })
 
-  it('are made and answered also where nobody tells the servers', async () => {
-    const iceServers = new Error('The service does not answer.')
-    const [a, b] = [new Node('1', { iceServers }).want(hash(1)), new Node('2', { iceServers }).seed(hash(1))]
-    expect(await introduce(a, b, hash(1))).toBe(1)
-    await ready(a, b)
-  })
-
   it('asked for at once are no more than the budget', async () => {
     const a = new Node('1')
     const offers = await Promise.all([1, 2, 3].map((n) => a.links.offers(hash(n), 5)))

@@ -42,8 +42,7 @@ export const clocks: [string, number][] = [
 export const hash = (n: number) => n.toString(16).padStart(40, '0')
 
 export interface Habits extends FakeOptions {
-  /** An error: nobody tells them. */
-  iceServers?: RTCIceServer[] | Error
+  iceServers?: RTCIceServer[]
   extension?: boolean
   /** What its peer_id begins with, in hex. */
   prefix?: string
@@ -73,10 +72,7 @@ export class Node implements LinkHost {
       route,
       peerId: fromHex(this.id)!,
       host: this,
-      iceServers: async () => {
-        if (habits.iceServers instanceof Error) throw habits.iceServers
-        return habits.iceServers ?? []
-      },
+      configuration: async () => ({ iceServers: habits.iceServers ?? [] }),
       maxLinks: habits.maxLinks ?? 55,
       connection: () => {
         const pc = fakeConnection(habits)()
