@@ -50,6 +50,13 @@ test('a path of this origin, when our service worker is in charge; asked once', 
   expect(container.greeted).toBe(1)
 })
 
+test('of its page\'s origin in a frame made of text, whose address has none', async () => {
+  vi.stubGlobal('location', { href: 'about:srcdoc', origin: 'null' })
+  vi.stubGlobal('origin', 'https://starling.test')
+  container.controller = container.worker(true)
+  expect(await fileURL(infoHash, 3, 'a b.webm')).toBe(url)
+})
+
 test('waits for a first one to take charge', async () => {
   container.registration = {}
   container.ready = Promise.resolve({

@@ -17,10 +17,13 @@ let silent: ServiceWorker | undefined
  */
 export async function fileURL(infoHash: string, file: number, name: string): Promise<string | undefined> {
   const asked = (ours ??= inCharge())
-  if (await asked) return new URL(filePath(infoHash, file, name), location.origin).href
+  if (await asked) return new URL(filePath(infoHash, file, name), own()).href
   if (ours === asked) ours = undefined
   return undefined
 }
+
+/** A frame made of text (srcdoc) has its page's origin and service worker, and no address that would say so. */
+const own = (): string => (location.origin === 'null' ? globalThis : location).origin
 
 async function inCharge(): Promise<boolean> {
   const workers = container()
