@@ -15,6 +15,7 @@ const files: Record<string, string | Buffer> = {
   'sets.html': page(`${low}<picture><source media="(max-width: 700px)" data-srcset="/img/1.png"><img data-src="/img/0.png" width=600 height=700></picture>
     <img data-srcset="/img/2.png 2x">`),
   'part.html': page(`${low}<img data-src="/sprite.svg#b" width=9 height=9>`),
+  'preview.html': `<!doctype html><title>preview</title><link rel=icon href=data:,><iframe width=700 height=800 srcdoc='${page(`${img('/img/0.png')}${low}${img('/img/1.png')}`)}'></iframe>`,
   'foreign.html': page('<audio preload=auto></audio>'),
   'export.html': page('<button>Export</button>'),
   'sound.wav': wav(4, 22_050),
@@ -115,6 +116,12 @@ test.each(['/one.html', '/sets.html'])('a copy of the markup outlives what it sh
   })
   await bob.page.evaluate((markup) => (document.body.innerHTML = markup), markup)
   expect(await shown(bob.page)).toEqual(before)
+})
+
+test('a page that is shown as the text of a frame is whole', async () => {
+  const bob = await visit(kit, site, '/preview.html')
+  const frame = await (await bob.page.$('iframe'))!.contentFrame()
+  await until('its images', () => frame.evaluate(() => document.images.length === 2 && [...document.images].every(({ naturalWidth }) => naturalWidth > 0)))
 })
 
 test('who goes back finds the page as it was, though it had met others, and it meets them again', async () => {

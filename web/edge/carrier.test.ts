@@ -3,8 +3,8 @@ import { MemoryLink, Stranger, type TestNode } from '../engine/swarm/testing.ts'
 import type { Carrier } from './carrier.ts'
 
 /** What a page has that a carrier asks for; there is no tracker. */
-vi.stubGlobal('location', { href: 'https://site.test/', origin: 'https://site.test' })
-vi.stubGlobal('document', new EventTarget())
+vi.stubGlobal('location', { origin: 'https://site.test' })
+vi.stubGlobal('document', Object.assign(new EventTarget(), { baseURI: 'https://site.test/' }))
 vi.stubGlobal('addEventListener', () => {})
 vi.stubGlobal('WebSocket', class {
   constructor() {

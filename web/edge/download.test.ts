@@ -2,7 +2,6 @@ import { resolveObjectURL } from 'node:buffer'
 import { afterEach, expect, test, vi, type Mock } from 'vitest'
 import type { Carrier } from './carrier.ts'
 
-vi.stubGlobal('location', { href: 'https://site.test/' })
 vi.stubGlobal('starlingEdge', { cache: 1000 })
 vi.stubGlobal('navigator', {})
 const page = new EventTarget()
@@ -17,7 +16,7 @@ const pressed = { href: 'https://site.test/a.zip', download: '' } as HTMLAnchorE
 /** What the browser is told to save of an asset that peers have, and when. */
 function saving(size: number, comes: Promise<unknown> = Promise.resolve()): { href: string; download: string; click: Mock; press: () => Promise<void> } {
   const link = { href: '', download: '', click: vi.fn() }
-  vi.stubGlobal('document', { createElement: () => link })
+  vi.stubGlobal('document', { baseURI: 'https://site.test/', createElement: () => link })
   const get = async () => {
     await comes
     return new Blob(['data'])

@@ -33,8 +33,8 @@ export const settings: Settings = {
   ...(globalThis as { starlingEdge?: Partial<Settings> }).starlingEdge,
 }
 
-/** The site's own paths under which the edge lies. */
-export const base = new URL('/.starling/', location.href).href
+/** The site's own paths under which the edge lies. A frame made of text (srcdoc) has its page's, and no address of its own. */
+export const base = new URL('/.starling/', document.baseURI).href
 
 /** Our service worker. */
 export const ours = `${base}sw.js`
