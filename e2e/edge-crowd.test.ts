@@ -103,7 +103,13 @@ test('ten and Firefox arrive one after another; one lies, one is killed while it
   const arrives = async (kind: Kind = 'chromium', options: PersonOptions = {}) => {
     const person = await kit.person(kind, options)
     await person.page.goto(way.origin)
-    void person.page.evaluate(() => void document.querySelector('video')!.play()).catch(() => {})
+    // What is played before it has a source is stopped when it gets one.
+    const press = () => {
+      const video = document.querySelector('video')!
+      if (video.currentSrc) void video.play()
+      else video.addEventListener('loadstart', () => void video.play(), { once: true })
+    }
+    void person.page.evaluate(press).catch(() => {})
     return person
   }
 
