@@ -99,6 +99,56 @@ test('a browser that keeps nothing for the page: what links lead to is shown and
   await reads(bob.page, 'it cannot send')
 })
 
+test('an app on the Home Screen of an iPhone: what is saved goes to the sheet of "Share", as iOS downloads lead nowhere', async () => {
+  const ann = await visitor()
+  await ann.allowMicrophone(server.origin)
+  const bob = await visitor()
+  await bob.page.evaluateOnNewDocument(() => {
+    const shared: Record<string, string> = {}
+    const share = async ({ files: [file] }: { files: File[] }) => {
+      // Pressed too long ago, the first time.
+      if (!('late' in shared)) {
+        shared.late = ''
+        throw new DOMException('', 'NotAllowedError')
+      }
+      const bytes = [...new Uint8Array(await file!.arrayBuffer())]
+      shared[file!.name] = `${file!.type}: ${bytes.map((byte) => String.fromCharCode(byte)).join('')}`
+    }
+    const iPhone = { standalone: true, canShare: () => true, share }
+    for (const [name, value] of Object.entries(iPhone)) Object.defineProperty(navigator, name, { value })
+    Object.assign(window, { shared })
+  })
+  type Sheet = { shared: Record<string, string> }
+  const shared = (name: string) =>
+    until(`${name} to be shared`, () => bob.page.evaluate((name) => (globalThis as unknown as Sheet).shared[name], name))
+  const inTime = () => bob.page.evaluate(() => void ((globalThis as unknown as Sheet).shared.late = ''))
+  const [plan] = await write(await kit.folder(), { 'Plan.txt': 'first the one, then the other' })
+  await bob.page.goto(await send(ann.page, server.origin, [plan!]))
+  await arrived(bob.page)
+  await press(bob.page, 'Download')
+  await reads(bob.page, 'is ready')
+  await press(bob.page, 'Save')
+  expect(await shared('Plan.txt')).toBe('text/plain: first the one, then the other')
+
+  const songs = join(await kit.folder(), 'Songs')
+  await write(songs, { 'one/song.txt': 'la', 'two/song.txt': 'lala' })
+  await bob.page.goto(await send(ann.page, server.origin, [songs], 'folder'))
+  await arrived(bob.page)
+  await inTime()
+  await press(bob.page, 'Download all')
+  const [type, ...bytes] = (await shared('Songs.zip')).split(': ')
+  expect(type).toBe('application/zip')
+  expect([...unzip(Buffer.from(bytes.join(': '), 'latin1')).keys()]).toEqual(['Songs/one/song.txt', 'Songs/two/song.txt'])
+
+  await ann.page.goto(server.origin)
+  await makeMemo(ann.page, 'Tune')
+  await bob.page.goto(await shareLink(ann.page))
+  await press(bob.page, 'Open in your memos', 'link')
+  await inTime()
+  await press(bob.page, 'Download')
+  expect((await shared('Tune.webm')).length).toBeGreaterThan(1000)
+})
+
 test('the service worker is taken away under an open page: it stays where it is, and saves', async () => {
   const ann = await visitor()
   const { person: bob, saved } = await saver(kit, 'firefox')

@@ -14,6 +14,8 @@ import {
   type Pull,
   type Word,
 } from '../engine/stream/protocol.ts'
+import { bySheet, handOver } from '../ui/save.ts'
+import type { Toast } from '../ui/toasts.ts'
 import { unguarded } from '../ui/vigil.ts'
 import { isFolder } from './words.ts'
 import { zip } from './zip.ts'
@@ -43,10 +45,12 @@ const patience = 15_000
 
 export class Downloads extends Emitter<{ change: void; done: Download; failed: Given }> {
   readonly #downloads = new Map<string, Given>()
+  readonly #toast: (toast: Toast) => void
   #timer: ReturnType<typeof setInterval> | undefined
 
-  constructor() {
+  constructor(toast: (toast: Toast) => void) {
     super()
+    this.#toast = toast
     const container = navigator.serviceWorker
     container?.addEventListener('message', ({ data, ports: [port] }: MessageEvent<AskDownload | undefined>) => {
       const download = data?.type === 'starling:download' ? this.#downloads.get(data.id) : undefined
@@ -59,9 +63,10 @@ export class Downloads extends Emitter<{ change: void; done: Download; failed: G
     return [...this.#downloads.values()]
   }
 
-  /** Where no service worker is in charge of the page, resolves when the file is whole and handed over. */
+  /** Where no service worker is in charge of the page, or iOS needs the whole, resolves when it is whole and handed over. */
   async download(file: TorrentFile): Promise<void> {
     const { name, size, type } = file
+    if (bySheet(size)) return handOver(new File([await file.blob()], name, { type }), this.#toast)
     const url = await whole(file)
     if (url) return click(url, name)
     this.#start({ name, size, type, stream: () => file.stream() })
@@ -73,13 +78,12 @@ export class Downloads extends Emitter<{ change: void; done: Download; failed: G
     if (files.length === 1) return this.download(files[0]!)
     const folder = isFolder({ name, count: files.length }) ? `${name}/` : ''
     const all = files.map((file) => ({ path: folder + file.path, size: file.size, stream: () => file.stream() }))
-    const [archive, type] = [`${name}.zip`, 'application/zip']
+    const [archive, type, { size }] = [`${name}.zip`, 'application/zip', zip(all)]
+    const made = () => new Response(zip(all).stream, { headers: { 'Content-Type': type } }).blob()
+    if (bySheet(size)) return handOver(new File([await made()], archive, { type }), this.#toast)
     // Of many downloads begun at once browsers drop some, and Safari all but one.
-    if (await whole(files[0]!)) {
-      const made = await new Response(zip(all).stream, { headers: { 'Content-Type': type } }).blob()
-      return click(URL.createObjectURL(made), archive)
-    }
-    this.#start({ name: archive, size: zip(all).size, type, stream: () => zip(all).stream })
+    if (await whole(files[0]!)) return click(URL.createObjectURL(await made()), archive)
+    this.#start({ name: archive, size, type, stream: () => zip(all).stream })
   }
 
   /** From the beginning: of one that failed. */

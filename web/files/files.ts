@@ -25,7 +25,7 @@ export class Files {
   readonly parcels = new Parcels(new FilesDb(), others('files'))
   readonly receiving: Receiving
   readonly sending: Sending
-  readonly downloads = new Downloads()
+  readonly downloads = new Downloads((toast) => this.host.toast(toast))
   /** By their ids: what other apps shared and is sent, of which a copy is still being made. */
   readonly handed = new Set<string>()
   readonly #forgetting = new Forgetting('files')

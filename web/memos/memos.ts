@@ -3,6 +3,7 @@ import { Forgetting } from '../ui/forgetting.ts'
 import { isFull } from '../ui/full.ts'
 import { others } from '../ui/others.ts'
 import { persist } from '../ui/persist.ts'
+import { bySheet, handOver } from '../ui/save.ts'
 import type { Host } from '../ui/section.ts'
 import { inTurn } from '../ui/turn.ts'
 import { offerUndo } from '../ui/undo.ts'
@@ -242,8 +243,11 @@ export class Memos {
     try {
       const audio = await this.sending.audio(memo)
       const titled = memo.type.includes('webm') ? await seekable(audio, memo.title) : undefined
-      const url = URL.createObjectURL(titled?.blob ?? audio)
-      const link = Object.assign(document.createElement('a'), { href: url, download: fileName(memo.title, memo.type) })
+      const whole = titled?.blob ?? audio
+      const name = fileName(memo.title, memo.type)
+      if (bySheet(whole.size)) return await handOver(new File([whole], name, { type: whole.type }), this.host.toast)
+      const url = URL.createObjectURL(whole)
+      const link = Object.assign(document.createElement('a'), { href: url, download: name })
       link.click()
       setTimeout(() => URL.revokeObjectURL(url), 60_000)
     } catch (error) {

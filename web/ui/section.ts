@@ -12,6 +12,7 @@
  *   what comes       fetching.ts; room.ts: does it fit, unasked? sound.ts: whose section it is
  *   what is shared   audience.ts: who has it; link.ts: the link, a QR code ─ clipboard.ts
  *   what is kept     database.ts ─ persist.ts: the browser is asked not to delete it; lasting.ts: it will ─ undo.ts: deleted ─ forgetting.ts: for good
+ *   what is saved    save.ts: by the sheet of "Share", from the Home Screen of an iPhone
  *   who learns what  hiding.ts: this device's network address
  *   several tabs     turn.ts: one does the work; others.ts: the others hear of it
  *   a page           vigil.ts: stays open, and the screen on
