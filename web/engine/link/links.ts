@@ -26,8 +26,6 @@ export interface LinksOptions {
   configuration: () => Promise<Configuration>
   /** Links open or under way at once. */
   maxLinks: number
-  /** Unanswered offers at once, for all torrents. */
-  pendingOffers?: number
   /** Finds out how a link's bytes go; without it, that stays unknown. */
   route?: LinkOwner['route']
   /** Makes an RTCPeerConnection; tests give their own. */
@@ -47,6 +45,8 @@ interface Pending {
   timer?: ReturnType<typeof setTimeout>
 }
 
+/** Unanswered offers at once, for all torrents. */
+const pendingOffers = 5
 const answerWithin = 50_000
 /** NATs forget. */
 const freshFor = 120_000
@@ -114,7 +114,6 @@ export class Links implements OfferDesk {
   }
 
   async offers(infoHash: string, count: number, others = Infinity): Promise<Offer[]> {
-    const { pendingOffers = 5 } = this.#options
     const all = [...this.#links]
     const healthy = all.filter((link) => link.healthy)
     // A link that has it and only waits for its turn makes another one needless.
@@ -131,7 +130,7 @@ export class Links implements OfferDesk {
     }
     reuse((offer) => !offer.infoHash)
     const spare = all.filter((link) => link.spare).length
-    const room = Math.min(count - taken.length, pendingOffers - unanswered - answered.length, this.#free + spare - unanswered)
+    const room = Math.min(count - taken.length, Math.min(pendingOffers - answered.length, this.#free + spare) - unanswered)
     const made = await Promise.all(Array.from({ length: room }, () => this.#make(infoHash)))
     for (const offer of made) if (offer) taken.push(offer)
     reuse(({ at, stale }) => at + overdueAfter < clock() && stale > clock())
@@ -224,13 +223,13 @@ export class Links implements OfferDesk {
   #prepare(): void {
     const [lacks] = this.#options.host.lacking()
     try {
-      if (!this.#made && !lacks) this.#spare = this.#connect({ iceServers: [] })
+      if (!this.#made && !lacks) this.#spare = this.#connect({})
     } catch {
       // WebRTC is switched off. What is here can be used, and web seeds.
     }
   }
 
-  #connect(configuration: Configuration): RTCPeerConnection {
+  #connect(configuration: RTCConfiguration): RTCPeerConnection {
     const spare = this.#spare
     this.#spare = undefined
     spare?.setConfiguration(configuration)
