@@ -44,9 +44,13 @@ describe('fetching', () => {
     const first = seed(node)
     first.request = (index, begin, length) => {
       if (++served <= 4) first.wire.piece(index, begin, part(index, begin, length))
-      else first.channel.close()
+      else if (first.channel.open) {
+        node.woken.length = 0
+        first.channel.close()
+      }
     }
     await first.closed.promise
+    expect(node.woken).toEqual([infoHash])
     await node.until(infoHash, ({ downloaded }) => downloaded > 4 * pieceLength - 2000)
     const second = seed(node)
     await whole(node)

@@ -73,6 +73,8 @@ test('it stays paused in the next engine; who removes it and adds it again wants
   const stores = memoryStores()
   const { to, infoHash, magnetURI } = await midway(stores)
   await to.node.pause(infoHash, true)
+  // Before anything is closed, which the browser may leave no time for.
+  expect(await stores.registry.get(infoHash)).toMatchObject({ paused: true })
   await to.node.destroy()
 
   const next = testNode({}, stores)

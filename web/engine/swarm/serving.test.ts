@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Bytes } from '../bytes.ts'
 import { channels, join, Stranger } from './testing.ts'
 import { block, infoHash, part, seeder } from './sample.ts'
@@ -41,6 +41,35 @@ describe('serving', () => {
     peer.channel.other.bufferedAmount = 3 << 20
     peer.wire.request(0, 0, block)
     await peer.closed.promise
+  })
+
+  /** Ten who want something, of whom nine are served at once; the last one waits. Time stands still until the test sets it. */
+  async function crowd() {
+    const now = vi.spyOn(performance, 'now').mockReturnValue(performance.now())
+    onTestFinished(() => void vi.restoreAllMocks())
+    const node = await seeder()
+    const peers = Array.from({ length: 10 }, () => new Stranger(node, infoHash))
+    for (const peer of peers) {
+      await peer.hears(/^have all/)
+      peer.wire.interested()
+    }
+    for (const peer of peers.slice(0, 9)) await peer.hears(/^unchoke/)
+    expect(peers[9]!.heard).not.toContain('unchoke')
+    return { peers, later: (ms: number) => void now.mockReturnValue(performance.now() + ms) }
+  }
+
+  test('who waits is served when another one leaves', async () => {
+    const { peers } = await crowd()
+    peers[0]!.channel.close()
+    await peers[9]!.hears(/^unchoke/)
+  })
+
+  test('who waits has a turn when some time has passed, in place of another', async () => {
+    const { peers, later } = await crowd()
+    vi.spyOn(Math, 'random').mockReturnValue(0.99)
+    later(11_000)
+    await peers[9]!.hears(/^unchoke/)
+    await peers[8]!.hears(/^choke/)
   })
 
   test('two ends that have all part', async () => {

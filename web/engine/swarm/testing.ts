@@ -119,6 +119,8 @@ export interface TestNode {
   /** Torrents whose failed channels count no longer. */
   forgotten: string[]
   trackers: TrackerState[]
+  /** Torrents whose trackers were asked for others at once. */
+  woken: string[]
   /** The trackers of this torrent have changed. */
   changed(infoHash: string): void
   /** How often all offers were taken back. */
@@ -138,13 +140,14 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
   const completed: string[] = []
   const forgotten: string[] = []
   const trackers: TrackerState[] = []
+  const woken: string[] = []
   let id = ''
   let withdrawn = 0
   const relinked: boolean[] = []
   const rendezvous: Rendezvous = {
     add: (torrent) => void announced.set(torrent.infoHash, torrent),
     completed: (infoHash) => void completed.push(infoHash),
-    wake() {},
+    wake: (infoHash) => void woken.push(infoHash),
     remove: (infoHash) => void announced.delete(infoHash),
     trackers: () => trackers,
     onchange: undefined,
@@ -174,7 +177,7 @@ export function testNode(options: Partial<NodeOptions> = {}, stores = memoryStor
   }
   nodes.add(node)
   return {
-    node, id, stores, announced, completed, forgotten, trackers, relinked,
+    node, id, stores, announced, completed, forgotten, trackers, woken, relinked,
     changed: (infoHash) => rendezvous.onchange?.(infoHash),
     withdrawn: () => withdrawn,
     tried: (infoHash) => tried(infoHash),
