@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { Bytes } from '../bytes.ts'
 import { makeInfo, makeTorrent } from '../torrent/making.ts'
 import { infoHashOf, parseInfo } from '../torrent/metainfo.ts'
@@ -78,6 +78,16 @@ test('what a peer that left has begun is fetched where somebody waits for it', a
   await peer.closed.promise
   await to.node.add(infoHash, { onDemand: true, webSeeds: [url] })
   await reading
+})
+
+test('a web seed is asked as soon as the metadata is there', async () => {
+  const { infoHash, torrent } = await torrentOf(2)
+  // Nothing is looked after now and then.
+  vi.spyOn(performance, 'now').mockReturnValue(1000)
+  onTestFinished(() => void vi.restoreAllMocks())
+  const to = testNode()
+  await to.node.add(torrent, { webSeeds: [url] })
+  await to.until(infoHash, ({ done }) => done)
 })
 
 test('a download limit holds', async () => {
