@@ -266,7 +266,12 @@ func TestTCP(t *testing.T) {
 			for range 50 {
 				all = append(all, s.connect())
 			}
-			stuck, fast := s.connect(), s.connect()
+			conn, err := net.Dial("tcp", s.address)
+			if err != nil {
+				s.Fatal(err)
+			}
+			_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10) // else the kernel may take all that is queued in the end
+			stuck, fast := testnet.Connect(s, conn), s.connect()
 			stuck.Send(announce('s'))
 			s.incomplete(stuck)
 			stuck.Hold()
