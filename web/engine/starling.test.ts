@@ -423,6 +423,16 @@ describe('a torrent', () => {
     expect(await code(torrent.torrentFile())).toBe('removed')
   })
 
+  test('keeps its data when it is removed, unless that is to go as well', async () => {
+    const [, { node }] = await pages()
+    for (const options of [undefined, {}, { destroyStore: false }, { destroyStore: true }]) {
+      await (await node.add(hash('b'))).remove(options)
+    }
+    const infoHash = hash('b')
+    const kept = { infoHash, destroyStore: false }
+    expect(world.engines[0]!.removed).toEqual([kept, kept, kept, { infoHash, destroyStore: true }])
+  })
+
   test('that was removed and is added again begins anew, also while another is hashed', async () => {
     const { node } = page()
     await node.ready

@@ -123,6 +123,7 @@ export class FakeEngine implements Engine {
   destroyed = false
   readonly seeded: { files: readonly Blob[]; options: SeedOptions }[] = []
   readonly added: { id: string | Bytes; options: AddOptions }[] = []
+  readonly removed: { infoHash: string; destroyStore?: boolean }[] = []
   readonly released: string[] = []
   readonly limits: Limits[] = []
   readonly relayOnly: boolean[] = []
@@ -213,8 +214,9 @@ export class FakeEngine implements Engine {
     this.relayOnly.push(on)
   }
 
-  async remove(infoHash: string): Promise<void> {
+  async remove(infoHash: string, options: { destroyStore?: boolean }): Promise<void> {
     this.#state(infoHash)
+    this.removed.push({ infoHash, ...options })
     this.#torrents.delete(infoHash)
     this.#removed.add(infoHash)
     this.onremove?.(infoHash)
