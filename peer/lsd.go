@@ -42,6 +42,7 @@ type lsd struct {
 	cookie string
 
 	mu   sync.Mutex
+	on   []int // the interfaces that it is joined on
 	said map[*Torrent]time.Time
 	due  map[*Torrent]bool
 	soon chan struct{}
@@ -52,7 +53,7 @@ func newLSD(p *Peer) (*lsd, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := net.ListenMulticastUDP("udp4", nil, group)
+	conn, err := net.ListenPacket("udp4", lsdAddress) // beside others, and on no network yet: there may be none
 	if err != nil {
 		return nil, err
 	}
@@ -71,11 +72,35 @@ func (l *lsd) join() {
 		return
 	}
 	c := ipv4.NewPacketConn(l.conn)
+	var on []int
 	for _, i := range interfaces {
 		if i.Flags&net.FlagUp != 0 && i.Flags&net.FlagMulticast != 0 {
 			_ = c.JoinGroup(&i, l.group) // some are in it already
+			on = append(on, i.Index)
 		}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.on = on
+}
+
+// say sends a packet to the networks of all these interfaces: by itself it goes where the default route leads, which is a VPN's
+// at times, and nowhere where there is none. Systems that let nobody choose send it as they like.
+func (l *lsd) say(packet []byte) (err error) {
+	l.mu.Lock()
+	on := l.on
+	l.mu.Unlock()
+	sent := false
+	for _, i := range on {
+		if _, err = ipv4.NewPacketConn(l.conn).WriteTo(packet, &ipv4.ControlMessage{IfIndex: i}, l.group); err == nil {
+			sent = true
+		}
+	}
+	if !sent {
+		_, err = l.conn.WriteTo(packet, l.group)
+		return err
+	}
+	return nil
 }
 
 // moved says on another network what is lacking.
@@ -143,7 +168,7 @@ func (l *lsd) send() {
 			l.mu.Unlock()
 		}
 		for packet := l.packet(); packet != nil; packet = l.packet() {
-			if _, err := l.conn.WriteTo(packet, l.group); err != nil {
+			if err := l.say(packet); err != nil {
 				l.p.log.Debug("announcing to the local network", "error", err)
 			}
 			select {
