@@ -281,7 +281,7 @@ func (a *announcer) answered(e *announced, event string, late bool, reply announ
 		e.status.Connected, e.status.Err = false, err
 		e.completed = e.completed || event == "completed"
 		next = min(firstRetry*a.p.o.tick<<min(e.failures-1, 10), lastRetry)
-		next = next/2 + rand.N(next)
+		next = max(next/2+rand.N(next), reply.interval)
 	} else {
 		e.failures, e.started = 0, true
 		e.status = Tracker{e.url, true, nil, reply.seeders, reply.leechers}

@@ -2,10 +2,14 @@ package peer
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/starling-p2p/starling/internal/testnet"
 )
@@ -75,6 +79,33 @@ func TestScrapeErrors(t *testing.T) {
 	} {
 		if _, err := Scrape(soon(t), url, [20]byte{1}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", url, err, want)
+		}
+	}
+}
+
+// Who is asked to come again later does (BEP 31), or is banned by trackers.
+func TestRetryIn(t *testing.T) {
+	asked := map[string]*atomic.Int32{"": {}, "i60e": {}, "5:never": {}}
+	var trackers []string
+	for when, n := range asked {
+		answer := "d14:failure reason2:no8:retry in" + when + "e"
+		if when == "" {
+			answer = "d14:failure reason2:noe"
+		}
+		server := newLocal(t, func(w http.ResponseWriter, _ *http.Request) {
+			n.Add(1)
+			_, _ = io.WriteString(w, answer)
+		})
+		trackers = append(trackers, server.URL+"/announce")
+	}
+	p := start(t, func(o *Options) { o.tick = time.Millisecond })
+	share(t, p, ShareOptions{Paths: []string{write(t, filepath.Join(t.TempDir(), "a"), random(1000, 1))}, Trackers: trackers})
+	for when, n := range asked {
+		testnet.Until(t, "all are asked, and one again: "+when, func() bool { return n.Load() > 0 && asked[""].Load() > 3 })
+	}
+	for when, n := range asked {
+		if when != "" && n.Load() > 1 {
+			t.Errorf("%s: asked %d times", when, n.Load())
 		}
 	}
 }

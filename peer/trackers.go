@@ -22,7 +22,7 @@ import (
 
 const maxTrackerReply = 1 << 20
 
-// announceHTTP is BEP 3, with the compact peers of BEP 23 and 7.
+// announceHTTP is BEP 3, with the compact peers of BEP 23 and 7. With an error may come when to try again.
 func announceHTTP(ctx context.Context, w *egress.Ways, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
 	left := r.left
 	if left < 0 {
@@ -35,6 +35,7 @@ func announceHTTP(ctx context.Context, w *egress.Ways, tracker *url.URL, r annou
 	}
 	var d struct {
 		Failure  string        `bencode:"failure reason"`
+		Retry    bencode.Bytes `bencode:"retry in"`
 		Interval int64         `bencode:"interval"`
 		Complete int           `bencode:"complete"`
 		Others   int           `bencode:"incomplete"`
@@ -45,7 +46,7 @@ func announceHTTP(ctx context.Context, w *egress.Ways, tracker *url.URL, r annou
 		return reply, err
 	}
 	if d.Failure != "" {
-		return reply, refused(d.Failure)
+		return announceReply{interval: retryIn(d.Retry)}, refused(d.Failure)
 	}
 	reply.interval = time.Duration(min(max(d.Interval, 0), 1<<20)) * time.Second
 	reply.seeders, reply.leechers = d.Complete, d.Others
@@ -65,6 +66,20 @@ func announceHTTP(ctx context.Context, w *egress.Ways, tracker *url.URL, r annou
 	}
 	reply.peers = append(reply.peers, compactPeers(d.Peers6, 16)...)
 	return reply, nil
+}
+
+// retryIn is when a tracker that refuses wants to be asked again (BEP 31): after so many minutes, or never; 0 where it does
+// not say. Never is as seldom as any tracker is asked: what it does not serve now it may serve some day.
+func retryIn(b []byte) time.Duration {
+	const most = int64(maxInterval / time.Minute)
+	var minutes int64
+	var word string
+	if bencode.Unmarshal(b, &word) == nil && word == "never" {
+		minutes = most
+	} else if bencode.Unmarshal(b, &minutes) != nil {
+		return 0
+	}
+	return time.Duration(min(max(minutes, 0), most)) * time.Minute
 }
 
 // askHTTP asks a tracker something more than its URL does, and understands a dictionary.
