@@ -39,6 +39,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/starling-p2p/starling/internal/watched"
@@ -120,15 +121,24 @@ func (s *Server) newHTTP(h http.Handler) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          log.New(debugLog{s.log}, "", 0),
+		ErrorLog:          log.New(&debugLog{log: s.log}, "", 0),
 	}
 }
 
-// debugLog takes what net/http has to say about strangers' broken connections.
-type debugLog struct{ log *slog.Logger }
+// debugLog takes what net/http has to say, which is about strangers' broken connections; but that none can be accepted, as
+// when there are no file descriptors left, is said to the operator, once a minute.
+type debugLog struct {
+	log  *slog.Logger
+	said atomic.Int64 // when, seconds since 1970
+}
 
-func (d debugLog) Write(p []byte) (int, error) {
-	d.log.Debug("http", "message", strings.TrimSpace(string(p)))
+func (d *debugLog) Write(p []byte) (int, error) {
+	message := strings.TrimSpace(string(p))
+	if !strings.HasPrefix(message, "http: Accept error") {
+		d.log.Debug("http", "message", message)
+	} else if now, said := time.Now().Unix(), d.said.Load(); now-said >= 60 && d.said.CompareAndSwap(said, now) {
+		d.log.Error("connections cannot be accepted: where too many files are open, raise ulimit -n, or LimitNOFILE of a systemd unit", "error", message)
+	}
 	return len(p), nil
 }
 
