@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto'
 import { expect, it, vi } from 'vitest'
 import type { Starling } from 'starling'
+import { Deferred } from '../engine/deferred.ts'
 import { Emitter } from '../engine/emitter.ts'
 import { FakeBrowser, FakeTab } from '../engine/tabs/fakes.ts'
 import { infoHashOf } from '../ui/fetching.ts'
@@ -44,4 +45,28 @@ it('what two tabs open at once has one row', async () => {
   expect((await db.parcels()).map(({ id }) => id)).toEqual([arrivals[0]!.parcel])
   expect(arrivals[1]!.parcel).toBe(arrivals[0]!.parcel)
   await db.close()
+})
+
+it('what is deleted before it could be looked through stays so, until its link is opened again', async () => {
+  vi.stubGlobal('navigator', {})
+  let clock = Date.now()
+  const now = vi.spyOn(Date, 'now').mockImplementation(() => ++clock)
+  const link = `https://host/f#${'c'.repeat(40)}.${'k'.repeat(22)}`
+  const torrent = Object.assign(torrentOf(link, 100, []), { card: undefined })
+  const started = new Deferred()
+  const node = Object.assign(new Emitter(), { add: async () => (await started.promise, torrent) })
+  const parcels = new Parcels(new FilesDb('receiving deleted'))
+  const from = { infoHash: infoHashOf(link)!, link, whole: true, done: true }
+  await parcels.add({ id: 'a', name: 'a', size: 1, count: 1, added: 1, from })
+  const receiving = new Receiving(async () => node as unknown as Starling, parcels)
+  // As the list does, for all that is here.
+  const arrival = receiving.follow(link)
+  await parcels.remove('a')
+  started.resolve()
+  await vi.waitUntil(() => arrival.parcel)
+  expect(parcels.all).toEqual([])
+  receiving.open(link)
+  await vi.waitUntil(() => parcels.all.length)
+  now.mockRestore()
+  await parcels.db.close()
 })

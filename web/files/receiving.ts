@@ -129,7 +129,7 @@ export class Receiving extends Fetchings<Arrival> {
     arrival.parcel = parcel.id
     arrival.fresh = !known
     if (!known) await this.#parcels.add(parcel)
-    else if (known.deleted) await this.#parcels.restore([known.id])
+    else if (arrival.brings(known)) await this.#parcels.restore([known.id])
     return parcel
   }
 }

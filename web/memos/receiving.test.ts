@@ -181,6 +181,25 @@ it('what is deleted on its way, and opened again before Undo is over, stays', as
   expect(library.memos.map(({ id }) => id)).toEqual(ids)
 })
 
+it('what is deleted before it could be looked through stays so, until its link is opened again', async () => {
+  let clock = Date.now()
+  const now = vi.spyOn(Date, 'now').mockImplementation(() => ++clock)
+  const facts = { title: 'One', description: '', created: 1, duration: 1, type: 'audio/ogg', size: 1, peaks: new Uint8Array(1) }
+  await library.add({ id: 'a', ...facts, from: { infoHash: one, file: 0, link: linkOf(one), done: true } })
+  const add = node.add.bind(node)
+  const started = new Deferred()
+  node.add = async (link) => (await started.promise, add(link))
+  // As after a reload, for all that is here.
+  const arrival = receiving.open(linkOf(one))
+  await library.remove(['a'])
+  started.resolve()
+  await vi.waitUntil(() => arrival.memos.length)
+  expect(library.memos).toEqual([])
+  receiving.open(linkOf(one))
+  await vi.waitUntil(() => library.memos.length)
+  now.mockRestore()
+})
+
 it('what two tabs open at once has one row', async () => {
   const browser = new FakeBrowser()
   const all = [library, new Library(library.db)]

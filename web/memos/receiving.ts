@@ -73,6 +73,8 @@ export class Receiving extends Fetchings<Arrival> {
 
   /** The memo that is shared from here under this infohash; may be a deleted one. */
   async #own(infoHash: string | undefined): Promise<Memo | undefined> {
+    // As a rule it came from others, and with hundreds of them to read all takes its time.
+    if (this.#library.memos.some(({ from }) => from?.infoHash === infoHash)) return undefined
     const leads = ({ shares }: Memo) => !!infoHash && (shares?.private === infoHash || shares?.public === infoHash)
     return (await this.#library.list()).find(leads)
   }
@@ -128,7 +130,7 @@ export class Receiving extends Fetchings<Arrival> {
   async #lead(arrival: Arrival, own: Memo): Promise<void> {
     // What becomes of that one later is no matter of this link's.
     this.arrivals.delete(keyOf(arrival.link))
-    if (own.deleted) await this.#library.restore([own.id])
+    if (arrival.brings(own)) await this.#library.restore([own.id])
     arrival.memos = [own.id]
     arrival.saved = true
     arrival.move()
@@ -151,7 +153,7 @@ export class Receiving extends Fetchings<Arrival> {
       // Of several that are here, the user deleted this one.
       if (known?.deleted ? kept.length : chosen && !known) continue
       if (known) {
-        if (known.deleted) await this.#library.restore([known.id])
+        if (arrival.brings(known)) await this.#library.restore([known.id])
         ids.push(known.id)
         continue
       }

@@ -14,6 +14,8 @@ export abstract class Fetching extends Emitter<{ change: void }> {
   error: unknown
   /** When something last moved, ms of performance.now. */
   moved = performance.now()
+  /** When it was asked for last, milliseconds since 1970. */
+  asked = 0
   readonly remaining = new Remaining()
   #tries = 0
 
@@ -25,6 +27,11 @@ export abstract class Fetching extends Emitter<{ change: void }> {
   /** There is no room for the rest: what is here stays in use. */
   get full(): boolean {
     return !!this.torrent?.state.ready && isFull(this.error)
+  }
+
+  /** Whether that is to be taken back: what was deleted since it was asked for stays so. */
+  brings({ deleted }: { deleted?: number }): boolean {
+    return deleted !== undefined && deleted <= this.asked
   }
 
   move(): void {
@@ -131,8 +138,9 @@ export abstract class Fetchings<Arrival extends Fetching> extends Emitter<{ chan
     // Of several that came together, the user may have deleted some only.
     const deleted = known?.rows.length && !known.rows.some((id) => this.#rows.get(id))
     if (deleted) void this.#rows.restore(known.rows).catch((error: unknown) => reportError(error))
-    if (known && !known.error) return known
     const arrival = known ?? make(link)
+    arrival.asked = Date.now()
+    if (known && !known.error) return known
     if (!known) arrival.on('change', () => this.emit('change', undefined))
     arrival.link = link
     this.retry(arrival)
