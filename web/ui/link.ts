@@ -3,6 +3,7 @@ import { copy } from './clipboard.ts'
 import { PageElement } from './element.ts'
 import { icons } from './icons.ts'
 import { qr } from './parts.ts'
+import { shown } from './vigil.ts'
 
 /** A link to be given away: as a QR code, by copying, or with what the device shares with. */
 export class LinkPart extends PageElement {
@@ -19,6 +20,11 @@ export class LinkPart extends PageElement {
   declare heading: string
   /** What was put on the clipboard, or could not be. */
   declare copied: { text: string; done: boolean } | undefined
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.onLeave(shown())
+  }
 
   async #copy(text: string): Promise<void> {
     const done = await copy(text)

@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest'
 import { Emitter } from '../engine/emitter.ts'
-import { guard } from './vigil.ts'
+import { guard, shown } from './vigil.ts'
 
 afterEach(() => vi.unstubAllGlobals())
 
@@ -30,6 +30,33 @@ it('lets the screen go off again, however soon it was wanted on once more', asyn
   await want(true)
   await want(false)
   expect(locks.map(({ released }) => released)).toEqual([true, true])
+})
+
+it('has the screen stay on while a link is shown and looked at, for ten minutes', async () => {
+  vi.useFakeTimers()
+  const locks: FakeLock[] = []
+  const request = async () => locks[locks.push(new FakeLock()) - 1]
+  vi.stubGlobal('navigator', { wakeLock: { request } })
+  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' })
+  vi.stubGlobal('document', document)
+  const look = async (visibilityState: string) => {
+    document.visibilityState = visibilityState
+    document.dispatchEvent(new Event('visibilitychange'))
+    await vi.advanceTimersByTimeAsync(0)
+  }
+  const on = () => locks.map(({ released }) => !released)
+  const end = shown()
+  await look('hidden')
+  expect(on()).toEqual([false])
+  await look('visible')
+  expect(on()).toEqual([false, true])
+  await vi.advanceTimersByTimeAsync(10 * 60_000)
+  expect(on()).toEqual([false, false])
+  end()
+  shown()()
+  await look('visible')
+  expect(on()).toEqual([false, false, false])
+  vi.useRealTimers()
 })
 
 it('asks who leaves only while something would be lost, in the words of older browsers too', () => {

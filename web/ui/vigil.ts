@@ -11,26 +11,51 @@ export interface Vigil {
 let leaving = false
 
 export function guard({ awake, busy, on }: Vigil): void {
-  let lock: Promise<WakeLockSentinel | undefined> | undefined
-
-  const look = (): void => {
-    const wanted = awake() && document.visibilityState === 'visible'
-    if (wanted && !lock) {
-      const mine = (lock = navigator.wakeLock?.request('screen').catch(() => undefined))
-      // Another one may have been had before this is said to be released.
-      void mine?.then((sentinel) => sentinel?.addEventListener('release', () => lock === mine && (lock = undefined)))
-    } else if (!wanted && lock) {
-      void lock.then((sentinel) => sentinel?.release())
-      lock = undefined
-    }
-  }
+  const look = lamp(awake)
   for (const emitter of on) emitter.on('change', look)
-  document.addEventListener('visibilitychange', look)
   addEventListener('beforeunload', (event) => {
     if (leaving || !busy()) return
     event.preventDefault()
     event.returnValue = true // Chrome before 119 asks for this alone
   })
+}
+
+/** Milliseconds. */
+const longest = 10 * 60_000
+
+/**
+ * While a link is shown the screen stays on, for some minutes: a phone that goes dark before somebody has scanned it is asleep,
+ * and gives nobody anything. Returns what ends it.
+ */
+export function shown(): () => void {
+  const over = new AbortController()
+  const look = lamp(() => !over.signal.aborted, over.signal)
+  const end = () => {
+    clearTimeout(timer)
+    over.abort()
+    look()
+  }
+  const timer = setTimeout(end, longest)
+  look()
+  return end
+}
+
+/** Keeps the screen on while that is so and the page is in view; to be called when it may be different. */
+function lamp(wanted: () => boolean, signal?: AbortSignal): () => void {
+  let lock: Promise<WakeLockSentinel | undefined> | undefined
+  const look = (): void => {
+    const on = wanted() && document.visibilityState === 'visible'
+    if (on && !lock) {
+      const mine = (lock = navigator.wakeLock?.request('screen').catch(() => undefined))
+      // Another one may have been had before this is said to be released.
+      void mine?.then((sentinel) => sentinel?.addEventListener('release', () => lock === mine && (lock = undefined)))
+    } else if (!on && lock) {
+      void lock.then((sentinel) => sentinel?.release())
+      lock = undefined
+    }
+  }
+  document.addEventListener('visibilitychange', look, signal && { signal })
+  return look
 }
 
 /** Runs what looks to the browser like leaving the page, but is a download: nobody is asked whether to stay. */
