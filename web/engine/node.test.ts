@@ -145,6 +145,8 @@ describe('from node to node', () => {
     same(await fetched(two, infoHash), data)
     const [state] = await one.node.states()
     expect(state!.uploaded).toBeGreaterThanOrEqual(200_000)
+    // What the seal takes is no part of it.
+    expect(state!.downloaded).toBe(200_000)
   })
 })
 

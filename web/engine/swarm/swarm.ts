@@ -267,6 +267,8 @@ export class Swarm implements PeerHost, Announcing {
     const { key, card } = entry
     const error = this.#error
     const { tried, failed } = this.#finding
+    const length = content ? content.files.reduce((sum, { size }) => sum + size, 0) : 0
+    const progress = info?.length ? this.#have / info.length : done ? 1 : 0
     return {
       infoHash,
       name: content?.name ?? '',
@@ -274,10 +276,11 @@ export class Swarm implements PeerHost, Announcing {
       status: this.#status(),
       ready: !!content,
       done,
-      length: content ? content.files.reduce((sum, { size }) => sum + size, 0) : 0,
+      length,
       files: this.#extents?.states ?? [],
-      progress: info?.length ? this.#have / info.length : done ? 1 : 0,
-      downloaded: this.#have,
+      progress,
+      // Of the files: a seal, and padding, take some bytes besides.
+      downloaded: content ? Math.round(progress * length) : this.#have,
       uploaded: this.uploaded,
       ...this.traffic.speeds(this.node.now()),
       peers: [...[...this.#peers].map((peer) => stateOf(peer, this.node.now())), ...(this.#webs.it?.alive ?? []).map((web) => web.state)],
