@@ -107,7 +107,8 @@ describe('fetching', () => {
     await vi.waitFor(async () => expect(await stores.registry.get(infoHash)).not.toHaveProperty('doubted'))
   })
 
-  test('what is flushed is looked through no more, however many saves waited for the disk', async () => {
+  /** Who has all but the last piece, on a disk that takes its time to write it down; rest has that come. */
+  async function nearlyWhole() {
     const stores = memoryStores()
     const open = stores.open.bind(stores)
     const [flushing, flushed] = [new Deferred(), new Deferred()]
@@ -119,32 +120,29 @@ describe('fetching', () => {
     const held: Parameters<typeof request>[] = []
     peer.request = (...ask) => void (ask[0] === 9 ? held.push(ask) : request(...ask))
     await node.until(infoHash, ({ downloaded }) => downloaded >= 9 * pieceLength)
+    const rest = () => {
+      for (const ask of held) request(...ask)
+      return node.until(infoHash, ({ downloaded }) => downloaded === data.length)
+    }
+    return { stores, node, flushing, flushed, rest }
+  }
+
+  test('what is flushed is looked through no more, however many saves waited for the disk', async () => {
+    const { stores, node, flushing, flushed, rest } = await nearlyWhole()
     const saves = [node.node.pause(infoHash, false)]
     await flushing.promise
     saves.push(node.node.pause(infoHash, false))
-    for (const ask of held) request(...ask)
-    await node.until(infoHash, ({ downloaded }) => downloaded === data.length)
+    await rest()
     flushed.resolve()
     await Promise.all([...saves, node.until(infoHash, ({ done }) => done)])
     await vi.waitFor(async () => expect(await stores.registry.get(infoHash)).not.toHaveProperty('doubted'))
   })
 
   test('a page that is frozen before it noted that all is here writes nothing later', async () => {
-    const stores = memoryStores()
-    const open = stores.open.bind(stores)
-    const [flushing, flushed] = [new Deferred(), new Deferred()]
-    const flush = () => (flushing.resolve(), flushed.promise)
-    stores.open = async (...args) => Object.assign(await open(...args), { flush })
-    const node = await leecher({}, stores)
-    const peer = seed(node)
-    const { request } = peer
-    const held: Parameters<typeof request>[] = []
-    peer.request = (...ask) => void (ask[0] === 9 ? held.push(ask) : request(...ask))
-    await node.until(infoHash, ({ downloaded }) => downloaded >= 9 * pieceLength)
+    const { stores, node, flushing, flushed, rest } = await nearlyWhole()
     const saved = node.node.pause(infoHash, false)
     await flushing.promise
-    for (const ask of held) request(...ask)
-    await node.until(infoHash, ({ downloaded }) => downloaded === data.length)
+    await rest()
     await node.node.destroy(true)
     // Another page removes it meanwhile.
     await stores.registry.delete(infoHash)
