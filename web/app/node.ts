@@ -35,12 +35,10 @@ export class NodeHost {
 
 /** Rejects where there is no other way than straight from browser to browser. */
 async function relayed(): Promise<void> {
-  const { iceServers } = await fetch('/api/ice').then(
-    (response) => response.json() as Promise<{ iceServers: RTCIceServer[] }>,
-    () => {
-      throw new Error('The server cannot be reached. Try again when you are connected.')
-    },
-  )
+  const asked = fetch('/api/ice').then((response) => response.json() as Promise<{ iceServers: RTCIceServer[] }>)
+  const { iceServers } = await asked.catch(() => {
+    throw new Error('The server cannot be reached. Try again when you are connected.')
+  })
   if (!iceServers.some(({ urls }) => [urls].flat().some((url) => url.startsWith('turn')))) {
     throw new Error('This server passes nothing on, so others have to learn your address.')
   }
