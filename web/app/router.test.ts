@@ -19,11 +19,11 @@ it('goes back once, however often that is pressed before it is there', () => {
     vi.stubGlobal(name, value)
   const router = new Router(() => {})
   router.start()
-  for (const times of [1, 2]) {
-    router.navigate('/one')
+  for (const [times, then] of [[1, 'popstate'], [2, 'pageshow'], [3, 'popstate']] as const) {
+    if (times !== 3) router.navigate('/one')
     for (let i = 0; i < 2; i++) router.back('/list')
     expect(back).toHaveBeenCalledTimes(times)
-    location.pathname = '/list'
-    events.dispatchEvent(new Event('popstate'))
+    if (then === 'popstate') location.pathname = '/list'
+    events.dispatchEvent(new Event(then))
   }
 })

@@ -53,6 +53,8 @@ export class Router {
       this.#entry = history.state as Entry
       this.#tell(false)
     })
+    // Back from the back/forward cache, after it led out of the app all the same.
+    addEventListener('pageshow', () => (this.#going = false))
     addEventListener('scroll', () => note(this.#entry.key, scrollY), { passive: true })
     // Phones end a page that is out of sight without a word.
     for (const name of ['pagehide', 'visibilitychange']) addEventListener(name, keep, { capture: true })
