@@ -73,6 +73,8 @@ export class Node implements Engine, LinkHost {
   readonly #network: Network
   readonly #host: SwarmHost & { up: Limit; down: Limit }
   readonly #changed = new Set<string>()
+  /** Paused, and that is not yet on disk: who reads that it is so may close the page. */
+  readonly #noting = new Set<Swarm>()
   readonly #strangers = new Set<Peer>()
   readonly #thirsty = new Set<Peer>()
   readonly #lanes = { open: 0, made: 0 }
@@ -247,7 +249,8 @@ export class Node implements Engine, LinkHost {
 
   async pause(infoHash: string, on: boolean): Promise<void> {
     const swarm = this.#get(infoHash)
-    await swarm.pause(on)
+    if (on) this.#noting.add(swarm)
+    await swarm.pause(on).finally(() => this.#noting.delete(swarm))
     if (this.#swarms.get(infoHash) !== swarm) return
     const { links } = this.#network
     links.forget(infoHash)
@@ -444,7 +447,7 @@ export class Node implements Engine, LinkHost {
   #tell(infoHash: string): void {
     this.#changed.delete(infoHash)
     const swarm = this.#swarms.get(infoHash)
-    if (swarm) this.onstate?.(swarm.state)
+    if (swarm && !this.#noting.has(swarm)) this.onstate?.(swarm.state)
   }
 
   #tick(): void {

@@ -57,6 +57,28 @@ test('a torrent that is paused leaves everybody and lets nobody in, and goes on 
   expect((await other.node.states())[0]!.uploaded).toBeLessThanOrEqual(data.length - before)
 })
 
+test('nobody is told of it before it would survive the page', async () => {
+  const stores = memoryStores()
+  const { to, infoHash } = await midway(stores)
+  const put = stores.registry.put.bind(stores.registry)
+  const [asked, written] = [new Deferred(), new Deferred()]
+  stores.registry.put = async (entry) => (asked.resolve(), await written.promise, put(entry))
+  const [another, told] = ['ab'.repeat(20), new Map<string, string>()]
+  await to.node.add(another, {})
+  to.node.onstate = (state) => void told.set(state.infoHash, state.status)
+  const paused = to.node.pause(infoHash, true)
+  await asked.promise
+  told.clear()
+  // What has changed is told in that order.
+  for (const changed of [infoHash, another]) to.changed(changed)
+  await vi.waitUntil(() => told.has(another))
+  expect(told.get(infoHash)).toBeUndefined()
+  written.resolve()
+  await paused
+  expect(told.get(infoHash)).toBe('paused')
+  expect(await stores.registry.get(infoHash)).toMatchObject({ paused: true })
+})
+
 test('what is here can be read meanwhile; who waits for more waits until it goes on', async () => {
   const { to, infoHash } = await midway()
   await to.until(infoHash, ({ files }) => !!files.length)
