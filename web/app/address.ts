@@ -1,10 +1,10 @@
 import { html, nothing } from 'lit'
 import { live } from 'lit/directives/live.js'
 import { PageElement } from '../ui/element.ts'
-import { hidden } from '../ui/hiding.ts'
+import { hidden, onhidden } from '../ui/hiding.ts'
 import type { NodeHost } from './node.ts'
 
-/** A switch: whether those with whom something is shared learn this device's network address. */
+/** A box: whether those with whom something is shared learn this device's network address. */
 class Address extends PageElement {
   static override properties = {
     nodes: { attribute: false },
@@ -28,9 +28,7 @@ class Address extends PageElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    const draw = () => this.requestUpdate()
-    addEventListener('storage', draw)
-    this.onLeave(() => removeEventListener('storage', draw))
+    this.onLeave(onhidden(() => this.requestUpdate()))
   }
 
   protected override render() {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Bytes } from './bytes.ts'
 import { Deferred } from './deferred.ts'
 import type { Standing } from './rendezvous/types.ts'
@@ -174,12 +174,13 @@ test('while the address is hidden, only trackers and web seeds that the page nam
   const page = 'https://site.test/film.mp4'
   const asked = vi.fn(async (url: string) => new Response(url, { status: 404 }))
   vi.stubGlobal('fetch', asked)
+  onTestFinished(() => void vi.unstubAllGlobals())
   const { seeder, infoHash } = await shared(noise(100_000), { webSeeds: [page] })
   const magnet = `magnet:?xt=urn:btih:${infoHash}&tr=wss%3A%2F%2Fstranger.test%2F&ws=https%3A%2F%2Fstranger.test%2Ffilm.mp4`
   const trackers = ['wss://site.test/']
-  const { node, announced, relinked, until, ...rest } = testNode({ relayOnly: true })
+  const leecher = testNode({ relayOnly: true })
+  const { node, announced, relinked, until } = leecher
   await node.add(magnet, { trackers, webSeeds: [page] })
-  const leecher = { node, announced, relinked, until, ...rest }
   const urls = () => announced.get(infoHash)!.trackers
   expect(urls()).toEqual([...trackers, 'wss://tracker.test/'])
   const [channel] = join(leecher, seeder, infoHash)
@@ -196,7 +197,6 @@ test('while the address is hidden, only trackers and web seeds that the page nam
   expect(urls()).toEqual([...trackers, 'wss://tracker.test/'])
   expect(relinked).toEqual([false, true])
   expect(await node.stats()).toMatchObject({ relayOnly: true })
-  vi.unstubAllGlobals()
 })
 
 test('a page that is left leaves its trackers, and is found again when it comes back', async () => {

@@ -24,7 +24,9 @@ export function hide(on: boolean): void {
   }
 }
 
-/** Calls back when it was changed in another tab. */
-export function onhidden(then: () => void): void {
-  globalThis.addEventListener?.('storage', ({ key }) => key === wish && then())
+/** Calls back when it was changed in another tab, until the returned function is called. */
+export function onhidden(then: () => void): () => void {
+  const look = ({ key }: StorageEvent) => key === wish && then()
+  globalThis.addEventListener?.('storage', look)
+  return () => removeEventListener('storage', look)
 }
