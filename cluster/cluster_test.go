@@ -442,40 +442,38 @@ func TestSlowMachine(t *testing.T) {
 // What was answered for owners who did not, they are given as soon as they do.
 func TestOwnersLearnWhatTheyMissed(t *testing.T) {
 	inWorld(t, 2, func(w *world) {
-		a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
-		all := hashes(many)
-		w.cut(func(from, to string) bool { return from != to })
-		for _, hash := range all {
-			a.Send(testnet.Announce(hash, 'a', seeder))
-		}
-		w.pass(2 * time.Second)
-		w.cut(nil)
-		w.pass(5 * time.Second)
-		for _, hash := range all {
-			w.wantCounts(b, testnet.Announce(hash, 'b'), 1, 1)
-		}
+		w.meanwhile(2*time.Second, "", 1)
 	})
 }
 
 // Who has left meanwhile is not given to them.
 func TestOwnersDoNotHearOfThoseWhoLeft(t *testing.T) {
 	inWorld(t, 2, func(w *world) {
-		a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
-		all := hashes(many)
-		w.cut(func(from, to string) bool { return from != to })
-		for _, hash := range all {
-			a.Send(testnet.Announce(hash, 'a', seeder))
-		}
-		w.pass(1500 * time.Millisecond)
-		w.cut(nil)
-		for _, hash := range all {
-			a.Send(testnet.Announce(hash, 'a', `"event":"stopped"`))
-		}
-		w.pass(5 * time.Second)
-		for _, hash := range all {
-			w.wantCounts(b, testnet.Announce(hash, 'b'), 0, 1)
-		}
+		w.meanwhile(1500*time.Millisecond, `"event":"stopped"`, 0)
 	})
+}
+
+// meanwhile has a seeder announce to the first of two machines that do not hear of each other for that long, and say that
+// besides once they do. The second one counts so many seeders then.
+func (w *world) meanwhile(apart time.Duration, then string, seeders int) {
+	w.Helper()
+	a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
+	all := hashes(many)
+	w.cut(func(from, to string) bool { return from != to })
+	for _, hash := range all {
+		a.Send(testnet.Announce(hash, 'a', seeder))
+	}
+	w.pass(apart)
+	w.cut(nil)
+	if then != "" {
+		for _, hash := range all {
+			a.Send(testnet.Announce(hash, 'a', then))
+		}
+	}
+	w.pass(5 * time.Second)
+	for _, hash := range all {
+		w.wantCounts(b, testnet.Announce(hash, 'b'), seeders, 1)
+	}
 }
 
 // More questions than may be open are not asked.
