@@ -121,18 +121,18 @@ func (s *Server) newHTTP(h http.Handler) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          log.New(&debugLog{log: s.log}, "", 0),
+		ErrorLog:          log.New(&httpLog{log: s.log}, "", 0),
 	}
 }
 
-// debugLog takes what net/http has to say, which is about strangers' broken connections; but that none can be accepted, as
+// httpLog takes what net/http has to say, which is about strangers' broken connections; but that none can be accepted, as
 // when there are no file descriptors left, is said to the operator, once a minute.
-type debugLog struct {
+type httpLog struct {
 	log  *slog.Logger
 	said atomic.Int64 // when, seconds since 1970
 }
 
-func (d *debugLog) Write(p []byte) (int, error) {
+func (d *httpLog) Write(p []byte) (int, error) {
 	message := strings.TrimSpace(string(p))
 	if !strings.HasPrefix(message, "http: Accept error") {
 		d.log.Debug("http", "message", message)
