@@ -5,9 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -33,36 +36,62 @@ const (
 )
 
 // announcer announces torrents at HTTP and UDP trackers (BEP 3, 15), loaded into the engine or not: so many at once,
-// each when its time has come.
+// each when its time has come. A tracker knows a peer by the address that it is asked from, and tells it of others of that
+// family: so those with a name are asked by IPv4 and by IPv6 (BEP 7). Each has a line of its own, so that what is asked by
+// a family that leads nowhere holds nobody up.
 type announcer struct {
-	p    *Peer
-	turn chan struct{} // one token per announce under way
-	soon chan struct{}
-	ctx  context.Context
-	end  context.CancelFunc
-	work sync.WaitGroup
+	p     *Peer
+	lines map[egress.Family]*line
+	by    []egress.Family // what trackers with a name are asked by
+	ctx   context.Context
+	end   context.CancelFunc
+	work  sync.WaitGroup
 
-	mu     sync.Mutex
-	queue  announceQueue
-	of     map[*Torrent][]*announced
+	mu sync.Mutex
+	of map[*Torrent][]*announced
+	// silent are trackers that answer by the other family only: until when nobody tries again.
+	silent map[wayTo]time.Time
 	last   time.Time // that everything was announced anew
 	closed bool
 }
 
+// line is who waits to be announced.
+type line struct {
+	queue announceQueue // the announcer's lock is on it
+	turn  chan struct{} // one token per announce under way
+	soon  chan struct{}
+}
+
 // announced is a torrent at one tracker.
 type announced struct {
-	t   *Torrent
-	url string
-
-	due       time.Time
-	place     int // in the queue, -1 while it is being announced
-	started   bool
-	completed bool // to be said
+	t         *Torrent
+	ways      []*way
+	completed bool // to be said, by one of the ways
 	told      bool // by WebSocket, that it completed
 	gone      bool
-	failures  int
-	status    Tracker
+	status    Tracker // as it answered last
 }
+
+// wayTo is a tracker, and by what it is asked.
+type wayTo struct {
+	url string
+	by  egress.Family
+}
+
+// way is how a torrent is announced at a tracker.
+type way struct {
+	*announced
+	wayTo
+
+	due      time.Time
+	place    int // in the queue, -1 while it is being announced
+	started  bool
+	failures int
+	err      error  // what came of it last; errUntried before
+	giveUp   func() // that it starts, of which nothing was said yet; nil: it does not
+}
+
+var errUntried = errors.New("not yet tried")
 
 // What is said to a tracker, and what it says.
 type (
@@ -73,6 +102,8 @@ type (
 		want                       int
 		port                       int
 		key                        uint32 // by which who has moved proves who it is
+		by                         egress.Family
+		said                       func() // is called when the tracker may begin to hear of it
 	}
 	announceReply struct {
 		interval          time.Duration
@@ -82,55 +113,101 @@ type (
 )
 
 func newAnnouncer(p *Peer) *announcer {
-	a := &announcer{
-		p: p, turn: make(chan struct{}, announceWorkers), soon: make(chan struct{}, 1), of: map[*Torrent][]*announced{},
-	}
+	a := &announcer{p: p, by: p.families(), of: map[*Torrent][]*announced{}, silent: map[wayTo]time.Time{}}
 	a.ctx, a.end = context.WithCancel(context.Background())
-	a.work.Go(a.run)
+	one, other := newLine(), newLine()
+	a.lines = map[egress.Family]*line{egress.Any: one, egress.IPv4: one, egress.IPv6: other}
+	a.work.Go(func() { a.run(one) })
+	a.work.Go(func() { a.run(other) })
 	return a
+}
+
+func newLine() *line {
+	return &line{turn: make(chan struct{}, announceWorkers), soon: make(chan struct{}, 1)}
+}
+
+// families are those by which others reach this peer; if they do not, whichever a tracker is reached by.
+func (p *Peer) families() (all []egress.Family) {
+	for _, l := range p.client.Listeners() {
+		at, err := netip.ParseAddrPort(l.Addr().String())
+		if err != nil {
+			continue // a listener for links
+		}
+		by := egress.IPv6
+		if at.Addr().Unmap().Is4() {
+			by = egress.IPv4
+		}
+		if !slices.Contains(all, by) {
+			all = append(all, by)
+		}
+	}
+	if all == nil {
+		all = []egress.Family{egress.Any}
+	}
+	return all
 }
 
 func (a *announcer) add(t *Torrent, tracker string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range a.of[t] {
-		if e.url == tracker {
+		if e.status.URL == tracker {
 			return
 		}
 	}
 	if a.closed {
 		return
 	}
-	e := &announced{t: t, url: tracker, due: time.Now(), status: Tracker{URL: tracker, Seeders: -1, Leechers: -1}}
+	by := []egress.Family{egress.Any}
+	if u, err := url.Parse(tracker); err == nil && a.p.ways.Named(u) {
+		by = a.by
+	}
+	e := &announced{t: t, status: Tracker{URL: tracker, Seeders: -1, Leechers: -1}}
 	a.of[t] = append(a.of[t], e)
-	heap.Push(&a.queue, e)
+	for _, family := range by {
+		w := &way{announced: e, wayTo: wayTo{tracker, family}, due: time.Now(), err: errUntried}
+		e.ways = append(e.ways, w)
+		heap.Push(&a.lines[family].queue, w)
+	}
 	a.hurry()
 }
 
 func (a *announcer) hurry() {
-	select {
-	case a.soon <- struct{}{}:
-	default:
+	for _, l := range a.lines {
+		select {
+		case l.soon <- struct{}{}:
+		default:
+		}
 	}
 }
 
 // completed is announced at once, but not to the trackers that are told already by WebSocket: they would count two
-// downloads, should the WebSocket be gone by then.
+// downloads, should the WebSocket be gone by then. As many it would be if both families said so: one does, and the other
+// that nothing is left.
 func (a *announcer) completed(t *Torrent, told []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range a.of[t] {
-		e.told = slices.Contains(told, e.url)
+		e.told = slices.Contains(told, e.status.URL)
 		e.completed = !e.told
-		switch {
-		case e.completed:
-			a.plan(e, 0)
-		case e.started:
-			a.plan(e, minInterval)
+		says := max(0, slices.IndexFunc(e.ways, (*way).works))
+		for i, w := range e.ways {
+			switch {
+			case e.completed && i == says:
+				a.plan(w, 0)
+			case w.started:
+				a.plan(w, minInterval)
+			}
 		}
 	}
 	a.hurry()
 }
+
+// works says whether the tracker has answered last.
+func (w *way) works() bool { return w.err == nil }
+
+// beside says whether a tracker answers by another way.
+func (w *way) beside() bool { return slices.ContainsFunc(w.ways, (*way).works) && !w.works() }
 
 // remove says goodbye, and does not wait for it.
 func (a *announcer) remove(t *Torrent) {
@@ -138,19 +215,24 @@ func (a *announcer) remove(t *Torrent) {
 	defer a.mu.Unlock()
 	for _, e := range a.of[t] {
 		e.gone = true
-		a.plan(e, 0)
+		for _, w := range e.ways {
+			if w.giveUp != nil && w.beside() {
+				w.giveUp()
+			}
+			a.plan(w, 0)
+		}
 	}
 	delete(a.of, t)
 	a.hurry()
 }
 
 // plan sets when it is announced next, unless it is being announced.
-func (a *announcer) plan(e *announced, in time.Duration) {
-	if e.place < 0 {
+func (a *announcer) plan(w *way, in time.Duration) {
+	if w.place < 0 {
 		return
 	}
-	e.due = time.Now().Add(in)
-	heap.Fix(&a.queue, e.place)
+	w.due = time.Now().Add(in)
+	heap.Fix(&a.lines[w.by].queue, w.place)
 }
 
 // moved announces everything anew, as trackers know this peer by its address.
@@ -161,10 +243,13 @@ func (a *announcer) moved() {
 	if wait == 0 {
 		a.last = time.Now()
 	}
+	clear(a.silent)
 	for _, all := range a.of {
 		for _, e := range all {
-			e.failures = 0
-			a.plan(e, wait)
+			for _, w := range e.ways {
+				w.failures = 0
+				a.plan(w, wait)
+			}
 		}
 	}
 	a.hurry()
@@ -174,9 +259,25 @@ func (a *announcer) status(t *Torrent) (all []Tracker) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range a.of[t] {
-		all = append(all, e.status)
+		s := e.status
+		s.Connected = slices.ContainsFunc(e.ways, (*way).works)
+		if untried := func(w *way) bool { return w.err == errUntried }; !s.Connected && !slices.ContainsFunc(e.ways, untried) {
+			for _, w := range e.ways {
+				if s.Err == nil || noAddress(s.Err) {
+					s.Err = w.err
+				}
+			}
+		}
+		all = append(all, s)
 	}
 	return all
+}
+
+// noAddress: the name has none, of this family at least.
+func noAddress(err error) bool {
+	var d *net.DNSError
+	var a *net.AddrError
+	return errors.As(err, &d) && d.IsNotFound || errors.As(err, &a)
 }
 
 // close lets those go that were removed.
@@ -191,14 +292,14 @@ func (a *announcer) close() {
 	a.end()
 }
 
-func (a *announcer) run() {
+func (a *announcer) run(l *line) {
 	for {
 		wait := time.Hour
 		a.mu.Lock()
-		var next *announced
-		if len(a.queue) > 0 {
-			if wait = time.Until(a.queue[0].due); wait <= 0 {
-				next = heap.Pop(&a.queue).(*announced)
+		var next *way
+		if len(l.queue) > 0 {
+			if wait = time.Until(l.queue[0].due); wait <= 0 {
+				next = heap.Pop(&l.queue).(*way)
 			}
 		}
 		closed := a.closed && next == nil
@@ -208,20 +309,20 @@ func (a *announcer) run() {
 		}
 		if next != nil {
 			select {
-			case a.turn <- struct{}{}:
+			case l.turn <- struct{}{}:
 			case <-a.ctx.Done():
 				return
 			}
 			a.work.Go(func() {
 				a.announce(next)
-				<-a.turn
+				<-l.turn
 			})
 			continue
 		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
-		case <-a.soon:
+		case <-l.soon:
 		case <-a.ctx.Done():
 		}
 		timer.Stop()
@@ -231,79 +332,106 @@ func (a *announcer) run() {
 	}
 }
 
-func (a *announcer) announce(e *announced) {
+func (a *announcer) announce(w *way) {
 	a.mu.Lock()
-	r := announceRequest{infoHash: e.t.ih, peerID: a.p.id, port: a.p.publicPort(), key: a.p.key(e.url)}
-	switch {
-	case e.gone && !e.started:
+	if until := a.silent[w.wayTo]; time.Now().Before(until) {
+		a.again(w, time.Until(until))
 		a.mu.Unlock()
 		return
-	case !e.started:
+	}
+	t := w.t
+	ctx, stop := context.WithTimeout(a.ctx, announceTimeout)
+	r := announceRequest{infoHash: t.ih, peerID: a.p.id, port: a.p.publicPort(), key: a.p.key(w.url), by: w.by}
+	r.said = func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		w.giveUp = nil
+	}
+	switch {
+	case w.gone && !w.started:
+		a.mu.Unlock()
+		stop()
+		return
+	case !w.started:
 		r.event = "started" // with something left, if it is to complete
-	case e.completed: // also when it is gone: who counts downloads is told before the goodbye
+		w.giveUp = stop
+	case w.completed: // also when it is gone: who counts downloads is told before the goodbye
 		r.event = "completed"
-		e.completed = false
-	case e.gone:
+		w.completed = false
+	case w.gone:
 		r.event = "stopped"
 	}
-	gone, late := e.gone, r.event == "started" && (e.completed || e.told)
+	gone, late := w.gone, r.event == "started" && (w.completed || w.told)
 	a.mu.Unlock()
 
-	r.left, r.uploaded, r.downloaded = e.t.announced()
+	r.left, r.uploaded, r.downloaded = t.announced()
 	if late && r.left == 0 {
 		r.left = 1
 	}
 	if !gone {
 		r.want = wantSeeding
-		if e.t.lacking() {
+		if t.lacking() {
 			r.want = wantLacking
 		}
 	}
-	ctx, stop := context.WithTimeout(a.ctx, announceTimeout)
-	reply, err := announceTo(ctx, a.p.ways, e.url, r)
+	reply, err := announceTo(ctx, a.p.ways, w.url, r)
+	r.said()
 	stop()
-	if err == nil && r.want > 0 && (reply.leechers > 0 || e.t.lacking()) {
-		e.t.found.invite(reply.peers[:min(len(reply.peers), maxPeersPerTurn)])
+	if err == nil && r.want > 0 && (reply.leechers > 0 || t.lacking()) {
+		t.found.invite(reply.peers[:min(len(reply.peers), maxPeersPerTurn)])
 	}
 	if r.event != "stopped" {
-		a.answered(e, r.event, late, reply, err)
+		a.answered(w, r.event, late, reply, err)
 	}
 }
 
 // answered notes what came of an announce of that event, and plans the next. late: the tracker is yet to hear that nothing
 // is left.
-func (a *announcer) answered(e *announced, event string, late bool, reply announceReply, err error) {
+func (a *announcer) answered(w *way, event string, late bool, reply announceReply, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	next := time.Duration(0)
+	w.err = err
 	if err != nil {
-		e.failures++
-		e.status.Connected, e.status.Err = false, err
-		e.completed = e.completed || event == "completed"
-		next = min(firstRetry*a.p.o.tick<<min(e.failures-1, 10), lastRetry)
+		w.failures++
+		w.completed = w.completed || event == "completed"
+		next = min(firstRetry*a.p.o.tick<<min(w.failures-1, 10), lastRetry)
 		next = max(next/2+rand.N(next), reply.interval)
+		// The first torrent of which a family hears nothing speaks for all; of one that did answer, the second failure.
+		if unreached := net.Error(nil); errors.As(err, &unreached) && w.beside() && (!w.started || w.failures > 1) {
+			next = lastRetry
+			now := time.Now()
+			maps.DeleteFunc(a.silent, func(_ wayTo, until time.Time) bool { return now.After(until) })
+			a.silent[w.wayTo] = now.Add(next)
+		}
 	} else {
-		e.failures, e.started = 0, true
-		e.status = Tracker{e.url, true, nil, reply.seeders, reply.leechers}
+		w.failures, w.started = 0, true
+		delete(a.silent, w.wayTo)
+		w.status.Seeders, w.status.Leechers = reply.seeders, reply.leechers
 		next = min(max(reply.interval, minInterval), maxInterval)
 		if late {
 			next = minInterval
 		}
 	}
-	if e.gone {
+	if w.gone {
 		if err == nil {
-			a.work.Go(func() { a.announce(e) }) // the goodbye
+			a.work.Go(func() { a.announce(w) }) // the goodbye
 		}
 		return
 	}
-	if a.closed {
-		return
-	}
-	if e.completed && err == nil {
+	if w.completed && err == nil {
 		next = 0
 	}
-	e.due = time.Now().Add(next)
-	heap.Push(&a.queue, e)
+	a.again(w, next)
+}
+
+// again plans what was announced; the lock is held.
+func (a *announcer) again(w *way, in time.Duration) {
+	if w.gone || a.closed {
+		return
+	}
+	w.due = time.Now().Add(in)
+	heap.Push(&a.lines[w.by].queue, w)
 	a.hurry()
 }
 
@@ -342,7 +470,7 @@ func (p *Peer) publicPort() int {
 }
 
 // announceQueue is a heap by due.
-type announceQueue []*announced
+type announceQueue []*way
 
 func (q announceQueue) Len() int           { return len(q) }
 func (q announceQueue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
@@ -352,15 +480,15 @@ func (q announceQueue) Swap(i, j int) {
 }
 
 func (q *announceQueue) Push(x any) {
-	e := x.(*announced)
-	e.place = len(*q)
-	*q = append(*q, e)
+	w := x.(*way)
+	w.place = len(*q)
+	*q = append(*q, w)
 }
 
 func (q *announceQueue) Pop() any {
 	all := *q
-	e := all[len(all)-1]
+	w := all[len(all)-1]
 	*q = all[:len(all)-1]
-	e.place = -1
-	return e
+	w.place = -1
+	return w
 }

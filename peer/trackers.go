@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"time"
@@ -42,7 +43,8 @@ func announceHTTP(ctx context.Context, w *egress.Ways, tracker *url.URL, r annou
 		Peers    bencode.Bytes `bencode:"peers"`
 		Peers6   []byte        `bencode:"peers6"`
 	}
-	if err := askHTTP(ctx, w.Tracker(tracker), *tracker, q, &d); err != nil {
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { r.said() }})
+	if err := askHTTP(ctx, w.Tracker(tracker, r.by), *tracker, q, &d); err != nil {
 		return reply, err
 	}
 	if d.Failure != "" {
@@ -140,7 +142,7 @@ func compactPeers(b []byte, addressLength int) (peers []net.Addr) {
 //	       →  1 (4) | transaction (4) | interval (4) | leechers (4) | seeders (4) | addresses and ports …
 //	error  →  3 (4) | transaction (4) | text
 func announceUDP(ctx context.Context, w *egress.Ways, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
-	conn, err := w.UDP(ctx, tracker)
+	conn, err := w.UDP(ctx, tracker, r.by)
 	if err != nil {
 		return reply, err
 	}
@@ -175,6 +177,7 @@ func announceUDP(ctx context.Context, w *egress.Ways, tracker *url.URL, r announ
 			path = path[n:]
 		}
 	}
+	r.said()
 	answer, err := exchangeUDP(ctx, conn, 1, connected[:8], b)
 	if err != nil {
 		return reply, err

@@ -86,8 +86,8 @@ type Ways struct {
 	mu  sync.Mutex
 	own map[string]bool // host:port of what the program names
 
-	// There is one for each nearness, so that a connection which one request may use is not used by another.
-	direct  [inmost + 1]*http.Transport
+	// There is one for each nearness and family, so that a connection which one request may use is not used by another.
+	direct  [inmost + 1]map[Family]*http.Transport
 	proxied *http.Transport
 }
 
@@ -95,12 +95,15 @@ type Ways struct {
 func New(own ...string) *Ways {
 	w := &Ways{own: map[string]bool{}, proxied: http.DefaultTransport.(*http.Transport).Clone()}
 	for most := range w.direct {
-		t := w.proxied.Clone()
-		t.Proxy, t.MaxConnsPerHost = nil, 10
-		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-			return w.connect(ctx, nearness(most), network, address)
+		w.direct[most] = map[Family]*http.Transport{}
+		for _, family := range []Family{Any, IPv4, IPv6} {
+			t := w.proxied.Clone()
+			t.Proxy, t.MaxConnsPerHost = nil, 10
+			t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				return w.connect(ctx, nearness(most), network+string(family), address)
+			}
+			w.direct[most][family] = t
 		}
-		w.direct[most] = t
 	}
 	w.Name(own...)
 	return w
@@ -108,8 +111,11 @@ func New(own ...string) *Ways {
 
 // Close lets go of connections that nobody uses. Others can still be made.
 func (w *Ways) Close() {
-	for _, t := range append(w.direct[:], w.proxied) {
-		t.CloseIdleConnections()
+	w.proxied.CloseIdleConnections()
+	for _, transports := range w.direct {
+		for _, t := range transports {
+			t.CloseIdleConnections()
+		}
 	}
 }
 
@@ -211,27 +217,49 @@ func trackerKind(u *url.URL) kind {
 	return tracker
 }
 
+// Family is of the addresses by which a tracker is asked.
+type Family string
+
+// Any is whichever connects first.
+const (
+	Any  Family = ""
+	IPv4 Family = "4"
+	IPv6 Family = "6"
+)
+
+// Named says whether a tracker may be asked by one family or the other: its host is a name, and no proxy looks that up.
+func (w *Ways) Named(u *url.URL) bool {
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return false
+	}
+	via, err := http.ProxyFromEnvironment(&http.Request{URL: u})
+	return via == nil && err == nil
+}
+
 // UDP connects to a UDP tracker.
-func (w *Ways) UDP(ctx context.Context, u *url.URL) (net.Conn, error) {
-	return w.connect(ctx, w.most(u, tracker), "udp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80")))
+func (w *Ways) UDP(ctx context.Context, u *url.URL, by Family) (net.Conn, error) {
+	return w.connect(ctx, w.most(u, tracker), "udp"+string(by), net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80")))
 }
 
 // Tracker asks an HTTP tracker, whose URL is as yet without a query of ours. Like the others it follows redirects, as far
 // as they may lead.
-func (w *Ways) Tracker(u *url.URL) *http.Client { return w.client(trackerKind(u)) }
+func (w *Ways) Tracker(u *url.URL, by Family) *http.Client { return w.client(trackerKind(u), by) }
 
 // WebSeeds asks web seeds.
-func (w *Ways) WebSeeds() *http.Client { return w.client(webSeed) }
+func (w *Ways) WebSeeds() *http.Client { return w.client(webSeed, Any) }
 
 // Given asks for what somebody has given the URL of as a whole: a .torrent file, a link's server.
-func (w *Ways) Given() *http.Client { return w.client(given) }
+func (w *Ways) Given() *http.Client { return w.client(given, Any) }
 
-func (w *Ways) client(k kind) *http.Client { return &http.Client{Transport: way{w, k}} }
+func (w *Ways) client(k kind, by Family) *http.Client {
+	return &http.Client{Transport: way{w, k, by}}
+}
 
 // way is a RoundTripper.
 type way struct {
 	*Ways
 	kind kind
+	by   Family
 }
 
 // reached is the key of how near a request got: a *atomic.Int32.
@@ -250,7 +278,7 @@ func (w way) RoundTrip(request *http.Request) (*http.Response, error) {
 		}
 	}
 	got := new(atomic.Int32)
-	transport := w.direct[most]
+	transport := w.direct[most][w.by]
 	if via, err := http.ProxyFromEnvironment(request); via != nil && err == nil {
 		// The proxy looks the name up.
 		if a, err := netip.ParseAddr(request.URL.Hostname()); err == nil && nearnessOf(a) > most {
