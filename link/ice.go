@@ -6,12 +6,14 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/logging"
+	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -42,6 +44,9 @@ func newAPI(mux ice.UDPMux, logs logging.LoggerFactory) *webrtc.API {
 	s.SetSCTPRTOMax(longestTimeout)
 	s.SetSCTPCwndCAStep(growth)
 	s.SetICEUDPMux(mux)
+	if _, err := net.Interfaces(); hidden(err) { // which pion takes for an error, though the mux has all it needs
+		s.SetNet(new(stdnet.Net))
+	}
 	s.SetIncludeLoopbackCandidate(true) // the mux has it only where there is nothing else
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	// The way found first is taken, but for relays, which wait for a better one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"slices"
@@ -158,9 +159,13 @@ func (g *gated) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	return g.WriteToUDPAddrPort(b, to)
 }
 
-// Addresses are those of this machine that others may reach, or the loopback ones where there are none.
+// Addresses are those of this machine that others may reach, or the loopback ones where there are none. A service that may
+// not ask for them (systemd's RestrictAddressFamilies without AF_NETLINK) has those by which it reaches others.
 func Addresses() (all []netip.Addr, err error) {
 	interfaces, err := net.Interfaces()
+	if hidden(err) {
+		return outward()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("looking at the network interfaces: %w", err)
 	}
@@ -189,6 +194,32 @@ func Addresses() (all []netip.Addr, err error) {
 		all = loopback
 	}
 	return all[:min(len(all), maxAddresses)], nil
+}
+
+// hidden: this process may not ask which network interfaces there are.
+func hidden(err error) bool {
+	return errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, fs.ErrPermission)
+}
+
+// outward are the addresses with which this machine would reach the internet; nothing is sent.
+func outward() (all []netip.Addr, err error) {
+	for _, far := range []string{"203.0.113.1:9", "[2001:db8::1]:9"} {
+		conn, err := net.Dial("udp", far)
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			return nil, err // of addresses that tells nothing
+		}
+		if err != nil {
+			continue
+		}
+		if ip := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(); !ip.IsLinkLocalUnicast() {
+			all = append(all, ip)
+		}
+		_ = conn.Close()
+	}
+	if len(all) == 0 {
+		all = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	}
+	return all, nil
 }
 
 // look has the machine's addresses looked at when they are needed next.

@@ -65,13 +65,14 @@ func newLSD(p *Peer) (*lsd, error) {
 	return l, nil
 }
 
-// join listens on all interfaces there are.
+// join listens on all interfaces there are, or, where nobody says which, on that of the default route.
 func (l *lsd) join() {
+	c := ipv4.NewPacketConn(l.conn)
 	interfaces, err := net.Interfaces()
 	if err != nil {
+		_ = c.JoinGroup(nil, l.group)
 		return
 	}
-	c := ipv4.NewPacketConn(l.conn)
 	var on []int
 	for _, i := range interfaces {
 		if i.Flags&net.FlagUp != 0 && i.Flags&net.FlagMulticast != 0 {

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -21,4 +22,18 @@ func TestWithoutIPv6(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = p.Close()
+}
+
+// So has a service that may not ask which network interfaces there are.
+func TestWithoutNetlink(t *testing.T) {
+	if !testnet.Refused(t, unix.SYS_SOCKET, unix.AF_NETLINK, syscall.EAFNOSUPPORT) {
+		return
+	}
+	alone := func(o *Options) { o.WebRTC, o.TCP, o.LSD = true, false, true }
+	trackers := []string{tracker(t, "ws")}
+	dir := t.TempDir()
+	data := random(1<<18, 1)
+	shared := share(t, start(t, alone), ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}, Trackers: trackers})
+	done(t, add(t, start(t, alone), shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to")}))
+	same(t, filepath.Join(dir, "to/a"), data)
 }

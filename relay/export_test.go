@@ -9,3 +9,9 @@ func (r *Relay) Move(to netip.Addr) {
 	r.public.find = func() map[family]netip.Addr { return map[family]netip.Addr{familyOf(to): to} }
 	r.public.looked = r.public.looked.Add(-2 * interfacesFor)
 }
+
+// Outward are the addresses by which this machine reaches the internet.
+func Outward() []netip.Addr { return outward() }
+
+// Here says whether a relay takes an address for this machine's.
+func Here(a netip.Addr) bool { return new(peers).here(a) }

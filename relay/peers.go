@@ -126,13 +126,16 @@ func (p *peers) here(a netip.Addr) bool {
 	defer p.mu.Unlock()
 	if now := time.Now(); p.own == nil || now.Sub(p.looked) > interfacesFor {
 		p.looked, p.own = now, map[netip.Addr]bool{}
-		all, _ := net.InterfaceAddrs() // without, there is nothing to be known
+		all, _ := net.InterfaceAddrs() // which a service may be kept from asking, by systemd for one
 		for _, one := range all {
 			if n, ok := one.(*net.IPNet); ok {
 				if a, ok := netip.AddrFromSlice(n.IP); ok {
 					p.own[a.Unmap()] = true
 				}
 			}
+		}
+		for _, a := range outward() {
+			p.own[a] = true
 		}
 	}
 	return p.own[a]
@@ -156,18 +159,24 @@ func publicAddresses(o Options) map[family]netip.Addr {
 				all[familyOf(a)] = a
 			}
 		}
-		// Where there is a way to the internet, the address with which the kernel would take it; nothing is sent.
-		for _, far := range []string{"203.0.113.1:9", "[2001:db8::1]:9"} {
-			if conn, err := net.Dial("udp", far); err == nil {
-				a := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-				all[familyOf(a)] = a
-				_ = conn.Close()
-			}
+		for _, a := range outward() {
+			all[familyOf(a)] = a
 		}
 	}
 	for _, a := range o.Public {
 		if a = a.Unmap(); o.Addr.Addr().IsUnspecified() || all[familyOf(a)].IsValid() {
 			all[familyOf(a)] = a
+		}
+	}
+	return all
+}
+
+// outward are the addresses with which the kernel would take its way to the internet; nothing is sent.
+func outward() (all []netip.Addr) {
+	for _, far := range []string{"203.0.113.1:9", "[2001:db8::1]:9"} {
+		if conn, err := net.Dial("udp", far); err == nil {
+			all = append(all, conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap())
+			_ = conn.Close()
 		}
 	}
 	return all
