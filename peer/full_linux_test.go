@@ -57,6 +57,23 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// A disk that is full when the first peer begins leaves nothing that keeps later ones from it.
+func TestDiskFullAtFirst(t *testing.T) {
+	small := smallDisk(t)
+	ballast := write(t, filepath.Join(small, "ballast"), make([]byte, 3<<20-12<<10))
+	if p, err := New(Options{DataDir: filepath.Join(small, "data")}); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("%v, %v", p, err)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(Options{DataDir: filepath.Join(small, "data")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = p.Close()
+}
+
 // Where there is no room to decrypt what has come, what was decrypted does not keep the disk full.
 func TestNoRoomToDecrypt(t *testing.T) {
 	small := smallDisk(t)

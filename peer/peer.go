@@ -108,6 +108,8 @@ func Defaults(dataDir string) Options {
 var (
 	// ErrInUse is for a data directory that another process has.
 	ErrInUse = errors.New("another starling uses this data folder: stop it, or name another folder")
+	// ErrUnfit is for a data directory on a file system without the locks, or the mapping into memory, that a database needs.
+	ErrUnfit = errors.New("the data folder is on a file system that cannot hold a database, as network drives are at times: name a folder on a disk of this machine")
 	// ErrBusy is for a torrent that another peer fetches to the same folder at this moment.
 	ErrBusy = errors.New("another starling fetches this to the same folder: wait until it has, or name another folder")
 	// ErrListen is for Options.Listen: the port is taken, or the address is none of this machine's.
@@ -142,7 +144,7 @@ type Peer struct {
 	closed   bool
 }
 
-// New starts a peer. Errors: ErrInUse, and whatever keeps it from its directory or its ports.
+// New starts a peer. Errors: ErrInUse, ErrUnfit, and whatever else keeps it from its directory or its ports.
 func New(o Options) (*Peer, error) {
 	if o.DataDir == "" {
 		return nil, errors.New("a peer needs a data directory")

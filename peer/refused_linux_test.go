@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -36,4 +37,14 @@ func TestWithoutNetlink(t *testing.T) {
 	shared := share(t, start(t, alone), ShareOptions{Paths: []string{write(t, filepath.Join(dir, "a"), data)}, Trackers: trackers})
 	done(t, add(t, start(t, alone), shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to")}))
 	same(t, filepath.Join(dir, "to/a"), data)
+}
+
+// Of a file system that has no locks, as NFS at times, it is said that the data folder cannot be there.
+func TestWithoutLocks(t *testing.T) {
+	if !testnet.Refused(t, unix.SYS_FLOCK, -1, syscall.ENOLCK) {
+		return
+	}
+	if p, err := New(Defaults(t.TempDir())); !errors.Is(err, ErrUnfit) || !errors.Is(err, syscall.ENOLCK) {
+		t.Errorf("%v, %v", p, err)
+	}
 }

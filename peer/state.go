@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -58,14 +60,22 @@ var (
 )
 
 func openState(dir string) (*state, error) {
-	db, err := bolt.Open(filepath.Join(dir, "state.db"), 0o600, &bolt.Options{
+	path := filepath.Join(dir, "state.db")
+	before, _ := os.Stat(path)
+	db, err := bolt.Open(path, 0o600, &bolt.Options{
 		Timeout: 300 * time.Millisecond, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
 	})
-	if errors.Is(err, bolt.ErrTimeout) {
+	switch {
+	case err == nil:
+	case errors.Is(err, bolt.ErrTimeout):
 		return nil, ErrInUse
-	}
-	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", filepath.Join(dir, "state.db"), err)
+	case errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.ENODEV):
+		return nil, fmt.Errorf("opening %s: %w: %w", path, err, ErrUnfit)
+	default:
+		if before == nil || before.Size() == 0 {
+			_ = os.Remove(path) // the beginning of one, as of a full disk, would end every later process
+		}
+		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
 		for _, name := range [][]byte{addedBucket, sharedBucket, infoBucket, progressBucket, sharedProgressBucket, sharesBucket} {
@@ -77,7 +87,7 @@ func openState(dir string) (*state, error) {
 	})
 	if err != nil {
 		_ = db.Close()
-		return nil, fmt.Errorf("writing to %s: %w", filepath.Join(dir, "state.db"), err)
+		return nil, fmt.Errorf("writing to %s: %w", path, err)
 	}
 	db.MaxBatchDelay = time.Millisecond
 	return &state{db}, nil

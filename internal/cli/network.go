@@ -114,6 +114,9 @@ func (n *network) start(t task) (p *peer.Peer, own string, err error) {
 	if errors.Is(err, peer.ErrInUse) {
 		return nil, "", failure{exitMachine, errors.New("another starling is at the same task, or has the same --data-dir: stop that one, or name another folder with --data-dir")}
 	}
+	if errors.Is(err, peer.ErrUnfit) {
+		err = failure{exitMachine, fmt.Errorf("%w with --data-dir", err)}
+	}
 	if errors.Is(err, peer.ErrListen) {
 		err = failure{exitMachine, fmt.Errorf("--listen %s cannot be had: choose another address or port, or leave it out: %w", n.Listen, err)}
 	}
