@@ -74,6 +74,48 @@ func TestDiskFullAtFirst(t *testing.T) {
 	_ = p.Close()
 }
 
+// What cannot be written for another reason than a full disk is said with that, and goes on like it.
+func TestDiskReadOnly(t *testing.T) {
+	small := smallDisk(t)
+	seeder := start(t)
+	data := random(1<<20, 1)
+	shared := share(t, seeder, ShareOptions{Paths: []string{write(t, filepath.Join(t.TempDir(), "a"), data)}})
+	p := start(t)
+	o := AddOptions{Dir: filepath.Join(small, "to"), Peers: []string{seeder.Addr().String()}, Lazy: true}
+	fetched := add(t, p, shared.Link("h"), o)
+	if err := fetched.Ready(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", small, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	o.Lazy = false
+	add(t, p, shared.Link("h"), o)
+	testnet.Until(t, "it is said", func() bool { return fetched.Stats().Problem != nil })
+	if err := fetched.Stats().Problem; !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), "let this program write there") {
+		t.Errorf("it says %v", err)
+	}
+	if err := syscall.Mount("", small, "", syscall.MS_REMOUNT, ""); err != nil {
+		t.Fatal(err)
+	}
+	done(t, fetched)
+	same(t, filepath.Join(small, "to/a"), data)
+}
+
+// It is said what to do for each cause.
+func TestUnsaved(t *testing.T) {
+	for cause, want := range map[error]string{
+		syscall.ENOSPC: "make room", syscall.EDQUOT: "make room", syscall.EACCES: "let this program write", syscall.EROFS: "let this program write",
+		syscall.EFBIG: "files that large", syscall.ENAMETOOLONG: "shorter", syscall.EMFILE: "ulimit", syscall.ENOENT: "put the folder back",
+		syscall.EIO: "sound", errors.New("odd"): "sound",
+	} {
+		err := &UnsavedError{Err: &os.PathError{Op: "write", Path: "a", Err: cause}}
+		if said := err.Error(); !strings.HasPrefix(said, "what comes cannot be saved: write a: ") || !strings.Contains(said, want) || !errors.Is(err, cause) {
+			t.Errorf("%v: %s", cause, said)
+		}
+	}
+}
+
 // Where there is no room to decrypt what has come, what was decrypted does not keep the disk full.
 func TestNoRoomToDecrypt(t *testing.T) {
 	small := smallDisk(t)

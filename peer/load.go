@@ -3,7 +3,6 @@ package peer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync/atomic"
 
@@ -173,7 +172,7 @@ func (t *Torrent) pause(err error) {
 	t.mu.Lock()
 	first := t.problem == nil
 	t.paused, t.full = true, true
-	t.problem = fmt.Errorf("what comes cannot be saved: %w. Make room on the disk: it goes on by itself", err)
+	t.problem = &UnsavedError{Err: err}
 	t.mu.Unlock()
 	t.unload()
 	if first {

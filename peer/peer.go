@@ -24,7 +24,7 @@
 //	  at the end         place.go: files under their names; existing.go: they lie there from the start
 //	to share             share.go, listing.go: the files; changed.go: one has changed since
 //	its bytes            store.go: as pieces ─ content.go: as files ─ handles.go: as open files; hash.go, bits.go
-//	  on the disk        hold_unix.go: nobody else writes there ─ sync_linux.go ─ rename_linux.go ─ namelen_linux.go
+//	  on the disk        hold_unix.go: nobody else writes there ─ unsaved.go: it cannot be written ─ sync_linux.go ─ rename_linux.go ─ namelen_linux.go
 //	  what is noted      state.go: the database ─ progress.go: which pieces are right ─ stamp.go: how the files looked
 //	to find peers        find.go: all ways ─ announcer.go, trackers.go, scrape.go ─ dht.go, dhtstore.go ─ lsd.go
 //	  in this network    ports.go, gateway_linux.go: the router lets peers in; whereabouts.go: this machine has moved

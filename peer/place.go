@@ -45,7 +45,7 @@ func (t *Torrent) finish() {
 			return
 		}
 		t.p.log.Warn("what has come cannot be put in its place", "torrent", t.Name(), "error", err)
-		t.say(fmt.Errorf("all has come but cannot be put in its place: %w. It is tried again", err))
+		t.say(&UnsavedError{err, true})
 		select {
 		case <-time.After(5 * time.Second):
 		case <-t.ctx.Done():

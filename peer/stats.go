@@ -39,7 +39,7 @@ type Stats struct {
 	Metadata int64
 	Peers    Peers
 	Trackers []Tracker
-	// Problem is what keeps it from going on, or is wrong with its files; nil: nothing.
+	// Problem is what keeps it from going on (*UnsavedError), or is wrong with its files; nil: nothing.
 	Problem error
 }
 

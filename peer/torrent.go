@@ -126,7 +126,7 @@ func (t *Torrent) Magnet() string {
 // is wrong, and those of a torrent that cannot be used.
 func (t *Torrent) Ready(ctx context.Context) error { return t.wait(ctx, t.ready) }
 
-// Done waits until all data is verified and in its place. While the disk is full it goes on waiting; Stats says so.
+// Done waits until all data is verified and in its place. While it cannot be saved it goes on waiting; Stats says so.
 // Errors: those of Ready.
 func (t *Torrent) Done(ctx context.Context) error { return t.wait(ctx, t.placed) }
 

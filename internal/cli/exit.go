@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"syscall"
 
 	"github.com/starling-p2p/starling/peer"
@@ -45,21 +46,32 @@ func stopped(what string) error {
 func onMachine(err error) error {
 	var f failure
 	var e syscall.Errno
+	var unsaved *peer.UnsavedError
+	errors.As(err, &e)
 	switch {
 	case errors.Is(err, peer.ErrTaken), errors.Is(err, peer.ErrBusy):
 		return failure{exitMachine, err}
-	case err == nil || errors.As(err, &f) || !errors.As(err, &e) && !errors.Is(err, fs.ErrNotExist):
+	case err == nil, errors.As(err, &f):
 		return err
 	case e == syscall.ENOSPC || e == syscall.EDQUOT:
 		return failure{exitMachine, errors.New("there is no space left on the disk: free some, then run the same command again to go on from here")}
+	case errors.As(err, &unsaved):
+		return failure{exitMachine, fmt.Errorf("what was fetched cannot be saved: %w: %s, then run the command again", unsaved.Err, unsaved.Help())}
 	case errors.Is(err, fs.ErrPermission) || e == syscall.EROFS:
 		return failure{exitMachine, fmt.Errorf("%w: choose a folder that you may write to", err)}
 	case e == syscall.ENOTDIR:
 		return failure{exitMachine, fmt.Errorf("%w: choose a folder", err)}
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), ofFiles(err):
 		return failure{exitMachine, err}
 	}
 	return err
+}
+
+// ofFiles says whether an error is of a file or a folder.
+func ofFiles(err error) bool {
+	var p *fs.PathError
+	var l *os.LinkError
+	return errors.As(err, &p) || errors.As(err, &l)
 }
 
 // inFolder says by which flag another folder is named, where it is the folder that is no good.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,7 +31,12 @@ func TestExitCodes(t *testing.T) {
 		{onMachine(&fs.PathError{Op: "write", Path: "x", Err: syscall.EDQUOT}), exitMachine, "free some"},
 		{onMachine(&fs.PathError{Op: "mkdir", Path: "x", Err: syscall.ENOTDIR}), exitMachine, "choose a folder"},
 		{onMachine(&fs.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}), exitMachine, "no such file"},
-		{onMachine(&fs.PathError{Op: "read", Path: "x", Err: syscall.EIO}), exitFailed, "input/output error"},
+		{onMachine(&fs.PathError{Op: "read", Path: "x", Err: syscall.EIO}), exitMachine, "input/output error"},
+		{ofLink(fmt.Errorf("x: %w", &fs.PathError{Op: "mkdirat", Path: "x", Err: syscall.ENAMETOOLONG})), exitMachine, "name too long"},
+		{onMachine(&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}), exitFailed, "refused"},
+		{onMachine(&peer.UnsavedError{Err: full}), exitMachine, "there is no space left on the disk: free some"},
+		{onMachine(&peer.UnsavedError{Err: syscall.EROFS}), exitMachine, "cannot be saved: read-only file system: let this program write there, then run"},
+		{onMachine(&peer.UnsavedError{Err: syscall.EIO}), exitMachine, "the disk is there still, and sound, then run the command again"},
 		{onMachine(errors.New("odd")), exitFailed, "odd"},
 		{onReading(&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}), exitMachine, "permission denied: share what you may read"},
 		{onReading(full), exitMachine, "free some"},
