@@ -74,21 +74,22 @@ func TestNameTakenMeanwhile(t *testing.T) {
 func TestFilesInPlace(t *testing.T) {
 	for _, private := range []bool{false, true} {
 		t.Run(map[bool]string{false: "public", true: "private"}[private], func(t *testing.T) {
+			const name = "folder 2.1" // what is behind the dot is no ending
 			from := t.TempDir()
 			b := random(3_000_000, 3)
 			write(t, filepath.Join(from, "a", "film.bin"), b)
 			write(t, filepath.Join(from, "empty"), nil)
 			seeder := start(t)
-			shared := share(t, seeder, ShareOptions{Paths: []string{from}, Name: "folder", Private: private})
+			shared := share(t, seeder, ShareOptions{Paths: []string{from}, Name: name, Private: private})
 			peers := []string{seeder.Addr().String()}
 
 			into := t.TempDir()
-			here := write(t, filepath.Join(into, "folder", "a", "film.bin"), b)
-			write(t, filepath.Join(into, "folder", "empty"), nil)
+			here := write(t, filepath.Join(into, name, "a", "film.bin"), b)
+			write(t, filepath.Join(into, name, "empty"), nil)
 			p := start(t)
 			tt := add(t, p, shared.Link(""), AddOptions{Dir: into, Exact: true, Peers: peers})
 			done(t, tt)
-			if tt.Root() != filepath.Join(into, "folder") {
+			if tt.Root() != filepath.Join(into, name) {
 				t.Errorf("it lies at %s", tt.Root())
 			}
 			if got := tt.Stats().Downloaded; got > 0 && !private {
@@ -101,25 +102,26 @@ func TestFilesInPlace(t *testing.T) {
 			other, there := start(t), t.TempDir()
 			_ = seeder.Close()
 			done(t, add(t, other, shared.Link(""), AddOptions{Dir: there, Peers: []string{p.Addr().String()}}))
-			same(t, filepath.Join(there, "folder", "a", "film.bin"), b)
+			same(t, filepath.Join(there, name, "a", "film.bin"), b)
+			same(t, filepath.Join(there, name, "empty"), nil)
 
 			// Of other contents, it is not the torrent's.
 			b[2_999_999]++
 			write(t, here, b)
 			again := start(t)
-			if err := add(t, again, shared.Link(""), AddOptions{Dir: into, Name: "folder", Exact: true, Peers: []string{other.Addr().String()}}).Ready(soon(t)); !errors.Is(err, ErrTaken) {
+			if err := add(t, again, shared.Link(""), AddOptions{Dir: into, Name: name, Exact: true, Peers: []string{other.Addr().String()}}).Ready(soon(t)); !errors.Is(err, ErrTaken) {
 				t.Errorf("taken: %v", err)
 			}
 			same(t, here, b)
 			// Nor is one that goes on behind its end.
 			b[2_999_999]--
 			write(t, here, append(bytes.Clone(b), "more"...))
-			if err := add(t, start(t), shared.Link(""), AddOptions{Dir: into, Name: "folder", Exact: true, Peers: []string{other.Addr().String()}}).Ready(soon(t)); !errors.Is(err, ErrTaken) {
+			if err := add(t, start(t), shared.Link(""), AddOptions{Dir: into, Name: name, Exact: true, Peers: []string{other.Addr().String()}}).Ready(soon(t)); !errors.Is(err, ErrTaken) {
 				t.Errorf("longer: %v", err)
 			}
 			beside := add(t, start(t), shared.Link(""), AddOptions{Dir: into, Peers: []string{other.Addr().String()}})
 			done(t, beside)
-			if beside.Root() != filepath.Join(into, "folder (2)") {
+			if beside.Root() != filepath.Join(into, name+" (2)") {
 				t.Errorf("it lies at %s", beside.Root())
 			}
 		})

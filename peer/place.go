@@ -109,12 +109,16 @@ func (t *Torrent) place() (err error) {
 func (t *Torrent) nameFiles(s *store, m *meta, r *record, top string, inside []*string) error {
 	const most = 10_000
 	made := filepath.Join(t.partDir(r), filesFolder, top)
+	info, err := os.Lstat(made)
+	if err != nil {
+		return err
+	}
 	called := cmp.Or(r.As, top)
 	for n := 1; ; n++ {
 		if t.exact && n > 1 {
 			return ErrTaken
 		}
-		r.Root = filepath.Join(r.Dir, numbered(called, n))
+		r.Root = filepath.Join(r.Dir, numbered(called, info.IsDir(), n))
 		r.Paths = placedPaths(r.Root, inside)
 		if _, err := os.Lstat(r.Root); err == nil && n < most {
 			continue
@@ -171,12 +175,15 @@ func placedPaths(root string, inside []*string) (paths [][]byte) {
 	return paths
 }
 
-// numbered is "name.ext", "name (2).ext", …
-func numbered(name string, n int) string {
+// numbered is "name.ext", "name (2).ext", …; of a folder "name", "name (2)", …
+func numbered(name string, folder bool, n int) string {
 	if n == 1 {
 		return name
 	}
 	ext := filepath.Ext(name)
+	if folder {
+		ext = ""
+	}
 	return fmt.Sprintf("%s (%d)%s", strings.TrimSuffix(name, ext), n, ext)
 }
 
