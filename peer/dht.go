@@ -13,6 +13,7 @@ const (
 	dhtAtOnce   = 4
 	dhtTimeout  = time.Minute
 	dhtLacking  = 5 * time.Minute  // between two times that a torrent is looked up
+	dhtNobody   = 15 * time.Second // the same where nobody was met
 	dhtComplete = 25 * time.Minute // nodes forget after half an hour
 )
 
@@ -146,8 +147,8 @@ func (q *dhtQueue) announce(t *Torrent) {
 	}
 	if !met && t.lacking() { // the table may have been empty still
 		q.mu.Lock()
-		if due, ok := q.due[t]; ok {
-			q.due[t] = due.Add(-dhtLacking + 15*time.Second)
+		if again := time.Now().Add(dhtNobody); q.due[t].After(again) {
+			q.due[t] = again
 		}
 		q.mu.Unlock()
 	}

@@ -279,6 +279,20 @@ func TestManyInTheDHT(t *testing.T) {
 	}
 }
 
+// Where nobody was met the DHT is asked again soon, though not at once: a look-up is hundreds of packets.
+func TestNobodyInTheDHT(t *testing.T) {
+	p := start(t)
+	q := &dhtQueue{p: p, due: map[*Torrent]time.Time{}, soon: make(chan struct{}, 1)}
+	tt := add(t, p, strings.Repeat("ab", 20), AddOptions{Dir: t.TempDir()})
+	for range 20 {
+		q.due[tt], q.going = time.Now(), 0
+		q.announce(q.next())
+		if wait := time.Until(q.due[tt]); wait < dhtNobody/2 || wait > dhtNobody {
+			t.Fatalf("it is asked again after %v", wait)
+		}
+	}
+}
+
 // A torrent that is private in the sense of BEP 27 is found by its trackers alone: the DHT, the local network and other
 // peers do not hear of it.
 func TestFoundByTrackersAlone(t *testing.T) {
