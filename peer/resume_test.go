@@ -279,8 +279,13 @@ func TestSpoiledPart(t *testing.T) {
 
 		p = start(t, in)
 		o.Lazy = false
-		done(t, add(t, p, shared.Link("h"), o))
+		tt = add(t, p, shared.Link("h"), o)
+		done(t, tt)
 		same(t, filepath.Join(dir, "to/a"), data)
+		// But what is right of it is not fetched again.
+		if got := tt.Stats().Downloaded; got > int64(len(data))-1<<19 {
+			t.Errorf("%d bytes were fetched, of %d", got, len(data))
+		}
 	}
 }
 
