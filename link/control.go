@@ -57,7 +57,7 @@ func (l *link) openControl() {
 // talk begins, once both sides have named the extension and the channel is there.
 func (l *link) talk() {
 	c := l.control
-	if !l.named || c == nil || c.exchange != nil {
+	if !l.named || c == nil {
 		return
 	}
 	var nonce [16]byte

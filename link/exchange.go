@@ -171,9 +171,9 @@ func (e *exchange) next() {
 
 // tell says that a torrent is known here, where the other side wants it and does not know yet.
 func (e *exchange) tell(t token) {
-	ih, known := e.names[t]
+	_, known := e.names[t]
 	told, theirs := e.theirs[t]
-	if !known || !theirs || told || e.links.torrents[ih] == nil {
+	if !known || !theirs || told {
 		return
 	}
 	e.theirs[t] = true

@@ -224,6 +224,38 @@ func TestLiarsAreBanned(t *testing.T) {
 	}
 }
 
+// Hello comes over another channel than the handshake that names the extension, and may come before it.
+func TestAnEarlyHello(t *testing.T) {
+	early := func() (*node, *remote, *link.Channel, *webrtc.DataChannel) {
+		n := newRawNode(t, habits{raw: true})
+		r, ours := metByRemote(t, n)
+		control := r.open(t, "starling", controlProtocol)
+		r.hear(control)
+		must(t, control.Send(make([]byte, 17)))
+		poll(func() bool { return control.BufferedAmount() == 0 })
+		return n, r, ours, control
+	}
+	_, r, ours, _ := early()
+	ours.Extended()
+	<-r.said // hello
+	if wants := <-r.said; wants[0] != 1 || len(wants) != 1+2*16 {
+		t.Errorf("it says %x", wants)
+	}
+	// Nothing may follow it before it is answered.
+	n, _, _, control := early()
+	must(t, control.Send(make([]byte, 17)))
+	poll(func() bool { return n.Stats() == link.Stats{Made: 1, Banned: 1} })
+}
+
+func TestALinkEndsWithItsControlChannel(t *testing.T) {
+	n := newRawNode(t, habits{raw: true})
+	r, ours := meetRemote(t, n)
+	control := extend(t, r, ours)
+	r.has(t, control)
+	must(t, control.Close())
+	n.gone()
+}
+
 // What the peer may not open is closed again, and the link stands.
 func TestUnwelcomeChannels(t *testing.T) {
 	n := newRawNode(t, habits{raw: true})
