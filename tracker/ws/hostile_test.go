@@ -27,7 +27,10 @@ func TestHostile(t *testing.T) {
 			}
 		}},
 		{"frames that break RFC 6455", func(w *world) {
-			for _, raw := range []string{"\x81\x05hello", "\xc1\x80\x00\x00\x00\x00", "\x83\x80\x00\x00\x00\x00", "\x09\x80\x00\x00\x00\x00", "\x80\x80\x00\x00\x00\x00"} {
+			for _, raw := range []string{
+				"\x81\x05hello", "\xc1\x80\x00\x00\x00\x00", "\x83\x80\x00\x00\x00\x00", "\x87\x80\x00\x00\x00\x00", "\x8b\x80\x00\x00\x00\x00",
+				"\x09\x80\x00\x00\x00\x00", "\x89\xfe\x00\x7e\x00\x00\x00\x00", "\x80\x80\x00\x00\x00\x00", "\x01\x80\x00\x00\x00\x00\x81\x80\x00\x00\x00\x00",
+			} {
 				a := w.connect()
 				a.Raw([]byte(raw))
 				synctest.Wait()
@@ -76,6 +79,19 @@ func TestHostile(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 			w.wantCounts(a, announce('a'), 0, 1)
+		}},
+		{"one whose next message has always begun is no offender", func(w *world) {
+			a := w.connect()
+			message := frame(testnet.Text, announce('a'))
+			a.Raw([]byte(message[:9]))
+			for range 12 {
+				time.Sleep(10 * time.Second)
+				a.Raw([]byte(message[9:] + message[:9]))
+			}
+			a.Raw([]byte(message[9:]))
+			if n := len(of("complete", w.got(a))); n != 13 {
+				w.Errorf("%d of 13 messages were answered", n)
+			}
 		}},
 		{"answers by the thousand to one that does not read", func(w *world) {
 			slow, b := w.connect(), w.connect()
@@ -257,6 +273,13 @@ func TestSocketsPerAddress(t *testing.T) {
 		synctest.Wait()
 		if refused("192.0.2.1") || !refused("192.0.2.1") {
 			w.Error("a socket's end makes room for one")
+		}
+		w.from("192.0.2.3").Close()
+		synctest.Wait()
+		back := refused("192.0.2.3")
+		time.Sleep(time.Minute)
+		if back || refused("192.0.2.3") || !refused("192.0.2.3") {
+			w.Error("two of one that has come back, and no more")
 		}
 	})
 }

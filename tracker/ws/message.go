@@ -101,12 +101,7 @@ func (m *message) says(v value, what string) bool {
 	return string(m.scratch) == what
 }
 
-func (m *message) binary(v value) ([20]byte, bool) {
-	if v.kind != text {
-		return [20]byte{}, false
-	}
-	return binary(m.raw(v))
-}
+func (m *message) binary(v value) ([20]byte, bool) { return binary(m.raw(v)) }
 
 // speaker is who speaks, and of which torrent.
 func (m *message) speaker() (hash, id [20]byte, err error) {
@@ -345,7 +340,7 @@ func (m *message) lacks() tracker.Left {
 	if m.left.kind == absent {
 		return tracker.Unsaid
 	}
-	if n, err := strconv.ParseFloat(string(m.raw(m.left)), 64); m.left.kind == number && err == nil && n == 0 {
+	if n, err := strconv.ParseFloat(string(m.raw(m.left)), 64); err == nil && n == 0 {
 		return tracker.Nothing
 	}
 	return tracker.Some
@@ -353,10 +348,8 @@ func (m *message) lacks() tracker.Left {
 
 // wanted is how many offers are to be passed on: numwant where that is a number that makes sense.
 func (m *message) wanted(offers int) int {
-	if m.numWant.kind == number {
-		if n, err := strconv.Atoi(string(m.raw(m.numWant))); err == nil && n >= 0 {
-			return min(n, offers)
-		}
+	if n, err := strconv.Atoi(string(m.raw(m.numWant))); err == nil && n >= 0 {
+		return min(n, offers)
 	}
 	return offers
 }
