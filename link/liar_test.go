@@ -247,6 +247,20 @@ func TestAnEarlyHello(t *testing.T) {
 	poll(func() bool { return n.Stats() == link.Stats{Made: 1, Banned: 1} })
 }
 
+// Who has seen the tokens of one link learns nothing from those of another.
+func TestEachLinkHasANonceOfItsOwn(t *testing.T) {
+	n := newRawNode(t, habits{raw: true})
+	nonces := map[string]bool{}
+	for _, id := range []string{"-SL0001-remoteremote", "-SL0001-anotherother"} {
+		r, ours := meetRemoteAs(t, n, link.PeerID([]byte(id)), hash(1))
+		extend(t, r, ours)
+		nonces[string(<-r.said)] = true
+	}
+	if len(nonces) != 2 {
+		t.Error("two links have the same one")
+	}
+}
+
 func TestALinkEndsWithItsControlChannel(t *testing.T) {
 	n := newRawNode(t, habits{raw: true})
 	r, ours := meetRemote(t, n)

@@ -182,6 +182,10 @@ func TestChannelsThatThePeerClosesAreTriedAgainLater(t *testing.T) {
 	}
 	must(t, introduce(t, a, b, hash(1)))
 	poll(func() bool { return opened.Load() == 4 })
+	// Neither side has told the other anything for a while: what is new is told all the same.
+	a.Want(hash(3), true)
+	b.Want(hash(3), false)
+	a.untilMet(hash(3))
 	// Four times, then others are looked for.
 	poll(func() bool {
 		o, err := a.Offer(t.Context(), hash(2))
