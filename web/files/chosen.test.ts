@@ -30,6 +30,12 @@ it('names files by their paths, in an order of their own', async () => {
   expect(chosen(list([new File([''], 'y'), folder])).map(({ name }) => name)).toEqual(['f/x', 'y'])
 })
 
+it('orders them in the same way however they were chosen, where numbers are the same too', () => {
+  const names = ['1.jpg', '01.jpg', '001.jpg']
+  const orders = [names, names.toReversed()].map((names) => chosen(list(names.map((name) => new File([''], name)))).map(({ name }) => name))
+  expect(orders[1]).toEqual(orders[0])
+})
+
 it('takes what is dropped as plain files where a browser does not know folders', async () => {
   const files = list([new File([''], 'a')])
   expect(await dropped({ items: [], files } as unknown as DataTransfer)).toHaveLength(1)

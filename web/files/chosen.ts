@@ -8,7 +8,8 @@ export class TooMany extends Error {}
 
 /** The same order however they were chosen, so that a link is made of the same files in the same way. */
 const order = new Intl.Collator('en', { numeric: true })
-const sorted = (files: File[]): File[] => files.sort((a, b) => order.compare(a.name, b.name))
+// "1" and "01" are the same to it.
+const sorted = (files: File[]): File[] => files.sort((a, b) => order.compare(a.name, b.name) || (a.name < b.name ? -1 : 1))
 
 /** Of an <input type="file">. */
 export function chosen(list: FileList): File[] {
