@@ -3,12 +3,12 @@
  * they exchange then goes through the server's relay.
  */
 const wish = 'address hidden'
-/** Where nothing is kept, it holds for as long as the page is open. */
+/** Where it could not be noted down, it holds for as long as the page is open. */
 let here = false
 
 export function hidden(): boolean {
   try {
-    return localStorage.getItem(wish) !== null
+    return here || localStorage.getItem(wish) !== null
   } catch {
     return here
   }
@@ -19,6 +19,7 @@ export function hide(on: boolean): void {
   try {
     if (on) localStorage.setItem(wish, 'yes')
     else localStorage.removeItem(wish)
+    here = false
   } catch {
     // A full device, or one that keeps nothing.
   }
