@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { filesOf } from './shared.ts'
+import { filesOf, sizeOfAll } from './shared.ts'
 import type { Shared } from '../sw/shared.ts'
 
 const shared = (more: Partial<Shared>): Shared => ({ id: '0', at: 5, title: '', text: '', whole: new Blob(), files: [], ...more })
@@ -12,7 +12,7 @@ it('makes files of what was shared, as they were', async () => {
   expect(await Promise.all(all.map(async (file) => [file.name, file.type, await file.text()]))).toEqual([
     ['a.jpg', 'image/jpeg', 'one'], ['b', '', ''], ['c', 'x/y', 'tw'], ['Text.txt', 'text/plain', 'words'],
   ])
-  expect(all[0]!.lastModified).toBe(5)
+  expect([all[0]!.lastModified, sizeOfAll(all)]).toEqual([5, 10])
 })
 
 it('makes a file of text, called as it is', async () => {
@@ -25,7 +25,7 @@ it('makes a file of text, called as it is', async () => {
 
 it('gives each a name of its own, which is no path', () => {
   expect(names(called('image.png', 'image.png', 'image (2).png', 'x', 'x'))).toEqual(['image.png', 'image (2).png', 'image (2) (2).png', 'x', 'x (2)'])
-  expect(names(called('../../etc/passwd', 'C:\\a.txt', '..', '', '.profile', 'a\nb'))).toEqual(['.. .. etc passwd', 'C: a.txt', 'File', 'File (2)', '.profile', 'a b'])
+  expect(names(called('../../etc/passwd', 'C:\\a.txt', '..', '', '.profile', 'a\nb', ' /'))).toEqual(['.. .. etc passwd', 'C: a.txt', 'File', 'File (2)', '.profile', 'a b', 'File (3)'])
   // Nor does it look like another.
   expect(names(called('photo\u202egpj.exe'))).toEqual(['photogpj.exe'])
 })

@@ -1,10 +1,12 @@
-import { expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import type { PeerState, TorrentState } from '../engine/types.ts'
 import { shownAs } from './kinds.ts'
 import { infoHashOf } from '../ui/fetching.ts'
 import { paths } from './parcel.ts'
-import { modest } from '../ui/room.ts'
-import { comesFrom, nameOf, sizeOf, standingOf } from './words.ts'
+import { modest, room } from '../ui/room.ts'
+import { comesFrom, isFolder, nameOf, sizeOf, standingOf } from './words.ts'
+
+afterEach(() => vi.unstubAllGlobals())
 
 const peer = (more: Partial<PeerState> = {}): PeerState => ({
   id: 'p',
@@ -23,6 +25,7 @@ it('names several files by their folder, or by how many they are', () => {
   expect(nameOf(['Holiday/1.jpg', 'Holiday/more/2.jpg'])).toBe('Holiday')
   expect(nameOf(['Holiday/1.jpg', 'Holidays/2.jpg'])).toBe('2 files')
   expect(nameOf(['1.jpg', '2.jpg'])).toBe('2 files')
+  expect([{ name: 'Holiday', count: 2 }, { name: '2 files', count: 2 }, { name: 'film.mp4', count: 1 }].map(isFolder)).toEqual([true, false, false])
   expect([sizeOf({ size: 5, count: 1 }), sizeOf({ size: 2e6, count: 10_000 })]).toEqual(['5 bytes', '2 MB in 10,000 files'])
 })
 
@@ -32,7 +35,7 @@ it('says from whom it comes', () => {
   expect(of(peer({ progress: 0 }))).toBe('')
   expect(of(peer())).toBe('It comes straight from the device of somebody who has it.')
   expect(of(peer(), peer({ kind: 'relayed' }))).toBe('It comes straight from 2 devices that have it.')
-  expect(of(peer({ kind: 'relayed' }))).toContain('by way of a relay that cannot read it.')
+  expect(of(peer({ kind: 'relayed' }))).toBe('It comes from the device of somebody who has it, by way of a relay that cannot read it.')
   expect(of(peer({ kind: 'webseed' }))).toBe('It comes from a website.')
   expect(of(peer(), peer({ kind: 'webseed' }))).toMatch(/has it, and from a website\.$/)
 })
@@ -42,7 +45,14 @@ it('says what a large one waits for', () => {
   const { phase, text, share } = standingOf(state as TorrentState, 0, 'open', { asking: true })
   expect([phase, text, share]).toEqual(['3 % here', 'Only what you play or download is fetched.', 0.034])
   expect(standingOf({ ...state, done: true } as TorrentState, 0, 'open', { asking: true }).phase).toBe('All of it is here')
-  expect(standingOf({ ...state, peers: [] } as unknown as TorrentState, 0, 'open', { asking: true }).text).toContain('Looking for')
+  const alone = { ...state, peers: [], trackers: [] } as unknown as TorrentState
+  expect(standingOf(alone, 60_000, 'open', { asking: true }))
+    .toMatchObject({ text: 'Looking for whoever has it.', cause: { title: expect.stringContaining('closed') as string } })
+  const phaseOf = (more: object | undefined, asking = true, full = false) =>
+    standingOf(more && ({ ...state, ...more } as unknown as TorrentState), 0, 'open', { asking, full }).phase
+  expect([phaseOf({ status: 'paused' }), phaseOf({ status: 'downloading' }, false), phaseOf({ ready: false }), phaseOf(undefined)])
+    .toEqual(['Paused', '3 %', 'Finding', 'Finding'])
+  expect([phaseOf({ done: true }, false, true), phaseOf({ ready: false, done: true }, false, true)]).toEqual(['3 %', 'All of it is here'])
 })
 
 it('shows what does no harm, and nothing else', () => {
@@ -56,6 +66,17 @@ it('shows what does no harm, and nothing else', () => {
 it('stores without asking only what is small beside what is free', () => {
   expect([modest(1e9, 10e9), modest(1e9 + 1, 10e9), modest(6e8, 1e9), modest(1e9, undefined)]).toEqual([true, false, false, true])
   expect([modest(5e7, 10e9, true), modest(5e7 + 1, 10e9, true)]).toEqual([true, false])
+})
+
+it.each<[string, object, number | undefined]>([
+  ['some', { estimate: async () => ({ quota: 10, usage: 4 }) }, 6],
+  ['none, as other sites took what this one has', { estimate: async () => ({ quota: 1, usage: 4 }) }, 0],
+  ['what it does not tell', { estimate: async () => ({ usage: 4 }) }, undefined],
+  ['what it refuses to tell', { estimate: async () => Promise.reject(new TypeError()) }, undefined],
+  ['what it cannot tell', {}, undefined],
+])('the browser has room for %s', async (_, storage, bytes) => {
+  vi.stubGlobal('navigator', { storage })
+  expect(await room()).toBe(bytes)
 })
 
 it('finds the infohash in a link of any page', () => {

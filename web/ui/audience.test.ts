@@ -16,7 +16,8 @@ class FakeTorrent extends Emitter<TorrentEvents> {
 
   /** peers: how much each has, by its id. */
   now(peers: Record<string, number>, uploaded = this.state.uploaded): void {
-    const all = Object.entries(peers).map(([id, progress]) => ({ id, progress, kind: 'direct' }) as PeerState)
+    const kindOf = (id: string) => (id.startsWith('http') ? 'webseed' : 'direct')
+    const all = Object.entries(peers).map(([id, progress]) => ({ id, progress, kind: kindOf(id) }) as PeerState)
     this.state = { ...this.state, peers: all, uploaded }
     this.emit('progress', this.state as never)
   }
@@ -82,4 +83,21 @@ it('counts those who had it before this page was opened', () => {
   torrent.now({ bob: 1, carl: 1 })
   torrent.now({})
   expect(says()).toContain('2 others have all of it')
+  torrent.now({ dave: 0.5 })
+  expect(says()).toContain('2 others have it. 1 other is fetching it')
+})
+
+it('counts no website, which is there as long as somebody pays for it', () => {
+  const { torrent, says } = watched()
+  torrent.now({ 'https://a.test/film.mp4': 1 })
+  torrent.now({})
+  expect(says()).toContain('Nobody has it yet')
+})
+
+it('keeps nobody from leaving while those who fetch it get it from others as well', () => {
+  const { audience, torrent } = watched()
+  torrent.now({ bob: 0.5 })
+  expect(audience.busy).toBe(true)
+  torrent.now({ bob: 0.5, carl: 1 })
+  expect(audience.busy).toBe(false)
 })

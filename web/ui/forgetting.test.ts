@@ -13,9 +13,9 @@ const node = async () =>
   ({
     get: () => undefined,
     add: async (infoHash: string) => ({
-      remove: async () => {
+      remove: async ({ destroyStore }: { destroyStore?: boolean } = {}) => {
         if (error) throw error
-        gone.push(infoHash)
+        if (destroyStore) gone.push(infoHash)
       },
     }),
   }) as unknown as Starling

@@ -1,6 +1,14 @@
-import { afterEach, expect, it, vi } from 'vitest'
-import { asApp, fleeting, keptHere, told, untold } from './lasting.ts'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 
+let { asApp, fleeting, keptHere, told, untold } = await import('./lasting.ts')
+
+/** As after a reload. */
+const load = async (): Promise<void> => {
+  vi.resetModules()
+  ;({ asApp, fleeting, keptHere, told, untold } = await import('./lasting.ts'))
+}
+
+beforeEach(load)
 afterEach(() => vi.unstubAllGlobals())
 
 function browser(navigator: object, standalone = false): void {
@@ -21,11 +29,13 @@ it.each([
   expect([fleeting(), untold(), keptHere('It is').includes('seven days')]).toEqual([expected, expected, expected])
 })
 
-it('is told until it was read, with what can be done on the device', () => {
+it('is told until it was read, with what can be done on the device', async () => {
   browser({ vendor: 'Apple Computer, Inc.', maxTouchPoints: 5 })
   expect(asApp()).toContain('Home Screen')
   told()
   expect([untold(), fleeting()]).toEqual([false, true])
+  await load()
+  expect(untold()).toBe(false)
   browser({ vendor: 'Apple Computer, Inc.', maxTouchPoints: 0 })
   expect(asApp()).toContain('Dock')
 })
@@ -33,6 +43,7 @@ it('is told until it was read, with what can be done on the device', () => {
 it('that it was read is no error on a full device', () => {
   browser({ vendor: 'Apple Computer, Inc.' })
   vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => { throw new DOMException('The quota has been exceeded.', 'QuotaExceededError') } })
+  expect(untold()).toBe(true)
   expect(told).not.toThrow()
   expect(untold()).toBe(false)
 })

@@ -60,7 +60,15 @@ describe('the receiver', () => {
     expect(seen.map(({ share }) => share)).toEqual([undefined, undefined, undefined, undefined, 0.4399, 1])
     expect(seen[4]!.text).toBe('570 kB to go, 51 kB per second')
     expect(seen.every(({ cause }) => !cause)).toBe(true)
-    expect(receiving(state(half), 0, 'open').text).toBe('570 kB to go. Looking for whoever has the rest.')
+    const alone = receiving(state({ ...half, status: 'finding' }), 0, 'open')
+    expect([alone.phase, alone.text]).toEqual(['43 %', '570 kB to go. Looking for whoever has the rest.'])
+    expect(receiving(state({ ...half, peers: [peer()], downloadSpeed: 0 }), 0, 'open').text).toBe('570 kB to go')
+    const paused = (more: Partial<TorrentState> = {}) => receiving(state({ ...half, ...more, status: 'paused' }), patience, 'open')
+    expect(paused()).toMatchObject({ phase: 'Paused', text: expect.stringMatching(/^570 kB to go. Nothing comes/) as string, share: 0.4399 })
+    for (const more of [{ ready: false }, { done: true }]) expect(paused(more).text).toMatch(/^Nothing comes/)
+    const full = (more: Partial<TorrentState> = {}) => receiving(state({ ...half, ...more }), 0, 'open', true)
+    expect(full()).toMatchObject({ phase: '43 %', text: '570 kB to go.', share: 0.4399, cause: { title: 'This device is full' } })
+    expect([full({ done: true }).text, full({ ready: false }).phase]).toEqual(['It is not kept yet.', 'Connecting'])
   })
 
   it('and how long it still takes, where it comes from somebody', () => {
@@ -89,6 +97,8 @@ describe('the receiver', () => {
     expect(cause({ linksTried: 3, linksFailed: 2 })).toBe('The sender’s page is closed or offline')
     expect(cause({ status: 'connecting', linksTried: 3, linksFailed: 2 })).toBe('Your network or theirs blocks the direct connection')
     expect(cause({ peers: [peer()], trackers: failed })).toBe('The connection stands, but nothing comes')
+    expect(cause({ peers: [peer()], linksTried: 3, linksFailed: 3 })).toBe('The connection stands, but nothing comes')
+    expect(cause({ trackers: [] })).toBe('The sender’s page is closed or offline')
     expect(receiving(state(), patience - 1, 'open').cause).toBeUndefined()
     expect(receiving(state({ done: true }), patience, 'open').cause).toBeUndefined()
   })
@@ -102,9 +112,10 @@ describe('the receiver', () => {
     expect(receiving(state({ status: 'connecting' }), patience - 1, 'apart').cause).toBeUndefined()
     // Trackers of the link alone that are not asked may know of somebody.
     const trackers = [tracker()]
-    const found = (names: string) => receiving(state({ trackers, magnetURI: `magnet:?xt=urn:btih:aa&tr=ws%3A%2F%2Ft${names}` }), patience, 'hidden').cause!.title
+    const found = (names: string, reach: Reach = 'hidden') =>
+      receiving(state({ trackers, magnetURI: `magnet:?xt=urn:btih:aa&tr=ws%3A%2F%2Ft${names}` }), patience, reach).cause!.title
     expect(found('&tr=wss%3A%2F%2Felsewhere')).toBe('Nobody is found through this server')
-    expect(found('')).toBe('The sender’s page is closed or offline')
+    expect([found(''), found('&tr=wss%3A%2F%2Felsewhere', 'open')]).toEqual(Array(2).fill('The sender’s page is closed or offline'))
     expect(receiving(state(), patience, 'apart').cause!.title).toBe('The sender’s page is closed or offline')
   })
 
@@ -113,7 +124,10 @@ describe('the receiver', () => {
     const told = codes.map((code) => failure(Object.assign(new Error('words'), { code })))
     expect(new Set(told.map(({ title }) => title)).size).toBe(codes.length)
     expect(told.map(({ again }) => again)).toEqual([false, false, true, false, true, false, false, true])
-    expect(failure('x').text).not.toBe('')
+    // Words of the engine are for people, those of browsers are not.
+    expect(told.at(-1)!.text).toBe('words')
+    expect([failure('x').text, failure(new Error('Failed to fetch')).text]).toEqual(['Try again.', 'Try again.'])
+    expect(failure(new DOMException('', 'QuotaExceededError')).title).toBe('This device is full')
     expect(failure(new DOMException('The operation is insecure.', 'SecurityError')).title).toContain('keeps nothing')
     expect([failure('x'), failure('x', 'share')].map(({ title }) => title)).toEqual(['This could not be received', 'This could not be shared'])
   })
@@ -153,6 +167,7 @@ describe('the sender', () => {
   it('is told where nobody gets through who opened the link', () => {
     const tried = (linksTried: number, linksFailed: number, reach?: Reach) => text({ linksTried, linksFailed }, 0, reach).text
     expect(tried(3, 3)).toMatch(/^Somebody opened the link. Your network or theirs blocks the direct connection. Try/)
+    expect(text({ linksTried: 3, linksFailed: 3 }).safe).toBe(false)
     expect(tried(3, 3, 'apart')).toContain('This page may not reach devices in your network. If')
     for (const [tries, failures] of [[2, 2], [4, 3]]) expect(tried(tries!, failures!)).toMatch(/^Nobody has it yet/)
     expect(text({ linksTried: 3, linksFailed: 3 }, 1).text).toMatch(/^1 other has all of it/)
@@ -160,7 +175,7 @@ describe('the sender', () => {
 
   it('who is offline is told so, and not of a server that cannot be reached', () => {
     const trackers = [tracker({ status: 'failed' })]
-    expect(text({ trackers }, 0, 'offline').text).toContain('You are offline')
+    expect(text({ trackers }, 0, 'offline')).toMatchObject({ text: expect.stringContaining('You are offline') as string, safe: false })
     expect(text({ trackers }, 1, 'offline').safe).toBe(true)
   })
 
@@ -174,6 +189,7 @@ describe('the sender', () => {
       safe: false,
       text: '2 others are fetching it: 90 %. Keep this page open.',
     })
+    expect(text({ peers: [peer({ progress: 0.9999 })] }).text).toContain('99 %')
     expect(text({}, 1)).toEqual({ safe: true, text: '1 other has all of it. You may close this page.' })
     expect(text({ trackers: [tracker({ seeders: 3 })] })).toEqual({
       safe: true,
@@ -204,7 +220,9 @@ describe('the sender', () => {
   })
 
   it('says when nobody can find it', () => {
-    expect(text({ trackers: [tracker({ status: 'failed' })] }).text).toContain('cannot be reached')
-    expect(text({}, 0, 'barred').text).toContain('WebRTC is switched off')
+    const failed = tracker({ status: 'failed' })
+    expect(text({ trackers: [failed] })).toMatchObject({ text: expect.stringContaining('cannot be reached') as string, safe: false })
+    for (const trackers of [[], [failed, tracker()]]) expect(text({ trackers }).text).toContain('Nobody has it yet')
+    expect(text({}, 0, 'barred')).toMatchObject({ text: expect.stringContaining('WebRTC is switched off') as string, safe: false })
   })
 })

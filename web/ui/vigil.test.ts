@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest'
 import { Emitter } from '../engine/emitter.ts'
-import { guard, shown } from './vigil.ts'
+import { guard, shown, unguarded } from './vigil.ts'
 
 afterEach(() => vi.unstubAllGlobals())
 
@@ -59,7 +59,7 @@ it('has the screen stay on while a link is shown and looked at, for ten minutes'
   vi.useRealTimers()
 })
 
-it('asks who leaves only while something would be lost, in the words of older browsers too', () => {
+it('asks who leaves only while something would be lost, in the words of older browsers too, and nobody who saves a file', () => {
   vi.stubGlobal('document', new EventTarget())
   const page = new EventTarget()
   vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
@@ -73,4 +73,7 @@ it('asks who leaves only while something would be lost, in the words of older br
   expect(leave()).toEqual([false, ''])
   busy = true
   expect(leave()).toEqual([true, true])
+  let saved: unknown[] = []
+  unguarded(() => (saved = leave()))
+  expect([saved, leave()]).toEqual([[false, ''], [true, true]])
 })
