@@ -220,6 +220,22 @@ it('shows what other tabs changed while its page lay in the back/forward cache, 
   library.close()
 })
 
+it('shows what another tab was writing as it was left', async () => {
+  const page = new EventTarget()
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+  const db = new MemoDb('left')
+  const here = new Library(db, others('left'))
+  vi.stubGlobal('addEventListener', () => {})
+  const there = new Library(db, others('left'))
+  await here.add(make('a', 1))
+  await vi.waitFor(() => expect(there.get('a')).toBeDefined())
+  // It is on disk, and the page went before it could say so.
+  await db.update('a', () => ({ title: 'Last' }))
+  page.dispatchEvent(new Event('pagehide'))
+  await vi.waitFor(() => expect(there.get('a')?.title).toBe('Last'))
+  for (const library of [here, there]) library.close()
+})
+
 it('shows in one tab what another changed, until that one is closed', async () => {
   const db = new MemoDb('tabs')
   const [here, there] = [new Library(db, new BroadcastChannel('memos')), new Library(db, new BroadcastChannel('memos'))]
