@@ -75,7 +75,7 @@ export class Files {
       inTurn('files-sharing', () => this.host.node(), async () => {
         // This page may have stood still while another one deleted some.
         await this.parcels.reload()
-        for (const { from } of this.parcels.all) if (from) this.receiving.open(from.link)
+        for (const { from } of this.parcels.all) if (from) this.receiving.goOn(from.link)
         await this.sending.resume()
       })
     }

@@ -65,6 +65,11 @@ it('what is deleted before it could be looked through stays so, until its link i
   started.resolve()
   await vi.waitUntil(() => arrival.parcel)
   expect(parcels.all).toEqual([])
+  // Nor does who begins to look a moment after it was deleted, and does not know yet, bring it back.
+  const late = new Receiving(async () => node as unknown as Starling, parcels)
+  const look = late.follow(link)
+  await vi.waitUntil(() => look.parcel)
+  expect(parcels.all).toEqual([])
   receiving.open(link)
   await vi.waitUntil(() => parcels.all.length)
   now.mockRestore()

@@ -81,7 +81,7 @@ export class Receiving extends Fetchings<Arrival> {
 
   /** Where the sound of a received memo is; works before all of it is here. */
   async file(memo: Memo) {
-    const arrival = this.open(memo.from!.link)
+    const arrival = this.goOn(memo.from!.link)
     if (arrival.error) throw arrival.error
     const torrent = arrival.torrent ?? (await (await this.node()).add(memo.from!.link))
     await torrent.ready

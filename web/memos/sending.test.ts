@@ -93,6 +93,23 @@ describe('a shared memo', () => {
     expect(Object.keys(library.get('a')!.shares!)).toEqual(['private', 'public'])
   })
 
+  it('is not brought back where it was deleted while those before it were shared again', async () => {
+    const infoHash = 'f'.repeat(40)
+    const from = { infoHash, file: 0, link: `https://host/m#${infoHash}`, done: true }
+    await library.add({ ...memo, created: 2 })
+    await sending.share(memo, 'private')
+    await library.add({ ...memo, id: 'c', created: 0, from })
+    start()
+    node.meanwhile = async () => {
+      await library.remove(['c'])
+      await library.purge(['c'])
+    }
+    await sending.resume()
+    node.meanwhile = async () => {}
+    await sending.share(memo, 'public')
+    expect([...node.torrents.keys()]).not.toContain(from.link)
+  })
+
   it('is for those who have its link alone, as are several, unless it is to be public', async () => {
     await sending.bundle(library.memos)
     await sending.share(memo, 'public')

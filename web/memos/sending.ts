@@ -62,7 +62,11 @@ export class Sending extends Emitter<{ change: void }> {
   async resume(): Promise<void> {
     const errors: unknown[] = []
     const attempt = (work: Promise<unknown>) => work.catch((error: unknown) => errors.push(error))
-    for (const memo of this.#library.memos) await attempt(this.goOn(memo))
+    for (const { id } of this.#library.memos) {
+      // With many of them, the user may have deleted some meanwhile.
+      const memo = this.#library.get(id)
+      if (memo) await attempt(this.goOn(memo))
+    }
     await attempt(this.#prune())
     for (const { links, infoHash } of await this.#library.db.bundles()) await attempt(this.#seedBundle(links, infoHash))
     if (errors.length) throw new AggregateError(errors, 'Not all that was shared could be shared again.')
@@ -70,7 +74,7 @@ export class Sending extends Emitter<{ change: void }> {
 
   /** What was shared of it, again. */
   async goOn(memo: Memo): Promise<void> {
-    if (memo.from) this.#receiving.open(memo.from.link)
+    if (memo.from) this.#receiving.goOn(memo.from.link)
     for (const kind of kindsOf(memo)) await this.share(memo, kind)
   }
 

@@ -14,7 +14,7 @@ export abstract class Fetching extends Emitter<{ change: void }> {
   error: unknown
   /** When something last moved, ms of performance.now. */
   moved = performance.now()
-  /** When it was asked for last, milliseconds since 1970. */
+  /** When the user asked for it last, milliseconds since 1970; 0 where nobody has since the page was opened. */
   asked = 0
   readonly remaining = new Remaining()
   #tries = 0
@@ -140,16 +140,26 @@ export abstract class Fetchings<Arrival extends Fetching> extends Emitter<{ chan
     if (deleted) void this.#rows.restore(known.rows).catch((error: unknown) => reportError(error))
     const arrival = known ?? make(link)
     arrival.asked = Date.now()
-    if (known && !known.error) return known
-    if (!known) arrival.on('change', () => this.emit('change', undefined))
-    arrival.link = link
-    this.retry(arrival)
-    return arrival
+    return this.#begin(arrival, link)
+  }
+
+  /** The same unasked, as a page begins: what was deleted a moment ago stays so. */
+  goOn(link: string): Arrival {
+    return this.#begin(this.arrivals.get(keyOf(link)) ?? this.make(link), link)
   }
 
   /** The same for what looks again and again: one that failed waits for the user. */
   follow(link: string): Arrival {
-    return this.arrivals.get(keyOf(link)) ?? this.open(link)
+    return this.arrivals.get(keyOf(link)) ?? this.goOn(link)
+  }
+
+  #begin(arrival: Arrival, link: string): Arrival {
+    const known = this.arrivals.has(keyOf(link))
+    if (known && !arrival.error) return arrival
+    if (!known) arrival.on('change', () => this.emit('change', undefined))
+    arrival.link = link
+    this.retry(arrival)
+    return arrival
   }
 
   /** From the beginning, with the data that is here already. */
