@@ -1,7 +1,8 @@
 import 'fake-indexeddb/auto'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Starling, Torrent } from 'starling'
 import { Emitter } from '../engine/emitter.ts'
+import { FakeBrowser, FakeTab } from '../engine/tabs/fakes.ts'
 import type { Card, SeedOptions, TorrentEvents } from '../engine/types.ts'
 import { mentioned, quoted } from '../ui/words.ts'
 import { MemoDb } from './db.ts'
@@ -91,6 +92,19 @@ describe('a shared memo', () => {
     expect((await sending.share(memo, 'public')).link).not.toBe(one.link)
     expect(node.seeds).toBe(2)
     expect(Object.keys(library.get('a')!.shares!)).toEqual(['private', 'public'])
+  })
+
+  it('has one link of each kind also where two tabs make it at once', async () => {
+    const browser = new FakeBrowser()
+    const made = [1, 2].map(() => {
+      vi.stubGlobal('navigator', { locks: new FakeTab(browser).locks })
+      const tab = new Library(library.db)
+      const receiving = new Receiving(async () => node as unknown as Starling, tab)
+      return new Sending(async () => node as unknown as Starling, tab, receiving).share(memo, 'private')
+    })
+    const [one, two] = await Promise.all(made)
+    expect([two!.link, node.seeds]).toEqual([one!.link, 1])
+    vi.unstubAllGlobals()
   })
 
   it('is not brought back where it was deleted while those before it were shared again', async () => {

@@ -5,6 +5,7 @@ import { Audience } from '../ui/audience.ts'
 import { infoHashOf } from '../ui/fetching.ts'
 import { forget } from '../ui/forgetting.ts'
 import type { Sending as Words } from '../ui/standing.ts'
+import { alone } from '../ui/turn.ts'
 import { mentioned, quoted } from '../ui/words.ts'
 import { makeBundle, maxLinks, partOf, tooMany } from './bundle.ts'
 import { makeCard } from './card.ts'
@@ -34,7 +35,9 @@ export class Sending extends Emitter<{ change: void }> {
   /** The memo's torrent of that kind: made now, or the one that was made before, with the same link. */
   share(memo: Memo, kind: Kind): Promise<Torrent> {
     const key = `${kind} ${memo.id}`
-    const making = this.#making.get(key) ?? this.#share(memo, kind).finally(() => this.#making.delete(key))
+    // Another tab may make it at the same time, and then each would have a link of its own.
+    const make = () => alone(`share ${key}`, () => this.#share(memo, kind)).finally(() => this.#making.delete(key))
+    const making = this.#making.get(key) ?? make()
     this.#making.set(key, making)
     return making
   }
