@@ -41,6 +41,11 @@ export class Files {
     this.parcels.on('change', () => remember(this.parcels.all.length > 0))
     this.parcels.on('purging', (parcel) => this.#forgetting.begin(torrentsOf(parcel)))
     this.parcels.on('purged', (parcel) => void this.#forget(parcel).catch(reportError))
+    // A page that was opened meanwhile goes on without it.
+    this.parcels.on('restored', (parcel) => {
+      if (parcel.from) this.receiving.goOn(parcel.from.link)
+      void this.sending.goOn(parcel)
+    })
     this.downloads.on('done', ({ name }) => host.toast({ text: `${quoted(mentioned(name))} is with your downloads.` }))
     this.downloads.on('failed', (download) => {
       const text = `${quoted(mentioned(download.name))} was not downloaded to its end.`

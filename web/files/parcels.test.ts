@@ -46,8 +46,10 @@ it('what is deleted can be brought back, and goes for good with its copy when no
   await parcels.remove('a')
   expect(parcels.all).toEqual([])
   await parcels.purge(undefined, Date.now() + undoTime)
+  const restored: Parcel[] = []
+  parcels.on('restored', (parcel) => restored.push(parcel))
   await parcels.restore(['a'])
-  expect(parcels.get('a')).toBeDefined()
+  expect(restored).toEqual([parcels.get('a')])
   await parcels.remove('a')
   await parcels.purge(undefined, Date.now() + 7 * undoTime)
   expect([purged, await parcels.db.copy('a')]).toEqual([['a'], undefined])

@@ -9,6 +9,8 @@ export interface ParcelsEvents {
   /** This one is about to be deleted for good, here; and was. */
   purging: Parcel
   purged: Parcel
+  /** This one was deleted, and is back. */
+  restored: Parcel
 }
 
 /** Tells index.ts at once that there is something to go on with. */
@@ -74,6 +76,7 @@ export class Parcels extends Emitter<ParcelsEvents> {
   async restore(ids: readonly string[]): Promise<void> {
     for (const id of ids) if (!this.#deletions.forget(id)) await this.db.update(id, () => ({ deleted: undefined }))
     await this.changed()
+    for (const parcel of this.all.filter(({ id }) => ids.includes(id))) this.emit('restored', parcel)
   }
 
   /** Deletes for good: the one given, or what was deleted long enough ago that no tab offers Undo for it any more. */
