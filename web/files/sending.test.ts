@@ -168,6 +168,24 @@ it('a copy that turns out to be unreadable is at hand in no tab’s list', async
   expect(other.atHand(parcel!)).toBe(false)
 })
 
+it('a copy that cannot be read as the page begins is not at hand, until it can', async () => {
+  vi.stubGlobal('reportError', () => {})
+  const row = await sending.send([file('one')])
+  await parcels.db.keep(row.id, [file('one')])
+  parcels = new Parcels(parcels.db)
+  await parcels.reload()
+  const [parcel] = parcels.all
+  node.torrents.clear()
+  const later = new Sending(async () => node as unknown as Starling, parcels)
+  // As Chromium has it where the file with its bytes is gone.
+  const copy = vi.spyOn(parcels.db, 'copy').mockRejectedValue(new DOMException('', 'DataError'))
+  await later.resume()
+  expect(later.atHand(parcel!)).toBe(false)
+  copy.mockRestore()
+  await later.resume()
+  expect(later.atHand(parcel!)).toBe(true)
+})
+
 it('files that are chosen again are read for all to see', async () => {
   const parcel = await sending.send([file('one')])
   const go = slowly()

@@ -36,6 +36,8 @@ export class Sending extends Emitter<{ change: void }> {
   /** What was read from this browser: when that fails, there is nothing else. */
   readonly #copies = new WeakSet<readonly File[]>()
   readonly #open = new Map<string, Promise<Torrent>>()
+  /** Infohashes of what has a copy that could not be read. */
+  readonly #unread = new Set<string>()
   readonly #making = new Set<Making>()
   readonly #sharing = new Map<string, Promise<Share>>()
   /** By infohash: what the engine said of it, whichever tab gave it. Of those that it was asked about. */
@@ -87,9 +89,18 @@ export class Sending extends Emitter<{ change: void }> {
   /** Its torrent of that kind, which has nothing to give (see Torrent.state.done) where the files are not at hand. */
   torrent(parcel: Parcel, kind: Kind): Promise<Torrent> {
     const key = `${kind} ${parcel.id}`
+    const { infoHash } = parcel.sent![kind]!
     const open = this.#open.get(key) ?? this.#torrent(parcel, kind)
     this.#open.set(key, open)
-    open.catch(() => this.#open.delete(key))
+    open.then(
+      () => this.#unread.delete(infoHash),
+      (error: unknown) => {
+        this.#open.delete(key)
+        // The engine may only be out of reach.
+        if (error instanceof DOMException || (error as { code?: unknown }).code === 'unreadable') this.#unread.add(infoHash)
+        this.emit('change', undefined)
+      },
+    )
     return open
   }
 
@@ -119,7 +130,7 @@ export class Sending extends Emitter<{ change: void }> {
     const all = sharesOf(parcel).map(({ infoHash }) => {
       const own = this.#engine?.get(infoHash)?.state
       const { done, error } = own ?? this.#told.get(infoHash) ?? {}
-      if (parcel.sent!.kept) return !error
+      if (parcel.sent!.kept) return !error && !this.#unread.has(infoHash)
       return own || this.#told.has(infoHash) ? !!done && !error : undefined
     })
     return all.includes(false) ? false : !all.includes(undefined) || undefined
@@ -136,10 +147,13 @@ export class Sending extends Emitter<{ change: void }> {
 
   /** All that was sent and is at hand, again: after a reload. */
   async resume(): Promise<void> {
-    for (const parcel of this.#parcels.all) {
-      if (!parcel.sent?.kept) continue
-      for (const kind of kindsOf(parcel)) await this.torrent(parcel, kind).catch(reportError)
-    }
+    for (const parcel of this.#parcels.all) await this.goOn(parcel)
+  }
+
+  /** What has a copy is sent again. */
+  async goOn(parcel: Parcel): Promise<void> {
+    if (!parcel.sent?.kept) return
+    for (const kind of kindsOf(parcel)) await this.torrent(parcel, kind).catch(reportError)
   }
 
   /** The parcel was deleted for good. */
