@@ -16,7 +16,7 @@ import (
 // Together is how several servers are one tracker.
 type Together struct {
 	Cluster           string   `placeholder:"HOST:PORT" help:"Be one tracker together with other servers, which connect here, such as 10.0.0.1:6222."`
-	ClusterPeers      []string `placeholder:"HOST:PORT,…" help:"Where some of the other servers are. This one may be among them."`
+	ClusterPeers      []string `placeholder:"HOST:PORT" help:"Where some of the other servers are. This one may be among them."`
 	ClusterSecretFile string   `placeholder:"FILE" help:"What all servers of the cluster have in common, at least 32 characters. Or STARLING_CLUSTER_SECRET in the environment."`
 	ClusterAdvertise  string   `placeholder:"HOST:PORT" help:"Where the others are told that this server is. Default: --cluster, or all addresses of this machine."`
 	ClusterName       string   `default:"starling" placeholder:"NAME" help:"Tells clusters apart that share a NATS server (default ${default})."`
