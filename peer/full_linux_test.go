@@ -106,7 +106,7 @@ func TestDiskReadOnly(t *testing.T) {
 func TestUnsaved(t *testing.T) {
 	for cause, want := range map[error]string{
 		syscall.ENOSPC: "make room", syscall.EDQUOT: "make room", syscall.EACCES: "let this program write", syscall.EROFS: "let this program write",
-		syscall.EFBIG: "files that large", syscall.ENAMETOOLONG: "shorter", syscall.EMFILE: "ulimit", syscall.ENOENT: "put the folder back",
+		syscall.EFBIG: "files that large", syscall.ENAMETOOLONG: "shorter", syscall.EMFILE: "ulimit", syscall.ENOENT: "leave its folder",
 		syscall.EIO: "sound", errors.New("odd"): "sound",
 	} {
 		err := &UnsavedError{Err: &os.PathError{Op: "write", Path: "a", Err: cause}}

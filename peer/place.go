@@ -38,6 +38,10 @@ func (t *Torrent) finish() {
 		if err == nil {
 			break
 		}
+		if errors.Is(err, errTorn) {
+			t.fetchTorn()
+			return
+		}
 		if errors.Is(err, ErrTaken) {
 			t.fail(err)
 		}
@@ -60,6 +64,21 @@ func (t *Torrent) finish() {
 	close(t.placed)
 }
 
+var errTorn = errors.New("somebody has cut or removed what has come")
+
+// fetchTorn goes back to fetching what has come and is gone.
+func (t *Torrent) fetchTorn() {
+	t.p.log.Warn("it is fetched again", "torrent", t.Name(), "error", errTorn)
+	t.unload() // the engine is to look anew at what there is
+	t.mu.Lock()
+	t.finishes = false
+	s := t.store
+	t.mu.Unlock()
+	t.p.handles.forgetAll(s.to) // of files that have no name any more
+	t.load()
+	t.found.wake()
+}
+
 // place does it such that a process may end at any moment: the name is chosen and written down, the files are renamed,
 // and that is written down. Found half done, resumePlaced goes on with it.
 //
@@ -72,6 +91,9 @@ func (t *Torrent) place() (err error) {
 	t.mu.Unlock()
 	part := t.partDir(&r)
 	to := s.to
+	if s.lose() {
+		return errTorn
+	}
 
 	top, inside := t.shape(m, &r)
 	if t.key != nil {

@@ -289,6 +289,58 @@ func TestSpoiledPart(t *testing.T) {
 	}
 }
 
+// What has come in part, and was removed while it is fetched, is fetched again: at once, or by the next process.
+func TestPartTakenAway(t *testing.T) {
+	for how, take := range map[string]func(folder, file string) error{
+		"alone":           func(_, file string) error { return os.Remove(file) },
+		"with its folder": func(folder, _ string) error { return os.RemoveAll(folder) },
+	} {
+		for _, private := range []bool{false, true} {
+			for _, again := range []bool{false, true} {
+				if how != "alone" && !again {
+					continue // there is nowhere to fetch it to
+				}
+				t.Run(fmt.Sprintf("%s, private %t, again %t", how, private, again), func(t *testing.T) {
+					dir := t.TempDir()
+					seeder := start(t)
+					data := random(4<<20, 1)
+					write(t, filepath.Join(dir, "box/a"), data)
+					write(t, filepath.Join(dir, "box/b"), data[:100])
+					shared := share(t, seeder, ShareOptions{Paths: []string{filepath.Join(dir, "box")}, Private: private})
+					in := func(o *Options) { o.DataDir = filepath.Join(dir, "state") }
+					o := AddOptions{Dir: filepath.Join(dir, "to"), Lazy: true, Peers: []string{seeder.Addr().String()}}
+					p := start(t, in)
+					tt := add(t, p, shared.Link("h"), o)
+					if err := tt.Ready(soon(t)); err != nil {
+						t.Fatal(err)
+					}
+					r := tt.Files()[0].NewReader(soon(t))
+					if _, err := io.ReadFull(r, make([]byte, 1<<20)); err != nil {
+						t.Fatal(err)
+					}
+					_ = r.Close()
+					folder := filepath.Join(o.Dir, partFolder)
+					file := filepath.Join(folder, hexOf(shared.ih), filesFolder, "box/a")
+					if private {
+						file = filepath.Join(folder, hexOf(shared.ih), containerName)
+					}
+					if err := take(folder, file); err != nil {
+						t.Fatal(err)
+					}
+					if again {
+						_ = p.Close()
+						p = start(t, in)
+					}
+					o.Lazy = false
+					done(t, add(t, p, shared.Link("h"), o))
+					same(t, filepath.Join(dir, "to/box/a"), data)
+					same(t, filepath.Join(dir, "to/box/b"), data[:100])
+				})
+			}
+		}
+	}
+}
+
 // What was fetched to one place is not taken for what is to be fetched to another, or under another name.
 func TestToAnotherPlace(t *testing.T) {
 	dir := t.TempDir()

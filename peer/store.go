@@ -60,7 +60,44 @@ func (s *store) fetching(to *content, p progress, known bool) {
 			s.unknown.set(piece)
 		}
 	}
+	for _, piece := range s.torn() { // the stamps are of files that others had cut or taken away by then
+		s.done.clear(piece)
+	}
 	s.count()
+}
+
+// torn are the verified pieces that reach beyond the ends of files that are fetched: somebody cut or removed those.
+func (s *store) torn() (pieces []int) {
+	looks := s.to.lookAll()
+	for i := range s.meta.pieces {
+		if !s.done.has(i) {
+			continue
+		}
+		err := s.to.each(int(s.meta.size(i)), int64(i)*s.meta.pieceLength, func(file int, at int64, part int) error {
+			if s.to.files[file].path != "" && looks[file].size < at+int64(part) {
+				return io.ErrUnexpectedEOF
+			}
+			return nil
+		})
+		if err != nil {
+			pieces = append(pieces, i)
+		}
+	}
+	return pieces
+}
+
+// lose takes back what is torn, and says whether there is any.
+func (s *store) lose() bool {
+	s.mu.RLock()
+	var torn []int
+	if s.to != nil {
+		torn = s.torn()
+	}
+	s.mu.RUnlock()
+	for _, i := range torn {
+		s.mark(i, false)
+	}
+	return len(torn) > 0
 }
 
 // placed makes it one of verified files.

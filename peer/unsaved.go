@@ -45,7 +45,7 @@ func (e *UnsavedError) Help() string {
 	case is(syscall.EMFILE, syscall.ENFILE):
 		return "let this program open more files (ulimit -n)"
 	case is(fs.ErrNotExist, syscall.ENOTDIR, syscall.ESTALE):
-		return "put the folder back, or fetch it to another one"
+		return "leave its folder where it is"
 	}
 	return "see whether the disk is there still, and sound"
 }
