@@ -220,7 +220,10 @@ func (ls *Links) Stats() Stats {
 	return s
 }
 
-// Close ends all links and returns when nothing is left of them.
+// farewell is how long connections get to end. pion waits for eight seconds where a relay does not answer any more.
+const farewell = 2 * time.Second
+
+// Close ends all links and returns when nothing is left of them, or after two seconds.
 func (ls *Links) Close() error {
 	ls.mu.Lock()
 	ls.closed = true
@@ -231,7 +234,17 @@ func (ls *Links) Close() error {
 		ls.discard(id)
 	}
 	ls.unlock()
-	ls.closing.Wait()
+	ended := make(chan struct{})
+	go func() {
+		ls.closing.Wait()
+		close(ended)
+	}()
+	late := time.NewTimer(farewell)
+	defer late.Stop()
+	select {
+	case <-ended:
+	case <-late.C:
+	}
 	return ls.mux.Close()
 }
 

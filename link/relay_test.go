@@ -4,7 +4,9 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pion/turn/v5"
 	"github.com/pion/webrtc/v4"
@@ -15,6 +17,11 @@ func turnServer(t *testing.T) (*turn.Server, webrtc.ICEServer) {
 	t.Helper()
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	must(t, err)
+	return turnServerAt(t, conn)
+}
+
+func turnServerAt(t *testing.T, conn net.PacketConn) (*turn.Server, webrtc.ICEServer) {
+	t.Helper()
 	server, err := turn.NewServer(turn.ServerConfig{
 		Realm: "test",
 		AuthHandler: func(r *turn.RequestAttributes) (string, []byte, bool) {
@@ -48,4 +55,50 @@ func TestRelaysAreOffered(t *testing.T) {
 	}
 	o.Close()
 	poll(func() bool { return server.AllocationCount() == 0 })
+}
+
+// lossy loses requests for permissions, and says so; later it refuses them.
+type lossy struct {
+	net.PacketConn
+	refuse atomic.Bool
+	lost   chan struct{}
+}
+
+func (l *lossy) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := l.PacketConn.ReadFrom(b)
+		if err != nil || n < 20 || b[0] != 0 || b[1] != 8 {
+			return n, from, err
+		}
+		if l.refuse.Load() {
+			_, _ = l.WriteTo(append(append([]byte{1, 0x18, 0, 8}, b[4:20]...), 0, 9, 0, 4, 0, 0, 4, 0), from) // 400
+		}
+		select {
+		case l.lost <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Whoever ends does not wait for a relay that does not answer any more.
+func TestCloseWithoutTheRelay(t *testing.T) {
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	must(t, err)
+	way := &lossy{PacketConn: conn, lost: make(chan struct{}, 1)}
+	_, at := turnServerAt(t, way)
+	n := newNode(t, '1', habits{servers: func(context.Context) ([]webrtc.ICEServer, error) { return []webrtc.ICEServer{at}, nil }})
+	other := newNode(t, '2', habits{})
+	o, err := n.Offer(t.Context(), hash(1))
+	must(t, err)
+	answer, err := other.Answer(t.Context(), hash(1), n.id, o.SDP)
+	must(t, err)
+	must(t, o.Accept(t.Context(), other.id, answer))
+	<-way.lost
+	since := time.Now()
+	must(t, n.Close())
+	if took := time.Since(since); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	way.refuse.Store(true)
+	must(t, n.Close()) // nothing is to be left of it
 }
