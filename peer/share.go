@@ -30,7 +30,7 @@ type ShareOptions struct {
 
 // Share hashes files and seeds them from where they lie. What was shared before and has not changed since has the same
 // link, and is hashed again only where it looks other than it did. Errors: the context's, ErrClosed, the files',
-// seal.ErrTooLarge, and that a file changed meanwhile.
+// seal.ErrTooLarge, that a file changed meanwhile, and that there is not one byte in what is not private.
 func (p *Peer) Share(ctx context.Context, o ShareOptions) (*Torrent, error) {
 	if o.Private && len(o.WebSeeds) > 0 {
 		return nil, errors.New("a web seed would need the files as they are: share them publicly, or without web seeds")
@@ -48,6 +48,9 @@ func (p *Peer) Share(ctx context.Context, o ShareOptions) (*Torrent, error) {
 		r.Paths = append(r.Paths, []byte(f.from))
 	}
 	files := over(p.handles, nil, list.spans())
+	if !o.Private && files.size == 0 {
+		return nil, errors.New("there is not one byte in it, and of such a torrent peers tell one another nothing: share it privately, or with something in it")
+	}
 	if t, err := p.shareAgain(ctx, o, list, files, r); t != nil || err != nil {
 		return t, err
 	}
