@@ -68,15 +68,24 @@ func (t *Torrent) recheck() {
 	}
 }
 
-// check hashes what is missing of these files. They are suspects still, but for those of which all is right.
+// check hashes these files. They are suspects still, but for those of which all is right.
 func (t *Torrent) check(s *store, quiet []int) {
+	// What was right of what lay there in between says nothing of what lies there now.
+	lost := false
+	for _, i := range quiet {
+		lost = s.unseal(s.files.files[i].path) || lost
+	}
+	if lost {
+		t.unload()
+	}
 	t.mu.Lock()
 	stamps := append([]stamp(nil), s.files.stamps...)
 	for _, i := range quiet {
 		stamps[i] = t.suspects[i].seen
 	}
 	t.mu.Unlock()
-	s.files.seal(stamps) // so that a change while it is hashed is an error
+	s.files.seal(stamps)               // so that a change while it is hashed is an error
+	s.files.handles.forgetAll(s.files) // what is open may be what lay there before
 
 	var missing []int
 	for i := range s.meta.pieces {

@@ -67,6 +67,15 @@ func (c *content) each(n int, off int64, f func(i int, at int64, part int) error
 	return nil
 }
 
+// at is the path of the file in which a byte lies.
+func (c *content) at(off int64) (path string) {
+	_ = c.each(1, off, func(i int, _ int64, _ int) error {
+		path = c.files[i].path
+		return nil
+	})
+	return path
+}
+
 // ReadAt is io.ReaderAt. What is beyond the end of a file is io.ErrUnexpectedEOF, what has changed a changedError.
 func (c *content) ReadAt(b []byte, off int64) (n int, err error) {
 	want := b

@@ -96,7 +96,11 @@ func (r *reader) read(b []byte) (int, error) {
 	t.mu.Unlock()
 	if files, ok := s.inPlace(); ok {
 		// All of it is in its place: read it from there.
-		n, err := files.ReadAt(b, r.file.offset+r.pos)
+		off := r.file.offset + r.pos
+		n, err := files.ReadAt(b, off)
+		if all, _ := s.has(s.covering(off, off+int64(n))); err == nil && !all { // it has changed, and was hashed
+			n, err = 0, changedError{files.at(off)}
+		}
 		if c := (changedError{}); errors.As(err, &c) {
 			t.fileChanged(c)
 		}

@@ -207,14 +207,18 @@ func (s *store) swap(from io.ReaderAt, files *content, rename func() error) erro
 	return nil
 }
 
-// of are the pieces [first, end) that file i is in.
-func (s *store) of(i int) (first, end int) {
-	f := s.files.files[i]
-	from, to := f.offset, f.offset+f.size
+// covering are the pieces [first, end) in which bytes [from, to) of the files lie.
+func (s *store) covering(from, to int64) (first, end int) {
 	if sealed, ok := s.from.(*seal.Sealed); ok {
 		from, to = sealed.Covering(from, to)
 	}
 	return s.meta.covering(from, to)
+}
+
+// of are the pieces [first, end) that file i is in.
+func (s *store) of(i int) (first, end int) {
+	f := s.files.files[i]
+	return s.covering(f.offset, f.offset+f.size)
 }
 
 // whole says whether all pieces of file i are verified.
@@ -223,8 +227,8 @@ func (s *store) whole(i int) bool {
 	return all
 }
 
-// unseal says that a file is not what it was, so that none of its pieces is. It returns them.
-func (s *store) unseal(path string) (lost []int) {
+// unseal says that a file is not what it was, so that none of its pieces is verified any more; lost: some were.
+func (s *store) unseal(path string) (lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, f := range s.files.files {
@@ -236,7 +240,7 @@ func (s *store) unseal(path string) (lost []int) {
 			if s.done.has(i) {
 				s.done.clear(i)
 				s.left += s.meta.size(i)
-				lost = append(lost, i)
+				lost = true
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,8 +23,9 @@ import (
 
 // A file that changes while it is seeded is said, and nobody gets any of it until it is as it was.
 func TestChangedFile(t *testing.T) {
-	for _, private := range []bool{false, true} {
-		t.Run(fmt.Sprintf("private=%v", private), func(t *testing.T) {
+	for i := range 4 {
+		private, replaced := i&1 != 0, i&2 != 0
+		t.Run(fmt.Sprintf("private=%v, replaced=%v", private, replaced), func(t *testing.T) {
 			dir := t.TempDir()
 			seeder := start(t)
 			data := random(1<<20, 1)
@@ -31,7 +33,14 @@ func TestChangedFile(t *testing.T) {
 			shared := share(t, seeder, ShareOptions{Paths: []string{path}, Private: private})
 			bad := bytes.Clone(data)
 			bad[500_000]++
-			write(t, path, bad)
+			change := func(to []byte) {
+				if !replaced {
+					write(t, path, to)
+				} else if err := os.Rename(write(t, path+".new", to), path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			change(bad)
 
 			fetcher := start(t)
 			fetched := add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}})
@@ -39,18 +48,70 @@ func TestChangedFile(t *testing.T) {
 			if !strings.Contains(shared.Stats().Problem.Error(), path) {
 				t.Errorf("it says %q, which does not name the file", shared.Stats().Problem)
 			}
-			testnet.Until(t, "the file was hashed again", func() bool {
-				shared.mu.Lock()
-				defer shared.mu.Unlock()
-				return !shared.checks && len(shared.suspects) == 1 && shared.suspects[0].wrong != stamp{}
-			})
+			hashed := func() {
+				t.Helper()
+				testnet.Until(t, "the file was hashed again", func() bool {
+					shared.mu.Lock()
+					defer shared.mu.Unlock()
+					return !shared.checks && shared.suspects[0].wrong == shared.store.files.look(0)
+				})
+			}
+			hashed()
+			if got, err := io.ReadAll(shared.Files()[0].NewReader(soon(t))); err == nil || !bytes.HasPrefix(data, got) {
+				t.Errorf("read here it is %d bytes, %v", len(got), err)
+			}
+			if s := shared.Stats(); s.BytesDone >= s.Bytes || s.BytesDone == 0 {
+				t.Errorf("%d of %d bytes are said to be right", s.BytesDone, s.Bytes)
+			}
+			// What was right of it is wrong now, and the other way round.
+			worse := bytes.Clone(data)
+			worse[100_000]++
+			change(worse)
+			hashed()
 			if len(fetcher.client.BadPeerIPs()) > 0 {
 				t.Error("the seeder sent data that was not good")
 			}
 
-			write(t, path, data)
+			change(data)
 			done(t, fetched)
 			same(t, filepath.Join(dir, "to/a"), data)
+			testnet.Until(t, "nothing is wrong any more", func() bool { return shared.Stats().Problem == nil })
+			if s := shared.Stats(); s.BytesDone != s.Bytes {
+				t.Errorf("%d of %d bytes are said to be right in the end", s.BytesDone, s.Bytes)
+			}
+		})
+	}
+}
+
+// One that is away is said as well, whether it was shared or fetched, and is not open just now.
+func TestFileThatIsAway(t *testing.T) {
+	for i := range 4 {
+		private, came := i&1 != 0, i&2 != 0
+		t.Run(fmt.Sprintf("private=%v, fetched=%v", private, came), func(t *testing.T) {
+			dir := t.TempDir()
+			seeder := start(t)
+			data := random(1<<20, 1)
+			path := write(t, filepath.Join(dir, "a"), data)
+			shared := share(t, seeder, ShareOptions{Paths: []string{path}, Private: private})
+			if came {
+				first := seeder
+				seeder = start(t)
+				shared = add(t, seeder, shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "first"), Peers: []string{first.Addr().String()}})
+				done(t, shared)
+				path = shared.Root()
+				_ = first.Close()
+			}
+			seeder.handles.close()
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			fetched := add(t, start(t), shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}})
+			testnet.Until(t, "it is said", func() bool { return shared.Stats().Problem != nil })
+			if !strings.Contains(shared.Stats().Problem.Error(), path) {
+				t.Errorf("it says %q, which does not name the file", shared.Stats().Problem)
+			}
+			write(t, path, data)
+			done(t, fetched)
 			testnet.Until(t, "nothing is wrong any more", func() bool { return shared.Stats().Problem == nil })
 		})
 	}
