@@ -3,10 +3,12 @@ package peer
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -129,6 +131,39 @@ func TestNoRoomToDecrypt(t *testing.T) {
 	}
 	if left, err := os.ReadDir(filepath.Join(small, "to", partFolder, hexOf(shared.ih))); err != nil || len(left) != 1 {
 		t.Errorf("there are %v, %v", left, err)
+	}
+	// It is tried again.
+	if err := syscall.Mount("tmpfs", small, "tmpfs", syscall.MS_REMOUNT, "size=6m"); err != nil {
+		t.Fatal(err)
+	}
+	done(t, fetched)
+	if err := fetched.Stats().Problem; err != nil {
+		t.Errorf("it still says %v", err)
+	}
+}
+
+// What was shared and what has come leave nothing open.
+func TestFilesAreClosed(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		dir := t.TempDir()
+		seeder, fetcher := start(t), start(t)
+		for i := range 10 {
+			write(t, filepath.Join(dir, "box", fmt.Sprint(i)), random(100_000, byte(i)))
+		}
+		shared := share(t, seeder, ShareOptions{Paths: []string{filepath.Join(dir, "box")}, Private: private})
+		fetched := add(t, fetcher, shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}})
+		done(t, fetched)
+		_, _ = shared.Close(), fetched.Close()
+		testnet.Until(t, "they are closed", func() bool {
+			open, err := os.ReadDir("/proc/self/fd")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return !slices.ContainsFunc(open, func(fd os.DirEntry) bool {
+				to, _ := os.Readlink("/proc/self/fd/" + fd.Name())
+				return strings.HasPrefix(to, dir)
+			})
+		})
 	}
 }
 

@@ -460,6 +460,9 @@ func TestFetchedIsSeeded(t *testing.T) {
 		_ = seeder.Close()
 
 		p = start(t, in)
+		for range cap(p.hashes) { // it need not be hashed again
+			p.hashes <- struct{}{}
+		}
 		tt := add(t, p, link, AddOptions{Dir: to})
 		done(t, tt)
 		third := start(t)
