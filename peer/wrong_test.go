@@ -110,8 +110,9 @@ func TestFileThatIsAway(t *testing.T) {
 			if !strings.Contains(shared.Stats().Problem.Error(), path) {
 				t.Errorf("it says %q, which does not name the file", shared.Stats().Problem)
 			}
+			testnet.Until(t, "they have met again", func() bool { return shared.Stats().Peers.TCP > 0 })
 			write(t, path, data)
-			done(t, fetched)
+			done(t, fetched) // who is connected is told of what is back
 			testnet.Until(t, "nothing is wrong any more", func() bool { return shared.Stats().Problem == nil })
 		})
 	}
