@@ -55,6 +55,36 @@ it('what is deleted can be brought back, and goes for good with its copy when no
   expect([purged, await parcels.db.copy('a')]).toEqual([['a'], undefined])
 })
 
+it('of several that are deleted only the one that is meant goes for good', async () => {
+  for (const id of ['a', 'b', 'c']) await parcels.add(parcel(id))
+  for (const id of ['a', 'b']) await parcels.remove(id)
+  for (const id of ['a', 'c']) await parcels.purge(id)
+  await parcels.restore(['b'])
+  expect([purged, parcels.all.map(({ id }) => id)]).toEqual([['a'], ['b', 'c']])
+})
+
+it('changes one thing, and leaves the rest of it', async () => {
+  await parcels.add(parcel('a', { sent }))
+  const changed = await parcels.update('a', () => ({ name: 'new' }))
+  expect([changed, parcels.get('a')]).toEqual(Array(2).fill(parcel('a', { sent, name: 'new' })))
+  expect(await parcels.update('nobody', () => ({ name: 'new' }))).toBe(undefined)
+  expect(parcels.all).toHaveLength(1)
+})
+
+it('shows in one tab what another changed', async () => {
+  vi.stubGlobal('reportError', () => {})
+  const [here, there] = [1, 2].map(() => new Parcels(parcels.db, new BroadcastChannel('parcels')))
+  const shown = (...ids: string[]) => vi.waitFor(() => expect(there!.all.map(({ id }) => id)).toEqual(ids))
+  await here!.add(parcel('a'))
+  await shown('a')
+  // Deleted where that could not be noted down: the other tab learns of it when it is for good.
+  vi.spyOn(parcels.db, 'update').mockRejectedValue(new DOMException('', 'QuotaExceededError'))
+  await here!.remove('a')
+  await here!.purge('a')
+  await shown()
+  for (const one of [here, there]) one!.close()
+})
+
 it('what is deleted where the device is too full to note it down is gone as well', async () => {
   for (const id of ['a', 'b']) await parcels.add(parcel(id, { sent }))
   vi.spyOn(parcels.db, 'update').mockRejectedValue(new DOMException('', 'QuotaExceededError'))

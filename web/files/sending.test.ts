@@ -76,8 +76,33 @@ it('files are for those who have their link alone, unless they are to be public'
   const parcel = await sending.send([file('one')])
   await sending.share(parcel, 'private')
   expect(node.sealed).toEqual([true])
-  await sending.share(parcel, 'public')
+  const share = await sending.share(parcel, 'public')
   expect(node.sealed).toEqual([true, false])
+  // Both are noted down, and there is one of each.
+  expect(parcels.get(parcel.id)!.sent).toMatchObject({ private: parcel.sent!.private, public: share })
+  expect([await sending.share(parcels.get(parcel.id)!, 'public'), node.given]).toEqual([share, 2])
+})
+
+it('says that the files are not at hand where another kind of link is to be made of them after a reload', async () => {
+  const parcel = await sending.send([file('one')])
+  const after = new Sending(async () => node as unknown as Starling, new Parcels(new FilesDb(`none-${count}`)))
+  await expect(after.share(parcel, 'public')).rejects.toMatchObject({ code: 'missing' })
+})
+
+it('what is deleted for good while it is opened again is not there in the end', async () => {
+  const parcel = await sending.send([file('one')])
+  await parcels.db.keep(parcel.id, [file('one')])
+  node.torrents.clear()
+  const after = new Sending(async () => node as unknown as Starling, parcels)
+  const go = slowly()
+  const opened = after.torrent(parcel, 'private')
+  await vi.waitUntil(() => node.given === 2)
+  await parcels.remove(parcel.id)
+  await parcels.purge(parcel.id)
+  const forgotten = after.forget(parcel)
+  go()
+  await Promise.all([opened, forgotten])
+  expect(node.torrents.size).toBe(0)
 })
 
 it('a link in the making is that of one parcel, and is made once', async () => {
