@@ -65,12 +65,12 @@ async function answerDownload(clients: Clients, { request }: FetchEvent, id: str
 const anything = 'binary/octet-stream'
 
 /** Nothing that a stranger says about a file, or puts into it, runs as a page of ours. */
-function describe({ name, type, size }: File, { start, end }: Range): Headers {
+function describe({ name, type }: File, { start, end }: Range): Headers {
   const shown = shownType(type)
   return new Headers({
     'Content-Type': shown ?? anything,
     'Content-Disposition': `${shown ? 'inline' : 'attachment'}; filename*=UTF-8''${encodeName(name)}`,
-    'Content-Length': String(size && end - start),
+    'Content-Length': String(end - start),
     'Content-Security-Policy': policy,
     'Cross-Origin-Resource-Policy': 'same-origin',
     'X-Content-Type-Options': 'nosniff',
