@@ -66,6 +66,7 @@ test('the whole', async () => {
   expect(response.headers.get('Content-Type')).toBe('audio/webm')
   expect(response.headers.get('Accept-Ranges')).toBe('bytes')
   expect(response.headers.get('Content-Range')).toBeNull()
+  expect(tabs[0]!.heard).toEqual([{ type: 'starling:range', infoHash, file: 0 }])
   expect(await bytes(response)).toEqual(data)
   await vi.waitFor(() => expect(tabs[0]!.heard.at(-1)).toBe('release'))
 })
@@ -143,6 +144,20 @@ test('the tab that asked comes first; the others when it has nothing', async () 
   expect((await get({}, { clientId: '' })).status).toBe(200)
 })
 
+test('what is played slowly comes for as long as that takes', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+  for (const all of [[new Tab('a', memo)], [new Tab('b', memo)]]) {
+    tabs = all
+    const found = get()
+    await vi.advanceTimersByTimeAsync(0)
+    const reader = (await found).body!.getReader()
+    await vi.advanceTimersByTimeAsync(600_000)
+    const parts = []
+    for (let part; (part = await reader.read()).value; ) parts.push(part.value.length)
+    expect([parts, vi.getTimerCount()]).toEqual([[300, 300, 300, 100], 0])
+  }
+})
+
 test('the tab that asked may be slow to answer: it is there', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   class Busy extends Tab {
@@ -194,9 +209,10 @@ test('a tab that is closed while bytes are awaited', async () => {
   await vi.waitFor(() => expect(tabs).toEqual([]))
   await vi.advanceTimersByTimeAsync(5000)
   await failed
+  expect(vi.getTimerCount()).toBe(0)
 })
 
-test('who wants no more while bytes are awaited leaves no clock running', async () => {
+test('bytes are awaited for as long as the tab is there; who wants no more leaves no clock running', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   class Waiting extends Tab {
     override postMessage(_message: unknown, [port]: MessagePort[]): void {
@@ -207,6 +223,8 @@ test('who wants no more while bytes are awaited leaves no clock running', async 
   const reader = (await get()).body!.getReader()
   const reading = reader.read()
   await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1))
+  await vi.advanceTimersByTimeAsync(600_000)
+  expect(vi.getTimerCount()).toBe(1)
   await reader.cancel()
   expect((await reading).done).toBe(true)
   expect(vi.getTimerCount()).toBe(0)
@@ -258,10 +276,10 @@ test('what is no file, and what is no reading', async () => {
 describe('a download that a page makes', () => {
   const id = '0'.repeat(32)
   const path = `/~/download/${id}/x.zip`
-  const download = { name: 'Holiday.zip', type: 'text/html', size: data.length }
+  const download = { name: 'Holiday.zip', type: '', size: data.length }
 
-  test('is saved, whatever it says that it is', async () => {
-    tabs = [new Tab('a', 'silent'), new Tab('b', download)]
+  test.each(['text/html', 'video/mp4'])('is saved, whatever it says that it is: %s', async (type) => {
+    tabs = [new Tab('a', 'silent'), new Tab('b', { ...download, type })]
     const response = await get({}, { path, clientId: '' })
     expect(response.status).toBe(200)
     expect(response.headers.get('Content-Type')).toBe('binary/octet-stream')

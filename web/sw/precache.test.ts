@@ -74,6 +74,21 @@ test('a later version that waits, or is being installed, keeps its files', async
   expect([...stored.keys()]).toEqual(['starling-2', 'starling-3'])
 })
 
+test('a version that the server has gone back to is the latest again', async () => {
+  for (const version of ['1', '2', '1']) {
+    server.set('/', version)
+    await new Precache(version, [['/', revision(version)]]).install()
+  }
+  expect(await new Precache('1', []).tidy(0)).toBe(true)
+  expect([...stored.keys()]).toEqual(['starling-1'])
+})
+
+test('one whose files the browser threw away leaves those of others, of which it cannot tell which are older', async () => {
+  for (const version of ['1', '2']) stored.set(`starling-${version}`, new Map())
+  expect(await new Precache('3', []).tidy(0)).toBe(false)
+  expect([...stored.keys()]).toEqual(['starling-1', 'starling-2'])
+})
+
 test.each([
   ['one is missing', () => server.delete('/b')],
   ['one is of another version', () => server.set('/b', 'newer')],

@@ -108,9 +108,35 @@ test('what waits counts, whatever room there is', async () => {
   expect(await where({ files: [new File([new Uint8Array(2e6)], 'film.mp4')] })).toBe('/files#no-room')
 })
 
+test.each(['nothing', 'nothing now'])('a browser that says %s of its room takes what there is', async (what) => {
+  const estimate = () => Promise.reject(new TypeError())
+  vi.stubGlobal('navigator', what === 'nothing' ? {} : { storage: { estimate } })
+  expect(await where({ files: [photo()] })).toMatch(/shared\?/)
+})
+
+test('what the browser takes back as it is written says so', async () => {
+  const { put } = IDBObjectStore.prototype
+  const taken = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, value) {
+    const request = put.call(this, value)
+    this.transaction.abort()
+    return request
+  })
+  expect(await where({ files: [photo()] })).toBe('/files#not-ready')
+  taken.mockRestore()
+  expect(await waiting()).toEqual([])
+})
+
 test('what cannot be read or kept says so', async () => {
   expect(await where({ headers: { 'Content-Type': 'text/plain' }, files: [photo()] })).toBe('/files#not-ready')
   vi.stubGlobal('indexedDB', { open: () => { throw new DOMException('', 'SecurityError') } })
+  expect(await where({ files: [photo()] })).toBe('/files#not-ready')
+  vi.stubGlobal('indexedDB', {
+    open: () => {
+      const request = { error: new DOMException('', 'UnknownError') } as IDBOpenDBRequest
+      queueMicrotask(() => request.onerror?.(new Event('error')))
+      return request
+    },
+  })
   expect(await where({ files: [photo()] })).toBe('/files#not-ready')
   vi.stubGlobal('indexedDB', { open: () => { throw new DOMException('', 'QuotaExceededError') } })
   expect(await where({ files: [photo()] })).toBe('/files#no-room')
@@ -119,12 +145,13 @@ test('what cannot be read or kept says so', async () => {
 test('nothing waits for longer than a day', async () => {
   const facts = { title: '', text: 'x', whole: new Blob(), files: [] }
   const day = 86_400_000
-  await add({ id: 'old', at: 1000, ...facts })
-  await add({ id: 'new', at: 2000, ...facts })
-  expect((await waiting(999 + day)).map(({ id }) => id)).toEqual(['new', 'old'])
-  expect([await find('old', 1000 + day), (await find('new', 1000 + day))?.id]).toEqual([undefined, 'new'])
+  await add({ id: '1', at: 1000, ...facts })
+  await add({ id: '2', at: 2000, ...facts })
+  const there = async (now: number) => (await waiting(now)).map(({ id }) => id)
+  expect([await there(999 + day), await there(1000 + day)]).toEqual([['2', '1'], ['2']])
+  expect([await find('1', 1000 + day), (await find('2', 1000 + day))?.id]).toEqual([undefined, '2'])
   await purge(1000 + day)
-  expect((await waiting(1999)).map(({ id }) => id)).toEqual(['new'])
+  expect(await there(1999)).toEqual(['2'])
 })
 
 test('a page that another site led to is not shown, and what came with it is gone', async () => {
