@@ -323,4 +323,6 @@ it('names things', () => {
   expect(
     [new DOMException('', 'QuotaExceededError'), { code: 'no-space' }, new Error(), undefined].map(isFull),
   ).toEqual([true, true, false, false])
+  const unknown = ['There is no space left on the disk.', 'Connection lost'].map((words) => new DOMException(words, 'UnknownError'))
+  expect([...unknown, new DOMException('no space', 'AbortError')].map(isFull)).toEqual([true, false, false])
 })

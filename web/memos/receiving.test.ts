@@ -22,7 +22,7 @@ class FakeTorrent extends Emitter<TorrentEvents> {
   readonly ready = Promise.resolve()
   readonly #done = new Deferred()
   readonly done = this.#done.promise
-  state = { ready: true, done: false, private: true, peers: [] }
+  state: object = { ready: true, done: false, private: true, peers: [] }
   readonly #node: FakeNode
 
   constructor(node: FakeNode, infoHash: string, files: File[]) {
@@ -251,6 +251,24 @@ it('of several sounds in one torrent, the one that was deleted stays so', async 
   start()
   await arrive()
   expect(titles()).toBe('a,b,c')
+})
+
+it('what the sender writes later is read, but not over what was written here', async () => {
+  const arrival = receiving.open(linkOf(one))
+  ;(await fetched(one))!.finish()
+  await vi.waitUntil(() => arrival.saved)
+  const [id] = arrival.memos as [string]
+  const card = (card: { title: string; duration: number }) => {
+    const torrent = node.get(one)!
+    torrent.state = { ...torrent.state, card: { kind: 'memo', ...card } }
+    torrent.emit('card', card)
+    return vi.waitUntil(() => library.get(id)!.duration === card.duration)
+  }
+  await card({ title: 'Theirs', duration: 1 })
+  expect(library.get(id)!.title).toBe('Theirs')
+  await library.rewrite(id, { title: 'Mine' })
+  await card({ title: 'Theirs, too', duration: 2 })
+  expect(library.get(id)!.title).toBe('Mine')
 })
 
 it('leaves what is too large to come unasked to Files, and goes on with what was begun', async () => {

@@ -145,8 +145,10 @@ describe('a shared memo', () => {
     const { link } = await sending.share(memo, 'private')
     const renamed = (await library.update('a', { title: 'After' }))!
     await sending.rename(renamed)
+    expect(titleOf([...node.torrents.values()][0])).toBe('After')
     start()
     await sending.resume()
+    expect(node.torrents.size).toBe(1)
     const again = await sending.share(memo, 'private')
     expect([again.link, titleOf(again), node.seeds]).toEqual([link, 'After', 0])
   })
@@ -162,6 +164,7 @@ describe('a shared memo', () => {
     expect((await library.db.bundles())[0]!.links.length).toBe(2)
     start()
     await sending.resume()
+    expect(node.get(bundle.infoHash)?.card).toEqual({ kind: 'memos', title: '2 memos' })
     expect((await sending.bundle(library.memos)).link).toBe(bundle.link)
     expect(node.seeds).toBe(0)
   })
@@ -232,6 +235,21 @@ describe('a shared memo', () => {
     const unreadable = Object.assign(new Blob(['a']), { slice: () => ({ arrayBuffer: () => Promise.reject(new DOMException('', 'NotReadableError')) }) })
     library.db.audio = async () => unreadable as unknown as Blob
     await expect(sending.share(lost, 'public')).rejects.toMatchObject(missing)
+  })
+
+  it('that could not be shared at first can be when that is tried again', async () => {
+    node.meanwhile = async () => Promise.reject(new Error('no room'))
+    await expect(sending.share(memo, 'private')).rejects.toThrow('no room')
+    node.meanwhile = async () => {}
+    expect((await sending.share(memo, 'private')).link).toBeTruthy()
+  })
+
+  it('whose sound the browser lost does not keep the others from being shared again', async () => {
+    const { infoHash } = await sending.share(library.get('b')!, 'private')
+    await library.add({ ...memo, id: 'lost', created: 2, shares: { private: 'e'.repeat(40) } })
+    start()
+    await expect(sending.resume()).rejects.toMatchObject({ errors: [{ code: 'missing' }] })
+    expect([...node.torrents.keys()]).toEqual([infoHash])
   })
 
   it('that is gone cannot be shared', async () => {
