@@ -182,18 +182,50 @@ describe('the recorder', () => {
     expect(recorder.state).toBe('idle')
   })
 
+  it('keeps all that there is when the browser breaks it off, also what was not on disk yet', async () => {
+    const fake = await record()
+    fake.data('x')
+    const ended = new Promise<Outcome>((resolve) => recorder.once('ended', resolve))
+    const error = new DOMException('', 'UnknownError')
+    fake.onerror!({ error })
+    const { reason, error: told, memo } = await ended
+    expect([reason, told, await (await db.audio(memo!.id))!.text()]).toEqual(['failed', error, 'x.'])
+  })
+
+  it('has ended where the microphone was unplugged before anybody listened', async () => {
+    const started = recorder.start()
+    prompts[0]!.allow()
+    streams[0]!.track.readyState = 'ended'
+    const ended = new Promise<Outcome>((resolve) => recorder.once('ended', resolve))
+    await started
+    expect((await ended).reason).toBe('unplugged')
+  })
+
+  it('takes another microphone where the one that was chosen some other day is gone, but not where it is refused', async () => {
+    const asked = vi.spyOn(browser, 'getUserMedia')
+    const refused = recorder.start('chosen')
+    prompts[0]!.deny()
+    await expect(refused).rejects.toMatchObject({ name: 'NotAllowedError' })
+    const started = recorder.start('chosen')
+    prompts[1]!.deny('OverconstrainedError')
+    await vi.waitUntil(() => prompts.length === 3)
+    prompts[2]!.allow()
+    await started
+    expect(asked.mock.calls.map(([{ audio }]) => audio)).toEqual([{ deviceId: { exact: 'chosen' } }, { deviceId: { exact: 'chosen' } }, true])
+    await recorder.cancel()
+  })
+
   it('keeps what there is when the device is full, and says so', async () => {
     const fake = await record()
     const wrote = saved(1)
     time = 1000
     fake.data('kept')
     await wrote
-    const add = db.addChunk.bind(db)
-    db.addChunk = () => Promise.reject(new DOMException('', 'QuotaExceededError'))
+    // What comes after what was lost would fit, and could not be played.
+    vi.spyOn(db, 'addChunk').mockRejectedValueOnce(new DOMException('', 'QuotaExceededError'))
     const ended = new Promise<Outcome>((resolve) => recorder.once('ended', resolve))
     fake.data('lost')
     const outcome = await ended
-    db.addChunk = add
     expect(outcome).toMatchObject({ reason: 'full', memo: { duration: 1 } })
     expect(await (await db.audio(outcome.memo!.id))!.text()).toBe('kept')
     expect((await record()).state).toBe('recording')

@@ -67,6 +67,8 @@ class Session {
   /** Seconds that are on disk. */
   saved = 0
   chunks = 0
+  /** A chunk could not be written, and what comes after it could not be played without. */
+  broken = false
   writes: Promise<void> = Promise.resolve()
   /** Milliseconds recorded up to the last pause, and when it went on. */
   ran = 0
@@ -233,13 +235,14 @@ export class Recorder extends Emitter<RecorderEvents> {
     const end = this.#elapsed(session) / 1000
     const peaks = session.meter?.take() ?? new Uint8Array(0)
     session.writes = session.writes.then(async () => {
-      if (session.error) return
+      if (session.broken) return
       try {
         await this.#db.addChunk(session.id, session.chunks, { bytes: await data.arrayBuffer(), end, peaks })
         session.chunks++
         session.saved = end
         if (this.#session === session) this.emit('change', undefined)
       } catch (error) {
+        session.broken = true
         this.#giveUp(session, isFull(error) ? 'full' : 'failed', error)
       }
     })
