@@ -47,6 +47,27 @@ it('is as long as it says, and holds what was put in', async () => {
   ])
 })
 
+it('says when it was made, in what MS-DOS has for times, and lets others read what was unpacked', async () => {
+  const made = async (date: Date) => {
+    const archive = await bytesOf(zip([text('a', 'x')], date).stream)
+    const view = new DataView(archive.buffer)
+    const at = view.getUint32(archive.length - 22 + 16, true)
+    expect([view.getUint16(at + 4, true), view.getUint16(at + 6, true), view.getUint16(at + 40, true)]).toEqual([0x0314, 20, 0o100644])
+    const stamps = [10, at + 12].map((field) => [view.getUint16(field, true), view.getUint16(field + 2, true)])
+    expect(stamps[1]).toEqual(stamps[0])
+    return stamps[0]
+  }
+  expect(await made(new Date(2025, 10, 23, 13, 45, 59))).toEqual([(13 << 11) | (45 << 5) | 29, (45 << 9) | (11 << 5) | 23])
+  expect(await made(new Date(1979, 0, 2))).toEqual([0, (1 << 5) | 2])
+})
+
+it('comes in few chunks, as each costs whoever takes it a message', async () => {
+  const chunks: number[] = []
+  for await (const { length } of zip(Array.from({ length: 3000 }, (_, i) => text(String(i), 'x'.repeat(99)))).stream) chunks.push(length)
+  expect(Math.min(...chunks.slice(0, -1))).toBeGreaterThanOrEqual(65_536)
+  expect(Math.max(...chunks)).toBeLessThan(65_536 + 200)
+})
+
 it('counts a CRC over parts', () => {
   const bytes = new TextEncoder().encode('123456789')
   expect(crc32(bytes)).toBe(0xcbf43926)
@@ -64,6 +85,9 @@ it('knows its size where 32 bits do not hold it', () => {
     { path: 'next', size: 1, stream: never },
   ])
   expect(size).toBe(one + two + 76 + 22)
+  // What 32 bits could just hold stands for more.
+  const alone = (size: number) => zip([{ path: 'x', size, stream: never }]).size - size
+  expect([alone(2 ** 32 - 2), alone(2 ** 32 - 1)]).toEqual([31 + 16 + 47 + 76 + 22, 31 + 20 + 24 + 47 + 20 + 76 + 22])
 })
 
 // Time for a machine that has other things to do.
