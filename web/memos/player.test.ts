@@ -61,3 +61,50 @@ it('keeps what is loaded where the browser wants one more press, and lets go of 
   expect(one.id).toBeUndefined()
   expect(failed).toHaveBeenLastCalledWith({ id: 'a', error: audio.error })
 })
+
+it('does what the keys say, within the sound', async () => {
+  const one = player()
+  audio.answer = () => Promise.resolve()
+  Object.assign(audio, { duration: 100, currentTime: 20, pause: vi.fn() })
+  await one.play(track)
+  const press = (action: string, details = {}) => {
+    ;(keys.get(action) as (details: object) => void)(details)
+    return audio.currentTime
+  }
+  expect([press('seekbackward'), press('seekbackward'), press('seekforward'), press('seekforward', { seekOffset: 30 })]).toEqual([5, 0, 15, 45])
+  expect([press('seekto', { seekTime: 500 }), press('seekto'), press('seekto', { seekTime: -1 })]).toEqual([100, 100, 0])
+  // What MediaRecorder wrote may not know how long it is.
+  audio.duration = Infinity
+  expect([one.duration, press('seekto', { seekTime: 500 })]).toEqual([1, 1])
+  for (const [rate, kept] of [[5, 2], [0.1, 0.8], [1.25, 1.25]] as const) {
+    one.rate = rate
+    expect([one.rate, (audio as { playbackRate?: number }).playbackRate]).toEqual([kept, kept])
+  }
+  press('pause')
+  expect(audio.pause).toHaveBeenCalled()
+  press('stop')
+  expect(one.id).toBeUndefined()
+})
+
+it('tells the device where it is, and never beyond the end, which browsers refuse', async () => {
+  const setPositionState = vi.fn()
+  const one = new Player(audio as unknown as HTMLAudioElement, { ...session, setPositionState } as unknown as MediaSession)
+  Object.assign(audio, { duration: 10, currentTime: 10.01 })
+  await one.play(track)
+  audio.dispatchEvent(new Event('timeupdate'))
+  expect(setPositionState).toHaveBeenLastCalledWith({ duration: 10, playbackRate: 1, position: 10 })
+  one.stop()
+})
+
+it('plays what was asked for last, and lets go of what comes too late', async () => {
+  const one = player()
+  const release = vi.fn()
+  let come!: () => void
+  const late = new Promise<void>((resolve) => (come = resolve))
+  const first = one.play({ ...track, open: async () => (await late, { url: 'blob:late', release }) })
+  await one.play({ ...track, id: 'b', open: async () => ({ url: 'blob:b' }) }, 3)
+  come()
+  await first
+  expect([audio.src, audio.currentTime, one.id, release.mock.calls.length]).toEqual(['blob:b', 3, 'b', 1])
+  one.stop()
+})
