@@ -257,6 +257,18 @@ test('what is still being made when the node is destroyed is not announced any m
   expect(await stores.registry.list()).toEqual([])
 })
 
+test('a link that led to nobody leaves nothing behind, unless it is paused', async () => {
+  const { node, stores } = testNode()
+  const [left, paused] = ['a'.repeat(40), 'b'.repeat(40)]
+  for (const infoHash of [left, paused]) await node.add(infoHash, {})
+  await node.pause(paused, true)
+  await node.remove(left, {})
+  const kept = async () => (await stores.registry.list()).map(({ infoHash }) => infoHash)
+  expect(await kept()).toEqual([paused])
+  await node.pause(paused, false)
+  expect(await kept()).toEqual([])
+})
+
 test('what is being hashed when its signal aborts is not hashed to its end, and not shared', async () => {
   const { node, announced } = testNode()
   const stop = new AbortController()

@@ -161,6 +161,8 @@ export class Keeping {
   async #put(): Promise<void> {
     const { entry, node } = this.#torrent
     const { registry } = await node.stores()
+    // A link that has led to nobody yet says itself all that is known, unless it is to stay paused.
+    if (!entry.info && !entry.paused) return registry.delete(entry.infoHash)
     if (!this.#refused) return registry.put(entry)
     // What such a link alone has brought is nobody's.
     if (this.#known) await registry.put(withKey(entry, this.#earlier))
