@@ -607,6 +607,27 @@ describe('after a reload', () => {
     await arrived(bob.page)
   })
 
+  test('and when it is brought back after the one that sent it was closed', async () => {
+    const [ann, bob] = [await visitor(), await visitor()]
+    const [one] = await write(await kit.folder(), { 'back.bin': randomBytes(400_000) })
+    const link = await send(ann.page, server.origin, [one!])
+    await reads(ann.page, 'A copy is kept in this browser')
+    const list = await ann.tab()
+    await list.bringToFront()
+    await list.goto(`${server.origin}/files`)
+    const turns = (of: 'held' | 'pending') =>
+      list.evaluate(async (of) => (await navigator.locks.query())[of]!.some(({ name }) => name === 'files-sharing'), of)
+    await until('the list to wait for its turn', () => turns('pending'))
+    await press(list, 'Delete back.bin')
+    await control(list, 'Undo')
+    await ann.page.close()
+    // It goes on with all that is not deleted.
+    await until('its turn', async () => (await turns('held')) && !(await turns('pending')))
+    await press(list, 'Undo')
+    await bob.page.goto(link)
+    await arrived(bob.page)
+  })
+
   test('without a copy the page says so, and takes the same files again, but no others', async () => {
     const [ann, bob] = [await visitor(), await visitor()]
     await ann.page.evaluateOnNewDocument(() => {
