@@ -158,24 +158,9 @@ func (c *edgeCmd) options() (edge.Options, error) {
 			Metered: c.Metered, NoTURN: !c.Turn, Worker: c.Worker,
 		},
 	}
-	var err error
-	o.ICEServers, err = c.iceServers()
-	return o, err
-}
-
-func (c *edgeCmd) iceServers() (all []edge.ICEServer, err error) {
-	for _, v := range c.IceServer {
-		parts := strings.SplitN(v, ",", 3)
-		server := edge.ICEServer{URLs: parts[0]}
-		switch {
-		case !strings.HasPrefix(v, "stun:") && !strings.HasPrefix(v, "stuns:") && !strings.HasPrefix(v, "turn:") && !strings.HasPrefix(v, "turns:"):
-			return nil, fmt.Errorf("--ice-server %q must begin with stun:, stuns:, turn: or turns:, such as stun:host:3478", parts[0])
-		case len(parts) == 3:
-			server.Username, server.Credential = parts[1], parts[2]
-		case len(parts) == 2 || strings.HasPrefix(v, "turn"):
-			return nil, fmt.Errorf("--ice-server %q: a TURN server needs user and password: turn:host:3478,user,password", parts[0])
-		}
-		all = append(all, server)
+	servers, err := httpd.ICEServers(c.IceServer)
+	for _, server := range servers {
+		o.ICEServers = append(o.ICEServers, edge.ICEServer(server))
 	}
-	return all, nil
+	return o, err
 }

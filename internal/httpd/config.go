@@ -44,8 +44,8 @@ type Front struct {
 	MetricsPublic bool     `help:"Show metrics and figures (/metrics and /stats; of edge /.starling/metrics) to everybody, not to this machine alone."`
 }
 
-// iceServer is an RTCIceServer of the WebRTC API.
-type iceServer struct {
+// ICEServer is an RTCIceServer of the WebRTC API.
+type ICEServer struct {
 	URLs       string `json:"urls"`
 	Username   string `json:"username,omitempty"`
 	Credential string `json:"credential,omitempty"`
@@ -53,7 +53,7 @@ type iceServer struct {
 
 // settings are a Config, understood.
 type settings struct {
-	ice     []iceServer
+	ice     []ICEServer
 	connect []string
 	proxies []netip.Prefix
 	public  []netip.Addr // of the relay
@@ -69,29 +69,8 @@ func (c *Config) Validate() error {
 }
 
 func (c *Config) settings() (s settings, err error) {
-	s.ice = []iceServer{} // JSON: [] rather than null
-	for _, v := range c.IceServer {
-		parts := strings.SplitN(v, ",", 3)
-		u, err := url.Parse(parts[0])
-		switch {
-		case err != nil || u.Opaque == "":
-			return s, fmt.Errorf("--ice-server %q is not a URL such as stun:host:3478 or turn:host:3478,user,password", v)
-		case u.Scheme == "stun" || u.Scheme == "stuns":
-			if len(parts) != 1 {
-				return s, fmt.Errorf("--ice-server %q: a STUN server takes no user", v)
-			}
-		case u.Scheme == "turn" || u.Scheme == "turns":
-			if len(parts) != 3 {
-				return s, fmt.Errorf("--ice-server %q: a TURN server needs user and password: turn:host:3478,user,password", parts[0])
-			}
-		default:
-			return s, fmt.Errorf("--ice-server %q must begin with stun:, stuns:, turn: or turns:, such as stun:host:3478", parts[0])
-		}
-		ice := iceServer{URLs: parts[0]}
-		if len(parts) == 3 {
-			ice.Username, ice.Credential = parts[1], parts[2]
-		}
-		s.ice = append(s.ice, ice)
+	if s.ice, err = ICEServers(c.IceServer); err != nil {
+		return s, err
 	}
 	for _, v := range c.AllowConnect {
 		if !origin.MatchString(v) {
@@ -112,6 +91,35 @@ func (c *Config) settings() (s settings, err error) {
 		return s, err
 	}
 	return s, nil
+}
+
+// ICEServers are those that --ice-server names, of a server or of an edge.
+func ICEServers(flags []string) ([]ICEServer, error) {
+	all := []ICEServer{} // JSON: [] rather than null
+	for _, v := range flags {
+		parts := strings.SplitN(v, ",", 3)
+		u, err := url.Parse(parts[0])
+		switch {
+		case err != nil || u.Opaque == "":
+			return nil, fmt.Errorf("--ice-server %q is not a URL such as stun:host:3478 or turn:host:3478,user,password", v)
+		case u.Scheme == "stun" || u.Scheme == "stuns":
+			if len(parts) != 1 {
+				return nil, fmt.Errorf("--ice-server %q: a STUN server takes no user", v)
+			}
+		case u.Scheme == "turn" || u.Scheme == "turns":
+			if len(parts) != 3 {
+				return nil, fmt.Errorf("--ice-server %q: a TURN server needs user and password: turn:host:3478,user,password", parts[0])
+			}
+		default:
+			return nil, fmt.Errorf("--ice-server %q must begin with stun:, stuns:, turn: or turns:, such as stun:host:3478", parts[0])
+		}
+		ice := ICEServer{URLs: parts[0]}
+		if len(parts) == 3 {
+			ice.Username, ice.Credential = parts[1], parts[2]
+		}
+		all = append(all, ice)
+	}
+	return all, nil
 }
 
 // Validate says what is wrong, and with which flag.

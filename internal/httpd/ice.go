@@ -15,7 +15,7 @@ import (
 // ice answers with STUN and TURN servers, this one among them, with credentials of the asker's own.
 func (s *Server) ice(w http.ResponseWriter, r *http.Request) {
 	answer := struct {
-		Servers []iceServer `json:"iceServers"`
+		Servers []ICEServer `json:"iceServers"`
 		// Lifetime is for how long they may be used, in seconds.
 		Lifetime int `json:"lifetime,omitempty"`
 	}{Servers: s.settings.ice}
@@ -25,7 +25,7 @@ func (s *Server) ice(w http.ResponseWriter, r *http.Request) {
 		if s.tls != nil {
 			tcp = "turns:" + at + "?transport=tcp"
 		}
-		answer.Servers = append([]iceServer{
+		answer.Servers = append([]ICEServer{
 			{URLs: "stun:" + at},
 			{URLs: "turn:" + at + "?transport=udp", Username: c.User, Credential: c.Password},
 			{URLs: tcp, Username: c.User, Credential: c.Password},
