@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Pages name every flag that a command has, and none that no command has.
+// Pages name every flag that a command has, and none that no command has; nor variables of the environment that none reads.
 func TestDocumentsNameTheFlags(t *testing.T) {
 	named := regexp.MustCompile(`(?:^|[^\w-])--(?:\[no-\]|no-)?([a-z][a-z-]+)`)
 	flagsIn := func(text string) map[string]bool {
@@ -50,8 +50,15 @@ func TestDocumentsNameTheFlags(t *testing.T) {
 			}
 		}
 	}
+	variable := regexp.MustCompile(`\bSTARLING(?:_[A-Z]+)+`)
+	known["cluster-secret"] = true // which is no flag, so that nobody reads it
 	for _, pages := range documented {
 		for _, name := range append(pages, "relay.md", "scale.md", "engine.md") {
+			for _, v := range variable.FindAllString(page(name), -1) {
+				if flag := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(v, "STARLING_"), "_", "-")); !known[flag] {
+					t.Errorf("docs/%s names %s, which no command reads", name, v)
+				}
+			}
 			for flag := range flagsIn(page(name)) {
 				if !known[flag] {
 					t.Errorf("docs/%s names --%s, which no command has", name, flag)
