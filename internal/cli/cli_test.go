@@ -75,10 +75,10 @@ func TestScripts(t *testing.T) {
 			}
 			e.Defer(func() { _ = l.Close() })
 			e.Setenv("BUSY", l.Addr().String())
-			// Free for TCP, and that stays so.
-			datagrams, err := net.ListenPacket("udp4", "127.0.0.1:"+testnet.FreePorts(t, 1)[0])
-			if err != nil {
-				return err
+			// Free for TCP, and that stays so. Another test may be there first.
+			var datagrams net.PacketConn
+			for datagrams == nil {
+				datagrams, _ = net.ListenPacket("udp4", "127.0.0.1:"+testnet.FreePorts(t, 1)[0])
 			}
 			e.Defer(func() { _ = datagrams.Close() })
 			e.Setenv("UDP_BUSY", datagrams.LocalAddr().String())
