@@ -2,7 +2,6 @@ package edge
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -14,11 +13,8 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,8 +25,6 @@ import (
 
 	"github.com/anacrolix/torrent/metainfo"
 	"go.uber.org/goleak"
-
-	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -136,6 +130,12 @@ func serveFolder(t *testing.T, e *Edge, dir string) http.Handler {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// carried waits until a path is an asset.
+func carried(t *testing.T, h http.Handler, path string) {
+	t.Helper()
+	eventually(t, path+" to be an asset", func() bool { return len(ask(t, h, path).Assets) == 1 })
 }
 
 // check sees that a lookup's sums are those of the bytes.
@@ -335,7 +335,7 @@ func TestCopiesOfAFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 		h := serveFolder(t, start(t, Options{}), dir)
-		eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+		carried(t, h, "/a.png")
 		etag := do(h, "GET", "/a.png", "").Header().Get("ETag")
 		if told := ask(t, h, "/a.png").Assets["/a.png"].ETag; told != etag {
 			t.Errorf("%s is told of, and %s is given", told, etag)
@@ -353,221 +353,6 @@ func TestCopiesOfAFolder(t *testing.T) {
 	}
 	if etags[0] != etags[1] {
 		t.Errorf("ETags %q of the same bytes", etags)
-	}
-}
-
-func TestCacheSurvivesRestart(t *testing.T) {
-	t.Parallel()
-	dir, cache := site(t, map[string][]byte{"a.png": random(100_000)}), t.TempDir()
-	first := start(t, Options{CacheDir: cache})
-	h := serveFolder(t, first, dir)
-	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
-	first.stats.take(beacon{Peers: 1000}, 3)
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	// Were it read again, it would be found to be unreadable.
-	kept := first.library.get("/a.png")
-	second := start(t, Options{CacheDir: cache})
-	if !second.library.recall("/a.png", func(a *asset) bool { return a.Stamp == kept.Stamp }) {
-		t.Error("it is not known any more")
-	}
-	if second.Key() != first.Key() {
-		t.Error("the owner's key is another")
-	}
-	if got := second.stats.figures.Total.Peers; got != 1000 {
-		t.Errorf("%d bytes from peers, want 1000", got)
-	}
-}
-
-// A page that is open while the program is started anew comes back at once, and goes on with those it knows.
-func TestSwarmsSurviveRestart(t *testing.T) {
-	t.Parallel()
-	dir, cache := site(t, map[string][]byte{"a.png": random(1000)}), t.TempDir()
-	first := start(t, Options{CacheDir: cache})
-	h := serveFolder(t, first, dir)
-	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
-	sum, err := hex.DecodeString(ask(t, h, "/a.png").Torrents[0].InfoHash)
-	if err = errors.Join(err, first.Close()); err != nil {
-		t.Fatal(err)
-	}
-	// What had gone from the site by then was in none of its torrents.
-	other := t.TempDir()
-	gone := start(t, Options{CacheDir: other})
-	h = serveFolder(t, gone, site(t, map[string][]byte{"gone.png": random(1000)}))
-	eventually(t, "the other asset", func() bool { return len(ask(t, h, "/gone.png").Assets) == 1 })
-	if err = gone.Close(); err != nil {
-		t.Fatal(err)
-	}
-	left := rows(t, other)
-	left[0]["seen"] = left[0]["seen"].(float64) - 3600
-	keepRows(t, cache, append(rows(t, cache), left...))
-	var hash strings.Builder
-	for _, b := range sum {
-		hash.WriteRune(rune(b))
-	}
-	h = serveFolder(t, start(t, Options{CacheDir: cache}), dir)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.URL.Path = Prefix + "announce" // which Connect does not know
-		h.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	conn, err := net.Dial("tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := testnet.Connect(t, conn)
-	announce, err := json.Marshal(map[string]any{"action": "announce", "info_hash": hash.String(), "peer_id": testnet.ID('p'), "left": 0})
-	if err != nil {
-		t.Fatal(err)
-	}
-	page.Send(string(announce))
-	if m := page.Next(); m["failure reason"] != nil || m["complete"] != 1.0 {
-		t.Errorf("it is told %v", m)
-	}
-}
-
-// rows are what a cache keeps of assets.
-func rows(t *testing.T, cache string) (all []map[string]any) {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(cache, "hashes.json"))
-	if err == nil {
-		err = json.Unmarshal(data, &all)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-func keepRows(t *testing.T, cache string, all []map[string]any) {
-	t.Helper()
-	data, err := json.Marshal(all)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(cache, "hashes.json"), data, 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Where files have other names with each deploy, those of long ago are not kept.
-func TestCacheKeepsWhatIsThere(t *testing.T) {
-	t.Parallel()
-	cache := t.TempDir()
-	deploy := func(files map[string][]byte) (kept []string) {
-		e := start(t, Options{CacheDir: cache})
-		f := &folder{edge: e, dir: site(t, files)}
-		if err := errors.Join(f.enter(), f.scan(t.Context(), true)); err != nil {
-			t.Fatal(err)
-		}
-		f.leave()
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
-		data, err := os.ReadFile(filepath.Join(cache, "hashes.json"))
-		var all []asset
-		if err = errors.Join(err, json.Unmarshal(data, &all)); err != nil {
-			t.Fatal(err)
-		}
-		for _, a := range all {
-			kept = append(kept, a.Path)
-		}
-		slices.Sort(kept)
-		return kept
-	}
-	deploy(map[string][]byte{"a.1.png": random(1000), "b.png": random(1000)})
-	if kept := deploy(map[string][]byte{}); !slices.Equal(kept, []string{"/a.1.png", "/b.png"}) {
-		t.Errorf("of a folder whose disk is not there yet %v is kept", kept)
-	}
-	if kept := deploy(map[string][]byte{"a.2.png": random(1000), "b.png": random(1000)}); !slices.Equal(kept, []string{"/a.2.png", "/b.png"}) {
-		t.Errorf("after another deploy %v is kept", kept)
-	}
-}
-
-// Of a site behind an origin nobody knows what it has: what it has not been seen to have for long is kept no longer.
-func TestCacheForgetsWhatNobodyAsksFor(t *testing.T) {
-	t.Parallel()
-	cache, data := t.TempDir(), random(1000)
-	run := func(path string) []map[string]any {
-		e := start(t, Options{CacheDir: cache})
-		h := e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { given(w, `"1"`, data) }))
-		do(h, "GET", path, "")
-		eventually(t, "the asset", func() bool { return e.library.get(path) != nil })
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return rows(t, cache)
-	}
-	run("/long-ago.png")
-	kept := run("/lately.png")
-	if len(kept) != 2 {
-		t.Fatalf("kept are %v", kept)
-	}
-	for _, a := range kept {
-		if a["path"] == "/long-ago.png" {
-			a["seen"] = time.Now().Add(-2 * unseen).Unix()
-		}
-	}
-	keepRows(t, cache, kept)
-	var paths []string
-	for _, a := range run("/now.png") {
-		paths = append(paths, a["path"].(string))
-	}
-	if slices.Sort(paths); !slices.Equal(paths, []string{"/lately.png", "/now.png"}) {
-		t.Errorf("kept are %v", paths)
-	}
-}
-
-// What could not be kept is kept when it can be again, also where nothing else has changed since.
-func TestCacheThatCannotBeWritten(t *testing.T) {
-	t.Parallel()
-	dir, cache := site(t, map[string][]byte{"a.png": random(1000)}), t.TempDir()
-	e := start(t, Options{CacheDir: cache})
-	h := serveFolder(t, e, dir)
-	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
-	if err := os.RemoveAll(cache); err != nil {
-		t.Fatal(err)
-	}
-	if err := e.library.save(); err == nil {
-		t.Fatal("hashes were kept where there is no folder")
-	}
-	if err := os.Mkdir(cache, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := e.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := start(t, Options{CacheDir: cache}).library.known["/a.png"]; !ok {
-		t.Error("the hashes are not there after a restart")
-	}
-}
-
-func TestDamagedCache(t *testing.T) {
-	cache := t.TempDir()
-	kept := []any{asset{Path: "/a.png", Size: -1}, nil, asset{Path: "/b.png", Size: 5, Sums: []byte("AAA")}}
-	for i, damage := range []func(*asset){
-		func(a *asset) { a.SHA256 = a.SHA256[:3] }, func(a *asset) { a.Sums = a.Sums[:19] }, func(a *asset) { a.Hashes = a.Hashes[:19] },
-	} {
-		a, err := hashAll(asset{Path: fmt.Sprintf("/%d.png", i), Size: 5, Type: "image/png"}, strings.NewReader("image"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		damage(a)
-		kept = append(kept, a)
-	}
-	hashes, err := json.Marshal(kept)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{"hashes.json": string(hashes), "figures.json": "{"} {
-		if err := os.WriteFile(filepath.Join(cache, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	e := start(t, Options{CacheDir: cache})
-	if len(e.library.known) != 0 {
-		t.Errorf("%d assets of a damaged cache", len(e.library.known))
 	}
 }
 
@@ -679,7 +464,7 @@ func TestOriginChanges(t *testing.T) {
 		http.ServeContent(w, r, "a.png", time.Time{}, bytes.NewReader(content))
 	}))
 	do(h, "GET", "/a.png", "", "Range", "bytes=0-9")
-	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	carried(t, h, "/a.png")
 	check(t, ask(t, h, "/a.png"), "/a.png", content)
 	do(h, "GET", "/a.png", "", "If-None-Match", etag)
 	if len(ask(t, h, "/a.png").Assets) != 1 {
@@ -711,132 +496,6 @@ func TestFickleOrigin(t *testing.T) {
 	}
 	if n > 3*maxStrikes+maxStrikes || e.library.get("/a.png") != nil {
 		t.Errorf("asked %d times", n)
-	}
-}
-
-func TestProxy(t *testing.T) {
-	t.Parallel()
-	data := random(70_000)
-	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/stream":
-			_, _ = io.WriteString(w, "first")
-			_ = http.NewResponseController(w).Flush()
-			<-r.Context().Done()
-		case "/who":
-			_, _ = io.WriteString(w, r.Host+" "+r.Header.Get("X-Forwarded-For")+" "+r.Header.Get("Cookie"))
-		default:
-			w.Header().Set("ETag", `"1"`)
-			w.Header().Set("Content-Type", "image/png")
-			http.ServeContent(w, r, "a.png", time.Time{}, bytes.NewReader(data))
-		}
-	}))
-	defer origin.Close()
-	e := start(t, Options{})
-	next, err := Proxy(origin.URL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	front := httptest.NewServer(e.Handler(next))
-	defer front.Close()
-	get := func(path string) string {
-		_, body := testnet.Ask(t, "GET", front.URL+path)
-		return body
-	}
-	if got := get("/img/a.png"); got != string(data) {
-		t.Errorf("%d bytes", len(got))
-	}
-	if got, want := get("/who"), strings.TrimPrefix(origin.URL, "http://")+" 127.0.0.1 "; got != want {
-		t.Errorf("the origin sees %q, want %q", got, want)
-	}
-	eventually(t, "the asset", func() bool { return len(ask(t, e.mount(nil), "/img/a.png").Assets) == 1 })
-	if got := e.stats.served.Load(); got != 0 && got != int64(len(data)) {
-		t.Errorf("%d bytes served", got)
-	}
-	// A body is passed on as it comes.
-	ctx, cancel := context.WithCancel(t.Context())
-	r, _ := http.NewRequestWithContext(ctx, "GET", front.URL+"/stream", nil)
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first := make([]byte, 5)
-	if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != "first" {
-		t.Errorf("%q, %v", first, err)
-	}
-	cancel()
-	_ = response.Body.Close()
-	http.DefaultClient.CloseIdleConnections()
-	next.(*httputil.ReverseProxy).Transport.(*http.Transport).CloseIdleConnections()
-	for _, bad := range []string{"", "example.org", "ftp://example.org", "https://example.org/?a", "https://u:p@example.org"} {
-		if _, err := Proxy(bad, nil); err == nil {
-			t.Errorf("%q is taken", bad)
-		}
-	}
-	// Its pages name what they need from the root on, so below a path nothing would be found.
-	if _, err := Proxy("https://example.org/blog/", nil); err == nil || !strings.Contains(err.Error(), "write https://example.org:") {
-		t.Errorf("a path: %v", err)
-	}
-	if _, err := Proxy("https://example.org/", nil); err != nil {
-		t.Errorf("a slash: %v", err)
-	}
-}
-
-// Programs that send events (SSE) ask first whether what they write is passed on at once.
-func TestThatEventsArePassedOnAtOnce(t *testing.T) {
-	t.Parallel()
-	e := start(t, Options{})
-	front := httptest.NewServer(e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		flusher, ok := w.(http.Flusher)
-		if !ok {
-			http.Error(w, "streaming is not supported", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "text/event-stream")
-		flusher.Flush()
-		_, _ = io.WriteString(w, "data: one\n\n")
-		flusher.Flush()
-		<-r.Context().Done()
-	})))
-	defer front.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	r, _ := http.NewRequestWithContext(ctx, "GET", front.URL+"/events", nil)
-	response, err := front.Client().Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	event := make([]byte, 9)
-	if _, err := io.ReadFull(response.Body, event); err != nil || response.StatusCode != 200 || string(event) != "data: one" {
-		t.Errorf("%s: %q, %v", response.Status, event, err)
-	}
-}
-
-// Many servers put their own address into redirects, such as from /a to /a/. Visitors stay with the address that they
-// came to, which may be the only one they reach.
-func TestProxyRedirects(t *testing.T) {
-	t.Parallel()
-	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Location", strings.Replace(r.URL.Query().Get("to"), "ORIGIN", r.Host, 1))
-		w.WriteHeader(http.StatusFound)
-	}))
-	defer origin.Close()
-	next, err := Proxy(strings.Replace(origin.URL, "http", "HTTP", 1), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer next.(*httputil.ReverseProxy).Transport.(*http.Transport).CloseIdleConnections()
-	host := strings.TrimPrefix(origin.URL, "http://")
-	for to, want := range map[string]string{
-		"http://ORIGIN/a/?b=%2F#c": "/a/?b=%2F#c", "http://ORIGIN": "/", "//ORIGIN/a%2Fb": "/a%2Fb", "http://ORIGIN//example.org/": "http://" + host + "//example.org/",
-		"/a": "/a", "a": "a", "https://ORIGIN/a": "https://" + host + "/a", "http://example.org/a": "http://example.org/a",
-		"http://ORIGIN.example.org/": "http://" + host + ".example.org/", "http://[": "http://[",
-	} {
-		w := do(next, "GET", "/?to="+url.QueryEscape(to), "")
-		if got := w.Header().Get("Location"); w.Code != http.StatusFound || got != want {
-			t.Errorf("%s: %d %q, want %q", to, w.Code, got, want)
-		}
 	}
 }
 

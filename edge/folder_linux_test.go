@@ -68,7 +68,7 @@ func TestFilesAreClosed(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it would close what was forgotten
 	e := start(t, Options{})
 	h := serveFolder(t, e, dir)
-	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	carried(t, h, "/a.png")
 	for range 20 {
 		for target, want := range map[string]int{
 			"/a.png": 200, "/a.png/": 404, "/in": 301, "/in/": 200, "/empty": 301, "/empty/": 404, "/odd/": 404, "/none": 404, "/.hidden": 404,

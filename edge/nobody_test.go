@@ -105,7 +105,7 @@ func TestEscapedSlash(t *testing.T) {
 		}
 	}))
 	do(h, "GET", "/a/b.png", "")
-	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a/b.png").Assets) == 1 })
+	carried(t, h, "/a/b.png")
 	for range maxStrikes {
 		do(h, "GET", "/a%2Fb.png", "")
 		check(t, ask(t, h, "/a/b.png"), "/a/b.png", one)
@@ -132,7 +132,7 @@ func TestWhereHTTPSIsDemanded(t *testing.T) {
 		if h.ServeHTTP(w, r); w.Code != http.StatusOK {
 			t.Fatalf("%s: %d", path, w.Code)
 		}
-		eventually(t, "the asset", func() bool { return len(ask(t, h, path).Assets) == 1 })
+		carried(t, h, path)
 		check(t, ask(t, h, path), path, data)
 	}
 	if w := do(h, "GET", "/c.png", ""); w.Code != http.StatusMovedPermanently {
@@ -151,7 +151,7 @@ func TestWhatProgramItIs(t *testing.T) {
 		given(w, `"1"`, data)
 	})
 	do(h, "GET", "/a.png", "", "User-Agent", "Mozilla/5.0")
-	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	carried(t, h, "/a.png")
 }
 
 // What the edge does not read to its end is no news for whoever runs it.
@@ -172,7 +172,7 @@ func TestWhatIsBrokenOff(t *testing.T) {
 		given(w, `"1"`, data)
 	})
 	do(h, "GET", "/a.png", "")
-	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	carried(t, h, "/a.png")
 	do(h, "GET", "/a.png", "", "X-Odd", "1")
 	<-asked
 	eventually(t, "the asset again", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
@@ -224,7 +224,7 @@ func TestWhoComesByAnotherName(t *testing.T) {
 	})
 	for _, path := range []string{"/a.png", "/b.png"} {
 		do(h, "GET", "http://example.com"+path, "")
-		eventually(t, "the asset", func() bool { return len(ask(t, h, path).Assets) == 1 })
+		carried(t, h, path)
 	}
 	do(h, "GET", "http://other.example/a.png", "")
 	do(h, "GET", "http://other.example/b.png", "") // which has the site asked whether it is gone
@@ -246,7 +246,7 @@ func TestWhoComesByNoName(t *testing.T) {
 	})
 	do(h, "GET", "http://"+strings.Repeat("a", 60_000)+"/a.png", "")
 	do(h, "GET", "http://example.com/b.png", "")
-	eventually(t, "the asset", func() bool { return len(ask(t, h, "/b.png").Assets) == 1 })
+	carried(t, h, "/b.png")
 	eventually(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
 	if remembered.Load() {
 		t.Error("the site was asked by it")

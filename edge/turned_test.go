@@ -59,7 +59,7 @@ func TestWhatTurnsPrivate(t *testing.T) {
 func TestTrackerOfOwnTorrents(t *testing.T) {
 	e := start(t, Options{})
 	h := serveFolder(t, e, site(t, map[string][]byte{"a.png": random(1000)}))
-	eventually(t, "the asset", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	carried(t, h, "/a.png")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path = Prefix + "announce"
 		h.ServeHTTP(w, r)
