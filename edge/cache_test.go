@@ -57,7 +57,7 @@ func TestSwarmsSurviveRestart(t *testing.T) {
 	other := t.TempDir()
 	gone := start(t, Options{CacheDir: other})
 	h = serveFolder(t, gone, site(t, map[string][]byte{"gone.png": random(1000)}))
-	eventually(t, "the other asset", func() bool { return len(ask(t, h, "/gone.png").Assets) == 1 })
+	testnet.Until(t, "the other asset", func() bool { return len(ask(t, h, "/gone.png").Assets) == 1 })
 	if err = gone.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestCacheForgetsWhatNobodyAsksFor(t *testing.T) {
 		e := start(t, Options{CacheDir: cache})
 		h := e.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { given(w, `"1"`, data) }))
 		do(h, "GET", path, "")
-		eventually(t, "the asset", func() bool { return e.library.get(path) != nil })
+		testnet.Until(t, "the asset", func() bool { return e.library.get(path) != nil })
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
 		}

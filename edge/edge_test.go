@@ -25,6 +25,8 @@ import (
 
 	"github.com/anacrolix/torrent/metainfo"
 	"go.uber.org/goleak"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -54,16 +56,6 @@ func start(t *testing.T, o Options) *Edge {
 		}
 	})
 	return e
-}
-
-// eventually asks until it is so. What happens in the background has no other end to wait for.
-func eventually(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !so(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }
 
 func do(h http.Handler, method, target string, body string, header ...string) *httptest.ResponseRecorder {
@@ -135,7 +127,7 @@ func serveFolder(t *testing.T, e *Edge, dir string) http.Handler {
 // carried waits until a path is an asset.
 func carried(t *testing.T, h http.Handler, path string) {
 	t.Helper()
-	eventually(t, path+" to be an asset", func() bool { return len(ask(t, h, path).Assets) == 1 })
+	testnet.Until(t, path+" to be an asset", func() bool { return len(ask(t, h, path).Assets) == 1 })
 }
 
 // check sees that a lookup's sums are those of the bytes.
@@ -166,13 +158,13 @@ func TestFileOfTomorrow(t *testing.T) {
 	t.Parallel()
 	dir := site(t, map[string][]byte{"a.png": random(1000)})
 	h := serveFolder(t, start(t, Options{}), dir)
-	eventually(t, "what was there at the start", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	testnet.Until(t, "what was there at the start", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
 	write(t, dir, ".new", random(1000))
 	hidden, tomorrow := filepath.Join(dir, ".new"), time.Now().Add(24*time.Hour)
 	if err := errors.Join(os.Chtimes(hidden, tomorrow, tomorrow), os.Rename(hidden, filepath.Join(dir, "b.png"))); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "what was put there", func() bool { return len(ask(t, h, "/b.png").Assets) == 1 })
+	testnet.Until(t, "what was put there", func() bool { return len(ask(t, h, "/b.png").Assets) == 1 })
 }
 
 func TestFolder(t *testing.T) {
@@ -181,7 +173,7 @@ func TestFolder(t *testing.T) {
 	dir := site(t, map[string][]byte{"index.html": []byte("<h1>hi</h1>"), "img/a.png": a, "img/b b.webp": b, "film.mp4": film, ".git/x.png": a, "notes.txt": a, "same.png": a})
 	e := start(t, Options{})
 	h := serveFolder(t, e, dir)
-	eventually(t, "the assets", func() bool { return len(e.library.version.Load().places) == 4 })
+	testnet.Until(t, "the assets", func() bool { return len(e.library.version.Load().places) == 4 })
 	f := ask(t, h, "/img/a.png", "/img/b b.webp", "/film.mp4", "/same.png", "/.git/x.png", "/notes.txt", "/index.html", "/none.png")
 	for path, data := range map[string][]byte{"/img/a.png": a, "/img/b b.webp": b, "/film.mp4": film, "/same.png": a} {
 		check(t, f, path, data)
@@ -222,7 +214,7 @@ func TestTorrentFiles(t *testing.T) {
 	dir := site(t, map[string][]byte{"a.png": a, "b.gif": b, "film.webm": film})
 	e := start(t, Options{})
 	h := serveFolder(t, e, dir)
-	eventually(t, "the assets", func() bool { return len(e.library.version.Load().places) == 3 })
+	testnet.Until(t, "the assets", func() bool { return len(e.library.version.Load().places) == 3 })
 	server := httptest.NewServer(h)
 	defer server.Close()
 	for _, described := range ask(t, h, "/a.png", "/film.webm").Torrents {
@@ -283,7 +275,7 @@ func TestSameFilmOnTwoSites(t *testing.T) {
 	hash := func(name string) string {
 		e := start(t, Options{})
 		h := serveFolder(t, e, site(t, map[string][]byte{name: film, "other" + name + ".png": random(100)}))
-		eventually(t, "the film", func() bool { return len(ask(t, h, "/"+name).Assets) == 1 })
+		testnet.Until(t, "the film", func() bool { return len(ask(t, h, "/"+name).Assets) == 1 })
 		f := ask(t, h, "/"+name)
 		return f.Torrents[f.Assets["/"+name].Torrent].InfoHash
 	}
@@ -298,10 +290,10 @@ func TestChangedFile(t *testing.T) {
 	dir := site(t, map[string][]byte{"a.png": old, "b.png": other})
 	e := start(t, Options{})
 	h := serveFolder(t, e, dir)
-	eventually(t, "the assets", func() bool { return len(e.library.version.Load().places) == 2 })
+	testnet.Until(t, "the assets", func() bool { return len(e.library.version.Load().places) == 2 })
 	before := ask(t, h, "/a.png", "/b.png")
 	write(t, dir, "a.png", fresh)
-	eventually(t, "the change", func() bool {
+	testnet.Until(t, "the change", func() bool {
 		f := ask(t, h, "/a.png")
 		return f.Assets["/a.png"] != nil && f.Assets["/a.png"].SHA256 != before.Assets["/a.png"].SHA256
 	})
@@ -318,7 +310,7 @@ func TestChangedFile(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "a.png")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the removal", func() bool { return len(ask(t, h, "/a.png").Assets) == 0 })
+	testnet.Until(t, "the removal", func() bool { return len(ask(t, h, "/a.png").Assets) == 0 })
 }
 
 // Several servers with copies of a folder, or one that gets the same files again, say the same of them: browsers that have
@@ -419,11 +411,11 @@ func TestWhatIsAnAsset(t *testing.T) {
 			do(h, "GET", path, "", "Cookie", "who=me")
 			// Both hashers have finished with it when this one, which came later, is known.
 			do(h, "GET", "/control.png", "")
-			eventually(t, "the control", func() bool { return len(ask(t, h, "/control.png").Assets) == 1 })
-			eventually(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
+			testnet.Until(t, "the control", func() bool { return len(ask(t, h, "/control.png").Assets) == 1 })
+			testnet.Until(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
 			f := ask(t, h, path)
 			if c.want {
-				eventually(t, "it to be named", func() bool { return len(ask(t, h, path).Assets) == 1 })
+				testnet.Until(t, "it to be named", func() bool { return len(ask(t, h, path).Assets) == 1 })
 				check(t, ask(t, h, path), path, data)
 			} else if len(f.Assets) != 0 || e.library.get(path) != nil {
 				t.Error("it is named")
@@ -445,7 +437,7 @@ func TestWhatIsNotLookedAt(t *testing.T) {
 	do(h, "GET", "/b.png?who=me", "")
 	do(h, "POST", "/c.png", "")
 	do(h, "GET", "/d.png", "")
-	eventually(t, "the one that is", func() bool { return e.library.get("/d.png") != nil })
+	testnet.Until(t, "the one that is", func() bool { return e.library.get("/d.png") != nil })
 	for _, p := range []string{"/a.png", "/b.png", "/c.png"} {
 		if e.library.get(p) != nil {
 			t.Errorf("%s is named", p)
@@ -475,7 +467,7 @@ func TestOriginChanges(t *testing.T) {
 	if f := ask(t, h, "/a.png"); len(f.Assets) == 1 {
 		check(t, f, "/a.png", content)
 	}
-	eventually(t, "the new one", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	testnet.Until(t, "the new one", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
 	check(t, ask(t, h, "/a.png"), "/a.png", content)
 }
 
@@ -492,7 +484,7 @@ func TestFickleOrigin(t *testing.T) {
 	}))
 	for range 3 * maxStrikes {
 		do(h, "GET", "/a.png", "")
-		eventually(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
+		testnet.Until(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
 	}
 	if n > 3*maxStrikes+maxStrikes || e.library.get("/a.png") != nil {
 		t.Errorf("asked %d times", n)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 // Builds that can be made again give all files one time: what is as long as before, and something else, is seen all the same.
@@ -28,7 +30,7 @@ func TestSameSizeAndTime(t *testing.T) {
 	build(a, old)
 	build(b, old)
 	h := serveFolder(t, start(t, Options{}), dir)
-	eventually(t, "the assets", func() bool { return len(ask(t, h, "/a.png", "/b.png").Assets) == 2 })
+	testnet.Until(t, "the assets", func() bool { return len(ask(t, h, "/a.png", "/b.png").Assets) == 2 })
 	before := ask(t, h, "/a.png", "/b.png").Assets
 
 	build(a, fresh) // in its place, and by another one
@@ -40,7 +42,7 @@ func TestSameSizeAndTime(t *testing.T) {
 		if w := do(h, "GET", path, "", "If-None-Match", asset.ETag); w.Code != 200 || !bytes.Equal(w.Body.Bytes(), fresh) {
 			t.Errorf("%s: %d, %d bytes", path, w.Code, w.Body.Len())
 		}
-		eventually(t, "the change", func() bool {
+		testnet.Until(t, "the change", func() bool {
 			now := ask(t, h, path)
 			return now.Assets[path] != nil && now.Assets[path].SHA256 != asset.SHA256
 		})
@@ -79,7 +81,7 @@ func TestFilesAreClosed(t *testing.T) {
 		}
 	}
 	// The folder itself is open, and at times once more for a look at it.
-	eventually(t, "files to be closed", func() bool { return len(open()) == 1 })
+	testnet.Until(t, "files to be closed", func() bool { return len(open()) == 1 })
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 // What is no file is not waited for.
@@ -53,15 +55,15 @@ func TestFolderInPlaceOfAnother(t *testing.T) {
 				t.Fatal(err)
 			}
 			h := serveFolder(t, start(t, Options{}), at)
-			eventually(t, "the assets", func() bool { return len(ask(t, h, "/a.png", "/b.png").Assets) == 2 })
+			testnet.Until(t, "the assets", func() bool { return len(ask(t, h, "/a.png", "/b.png").Assets) == 2 })
 			if err := c.deploy(at); err != nil {
 				t.Fatal(err)
 			}
 			if w := do(h, "GET", "/a.png", ""); w.Code != 200 || !bytes.Equal(w.Body.Bytes(), fresh) {
 				t.Errorf("%d, %d bytes", w.Code, w.Body.Len())
 			}
-			eventually(t, "what has gone to be forgotten", func() bool { return len(ask(t, h, "/b.png").Assets) == 0 })
-			eventually(t, "the new one", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+			testnet.Until(t, "what has gone to be forgotten", func() bool { return len(ask(t, h, "/b.png").Assets) == 0 })
+			testnet.Until(t, "the new one", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
 			check(t, ask(t, h, "/a.png"), "/a.png", fresh)
 		})
 	}
@@ -77,7 +79,7 @@ func TestLinksWithinFolder(t *testing.T) {
 		}
 	}
 	h := serveFolder(t, start(t, Options{}), dir)
-	eventually(t, "the file", func() bool { return len(ask(t, h, "/z.png").Assets) == 1 })
+	testnet.Until(t, "the file", func() bool { return len(ask(t, h, "/z.png").Assets) == 1 })
 	check(t, ask(t, h, "/a.png"), "/a.png", data)
 	for target, want := range map[string]int{"/a.png": 200, "/out.png": 404, "/none.png": 404} {
 		if w := do(h, "GET", target, ""); w.Code != want {

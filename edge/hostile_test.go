@@ -138,7 +138,7 @@ func TestStrangeRequests(t *testing.T) {
 	dir := site(t, map[string][]byte{"film.mp4": film, "a b/%2e.png": film, "bücher.png": film})
 	e := start(t, Options{})
 	h := serveFolder(t, e, dir)
-	eventually(t, "the assets", func() bool { return len(ask(t, h, "/film.mp4", "/a b/%2e.png", "/bücher.png").Assets) == 3 })
+	testnet.Until(t, "the assets", func() bool { return len(ask(t, h, "/film.mp4", "/a b/%2e.png", "/bücher.png").Assets) == 3 })
 	for _, route := range []string{"", "edge.js", "manifest.json", "lookup", "beacon", "figures.json", "metrics", "t/00.torrent", "w/starling/00", "play/film.mp4", "announce", "play/", "t/" + strings.Repeat("a", 5000)} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "NONSENSE"} {
 			w := do(h, method, "/.starling/"+route, strings.Repeat("[", 10_000), "Origin", "https://evil.example", "Access-Control-Request-Method", "GET")

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/starling-p2p/starling/internal/testnet"
 )
 
 // inFront has an Edge in front of a server that is somewhere else.
@@ -58,8 +60,8 @@ func TestWhatIsForSomeAddresses(t *testing.T) {
 	}
 	from("10.0.0.7:1234", "/office/a.png")
 	from("10.0.0.7:1234", "/b.png")
-	eventually(t, "what is for everybody", func() bool { return len(ask(t, h, "/b.png").Assets) == 1 })
-	eventually(t, "the edge to be refused the other", func() bool { return refused.Load() })
+	testnet.Until(t, "what is for everybody", func() bool { return len(ask(t, h, "/b.png").Assets) == 1 })
+	testnet.Until(t, "the edge to be refused the other", func() bool { return refused.Load() })
 	if len(ask(t, h, "/office/a.png").Assets) > 0 {
 		t.Error("what is for the office alone is told to everybody")
 	}
@@ -90,7 +92,7 @@ func TestLargeFilesKeepNobodyWaiting(t *testing.T) {
 	}
 	<-reading
 	do(h, "GET", "/a.png", "")
-	eventually(t, "the small one", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	testnet.Until(t, "the small one", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
 }
 
 // A slash that is written %2F makes another path: what lies there is not told for what lies at the one with a slash.
@@ -175,7 +177,7 @@ func TestWhatIsBrokenOff(t *testing.T) {
 	carried(t, h, "/a.png")
 	do(h, "GET", "/a.png", "", "X-Odd", "1")
 	<-asked
-	eventually(t, "the asset again", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
+	testnet.Until(t, "the asset again", func() bool { return len(ask(t, h, "/a.png").Assets) == 1 })
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
@@ -206,7 +208,7 @@ func TestDrawingsThatMayRunScripts(t *testing.T) {
 	for _, p := range paths {
 		do(h, "GET", p, "")
 	}
-	eventually(t, "the others", func() bool { return len(ask(t, h, "/policy.png", "/own.svg").Assets) == 2 })
+	testnet.Until(t, "the others", func() bool { return len(ask(t, h, "/policy.png", "/own.svg").Assets) == 2 })
 	if named := ask(t, h, paths...).Assets; len(named) != 2 {
 		t.Errorf("%d are told to visitors", len(named))
 	}
@@ -228,7 +230,7 @@ func TestWhoComesByAnotherName(t *testing.T) {
 	}
 	do(h, "GET", "http://other.example/a.png", "")
 	do(h, "GET", "http://other.example/b.png", "") // which has the site asked whether it is gone
-	eventually(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
+	testnet.Until(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
 	if len(ask(t, h, "/b.png").Assets) != 1 {
 		t.Error("it is not named any more")
 	}
@@ -247,7 +249,7 @@ func TestWhoComesByNoName(t *testing.T) {
 	do(h, "GET", "http://"+strings.Repeat("a", 60_000)+"/a.png", "")
 	do(h, "GET", "http://example.com/b.png", "")
 	carried(t, h, "/b.png")
-	eventually(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
+	testnet.Until(t, "the hashers", func() bool { return e.library.held.Load() == 0 })
 	if remembered.Load() {
 		t.Error("the site was asked by it")
 	}

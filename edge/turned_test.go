@@ -40,14 +40,14 @@ func TestWhatTurnsPrivate(t *testing.T) {
 	}))
 	told := func() bool { return len(ask(t, h, "/a.png").Assets) == 1 }
 	do(h, "GET", "/a.png", "")
-	eventually(t, "the asset", told)
+	testnet.Until(t, "the asset", told)
 	do(h, "GET", "/a.png", "", "X-Odd", "1")
 	<-asked
 	if told() {
 		t.Error("it is told to others although a visitor did not get it")
 	}
 	close(answer)
-	eventually(t, "the asset again", told)
+	testnet.Until(t, "the asset again", told)
 	private.Store(true)
 	do(h, "GET", "/a.png", "")
 	if told() {
@@ -116,7 +116,7 @@ func TestWhatTheOriginHears(t *testing.T) {
 func TestWhatAFolderSays(t *testing.T) {
 	e := start(t, Options{Exclude: []string{"/private/"}})
 	h := serveFolder(t, e, site(t, map[string][]byte{"private/a.png": random(1000), "b.png": random(1000)}))
-	eventually(t, "the assets", func() bool { return len(ask(t, h, "/b.png").Assets) == 1 })
+	testnet.Until(t, "the assets", func() bool { return len(ask(t, h, "/b.png").Assets) == 1 })
 	if len(ask(t, h, "/private/a.png").Assets) > 0 {
 		t.Error("what is excluded is an asset")
 	}

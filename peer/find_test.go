@@ -52,9 +52,7 @@ func TestHTTPTracker(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, filepath.Join(dir, "a"), random(1<<20, 1))
 	shared := share(t, seeder, ShareOptions{Paths: []string{path}, Trackers: trackers})
-	for !shared.Stats().Trackers[0].Connected {
-		time.Sleep(time.Millisecond)
-	}
+	testnet.Until(t, "the tracker has answered", func() bool { return shared.Stats().Trackers[0].Connected })
 	fetched := add(t, fetcher, shared.Magnet(), AddOptions{Dir: filepath.Join(dir, "to")})
 	done(t, fetched)
 }
@@ -202,9 +200,7 @@ func TestDHT(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, filepath.Join(dir, "a"), random(1<<20, 1))
 	shared := share(t, seeder, ShareOptions{Paths: []string{path}})
-	for len(node.dht.GetPeers(shared.InfoHash())) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	testnet.Until(t, "the DHT knows of the seeder", func() bool { return len(node.dht.GetPeers(shared.InfoHash())) > 0 })
 	fetched := add(t, fetcher, shared.Magnet(), AddOptions{Dir: filepath.Join(dir, "to")})
 	done(t, fetched)
 }

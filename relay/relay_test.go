@@ -20,6 +20,7 @@ import (
 	"github.com/pion/stun/v4"
 	"github.com/pion/turn/v5"
 
+	"github.com/starling-p2p/starling/internal/testnet"
 	"github.com/starling-p2p/starling/relay"
 )
 
@@ -113,24 +114,33 @@ func (w *world) client(network string, c relay.Credentials) *turn.Client {
 	return client
 }
 
-func (w *world) allocate(network string) net.PacketConn {
+// allocated is a client that has an address at the relay.
+func (w *world) allocated(network string) (*turn.Client, net.PacketConn) {
 	w.t.Helper()
-	conn, err := w.client(network, w.Credentials()).Allocate()
+	client := w.client(network, w.Credentials())
+	conn, err := client.Allocate()
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = conn.Close() })
+	return client, conn
+}
+
+func (w *world) allocate(network string) net.PacketConn {
+	w.t.Helper()
+	_, conn := w.allocated(network)
 	return conn
 }
 
 // until waits for what the relay counts.
 func (w *world) until(what string, is func(relay.Stats) bool) {
 	w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(w.Stats()); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			w.t.Fatalf("%s: never; %+v", what, w.Stats())
+	testnet.UntilRight(w.t, what, func() error {
+		if n := w.Stats(); !is(n) {
+			return fmt.Errorf("%+v", n)
 		}
-	}
+		return nil
+	})
 }
 
 // carry sends from one end to the other until it arrives: datagrams may be lost, and the first may come before the
@@ -355,13 +365,7 @@ func TestQuotas(t *testing.T) {
 
 // One client may not have as many peers as it likes.
 func TestPeersOfOneAllocation(t *testing.T) {
-	w := listen(t, options())
-	client := w.client("udp", w.Credentials())
-	conn, err := client.Allocate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
+	client, _ := listen(t, options()).allocated("udp")
 	for i := range 70 {
 		err := client.CreatePermission(&net.UDPAddr{IP: net.IPv4(8, 8, 8, byte(i)), Port: 1})
 		if (err == nil) != (i < 64) {
@@ -375,12 +379,7 @@ func TestPeersOfOneAllocation(t *testing.T) {
 
 func TestForbiddenPeers(t *testing.T) {
 	w := listen(t, options())
-	client := w.client("udp", w.Credentials())
-	conn, err := client.Allocate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
+	client, conn := w.allocated("udp")
 	for _, ip := range []string{"10.0.0.1", "127.0.0.2", "169.254.169.254", "0.0.0.0", "224.0.0.1"} {
 		if err := client.CreatePermission(&net.UDPAddr{IP: net.ParseIP(ip), Port: 53}); err == nil {
 			t.Errorf("%s is permitted", ip)

@@ -59,16 +59,6 @@ func (s *system) connect() *testnet.Socket {
 	return testnet.Connect(s, conn)
 }
 
-// waitFor polls what nothing tells of.
-func (s *system) waitFor(what string, so func() bool) {
-	s.Helper()
-	for end := time.Now().Add(20 * time.Second); !so(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			s.Fatalf("never: %s", what)
-		}
-	}
-}
-
 // incomplete waits for a reply, and returns what it says of leechers. Offers of others may come before it.
 func (s *system) incomplete(k *testnet.Socket) int {
 	s.Helper()
@@ -174,7 +164,7 @@ func TestTCP(t *testing.T) {
 					slow.Raw(request)
 				}
 			}()
-			s.waitFor("its messages are handled", func() bool { return s.tracker.Stats().Messages > 50 })
+			testnet.Until(s, "its messages are handled", func() bool { return s.tracker.Stats().Messages > 50 })
 			for range 100 {
 				other.Send(announce('o'))
 				s.incomplete(other)
@@ -206,7 +196,7 @@ func TestTCP(t *testing.T) {
 					}
 				}
 			}()
-			s.waitFor("it has begun", func() bool { return s.tracker.Stats().Messages > 10_000 })
+			testnet.Until(s, "it has begun", func() bool { return s.tracker.Stats().Messages > 10_000 })
 			for range 100 {
 				other.Send(announce('o'))
 				s.incomplete(other)
@@ -233,7 +223,7 @@ func TestTCP(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			s.waitFor("all have gone", func() bool { return s.tracker.Stats().Sockets == 1 && s.store.Stats().Peers == 1 })
+			testnet.Until(s, "all have gone", func() bool { return s.tracker.Stats().Sockets == 1 && s.store.Stats().Peers == 1 })
 			if code, ended := stay.Ended(); ended {
 				s.Errorf("a bystander was closed with %d", code)
 			}
