@@ -65,7 +65,7 @@ func TestSettings(t *testing.T) {
 	}
 	want := map[string]any{
 		"threshold": 5.0, "noImages": true, "noFonts": true, "noAudio": true, "noVideos": true, "noDownloads": true, "noFold": true, "noNearest": true,
-		"deadline": 1000.0, "lead": 2000.0, "upload": -1.0, "cache": 1000.0, "metered": true, "worker": true,
+		"deadline": 1000.0, "lead": 2000.0, "upload": -1.0, "keep": 1000.0, "metered": true, "worker": true,
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)

@@ -31,7 +31,7 @@ type Site struct {
 	// Upload is the most a visitor sends, in bytes per second [2,000,000]; negative: no limit.
 	Upload int `json:"upload"`
 	// Keep is how many bytes a visitor keeps at most [128 MiB]; what was used longest ago makes way.
-	Keep int64 `json:"cache"`
+	Keep int64 `json:"keep"`
 	// Metered lets visitors on metered connections, or who want to save data, take part.
 	Metered bool `json:"metered,omitempty"`
 	// NoTURN leaves TURN servers out: only direct connections.

@@ -63,7 +63,7 @@ export class Carrier implements LinkHost, PeerNode, TorrentHost {
   readonly peerId: string
   trackers: string[] = []
   #ice: RTCIceServer[] = []
-  readonly #cache = new Cache(settings.cache)
+  readonly #cache = new Cache(settings.keep)
   readonly #torrents = new Map<string, Torrent>()
   /** By path; undefined: the site does not name it. */
   readonly #assets = new Map<string, Promise<Asset | undefined>>()

@@ -2,7 +2,7 @@ import { resolveObjectURL } from 'node:buffer'
 import { afterEach, expect, test, vi, type Mock } from 'vitest'
 import type { Carrier } from './carrier.ts'
 
-vi.stubGlobal('starlingEdge', { cache: 1000 })
+vi.stubGlobal('starlingEdge', { keep: 1000 })
 vi.stubGlobal('navigator', {})
 const page = new EventTarget()
 vi.stubGlobal('addEventListener', page.addEventListener.bind(page))

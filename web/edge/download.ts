@@ -28,7 +28,7 @@ async function blobOf(carry: Promise<{ carrier: Carrier }>, path: string): Promi
   const { carrier } = await carry
   const asset = await carrier.asset(path)
   // What is too large to be kept would be in memory, and only the browser shows how much of it has come.
-  if (!asset || asset.size > settings.cache || (!asset.whole && !carrier.crowded(asset))) return undefined
+  if (!asset || asset.size > settings.keep || (!asset.whole && !carrier.crowded(asset))) return undefined
   const blob = await carrier.get(asset)
   return blob && URL.createObjectURL(blob)
 }

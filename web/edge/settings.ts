@@ -17,7 +17,7 @@ export interface Settings {
   /** Bytes per second; negative: no limit. */
   upload: number
   /** Most bytes kept. */
-  cache: number
+  keep: number
   metered?: boolean
   worker?: boolean
   /** Makes an RTCPeerConnection where not any will do: outside.ts. */
@@ -29,7 +29,7 @@ export const settings: Settings = {
   deadline: 5000,
   lead: 4000,
   upload: 2_000_000,
-  cache: 128 << 20,
+  keep: 128 << 20,
   ...(globalThis as { starlingEdge?: Partial<Settings> }).starlingEdge,
 }
 
