@@ -92,3 +92,31 @@ func TestMetricsOfDocuments(t *testing.T) {
 		}
 	}
 }
+
+// docs/engine.md names all that pages can say to the engine, and all that it tells them: options, states, codes of errors.
+func TestWordsOfTheEngine(t *testing.T) {
+	tree := os.DirFS("../..")
+	page, err := fs.ReadFile(tree, "docs/engine.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	types, err := fs.ReadFile(tree, "web/engine/types.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs, err := fs.ReadFile(tree, "web/engine/errors.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := strings.Join(regexp.MustCompile("`[^`]+`").FindAllString(fenced.ReplaceAllString(string(page), ""), -1), " ")
+	words := regexp.MustCompile(`(?m)^  (\w+)\??: `).FindAllStringSubmatch(string(types), -1)
+	words = append(words, regexp.MustCompile(`(?m)^  \| '([\w-]+)'`).FindAllStringSubmatch(string(errs), -1)...)
+	for _, w := range words {
+		if !regexp.MustCompile(`\b` + w[1] + `\b`).MatchString(code) {
+			t.Errorf("docs/engine.md does not speak of %s", w[1])
+		}
+	}
+	if len(words) < 70 {
+		t.Errorf("only %d words were found", len(words))
+	}
+}
