@@ -112,7 +112,7 @@ func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in k
 		id = s.beside(id, contact.addr())
 		i = g.find(id)
 	}
-	unreachable := a.Addr.Port() == 0
+	is := leecher
 	switch {
 	case a.Event == Stopped:
 		if i >= 0 {
@@ -121,32 +121,32 @@ func announceAddr[C comparable, K address[K]](s *Store[C], a *AddrAnnounce, in k
 			s.drop(sh, a.InfoHash, w)
 		}
 		return w.counts(), nil
-	case unreachable:
-	case i < 0:
-		if s.full() {
-			return w.counts(), ErrFull
-		}
-		if !s.quota.enter(contact.addr()) {
-			return w.counts(), ErrTooMany
-		}
-		if w == nil {
-			w = s.make(sh, a.InfoHash)
-		}
-		if g = *of(w); g == nil {
-			g = new(group[K])
-			*of(w) = g
-		}
-		s.peers[in].Add(1)
-	case g.peers[i].contact.addr() != contact.addr():
-		s.quota.leave(g.peers[i].contact.addr())
-		s.quota.move(contact.addr())
-	}
-	is := leecher
-	if unreachable {
+	case a.Addr.Port() == 0: // nobody can reach it: it is told of others, and not counted
 		if a.Left == Nothing {
 			is = seeder
 		}
-	} else {
+	default:
+		if i >= 0 {
+			if was := g.peers[i].contact.addr(); was != contact.addr() {
+				s.quota.leave(was)
+				s.quota.move(contact.addr())
+			}
+		} else {
+			if s.full() {
+				return w.counts(), ErrFull
+			}
+			if !s.quota.enter(contact.addr()) {
+				return w.counts(), ErrTooMany
+			}
+			if w == nil {
+				w = s.make(sh, a.InfoHash)
+			}
+			if g = *of(w); g == nil {
+				g = new(group[K])
+				*of(w) = g
+			}
+			s.peers[in].Add(1)
+		}
 		i = place(w, g, in, i, record[K]{id, contact, now}, a.Left, a.Event)
 		g.locate(i, from)
 		is = g.standing(i)
