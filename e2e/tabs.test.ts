@@ -117,6 +117,28 @@ describe.each(['chromium', 'firefox'] as const)('%s', (kind) => {
     expect(await leads(other)).toBe(true)
   })
 
+  test.runIf(kind === 'chromium')('a tab that stands still holds nobody up for long, and follows when it goes on', async () => {
+    const server = await kit.serve({ pages: false })
+    const place = await kit.lab(entry)
+    const ann = await kit.person(kind)
+    await start(ann.page, place, server.tracker)
+    const other = await ann.tab()
+    expect(await start(other, place, server.tracker)).toBe(false)
+    // As iOS does to one in the background, which is not told of it and keeps its locks.
+    const session = await ann.page.createCDPSession()
+    await session.send('Debugger.enable')
+    const still = new Promise((resolve) => session.once('Debugger.paused', resolve))
+    await session.send('Debugger.pause')
+    void ann.page.evaluate(() => {}).catch(() => {})
+    await still
+    await other.evaluate(() => lab.seed(1000))
+    expect(await leads(other)).toBe(true)
+    await session.send('Debugger.resume')
+    await until('the first tab to follow', async () => !(await leads(ann.page)))
+    expect(await leads(other)).toBe(true)
+    expect(await other.evaluate(() => lab.torrents())).toBe(1)
+  })
+
   test.runIf(kind === 'chromium')('a tab that the browser freezes holds nobody up, and follows when it is thawed', async () => {
     const server = await kit.serve({ pages: false })
     const place = await kit.lab(entry)

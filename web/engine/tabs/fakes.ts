@@ -9,6 +9,8 @@ interface Request {
   tab: FakeTab
   shared: boolean
   grant(): void
+  /** Somebody steals it. False where it is not yet held. */
+  rob(): boolean
   done: Promise<unknown>
 }
 
@@ -43,10 +45,13 @@ class FakeChannel {
   readonly name: string
   onmessage: ((event: { data: unknown }) => void) | undefined
   readonly #all: Set<FakeChannel>
+  /** Runs what happens in its tab. */
+  readonly #run: (work: () => void) => void
 
-  constructor(all: Set<FakeChannel>, name: string) {
+  constructor(all: Set<FakeChannel>, name: string, run: (work: () => void) => void) {
     this.#all = all
     this.name = name
+    this.#run = run
     all.add(this)
   }
 
@@ -55,7 +60,7 @@ class FakeChannel {
     for (const other of this.#all) {
       if (other === this || other.name !== this.name) continue
       const data = structuredClone(message)
-      setImmediate(() => this.#all.has(other) && other.onmessage?.({ data }))
+      setImmediate(() => other.#run(() => this.#all.has(other) && other.onmessage?.({ data })))
     }
   }
 
@@ -71,6 +76,8 @@ export class FakeTab {
   readonly BroadcastChannel: typeof BroadcastChannel
   readonly #browser: FakeBrowser
   readonly #channels: FakeChannel[] = []
+  /** What waits while it stands still. */
+  #later: (() => void)[] | undefined
 
   constructor(browser: FakeBrowser) {
     this.#browser = browser
@@ -79,9 +86,10 @@ export class FakeTab {
       query: async () => ({ held: [...browser.queues].flatMap(([name, { length }]) => (length ? { name } : [])) }),
     }
     const channels = this.#channels
+    const run = this.#run
     this.BroadcastChannel = class extends FakeChannel {
       constructor(name: string) {
-        super(browser.channels, name)
+        super(browser.channels, name, run)
         channels.push(this)
       }
     } as unknown as typeof BroadcastChannel
@@ -93,13 +101,38 @@ export class FakeTab {
     this.#browser.drop(({ tab }) => tab === this)
   }
 
+  /** As iOS suspends a tab in the background: it is told nothing of that, and keeps its locks. */
+  stall(): void {
+    this.#later = []
+  }
+
+  wake(): void {
+    const later = this.#later ?? []
+    this.#later = undefined
+    for (const work of later) work()
+  }
+
+  readonly #run = (work: () => void): void => {
+    if (this.#later) this.#later.push(work)
+    else work()
+  }
+
   readonly #request = (name: string, options: LockOptions, work: () => unknown): Promise<unknown> => {
     const { promise: done, resolve, reject } = new Deferred<unknown>()
     const granted = new Deferred()
-    const request: Request = { tab: this, shared: options.mode === 'shared', grant: () => granted.resolve(), done }
+    let [given, held] = [false, false]
+    const grant = () => {
+      given = true
+      granted.resolve()
+    }
+    const rob = () => {
+      if (given) this.#run(() => reject(new DOMException('', 'AbortError')))
+      return given
+    }
+    const request: Request = { tab: this, shared: options.mode === 'shared', grant, rob, done }
     const queues = this.#browser.queues
-    queues.set(name, [...(queues.get(name) ?? []), request])
-    let held = false
+    const before = queues.get(name) ?? []
+    queues.set(name, options.steal ? [request, ...before.filter((other) => !other.rob())] : [...before, request])
     void granted.promise.then(async () => {
       held = true
       resolve(await work())

@@ -44,11 +44,18 @@ class Seat {
 
 const open: Seat[] = []
 afterEach(async () => {
+  vi.useRealTimers()
   for (const seat of open.splice(0)) {
     await seat.tabs.close()
     seat.tab.crash()
   }
 })
+
+/** The next time at which followers see whether their leader is awake. */
+async function look(): Promise<void> {
+  vi.advanceTimersByTime(5000)
+  await settle()
+}
 
 /** Until all that was sent has come. */
 async function settle(): Promise<void> {
@@ -289,6 +296,47 @@ describe('the lead', () => {
     go()
     await settle()
     expect(third.engine).toBe(engine)
+  })
+
+  test('passes on when the leader stands still, and stays there when that wakes', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const [leader, second, browser] = await pair()
+    const third = new Seat(browser)
+    await vi.waitUntil(() => third.follows)
+    const failed = expect(second.engine!.states()).rejects.toMatchObject({ code: 'removed' })
+    leader.tab.stall()
+    for (let looks = 0; looks < 4; looks++) await look()
+    await vi.waitUntil(() => second.leads !== third.leads && (second.follows || third.follows))
+    await failed
+    expect(leader.own[0]!.destroyed).toBe(false)
+    leader.tab.wake()
+    await vi.waitUntil(() => leader.follows)
+    expect(leader.own[0]!.destroyed).toBe(true)
+    for (let looks = 0; looks < 4; looks++) await look()
+    expect([leader, second, third].filter(({ leads }) => leads)).toHaveLength(1)
+    for (const { engine } of [leader, second, third]) expect(await engine!.states()).toEqual([])
+  })
+
+  test('stays with a tab whose engine takes long to start', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const browser = new FakeBrowser()
+    const starting = new Deferred<Engine>()
+    const first = new Seat(browser, () => starting.promise)
+    const second = new Seat(browser)
+    for (let looks = 0; looks < 9; looks++) await look()
+    const own = new FakeEngine()
+    starting.resolve(own)
+    await vi.waitUntil(() => second.follows)
+    expect(first.engine).toBe(own)
+  })
+
+  test('stays with a leader that answers', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const [leader, follower] = await pair()
+    const { engine } = follower
+    for (let looks = 0; looks < 9; looks++) await look()
+    expect(leader.leads).toBe(true)
+    expect(follower.engine).toBe(engine)
   })
 
   test('is told to those who asked before the engine was there', async () => {

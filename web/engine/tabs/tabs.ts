@@ -5,7 +5,7 @@
  *                           ▲  ◄──── "<hall>/<follower>" ◄──  │
  *                           └─────── "<hall>": states      ◄──┘          each "…" is a BroadcastChannel
  *
- * Web Locks say who leads and who is gone, so nothing here waits for a clock:
+ * Web Locks say who leads and who is gone, so as a rule nothing here waits for a clock:
  * - every tab asks for the lock <hall>; who has it leads: it starts the engine, then says so in the hall;
  * - every tab holds a lock named by its id, and who depends on it asks for that one too: granted, the tab is gone.
  *   Followers then forget the leader until the next one speaks; the leader lets go of what the follower was reading.
@@ -13,8 +13,12 @@
  * A tab that is left or frozen (pagehide, freeze) leaves the election, and comes back with a new id when it is shown
  * again; so a page in the back/forward cache holds nobody up. A follower's torrents go on in the leader without it.
  *
+ * iOS suspends tabs in the background without a word, and their locks stay theirs. So whoever does not lead asks now and
+ * then who does, and takes the lead from one that says nothing; which leaves when it wakes, and comes back as a follower.
+ *
  * Messages, in the hall:   { hello: true }                  who leads?
  *                          { leader: id }                   I do
+ *                          { coming: true }                 somebody will, whose engine still starts
  *                          { from: id, event, args }        of Engine's on…
  *           to a leader:   { from: id, call: n, name, args }; the name abort ends a seed, whose call is in args
  *         to a follower:   { call: n, value } | { call: n, error: { code, message } } | { call: n, hashed: bytes }
@@ -30,6 +34,10 @@ import { serve } from './serve.ts'
  * leader of its own until the older tabs are closed.
  */
 const hallName = 'starling/1'
+
+/** Milliseconds between questions who leads, and how many may go without an answer: a busy leader takes its time. */
+const lookEvery = 5000
+const patience = 2
 
 /** What tabs need of the browser. */
 export interface TabHost {
@@ -67,16 +75,24 @@ export function shareTabs(
     let other: Remote | undefined
     let started: Promise<Engine> | undefined
     let unserve: (() => void) | undefined
+    let unanswered = 0
+    let looking: ReturnType<typeof setInterval> | undefined
 
     /**
      * Resolves when this tab holds the lock, which it then does until the end. Also where the browser refuses locks (a
      * sandboxed frame): such a tab leads for itself.
      */
-    const hold = (name: string, end: Deferred) =>
+    const hold = (name: string, end: Deferred, options: LockOptions = { signal: abort.signal }) =>
       new Promise<void>((resolve) => {
         const held = () => (resolve(), end.promise)
-        locks.request(name, { signal: abort.signal }, held).catch(() => resolve())
+        locks.request(name, options, held).catch((error: Error) => (error.name === 'AbortError' ? robbed() : resolve()))
       })
+    /** This tab stood still, and another one leads. */
+    const robbed = () => {
+      if (abort.signal.aborted) return
+      go()
+      come()
+    }
     const whenGone = (tab: string, then: () => void) =>
       void locks.request(`${hallName}/${tab}`, { signal: abort.signal, mode: 'shared' }, then).catch(() => {})
 
@@ -93,14 +109,22 @@ export function shareTabs(
       })
     }
 
-    const hear = ({ data }: MessageEvent<{ hello?: true; leader?: unknown } | null>) => {
+    const hear = ({ data }: MessageEvent<{ hello?: true; leader?: unknown; coming?: true } | null>) => {
+      if (data?.leader || data?.coming) unanswered = 0
       if (typeof data?.leader === 'string' && !started && data.leader !== other?.leader) follow(data.leader)
-      else if (data?.hello && unserve) hall.postMessage({ leader: id })
+      else if (data?.hello && started) hall.postMessage(unserve ? { leader: id } : { coming: true })
       else other?.hear(data)
     }
 
+    const look = () => {
+      if (unanswered++ < patience) return hall.postMessage({ hello: true })
+      clearInterval(looking)
+      lead({ steal: true })
+    }
+
     const elected = async () => {
-      if (abort.signal.aborted) return
+      if (abort.signal.aborted || started) return
+      clearInterval(looking)
       started = start()
       if (other) follow(undefined)
       const [engine] = await Promise.all([started, named])
@@ -113,6 +137,7 @@ export function shareTabs(
     leave = async (frozen) => {
       leave = undefined
       abort.abort()
+      clearInterval(looking)
       leaving.resolve()
       if (frozen) left.resolve()
       use(undefined)
@@ -129,13 +154,16 @@ export function shareTabs(
       if (abort.signal.aborted) return
       hall.onmessage = hear
       hall.postMessage({ hello: true })
+      if (!started) looking = setInterval(look, lookEvery)
     })
-    void hold(hallName, left)
-      .then(elected)
-      .catch(async (error: unknown) => {
-        await close()
-        failed(error)
-      })
+    const lead = (options?: LockOptions) =>
+      void hold(hallName, left, options)
+        .then(elected)
+        .catch(async (error: unknown) => {
+          await close()
+          failed(error)
+        })
+    lead()
   }
 
   const come = () => {
