@@ -26,7 +26,7 @@
 //	its bytes            store.go: as pieces ─ content.go: as files ─ handles.go: as open files; hash.go, bits.go
 //	  on the disk        hold_unix.go: nobody else writes there ─ unsaved.go: it cannot be written ─ sync_linux.go ─ rename_linux.go ─ namelen_linux.go
 //	  what is noted      state.go: the database ─ progress.go: which pieces are right ─ stamp.go: how the files looked
-//	to find peers        find.go: all ways ─ announcer.go, trackers.go, scrape.go ─ dht.go, dhtstore.go ─ lsd.go
+//	to find peers        find.go: all ways ─ announcer.go, announced.go, trackers.go, scrape.go ─ dht.go, dhtstore.go ─ lsd.go
 //	  in this network    ports.go, gateway_linux.go: the router lets peers in; whereabouts.go: this machine has moved
 //	  strangers' URLs    package internal/egress: what a link may have this machine ask
 //	to talk to them      engine.go: anacrolix/torrent, and its limits; load.go: which torrents it has; utp_cgo.go

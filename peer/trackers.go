@@ -13,6 +13,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/anacrolix/torrent/bencode"
@@ -22,6 +23,36 @@ import (
 )
 
 const maxTrackerReply = 1 << 20
+
+// What is said to a tracker, and what it says.
+type (
+	announceRequest struct {
+		infoHash, peerID           [20]byte
+		left, uploaded, downloaded int64
+		event                      string // "", started, completed, stopped
+		want                       int
+		port                       int
+		key                        uint32 // by which who has moved proves who it is
+		by                         egress.Family
+		said                       func() // is called when the tracker may begin to hear of it
+	}
+	announceReply struct {
+		interval          time.Duration
+		seeders, leechers int
+		peers             []net.Addr
+	}
+)
+
+func announceTo(ctx context.Context, w *egress.Ways, tracker string, r announceRequest) (announceReply, error) {
+	u, err := url.Parse(tracker)
+	if err != nil {
+		return announceReply{}, err
+	}
+	if strings.EqualFold(u.Scheme, "udp") {
+		return announceUDP(ctx, w, u, r)
+	}
+	return announceHTTP(ctx, w, u, r)
+}
 
 // announceHTTP is BEP 3, with the compact peers of BEP 23 and 7. With an error may come when to try again.
 func announceHTTP(ctx context.Context, w *egress.Ways, tracker *url.URL, r announceRequest) (reply announceReply, err error) {
