@@ -110,15 +110,17 @@ it('is over where the browser never asks; until then the service worker is kept 
   expect([told.length, hellos]).toEqual([1, 1])
 })
 
-it('is given once, and goes on for as long as the browser takes', async () => {
+it('is given once, and goes on for as long as the browser takes, whatever becomes of others', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
   await downloads.download(file())
   const { next, pull, close } = ask()
   for (let i = 0; i < 2; i++) await next()
   const again = ask()
+  await downloads.download({ ...file(), name: 'other' } as TorrentFile)
   vi.advanceTimersByTime(600_000)
-  expect([told, hellos]).toEqual([[], 60])
+  expect([told, hellos]).toEqual([['failed other'], 60])
   await pull()
+  await new Promise(setImmediate)
   expect(again.heard).toEqual([])
   for (const one of [{ close }, again]) one.close()
 })
