@@ -7,7 +7,8 @@ import { Opened } from './opened.ts'
 import { Cipher, derive, headLength, importAes, makeHead } from './rfc8188.ts'
 import { dataSize, recordSize, SealedSource, sealedLength, type Read } from './sealed.ts'
 
-const reading = (data: Bytes): Read => (start, end) => Promise.resolve(data.slice(start, end))
+const reading = (data: Bytes): Read => (start, end) =>
+  end <= data.length ? Promise.resolve(data.slice(start, end)) : Promise.reject(new RangeError('there is no more'))
 
 /** As toEqual, which takes seconds for a megabyte. */
 const same = (a: Bytes, b: Bytes): void => expect(Buffer.compare(a, b)).toBe(0)
@@ -262,7 +263,7 @@ describe('headers', () => {
       v: 1, name: ' \u202egnp.exe\n', author: 'AAAA', more: true,
       files: [
         { path: '../../x', size: 0, type: 'text/html\r\nX: y' }, { path: '_/_/X', size: 0, type: 5 },
-        { path: '', size: 0 },
+        { path: '', size: 0, type: `audio/${'x'.repeat(200)}` },
       ],
     })).toEqual({
       name: 'gnp.exe', files: [
