@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { seekable } from './webm.ts'
 
 const hex = (text: string) => Uint8Array.from(text.match(/\S\S/g)!, (pair) => parseInt(pair, 16))
@@ -52,6 +52,38 @@ describe('a recorded WebM', () => {
     for (let at = find(all, hex('f1 01')); at >= 0 && at < first; at = find(all, hex('f1 01'), at + 1))
       positions.push(Number(view.getBigUint64(at + 9)))
     expect(positions).toEqual([first - segment, find(all, hex('1f43b675'), first + 1) - segment])
+    expect(all[find(all, hex('f7 01')) + 9]).toBe(1) // the track
+  })
+
+  it('is read a part at a time however long it is', async () => {
+    const large = (time: number) => {
+      const data = new Uint8Array(20_000)
+      data.set([0x81, time >> 8, time & 255, 0x80])
+      return Uint8Array.from([...hex('a3 01'), 0, 0, 0, 0, 0, data.length >> 8, data.length & 255, ...data])
+    }
+    const blob = recorded(info, tracks, ...[0, 1, 2, 3].flatMap((i) => cluster(i * 1000, ...Array.from({ length: 15 }, (_, j) => large(j * 60)))))
+    const parts = vi.spyOn(Blob.prototype, 'arrayBuffer')
+    const mended = (await seekable(blob))!
+    const longest = Math.max(...(await Promise.all(parts.mock.results.map(({ value }) => value as Promise<ArrayBuffer>))).map(({ byteLength }) => byteLength))
+    parts.mockRestore()
+    expect([blob.size > 1e6, longest < 300_000, mended.duration]).toEqual([true, true, 3.9])
+    const [all, view] = [await bytesOf(mended.blob), new DataView(await mended.blob.arrayBuffer())]
+    const [segment, first] = [find(all, hex('18538067')) + 12, find(all, hex('1f43b675'))]
+    const cued = []
+    for (let at = find(all, hex('f1 01')); at >= 0 && at < first; at = find(all, hex('f1 01'), at + 1))
+      cued.push([...all.subarray(segment + Number(view.getBigUint64(at + 9))).subarray(0, 4)])
+    expect(cued).toEqual(Array(4).fill([...hex('1f43b675')]))
+    // Of the eleventh block of the last cluster only the beginning is left.
+    expect((await seekable(blob.slice(0, blob.size - 100_000)))?.duration).toBeCloseTo(3.66)
+  })
+
+  it('of a single sound, and of thousands of clusters', async () => {
+    expect((await seekable(recorded(info, tracks, ...cluster(0, block(100)))))!.duration).toBe(0.1)
+    const many = Array.from({ length: 4097 }, (_, i) => cluster(i * 10, block(0), block(5))).flat()
+    const mended = (await seekable(recorded(info, tracks, ...many)))!
+    const head = Buffer.from(await mended.blob.slice(0, -4097 * 26).arrayBuffer()).toString('latin1')
+    const cues = head.split('\xbb\x01').length - 1
+    expect([mended.duration, cues]).toEqual([40.97, 2049])
   })
 
   it('can be given a title, as often as wanted', async () => {
