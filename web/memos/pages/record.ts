@@ -3,6 +3,7 @@ import { PageElement } from '../../ui/element.ts'
 import { icons } from '../../ui/icons.ts'
 import { clock } from '../../ui/words.ts'
 import { paths, type Memos } from '../memos.ts'
+import type { Trouble } from '../microphone.ts'
 import { isoDuration } from '../words.ts'
 import './live.ts'
 import './microphones.ts'
@@ -11,6 +12,15 @@ import './microphones.ts'
 const unheard = {
   muted: 'Nothing is heard. Is the microphone muted?',
   nothing: 'Nothing comes from the microphone. Another program may be using it.',
+}
+
+/** What stands above it, by what the recorder does. */
+const words = {
+  idle: 'New memo',
+  asking: 'Waiting for the microphone',
+  recording: 'Recording',
+  paused: 'Paused',
+  saving: 'Saving',
 }
 
 /** The recording under way; or why there is none. */
@@ -61,82 +71,12 @@ class Record extends PageElement {
   protected override render() {
     const { recorder, trouble } = this.memos
     const { state } = recorder
-    const words = {
-      idle: 'New memo',
-      asking: 'Waiting for the microphone',
-      recording: 'Recording',
-      paused: 'Paused',
-      saving: 'Saving',
-    }[state]
-    const running = state === 'recording' || state === 'paused' || state === 'saving'
     return html`
       <section class="recording is-${trouble ? 'trouble' : state}">
-        <h1 class="recording-state" tabindex="-1" data-focus aria-live="polite">${trouble ? trouble.title : words}</h1>
-        ${
-          trouble
-            ? html`
-                <div class="trouble" role="alert">
-                  <ol>
-                    ${trouble.steps.map(
-                      (step) => html`
-                        <li>${step}</li>
-                      `,
-                    )}
-                  </ol>
-                </div>
-              `
-            : html`
-                <time
-                  class="timer"
-                  translate="no"
-                  role="timer"
-                  aria-label="Recorded"
-                  datetime=${isoDuration(recorder.saved)}
-                >
-                  ${clock(recorder.saved)}
-                </time>
-                ${
-                  running
-                    ? html`
-                        <p class="recording-unheard" role="status">${recorder.unheard && unheard[recorder.unheard]}</p>
-                        <memos-live .recorder=${recorder}></memos-live>
-                        <p class="recording-note">${recorder.microphone}</p>
-                      `
-                    : html`
-                        <p class="recording-note reason">
-                          ${
-                            state === 'asking'
-                              ? 'The browser asks whether this page may use the microphone. It listens only while you record.'
-                              : 'The microphone is asked for when you press Record.'
-                          }
-                          Nothing leaves this device until you share it.
-                        </p>
-                      `
-                }
-              `
-        }
+        <h1 class="recording-state" tabindex="-1" data-focus aria-live="polite">${trouble ? trouble.title : words[state]}</h1>
+        ${trouble ? this.#trouble(trouble) : this.#progress()}
         <div class="controls">
-          ${
-            state === 'idle'
-              ? html`
-                  <span></span>
-                  <button class="record" aria-label="Record" @click=${this.#record}><span title="Record"></span></button>
-                  <span></span>
-                `
-              : html`
-                  <button class="button quiet" ?disabled=${state === 'saving'} @click=${this.#cancel}>Cancel</button>
-                  <button class="record stop" aria-label="Stop" ?disabled=${state === 'saving'} @click=${this.#stop}>
-                    <span title="Stop"></span>
-                  </button>
-                  <button
-                    class="button quiet"
-                    ?disabled=${state !== 'recording' && state !== 'paused'}
-                    @click=${this.#pause}
-                  >
-                    ${state === 'paused' ? 'Resume' : 'Pause'}
-                  </button>
-                `
-          }
+          ${state === 'idle' ? this.#first() : this.#controls()}
         </div>
         ${
           state === 'idle'
@@ -147,6 +87,67 @@ class Record extends PageElement {
             : nothing
         }
       </section>
+    `
+  }
+
+  #trouble({ steps }: Trouble) {
+    return html`
+      <div class="trouble" role="alert">
+        <ol>
+          ${steps.map(
+            (step) => html`
+              <li>${step}</li>
+            `,
+          )}
+        </ol>
+      </div>
+    `
+  }
+
+  #progress() {
+    const { recorder } = this.memos
+    const { state, saved } = recorder
+    return html`
+      <time class="timer" translate="no" role="timer" aria-label="Recorded" datetime=${isoDuration(saved)}>${clock(saved)}</time>
+      ${
+        state === 'idle' || state === 'asking'
+          ? html`
+              <p class="recording-note reason">
+                ${
+                  state === 'asking'
+                    ? 'The browser asks whether this page may use the microphone. It listens only while you record.'
+                    : 'The microphone is asked for when you press Record.'
+                }
+                Nothing leaves this device until you share it.
+              </p>
+            `
+          : html`
+              <p class="recording-unheard" role="status">${recorder.unheard && unheard[recorder.unheard]}</p>
+              <memos-live .recorder=${recorder}></memos-live>
+              <p class="recording-note">${recorder.microphone}</p>
+            `
+      }
+    `
+  }
+
+  #first() {
+    return html`
+      <span></span>
+      <button class="record" aria-label="Record" @click=${this.#record}><span title="Record"></span></button>
+      <span></span>
+    `
+  }
+
+  #controls() {
+    const { state } = this.memos.recorder
+    return html`
+      <button class="button quiet" ?disabled=${state === 'saving'} @click=${this.#cancel}>Cancel</button>
+      <button class="record stop" aria-label="Stop" ?disabled=${state === 'saving'} @click=${this.#stop}>
+        <span title="Stop"></span>
+      </button>
+      <button class="button quiet" ?disabled=${state !== 'recording' && state !== 'paused'} @click=${this.#pause}>
+        ${state === 'paused' ? 'Resume' : 'Pause'}
+      </button>
     `
   }
 }
