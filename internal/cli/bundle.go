@@ -23,10 +23,14 @@ const (
 
 var partLink = regexp.MustCompile(`^[0-9a-f]{40}(\.[\w-]{22})?(&(tr|ws)=[\w%.~!*'()-]+)*$`)
 
+func isBundle(t *peer.Torrent) bool {
+	files := t.Files()
+	return t.Private() && len(files) == 1 && files[0].Type == bundleType
+}
+
 // partsOf are the ends of links in a torrent that is there; nil where it is none of that kind.
 func partsOf(t *peer.Torrent) ([]string, error) {
-	files := t.Files()
-	if !t.Private() || len(files) != 1 || files[0].Type != bundleType {
+	if !isBundle(t) {
 		return nil, nil
 	}
 	file, err := os.Open(t.Root())

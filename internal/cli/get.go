@@ -169,7 +169,7 @@ func (c *get) seed(ctx context.Context, f *found, torrents []*peer.Torrent) {
 // pipe writes one file to stdout.
 func (c *get) pipe(ctx context.Context, s streams, f *found) error {
 	files := f.torrent.Files()
-	i, err := choose(files, c.Pick, func() (int, error) {
+	i, err := choose(f.torrent, c.Pick, func() (int, error) {
 		if len(files) == 1 {
 			return 0, nil
 		}
@@ -205,11 +205,14 @@ func (h *holding) Write(p []byte) (int, error) {
 }
 
 // choose returns the file that is meant by a number (from 1 on) or a path.
-func choose(files []peer.File, pick string, otherwise func() (int, error)) (int, error) {
+func choose(t *peer.Torrent, pick string, otherwise func() (int, error)) (int, error) {
+	if isBundle(t) {
+		return 0, failure{exitUsage, errors.New("this link leads to several memos: 'starling get' fetches all of them")}
+	}
 	if pick == "" {
 		return otherwise()
 	}
-	for i, f := range files {
+	for i, f := range t.Files() {
 		if pick == fmt.Sprint(i+1) || pick == f.Path {
 			return i, nil
 		}

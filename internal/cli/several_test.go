@@ -106,5 +106,24 @@ func TestSeveralThings(t *testing.T) {
 				t.Errorf("%v: there is %s, %v, and it says %q", c.share, got, err, &out)
 			}
 		}
+		if c.share != nil {
+			continue
+		}
+		for _, one := range [][]string{{"get", "-o", "-"}, {"stream"}} { // what is for one file
+			ctx, stop := context.WithCancel(t.Context())
+			var stderr strings.Builder
+			code := Run(ctx, append(one, "--no-webrtc", link), writer(stop), &stderr)
+			if stop(); code != exitUsage || !strings.Contains(stderr.String(), "several memos: 'starling get' fetches all of them") {
+				t.Errorf("%v: exit code %d: %s", one, code, &stderr)
+			}
+		}
 	}
+}
+
+// writer is told that something is written.
+type writer func()
+
+func (w writer) Write(p []byte) (int, error) {
+	w()
+	return len(p), nil
 }

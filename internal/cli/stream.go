@@ -65,7 +65,7 @@ func (c *stream) Run(ctx context.Context, s streams) error {
 
 func (c *stream) serve(ctx context.Context, s streams, f *found) error {
 	files := f.torrent.Files()
-	i, err := choose(files, c.Pick, func() (int, error) { return largest(files), nil })
+	i, err := choose(f.torrent, c.Pick, func() (int, error) { return largest(files), nil })
 	if err != nil {
 		return err
 	}
