@@ -4,6 +4,7 @@ import { register } from './updates.ts'
 
 class Worker extends EventTarget {
   state = 'installing'
+  readonly postMessage = vi.fn()
 
   tell(state: string): void {
     this.state = state
@@ -12,10 +13,12 @@ class Worker extends EventTarget {
 }
 
 const registration = () => Object.assign(new EventTarget(), { installing: null as Worker | null, waiting: null as Worker | null })
-const container = () => Object.assign(new EventTarget(), { controller: null as Worker | null, register: async () => there })
+const container = () => Object.assign(new EventTarget(), { controller: null as Worker | null, register: async () => there, getRegistration: async () => there })
 let there: ReturnType<typeof registration>
 let serviceWorker: ReturnType<typeof container>
 let told: string[]
+let run: () => void
+let reload: ReturnType<typeof vi.fn>
 
 beforeEach(() => {
   there = registration()
@@ -23,10 +26,19 @@ beforeEach(() => {
   told = []
   vi.stubGlobal('navigator', { serviceWorker })
   vi.stubGlobal('document', new EventTarget())
+  vi.stubGlobal('location', { reload: (reload = vi.fn()) })
+  vi.useFakeTimers()
 })
-afterEach(() => vi.unstubAllGlobals())
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
 
-const open = () => register(({ text }: Toast) => void told.push(text))
+const open = () =>
+  register(({ text, action }: Toast) => {
+    told.push(text)
+    run = action!.run
+  })
 
 function found(): Worker {
   const worker = (there.installing = new Worker())
@@ -60,4 +72,20 @@ it('a newer version that installs under an open page is offered', async () => {
   await open()
   found().tell('installed')
   expect(told).toEqual(['App updated'])
+})
+
+it.each([
+  ['waits for what plays in the pages', 'installed', 1],
+  ['is about to take over, and then tells', 'activating', 0],
+])('Reload, where the newer version %s', async (_, state, times) => {
+  serviceWorker.controller = new Worker()
+  const waiting = (there.waiting = new Worker())
+  waiting.state = 'installed'
+  await open()
+  run()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(waiting.postMessage).toHaveBeenCalledExactlyOnceWith({ type: 'starling:update' })
+  waiting.tell(state)
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(reload).toHaveBeenCalledTimes(times)
 })

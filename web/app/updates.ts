@@ -5,6 +5,9 @@ import type { Toast } from '../ui/toasts.ts'
 /** Also at the foot of the page about the app. */
 export const readyWords = 'App ready for offline use'
 
+/** Milliseconds in which a version that was agreed to should take over: where something plays it waits for its end, or minutes. */
+const patience = 5000
+
 export async function register(toast: (toast: Toast) => void): Promise<void> {
   const { serviceWorker } = navigator
   if (!serviceWorker) return
@@ -17,6 +20,12 @@ export async function register(toast: (toast: Toast) => void): Promise<void> {
     if (!waiting) return location.reload()
     agreed = true
     waiting.postMessage({ type: 'starling:update' } satisfies Word)
+    setTimeout(() => {
+      if (waiting.state !== 'installed') return
+      // What plays in this page ends with it. Who stays when the browser asks is not asked again.
+      agreed = false
+      location.reload()
+    }, patience)
   }
   /** It waits until the user agrees, so that no page loses its own version while it works. Told once. */
   const offer = () => {
