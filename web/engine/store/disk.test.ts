@@ -155,6 +155,32 @@ describe('a file that the tab before this one has open', () => {
     await written
   })
 
+  test('is open for as long as it is used, so that a page which is suspended holds nobody up', async () => {
+    const fake = new Fake()
+    const disk = new Disk(fake)
+    for (let i = 0; i < 10; i++) {
+      await disk.do({ op: 'write', file: 'a', start: 4 * i, data })
+      await vi.advanceTimersByTimeAsync(600)
+    }
+    expect([fake.opens, fake.open]).toEqual([1, 1])
+    await vi.advanceTimersByTimeAsync(600)
+    expect([fake.flushes, fake.open, vi.getTimerCount()]).toEqual([1, 0, 0])
+    expect(await new Disk(fake).do({ op: 'read', file: 'a', start: 36, end: 40 })).toEqual(data)
+  })
+
+  test('and cannot be flushed keeps none of the others open', async () => {
+    const fake = new Fake()
+    const disk = new Disk(fake)
+    for (const file of ['a', 'b']) await disk.do({ op: 'write', file, start: 0, data })
+    fake.broken = true
+    await vi.advanceTimersByTimeAsync(3000)
+    expect([fake.open, vi.getTimerCount()]).toEqual([0, 0])
+    await expect(disk.do({ op: 'flush', file: 'b' })).rejects.toThrow('broken')
+    fake.broken = false
+    for (const file of ['a', 'b']) await disk.do({ op: 'flush', file })
+    expect(fake.flushes).toBe(2)
+  })
+
   test('for ever is an error, and others can be used', async () => {
     const fake = new Fake()
     fake.locked.add('a')
@@ -162,7 +188,7 @@ describe('a file that the tab before this one has open', () => {
     const refused = expect(disk.do({ op: 'write', file: 'a', start: 0, data }))
       .rejects.toMatchObject({ name: 'NoModificationAllowedError' })
     const other = disk.do({ op: 'write', file: 'b', start: 0, data })
-    await vi.advanceTimersByTimeAsync(5000)
+    await vi.advanceTimersByTimeAsync(2500)
     expect([...fake.locked]).toEqual(['a', 'b'])
     await refused
     expect(await other).toBe(data)

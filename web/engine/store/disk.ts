@@ -25,6 +25,11 @@ export interface Directory {
 const ours = /^([0-9a-f]{40}$|probe-)/
 /** Handles open at once: a node may have a thousand torrents, a browser fewer file descriptors. */
 const maxHandles = 64
+/**
+ * Milliseconds without a request after which none is open. Where only one page may hold a file, iOS suspends one in the
+ * background at any moment, and what it holds then nobody else can read.
+ */
+const rest = 1000
 
 /** The files, one request after another. What was written outlives the page; once it was flushed, a power cut as well. */
 export class Disk {
@@ -34,6 +39,7 @@ export class Disk {
   readonly #handles = new Map<string, SyncHandle>()
   readonly #unflushed = new Set<string>()
   #last: Promise<unknown> = Promise.resolve()
+  #resting: ReturnType<typeof setTimeout> | undefined
 
   /** anew: makes the folder again, where the user cleared the site's data while the page was open. */
   constructor(directory: Directory, anew?: () => Promise<Directory>) {
@@ -42,9 +48,15 @@ export class Disk {
   }
 
   do(request: Request): Promise<Bytes | File | undefined> {
+    clearTimeout(this.#resting)
     const done = this.#last.then(() => this.#perform(request))
-    this.#last = done.catch(() => undefined)
+    this.#last = done.catch(() => undefined).then(() => this.#rest())
     return done
+  }
+
+  #rest(): void {
+    clearTimeout(this.#resting)
+    if (this.#handles.size) this.#resting = setTimeout(() => void this.do({ op: 'close' }).catch(() => undefined), rest)
   }
 
   async #perform(request: Request): Promise<Bytes | File | undefined> {
