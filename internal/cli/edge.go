@@ -29,18 +29,18 @@ type edgeCmd struct {
 
 	Tracker   []string `sep:" " placeholder:"URL" help:"A tracker that visitors use in place of this program's own, such as one that several sites share. May be given several times."`
 	IceServer []string `sep:" " placeholder:"URL[,USER,PASSWORD]" help:"A STUN or TURN server for visitors. May be given several times."`
-	Turn      bool     `default:"true" negatable:"" help:"Use TURN servers (on)."`
+	Turn      bool     `default:"true" negatable:"" help:"Use TURN servers (default: yes)."`
 
 	Threshold int           `default:"2" placeholder:"N" help:"Ask peers from the N-th visitor on (default ${default})."`
-	Images    bool          `default:"true" negatable:"" help:"Images come from peers (on)."`
-	Fonts     bool          `default:"true" negatable:"" help:"Fonts come from peers (on)."`
-	Audio     bool          `default:"true" negatable:"" help:"Audio comes from peers (on)."`
-	Videos    bool          `default:"true" negatable:"" help:"Videos come from peers (on)."`
-	Downloads bool          `default:"true" negatable:"" help:"Downloads come from peers (on)."`
+	Images    bool          `default:"true" negatable:"" help:"Images come from peers (default: yes)."`
+	Fonts     bool          `default:"true" negatable:"" help:"Fonts come from peers (default: yes)."`
+	Audio     bool          `default:"true" negatable:"" help:"Audio comes from peers (default: yes)."`
+	Videos    bool          `default:"true" negatable:"" help:"Videos come from peers (default: yes)."`
+	Downloads bool          `default:"true" negatable:"" help:"Downloads come from peers (default: yes)."`
 	Exclude   []string      `sep:" " placeholder:"PATTERN" help:"Leave these paths alone: /private/, *.gif, /img/*.png. May be given several times."`
-	Fold      bool          `default:"true" negatable:"" help:"What is in view comes over HTTP at once (on)."`
-	Nearest   bool          `default:"true" negatable:"" help:"Prefer the peers that answer soonest, and with --geoip those that are nearest (on)."`
-	Local     bool          `default:"true" negatable:"" help:"Visitors in one network reach one another directly, which browsers may ask them about (on)."`
+	Fold      bool          `default:"true" negatable:"" help:"What is in view comes over HTTP at once (default: yes)."`
+	Nearest   bool          `default:"true" negatable:"" help:"Prefer the peers that answer soonest, and with --geoip those that are nearest (default: yes)."`
+	Local     bool          `default:"true" negatable:"" help:"Visitors in one network reach one another directly, which browsers may ask them about (default: yes)."`
 	GeoIP     string        `name:"geoip" type:"path" placeholder:"FILE" help:"Tell visitors of those nearby first, by this GeoIP database (mmdb): of countries, cities or networks. Read again when it changes."`
 	Deadline  time.Duration `default:"5s" placeholder:"DURATION" help:"How long peers have for an image, font or download (default ${default})."`
 	Lead      time.Duration `default:"4s" placeholder:"DURATION" help:"How long before a video needs a piece HTTP steps in (default ${default})."`

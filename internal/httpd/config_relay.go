@@ -9,7 +9,7 @@ import (
 
 // Relay is the STUN and TURN server, for browsers between whose networks nothing goes directly.
 type Relay struct {
-	Enabled        bool     `name:"relay" default:"true" negatable:"" help:"Answer STUN and TURN at the port of --addr, UDP and TCP (on unless --no-relay)."`
+	Enabled        bool     `name:"relay" default:"true" negatable:"" help:"Answer STUN and TURN at the port of --addr, UDP and TCP (default: yes)."`
 	RelayHost      string   `placeholder:"HOST[:PORT]" help:"Where browsers reach it, if not where they reach the pages."`
 	RelayAddress   []string `sep:" " placeholder:"IP" help:"The public address of this machine, if it is not one of its own. Twice: one IPv4, one IPv6."`
 	RelaySecret    string   `placeholder:"TEXT" help:"What signs credentials; the same on servers that stand for one another. Default: random."`
