@@ -52,7 +52,7 @@ type Options struct {
 	// Limiter bounds how often an address may ask; those above it get no answer [no bound].
 	Limiter *gate.Limiter
 	// Admit says whether the path of an announce URL, from the options of BEP 41, is one that is served. If there is one,
-	// scrapes, which have no options, are not answered [all are served].
+	// scrapes, which have no options, are answered with a failure [all are served].
 	Admit func(path string) error
 }
 
