@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -90,7 +89,7 @@ func (c *edgeCmd) Validate() error {
 func (c *edgeCmd) Run(ctx context.Context, s streams) error {
 	ctx, free := attached(ctx)
 	defer free()
-	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	log := c.LogLevel.logger(s.err)
 	options, err := c.options()
 	if err != nil {
 		return err

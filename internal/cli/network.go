@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -106,7 +105,7 @@ func (n *network) start(t task) (p *peer.Peer, own string, err error) {
 	o.UploadLimit, o.DownloadLimit = int64(n.LimitUp), int64(n.LimitDown)
 	o.ICEServers = func(ctx context.Context) ([]webrtc.ICEServer, error) { return iceOf(ctx, t.servers) }
 	o.Version = versionName()
-	o.Log = slog.New(slog.NewTextHandler(t.log, &slog.HandlerOptions{Level: n.LogLevel}))
+	o.Log = n.LogLevel.logger(t.log)
 	p, err = peer.New(o)
 	if err == nil && own != "" {
 		_ = os.Remove(filepath.Join(own, doneMark)) // what lay in its place may be gone

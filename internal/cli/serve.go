@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"runtime/debug"
 
@@ -19,19 +18,21 @@ type serve struct {
 	LogLevel logLevel        `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default ${default})."`
 }
 
-// gcPercent is a quarter of Go's default. Nearly all memory is what idle connections need, and little is allocated while
-// they are idle, so collecting four times as often costs next to nothing. Not so in a cluster, where what servers tell one
-// another is garbage right away. GOGC in the environment goes first.
-const gcPercent = 25
+// collectOften has garbage collected at a quarter of Go's default. Nearly all memory is what idle connections need, and
+// little is allocated while they are idle, so collecting four times as often costs next to nothing. Not so in a cluster,
+// where what servers tell one another is garbage right away. GOGC in the environment goes first.
+func collectOften(clustered bool) {
+	if os.Getenv("GOGC") == "" && !clustered {
+		debug.SetGCPercent(25)
+	}
+}
 
 // Run serves until the context ends.
 func (c *serve) Run(ctx context.Context, s streams) error {
 	ctx, free := attached(ctx)
 	defer free()
-	if os.Getenv("GOGC") == "" && !c.Clustered() {
-		debug.SetGCPercent(gcPercent)
-	}
-	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	collectOften(c.Clustered())
+	log := c.LogLevel.logger(s.err)
 	server, err := httpd.Listen(c.Config, web.Built(), log)
 	if err != nil {
 		return err

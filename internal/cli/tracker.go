@@ -3,9 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"os"
-	"runtime/debug"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -51,10 +48,8 @@ func (c *trackerAlone) Run(ctx context.Context, s streams) error {
 	}
 	ctx, free := attached(ctx)
 	defer free()
-	if os.Getenv("GOGC") == "" && !c.Clustered() {
-		debug.SetGCPercent(gcPercent)
-	}
-	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	collectOften(c.Clustered())
+	log := c.LogLevel.logger(s.err)
 	server, err := httpd.Listen(c.config(), web.Built(), log)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"regexp"
@@ -72,5 +73,6 @@ func (l *logLevel) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Level is slog.Leveler.
-func (l logLevel) Level() slog.Level { return slog.Level(l) }
+func (l logLevel) logger(to io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: slog.Level(l)}))
+}
