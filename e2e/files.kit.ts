@@ -17,11 +17,13 @@ export async function write(into: string, files: Record<string, Uint8Array | str
   return paths
 }
 
-/** Somebody whose browser saves what it downloads in a folder, without asking. more: further preferences of Firefox. */
-export async function saver(kit: Kit, kind: Kind, more: Record<string, unknown> = {}): Promise<{ person: Person; saved: (name: string) => Promise<Buffer> }> {
+/** Somebody whose browser saves what it downloads in a folder, without asking. more: further preferences of Firefox; args: of Chromium. */
+export async function saver(
+  kit: Kit, kind: Kind, more: Record<string, unknown> = {}, args?: string[],
+): Promise<{ person: Person; saved: (name: string) => Promise<Buffer> }> {
   const into = await kit.folder()
   const prefs = { 'browser.download.folderList': 2, 'browser.download.dir': into, ...more }
-  const person = await kit.person(kind, kind === 'firefox' ? { allow, prefs } : { allow })
+  const person = await kit.person(kind, kind === 'firefox' ? { allow, prefs } : { allow, ...(args && { args }) })
   if (kind === 'chromium') {
     const session = await person.page.createCDPSession()
     const { id: browserContextId } = person.context

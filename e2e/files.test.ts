@@ -66,11 +66,13 @@ describe.each(['chromium', 'firefox'] as const)('to %s', (kind) => {
   })
 })
 
-test('a browser that keeps nothing for the page: what links lead to is shown and saved all the same', async () => {
+test.each<Kind>(['chromium', 'firefox'])('%s that keeps nothing for the page: what links lead to is shown and saved all the same', async (kind) => {
   const ann = await visitor()
   await ann.allowMicrophone(server.origin)
-  const { person: bob, saved } = await saver(kit, 'firefox', { 'network.cookie.cookieBehavior': 2 })
-  bob.allow(/service ?worker|insecure/i)
+  const profile = await kit.folder()
+  await write(profile, { 'Default/Preferences': '{"profile":{"default_content_setting_values":{"cookies":2}}}' })
+  const { person: bob, saved } = await saver(kit, kind, { 'network.cookie.cookieBehavior': 2 }, [`--user-data-dir=${profile}`])
+  bob.allow(/service ?worker|insecure|denied/i)
   const [plan] = await write(await kit.folder(), { 'Plan.txt': 'first the one, then the other' })
   await bob.page.goto(await send(ann.page, server.origin, [plan!]))
   await reads(bob.page, 'first the one, then the other')

@@ -1,6 +1,6 @@
 /** The section at work: what its screens share, and what happens whichever of them is shown. */
 import { Forgetting } from '../ui/forgetting.ts'
-import { isFull } from '../ui/full.ts'
+import { isFull, shut } from '../ui/full.ts'
 import { others } from '../ui/others.ts'
 import { persist } from '../ui/persist.ts'
 import { bySheet, handOver } from '../ui/save.ts'
@@ -114,9 +114,10 @@ export class Memos {
       if (location.pathname !== paths.record) return
     }
     if (this.homeless) {
+      const why = shut(this.homeless)
       this.trouble = {
-        title: 'This browser keeps nothing for this page',
-        steps: [
+        title: why?.title ?? 'This browser keeps nothing for this page',
+        steps: why ? [why.text] : [
           'A memo needs its storage. Private windows and some privacy settings switch it off.',
           'Open the page in an ordinary window, or let it keep data (cookies) in the settings.',
         ],

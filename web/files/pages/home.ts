@@ -1,5 +1,6 @@
 import { html, nothing } from 'lit'
 import { PageElement } from '../../ui/element.ts'
+import { shut } from '../../ui/full.ts'
 import { icons } from '../../ui/icons.ts'
 import { tip } from '../../ui/parts.ts'
 import { titled } from '../../ui/standing.ts'
@@ -132,19 +133,7 @@ class Home extends PageElement {
     return html`
       <section class="parcels">
         ${this.#outcome()} ${this.#send()}
-        ${
-          homeless
-            ? html`
-                <div class="cause" role="alert">
-                  <strong>This browser keeps nothing for this page</strong>
-                  <p>
-                    Files cannot be sent without its storage. Private windows and some privacy settings switch it off: open
-                    the page in an ordinary window.
-                  </p>
-                </div>
-              `
-            : nothing
-        }
+        ${homeless ? this.#homeless(homeless) : nothing}
         ${
           parcels.all.length || this.waiting.length
             ? html`
@@ -159,6 +148,19 @@ class Home extends PageElement {
             : nothing
         }
       </section>
+    `
+  }
+
+  #homeless(error: unknown) {
+    const { title, text } = shut(error) ?? {
+      title: 'This browser keeps nothing for this page',
+      text: 'Files cannot be sent without its storage. Private windows and some privacy settings switch it off: open the page in an ordinary window.',
+    }
+    return html`
+      <div class="cause" role="alert">
+        <strong>${title}</strong>
+        <p>${text}</p>
+      </div>
     `
   }
 

@@ -1,6 +1,7 @@
 import { html, nothing } from 'lit'
 import { guard } from 'lit/directives/guard.js'
 import { PageElement } from '../../ui/element.ts'
+import { shut } from '../../ui/full.ts'
 import { icons } from '../../ui/icons.ts'
 import { asApp, told, untold } from '../../ui/lasting.ts'
 import { ring, tip } from '../../ui/parts.ts'
@@ -129,7 +130,7 @@ class List extends PageElement {
             : nothing
         }
       </div>
-      ${library.interrupted.map((take) => this.#interrupted(take))} ${homeless ? this.#homeless() : nothing}
+      ${library.interrupted.map((take) => this.#interrupted(take))} ${homeless ? this.#homeless(homeless) : nothing}
       ${untold() && library.loaded ? this.#fleeting(any) : nothing}
       ${this.choosing ? this.#choice() : this.recording ? nothing : this.#dock()}
       ${
@@ -209,15 +210,16 @@ class List extends PageElement {
     `
   }
 
-  #homeless() {
+  #homeless(error: unknown) {
+    const { title, text } = shut(error) ?? {
+      title: 'This browser keeps nothing for this page',
+      text: 'Memos need its storage. Private windows and some privacy settings switch it off: open the page in an ordinary window.',
+    }
     return html`
       <section class="banner" role="alert">
         <div>
-          <strong>This browser keeps nothing for this page</strong>
-          <p>
-            Memos need its storage. Private windows and some privacy settings switch it off: open the page in an
-            ordinary window.
-          </p>
+          <strong>${title}</strong>
+          <p>${text}</p>
         </div>
       </section>
     `
