@@ -31,8 +31,8 @@ type Tracker struct {
 type Stats struct {
 	Bytes     int64 // of all data, 0 until it is known
 	BytesDone int64 // of those, verified
-	// DownRate and UpRate are bytes of data per second, over the last few.
-	DownRate, UpRate float64
+	// DownloadSpeed and UploadSpeed are bytes of data per second, over the last few.
+	DownloadSpeed, UploadSpeed float64
 	// Downloaded and Uploaded are bytes of data since it was shared or added.
 	Downloaded, Uploaded int64
 	// Metadata is bytes of the info dictionary that have come, those that turned out to be wrong included.
@@ -72,7 +72,7 @@ func (t *Torrent) Stats() Stats {
 		}
 		t.meter.sample(e, time.Now())
 	}
-	s.DownRate, s.UpRate, s.Downloaded, s.Uploaded = t.meter.read(time.Now())
+	s.DownloadSpeed, s.UploadSpeed, s.Downloaded, s.Uploaded = t.meter.read(time.Now())
 	s.Metadata = t.metadataCame.Load()
 	s.Trackers = t.found.trackers()
 	return s
@@ -152,7 +152,7 @@ func (m *meter) add(down int64) {
 	m.down += down
 }
 
-func (m *meter) read(now time.Time) (downRate, upRate float64, down, up int64) {
+func (m *meter) read(now time.Time) (downloadSpeed, uploadSpeed float64, down, up int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	down, up = m.down+m.loaded.down, m.up+m.loaded.up
@@ -161,9 +161,9 @@ func (m *meter) read(now time.Time) (downRate, upRate float64, down, up int64) {
 	}
 	oldest := m.recent[m.samples-1]
 	if seconds := now.Sub(oldest.at).Seconds(); seconds > 0 {
-		downRate, upRate = float64(down-oldest.down)/seconds, float64(up-oldest.up)/seconds
+		downloadSpeed, uploadSpeed = float64(down-oldest.down)/seconds, float64(up-oldest.up)/seconds
 	}
-	return downRate, upRate, down, up
+	return downloadSpeed, uploadSpeed, down, up
 }
 
 func (m *meter) totals() (down, up int64) {

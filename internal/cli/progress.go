@@ -26,8 +26,8 @@ type figures struct {
 	Event    string     `json:"event"`
 	Bytes    int64      `json:"bytes"`
 	Done     int64      `json:"bytesDone"`
-	Down     float64    `json:"downRate"`
-	Up       float64    `json:"upRate"`
+	Down     float64    `json:"downloadSpeed"`
+	Up       float64    `json:"uploadSpeed"`
 	Uploaded int64      `json:"uploaded"`
 	Peers    peerCounts `json:"peers"`
 

@@ -125,7 +125,7 @@ func TestEvents(t *testing.T) {
 		d.show(figures{Bytes: 2, Peers: peerCounts{WebSeed: 1}})
 	}
 	d.close()
-	want := `{"event":"progress","bytes":2,"bytesDone":0,"downRate":0,"upRate":0,"uploaded":0,"peers":{"browser":0,"tcp":0,"utp":0,"webSeed":1}}` + "\n"
+	want := `{"event":"progress","bytes":2,"bytesDone":0,"downloadSpeed":0,"uploadSpeed":0,"uploaded":0,"peers":{"browser":0,"tcp":0,"utp":0,"webSeed":1}}` + "\n"
 	if out.String() != want || stderr.Len() > 0 {
 		t.Errorf("%q and %q, want %q", &out, &stderr, want)
 	}

@@ -30,7 +30,7 @@ func bytesOf(t *peer.Torrent) (sum int64) {
 func figuresOf(t *peer.Torrent) figures {
 	s := t.Stats()
 	return figures{
-		Bytes: s.Bytes, Done: s.BytesDone, Down: math.Round(s.DownRate), Up: math.Round(s.UpRate), Uploaded: s.Uploaded, came: s.Downloaded + s.Metadata,
+		Bytes: s.Bytes, Done: s.BytesDone, Down: math.Round(s.DownloadSpeed), Up: math.Round(s.UploadSpeed), Uploaded: s.Uploaded, came: s.Downloaded + s.Metadata,
 		Peers: peerCounts{Browser: s.Peers.Browser, TCP: s.Peers.TCP, UTP: s.Peers.UTP, WebSeed: s.Peers.WebSeed},
 	}
 }
