@@ -11,27 +11,35 @@ type suspect struct {
 func (t *Torrent) fileChanged(c changedError) {
 	t.mu.Lock()
 	s := t.store
-	first := false
+	var all []int
 	for i, f := range s.files.files {
-		if f.path != c.path {
-			continue
-		}
-		if _, known := t.suspects[i]; !known {
-			first = true
-			t.suspects[i] = suspect{}
+		if f.path == c.path {
+			all = append(all, i)
 		}
 	}
+	fresh := t.suspect(all)
 	if t.problem == nil {
 		t.problem = c
 	}
 	t.mu.Unlock()
-	if !first {
+	if len(fresh) == 0 {
 		return
 	}
 	t.p.log.Warn("a file that is shared has changed; it is not shared until it is as it was", "file", c.path, "torrent", hexOf(t.ih))
-	s.unseal(c.path)
+	s.unseal(fresh)
 	// Those who are connected believe that it is all here: they are to come again.
 	t.p.goWork(t.unload)
+}
+
+// suspect notes files that have changed, and returns those that were none before. The lock is held.
+func (t *Torrent) suspect(files []int) (fresh []int) {
+	for _, i := range files {
+		if _, known := t.suspects[i]; !known {
+			t.suspects[i] = suspect{}
+			fresh = append(fresh, i)
+		}
+	}
+	return fresh
 }
 
 // tell lets the engine look again at which of these pieces there are.
@@ -70,12 +78,19 @@ func (t *Torrent) recheck() {
 
 // check hashes these files. They are suspects still, but for those of which all is right.
 func (t *Torrent) check(s *store, quiet []int) {
-	// What was right of what lay there in between says nothing of what lies there now.
-	lost := false
-	for _, i := range quiet {
-		lost = s.unseal(s.files.files[i].path) || lost
+	// Where one has changed others may have, as when a folder is restored: none of it is right while one that it shares a
+	// piece with is not hashed as well.
+	var changed []int
+	for i := range s.files.files {
+		if !s.files.same(i) {
+			changed = append(changed, i)
+		}
 	}
-	if lost {
+	t.mu.Lock()
+	fresh := t.suspect(changed)
+	t.mu.Unlock()
+	// What was right of what lay there in between says nothing of what lies there now.
+	if s.unseal(append(fresh, quiet...)) {
 		t.unload()
 	}
 	t.mu.Lock()
@@ -107,10 +122,11 @@ func (t *Torrent) check(s *store, quiet []int) {
 	defer t.mu.Unlock()
 	t.checks = false
 	for _, i := range quiet {
+		t.suspects[i] = suspect{wrong: stamps[i]}
+	}
+	for i := range t.suspects {
 		if err == nil && s.whole(i) && s.files.same(i) {
 			delete(t.suspects, i)
-		} else {
-			t.suspects[i] = suspect{wrong: stamps[i]}
 		}
 	}
 	for i := range t.suspects {

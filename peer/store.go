@@ -227,14 +227,11 @@ func (s *store) whole(i int) bool {
 	return all
 }
 
-// unseal says that a file is not what it was, so that none of its pieces is verified any more; lost: some were.
-func (s *store) unseal(path string) (lost bool) {
+// unseal says that files are not what they were, so that none of their pieces is verified any more; lost: some were.
+func (s *store) unseal(files []int) (lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, f := range s.files.files {
-		if f.path != path {
-			continue
-		}
+	for _, i := range files {
 		first, end := s.of(i)
 		for i := first; i < end; i++ {
 			if s.done.has(i) {

@@ -118,6 +118,35 @@ func TestFileThatIsAway(t *testing.T) {
 	}
 }
 
+// A folder of which one file was away is written anew as a whole, as from a backup: all of it is to be had again.
+func TestFolderThatIsRestored(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		t.Run(fmt.Sprintf("private=%v", private), func(t *testing.T) {
+			dir := t.TempDir()
+			seeder := start(t)
+			names := []string{"a", "b", "c"} // which share a piece
+			restore := func() {
+				for i, name := range names {
+					write(t, filepath.Join(dir, "box", name), random(100, byte(i)))
+				}
+			}
+			restore()
+			shared := share(t, seeder, ShareOptions{Paths: []string{filepath.Join(dir, "box")}, Private: private})
+			if err := os.Remove(filepath.Join(dir, "box/a")); err != nil {
+				t.Fatal(err)
+			}
+			fetched := add(t, start(t), shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}})
+			testnet.Until(t, "it is said", func() bool { return shared.Stats().Problem != nil })
+			restore()
+			done(t, fetched)
+			for i, name := range names {
+				same(t, filepath.Join(dir, "to/box", name), random(100, byte(i)))
+			}
+			testnet.Until(t, "nothing is wrong any more", func() bool { return shared.Stats().Problem == nil })
+		})
+	}
+}
+
 // Of a folder in which one file has changed, the others are still to be had, but for what shares a piece with it.
 func TestOneFileOfSeveralChanged(t *testing.T) {
 	for _, private := range []bool{false, true} {
