@@ -115,17 +115,20 @@ func readFrame(r *bufio.Reader) (f Frame, err error) {
 	if head[0]&0xf0 != 0x80 || head[1]&0x80 != 0 {
 		return f, fmt.Errorf("a server's frame begins with % x", head[:2])
 	}
-	n := uint64(head[1])
+	n, least := uint64(head[1]), uint64(0)
 	switch n {
 	case 126:
 		_, err = io.ReadFull(r, head[2:4])
-		n = uint64(binary.BigEndian.Uint16(head[2:]))
+		n, least = uint64(binary.BigEndian.Uint16(head[2:])), 126
 	case 127:
 		_, err = io.ReadFull(r, head[2:10])
-		n = binary.BigEndian.Uint64(head[2:])
+		n, least = binary.BigEndian.Uint64(head[2:]), 1<<16
 	}
 	if err != nil {
 		return f, err
+	}
+	if n < least {
+		return f, fmt.Errorf("a length that would fit into less: %d", n)
 	}
 	f = Frame{head[0] & 0xf, make([]byte, n)}
 	_, err = io.ReadFull(r, f.Payload)

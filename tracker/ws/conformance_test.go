@@ -383,6 +383,11 @@ func TestConformance(t *testing.T) {
 			a.Frame(true, testnet.Continuation, []byte(longest[128<<10-1:]))
 			w.one(a)
 			b := w.connect()
+			for _, one := range testnet.Header(true, testnet.Text, 128<<10) {
+				b.Raw([]byte{one})
+			}
+			b.Raw([]byte(longest))
+			w.one(b)
 			b.Frame(false, testnet.Text, []byte(longest[:128<<10-1]))
 			b.Raw(testnet.Header(true, testnet.Continuation, 2))
 			a.Raw(testnet.Header(true, testnet.Text, 128<<10+1))
@@ -522,11 +527,13 @@ func TestTransport(t *testing.T) {
 		{"an SDP travels as it came", func(w *world) {
 			a, b := w.connect(), w.connect()
 			w.counts(b, announce('b'))
-			raw := `{ "sdp" : "v=0\r\n\u0041\/ü" ,"x":[1.50e+1, {} ] , "type":"offer"}`
-			w.counts(a, announce('a', `"offers":[{"offer_id":"x", "offer":`+raw+`}]`))
-			synctest.Wait()
-			if got := string(b.Frames()[0].Payload); !strings.HasSuffix(got, `,"offer":`+raw+`}`) {
-				w.Errorf("got %s", got)
+			for _, long := range []int{0, 100, 1000, 70_000} {
+				raw := `{ "sdp" : "v=0\r\n\u0041\/ü` + strings.Repeat("x", long) + `" ,"x":[1.50e+1, {} ] , "type":"offer"}`
+				w.counts(a, announce('a', `"offers":[{"offer_id":"x", "offer":`+raw+`}]`))
+				synctest.Wait()
+				if got := b.Frames(); len(got) != 1 || !strings.HasSuffix(string(got[0].Payload), `,"offer":`+raw+`}`) {
+					w.Errorf("%d bytes more: got %.100q", long, got)
+				}
 			}
 		}},
 		{"Peers that announce by HTTP or UDP: counted, and not made offers to", func(w *world) {

@@ -51,9 +51,13 @@ func TestAddressesAreForgotten(t *testing.T) {
 		if all.sweep(0); all.all[from.prefix] == nil {
 			t.Errorf("%s is forgotten while it has sockets", from.prefix)
 		}
+		from.admit(1)
 		all.leave(from)
 	}
-	if all.sweep(0); len(all.all)+len(all.left) > 0 {
+	if all.sweep(1); len(all.all) != 2 {
+		t.Error("what they have sent is forgotten at once")
+	}
+	if all.sweep(2); len(all.all)+len(all.left) > 0 {
 		t.Errorf("%v is remembered, and left %v", all.all, all.left)
 	}
 }
