@@ -63,17 +63,36 @@ func TestChangedFile(t *testing.T) {
 			if s := shared.Stats(); s.BytesDone >= s.Bytes || s.BytesDone == 0 {
 				t.Errorf("%d of %d bytes are said to be right", s.BytesDone, s.Bytes)
 			}
-			// What was right of it is wrong now, and the other way round.
+			// What was right of it is wrong now, and the other way round. There is one who knows that it was right.
+			other := start(t)
+			lazy := add(t, other, shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "lazy"), Lazy: true, Peers: []string{seeder.Addr().String()}})
+			if err := lazy.Ready(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+			testnet.Until(t, "all that is right has come", func() bool { return fetched.Stats().BytesDone == shared.Stats().BytesDone })
 			worse := bytes.Clone(data)
 			worse[100_000]++
 			change(worse)
 			hashed()
-			if len(fetcher.client.BadPeerIPs()) > 0 {
+			r, read := lazy.Files()[0].NewReader(soon(t)), make(chan error, 1)
+			go func() {
+				b := make([]byte, 100)
+				_, _ = r.Seek(100_000, io.SeekStart)
+				_, err := io.ReadFull(r, b)
+				if err == nil && !bytes.Equal(b, data[100_000:100_100]) {
+					err = errors.New("other bytes came")
+				}
+				read <- err
+			}()
+			done(t, fetched)
+			if len(fetcher.client.BadPeerIPs())+len(other.client.BadPeerIPs()) > 0 {
 				t.Error("the seeder sent data that was not good")
 			}
 
 			change(data)
-			done(t, fetched)
+			if err := <-read; err != nil {
+				t.Error(err)
+			}
 			same(t, filepath.Join(dir, "to/a"), data)
 			testnet.Until(t, "nothing is wrong any more", func() bool { return shared.Stats().Problem == nil })
 			if s := shared.Stats(); s.BytesDone != s.Bytes {
@@ -104,6 +123,11 @@ func TestFileThatIsAway(t *testing.T) {
 			seeder.handles.close()
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
+			}
+			if came { // and is read here first
+				if _, err := shared.Files()[0].NewReader(soon(t)).Read(make([]byte, 1)); err == nil || shared.Stats().Problem == nil {
+					t.Errorf("read here: %v, and it says %v", err, shared.Stats().Problem)
+				}
 			}
 			fetched := add(t, start(t), shared.Link("h"), AddOptions{Dir: filepath.Join(dir, "to"), Peers: []string{seeder.Addr().String()}})
 			testnet.Until(t, "it is said", func() bool { return shared.Stats().Problem != nil })
@@ -153,7 +177,7 @@ func TestOneFileOfSeveralChanged(t *testing.T) {
 		t.Run(fmt.Sprintf("private=%v", private), func(t *testing.T) {
 			dir := t.TempDir()
 			seeder := start(t)
-			data := random(1<<20, 1)
+			data := random(1<<20+1000, 1)
 			for _, name := range []string{"a", "b", "c", "d", "e"} {
 				write(t, filepath.Join(dir, "box", name), data)
 			}
@@ -165,12 +189,14 @@ func TestOneFileOfSeveralChanged(t *testing.T) {
 			}
 			go func() { _, _ = fetched.Files()[2].NewReader(soon(t)).Read(make([]byte, 1)) }()
 			testnet.Until(t, "the change is said", func() bool { return shared.Stats().Problem != nil })
-			for _, i := range []int{0, 4} {
-				r := fetched.Files()[i].NewReader(soon(t))
-				if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, data) {
-					t.Errorf("of %s there are %d bytes, %v", fetched.Files()[i].Path, len(got), err)
+			for _, at := range []*Torrent{fetched, shared} {
+				for _, i := range []int{0, 4} {
+					r := at.Files()[i].NewReader(soon(t))
+					if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, data) {
+						t.Errorf("of %s there are %d bytes, %v", at.Files()[i].Path, len(got), err)
+					}
+					_ = r.Close()
 				}
-				_ = r.Close()
 			}
 		})
 	}
