@@ -253,6 +253,31 @@ it('of several sounds in one torrent, the one that was deleted stays so', async 
   expect(titles()).toBe('a,b,c')
 })
 
+it('a link to several sounds brings back none that was deleted while others are here, and all where none is', async () => {
+  node.content.set(both, ['a', 'b', 'c'].map((name) => sound(`${name}.ogg`)))
+  const arrival = receiving.open(linkOf(both))
+  expect(await receiving.find(linkOf(both))).toBeUndefined()
+  ;(await fetched(both)).finish()
+  await vi.waitUntil(() => arrival.saved)
+  const [first, ...others] = arrival.memos.toSorted() as [string, ...string[]]
+  await library.remove([first])
+  expect(others).toContain((await receiving.find(linkOf(both)))!.id)
+  expect(library.memos).toHaveLength(2)
+  await library.remove(others)
+  expect(await receiving.find(linkOf(both))).toBeUndefined()
+  receiving.open(linkOf(both))
+  await vi.waitUntil(() => library.memos.length === 3)
+})
+
+it('a link to a memo of one’s own leads to it, and brings it back where it was deleted', async () => {
+  const facts = { description: '', created: 1, duration: 1, type: 'audio/ogg', size: 1, peaks: new Uint8Array(1) }
+  await library.add({ id: 'own', title: 'Own', ...facts, shares: { private: two, public: one } })
+  await library.remove(['own'])
+  expect((await receiving.find(linkOf(one)))?.id).toBe('own')
+  expect(library.memos).toHaveLength(1)
+  expect(await receiving.find('no link')).toBeUndefined()
+})
+
 it('what the sender writes later is read, but not over what was written here', async () => {
   const arrival = receiving.open(linkOf(one))
   ;(await fetched(one))!.finish()

@@ -61,11 +61,11 @@ export class Receiving extends Fetchings<Arrival> {
     super.retry(arrival)
   }
 
-  /** The memo that a link already led to here; a deleted one is taken back. */
+  /** The memo that a link already led to here. One's own is taken back where it was deleted; others are when the link is opened. */
   async find(link: string): Promise<Memo | undefined> {
     const infoHash = infoHashOf(link)
     if (!infoHash) return undefined
-    const found = (await this.#own(infoHash)) ?? (await this.#library.from(infoHash))[0]
+    const found = (await this.#own(infoHash)) ?? (await this.#library.from(infoHash)).find(({ deleted }) => !deleted)
     if (!found || (found.from && !found.from.done)) return undefined
     if (found.deleted) await this.#library.restore([found.id])
     return found
