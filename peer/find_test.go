@@ -275,7 +275,7 @@ func TestManyInTheDHT(t *testing.T) {
 	}
 }
 
-// Where nobody was met the DHT is asked again soon, though not at once: a look-up is hundreds of packets.
+// Where nobody was met the DHT is asked again soon, though not at once: a look-up is dozens of packets.
 func TestNobodyInTheDHT(t *testing.T) {
 	p := start(t)
 	q := &dhtQueue{p: p, due: map[*Torrent]time.Time{}, soon: make(chan struct{}, 1)}
