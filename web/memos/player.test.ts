@@ -108,3 +108,20 @@ it('plays what was asked for last, and lets go of what comes too late', async ()
   expect([audio.src, audio.currentTime, one.id, release.mock.calls.length]).toEqual(['blob:b', 3, 'b', 1])
   one.stop()
 })
+
+it('begins where the position was put while the sound was opened', async () => {
+  const one = player()
+  Object.assign(audio, { duration: NaN, currentTime: 0 })
+  let come!: () => void
+  const late = new Promise<void>((resolve) => (come = resolve))
+  const slow = { ...track, duration: 60, open: async () => (await late, { url: 'blob:late' }) }
+  const played = one.play(slow, 20)
+  expect(one.time).toBe(20)
+  one.seek(90)
+  expect([one.time, audio.currentTime]).toEqual([60, 0])
+  await one.play(slow, 30)
+  come()
+  await played
+  expect([one.time, audio.currentTime]).toEqual([30, 30])
+  one.stop()
+})

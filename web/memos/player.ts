@@ -35,6 +35,8 @@ export class Player extends Emitter<PlayerEvents> {
   #track: Track | undefined
   #sound: Sound | undefined
   #opening = 0
+  /** Where it is to begin, seconds, while the sound is opened. */
+  #from: number | undefined
   #rate = 1
   #frame = 0
 
@@ -87,7 +89,7 @@ export class Player extends Emitter<PlayerEvents> {
   }
 
   get time(): number {
-    return this.#track ? this.#audio.currentTime : 0
+    return this.#track ? (this.#from ?? this.#audio.currentTime) : 0
   }
 
   get duration(): number {
@@ -111,6 +113,7 @@ export class Player extends Emitter<PlayerEvents> {
       this.stop()
       const opening = ++this.#opening
       this.#track = track
+      this.#from = from ?? 0
       this.#keys(true)
       this.#changed()
       try {
@@ -123,8 +126,11 @@ export class Player extends Emitter<PlayerEvents> {
         return
       }
       this.#audio.defaultPlaybackRate = this.#audio.playbackRate = this.#rate
+      from = this.#from || undefined
+      this.#from = undefined
     }
-    if (from !== undefined) this.#audio.currentTime = from
+    if (from !== undefined) this.seek(from)
+    if (!this.#sound) return
     if (this.#session) this.#session.metadata = new MediaMetadata({ title: track.title, artist: 'Starling', artwork })
     await this.resume()
   }
@@ -144,8 +150,10 @@ export class Player extends Emitter<PlayerEvents> {
   }
 
   seek(seconds: number): void {
-    if (!this.#sound) return
-    this.#audio.currentTime = Math.min(Math.max(0, seconds), this.duration)
+    if (!this.#track) return
+    const to = Math.min(Math.max(0, seconds), this.duration)
+    if (this.#sound) this.#audio.currentTime = to
+    else this.#from = to
     this.#changed()
   }
 
@@ -154,7 +162,7 @@ export class Player extends Emitter<PlayerEvents> {
     this.#opening++
     if (this.#track) this.#keys(false)
     if (this.#session) this.#session.metadata = null
-    this.#track = undefined
+    this.#track = this.#from = undefined
     this.#audio.pause()
     if (this.#sound) {
       this.#sound.release?.()
