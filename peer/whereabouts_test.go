@@ -121,14 +121,15 @@ func (w *silentWay) copy(to, from net.Conn) {
 		w.mu.Lock()
 		dead := w.dead[to]
 		w.mu.Unlock()
-		if dead {
-			continue
-		}
-		if err != nil {
+		switch {
+		case err != nil && !dead:
 			_ = to.Close()
 			return
+		case err != nil:
+			return
+		case !dead:
+			_, _ = to.Write(b[:n])
 		}
-		_, _ = to.Write(b[:n])
 	}
 }
 
