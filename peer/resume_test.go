@@ -243,6 +243,21 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
+// partly is a torrent of whose first file a megabyte has come.
+func partly(t *testing.T, p *Peer, link string, o AddOptions) *Torrent {
+	t.Helper()
+	tt := add(t, p, link, o)
+	if err := tt.Ready(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	r := tt.Files()[0].NewReader(soon(t))
+	defer func() { _ = r.Close() }()
+	if _, err := io.ReadFull(r, make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	return tt
+}
+
 // What has come in part, and was changed while nobody looked, is not believed.
 func TestSpoiledPart(t *testing.T) {
 	for _, private := range []bool{false, true} {
@@ -253,15 +268,7 @@ func TestSpoiledPart(t *testing.T) {
 		in := func(o *Options) { o.DataDir = filepath.Join(dir, "state") }
 		o := AddOptions{Dir: filepath.Join(dir, "to"), Lazy: true, Peers: []string{seeder.Addr().String()}}
 		p := start(t, in)
-		tt := add(t, p, shared.Link("h"), o)
-		if err := tt.Ready(soon(t)); err != nil {
-			t.Fatal(err)
-		}
-		r := tt.Files()[0].NewReader(soon(t))
-		if _, err := io.ReadFull(r, make([]byte, 1<<20)); err != nil {
-			t.Fatal(err)
-		}
-		_ = r.Close()
+		tt := partly(t, p, shared.Link("h"), o)
 		_ = p.Close()
 
 		part := filepath.Join(o.Dir, partFolder, hexOf(shared.ih), filesFolder, "a")
@@ -310,15 +317,7 @@ func TestPartTakenAway(t *testing.T) {
 					in := func(o *Options) { o.DataDir = filepath.Join(dir, "state") }
 					o := AddOptions{Dir: filepath.Join(dir, "to"), Lazy: true, Peers: []string{seeder.Addr().String()}}
 					p := start(t, in)
-					tt := add(t, p, shared.Link("h"), o)
-					if err := tt.Ready(soon(t)); err != nil {
-						t.Fatal(err)
-					}
-					r := tt.Files()[0].NewReader(soon(t))
-					if _, err := io.ReadFull(r, make([]byte, 1<<20)); err != nil {
-						t.Fatal(err)
-					}
-					_ = r.Close()
+					partly(t, p, shared.Link("h"), o)
 					folder := filepath.Join(o.Dir, partFolder)
 					file := filepath.Join(folder, hexOf(shared.ih), filesFolder, "box/a")
 					if private {
