@@ -15,6 +15,8 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
+
+	"github.com/starling-p2p/starling/internal/outward"
 )
 
 const (
@@ -164,7 +166,7 @@ func (g *gated) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 func Addresses() (all []netip.Addr, err error) {
 	interfaces, err := net.Interfaces()
 	if hidden(err) {
-		return outward()
+		return reaching()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking at the network interfaces: %w", err)
@@ -201,25 +203,14 @@ func hidden(err error) bool {
 	return errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, fs.ErrPermission)
 }
 
-// outward are the addresses with which this machine would reach the internet; nothing is sent.
-func outward() (all []netip.Addr, err error) {
-	for _, far := range []string{"203.0.113.1:9", "[2001:db8::1]:9"} {
-		conn, err := net.Dial("udp", far)
-		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-			return nil, err // of addresses that tells nothing
-		}
-		if err != nil {
-			continue
-		}
-		if ip := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(); !ip.IsLinkLocalUnicast() {
-			all = append(all, ip)
-		}
-		_ = conn.Close()
-	}
-	if len(all) == 0 {
+// reaching are the addresses by which this machine reaches others, or the loopback one where there are none.
+func reaching() ([]netip.Addr, error) {
+	all, err := outward.Addresses()
+	all = slices.DeleteFunc(all, netip.Addr.IsLinkLocalUnicast)
+	if err == nil && len(all) == 0 {
 		all = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	}
-	return all, nil
+	return all, err
 }
 
 // look has the machine's addresses looked at when they are needed next.

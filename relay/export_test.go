@@ -10,8 +10,5 @@ func (r *Relay) Move(to netip.Addr) {
 	r.public.looked = r.public.looked.Add(-2 * interfacesFor)
 }
 
-// Outward are the addresses by which this machine reaches the internet.
-func Outward() []netip.Addr { return outward() }
-
 // Here says whether a relay takes an address for this machine's.
 func Here(a netip.Addr) bool { return new(peers).here(a) }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/starling-p2p/starling/internal/outward"
 )
 
 // family is 4 or 6.
@@ -134,7 +136,8 @@ func (p *peers) here(a netip.Addr) bool {
 				}
 			}
 		}
-		for _, a := range outward() {
+		reaching, _ := outward.Addresses()
+		for _, a := range reaching {
 			p.own[a] = true
 		}
 	}
@@ -159,24 +162,14 @@ func publicAddresses(o Options) map[family]netip.Addr {
 				all[familyOf(a)] = a
 			}
 		}
-		for _, a := range outward() {
+		reaching, _ := outward.Addresses()
+		for _, a := range reaching {
 			all[familyOf(a)] = a
 		}
 	}
 	for _, a := range o.Public {
 		if a = a.Unmap(); o.Addr.Addr().IsUnspecified() || all[familyOf(a)].IsValid() {
 			all[familyOf(a)] = a
-		}
-	}
-	return all
-}
-
-// outward are the addresses with which the kernel would take its way to the internet; nothing is sent.
-func outward() (all []netip.Addr) {
-	for _, far := range []string{"203.0.113.1:9", "[2001:db8::1]:9"} {
-		if conn, err := net.Dial("udp", far); err == nil {
-			all = append(all, conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap())
-			_ = conn.Close()
 		}
 	}
 	return all
