@@ -130,7 +130,6 @@ export class Player extends Emitter<PlayerEvents> {
       this.#from = undefined
     }
     if (from !== undefined) this.seek(from)
-    if (!this.#sound) return
     if (this.#session) this.#session.metadata = new MediaMetadata({ title: track.title, artist: 'Starling', artwork })
     await this.resume()
   }
