@@ -13,29 +13,34 @@ const (
 	dhtAtOnce   = 4
 	dhtTimeout  = time.Minute
 	dhtLacking  = 5 * time.Minute  // between two times that a torrent is looked up
-	dhtNobody   = 15 * time.Second // the same where nobody was met
+	dhtNobody   = 15 * time.Second // the same where nobody was met: at first, and twice as long each time up to dhtLacking
 	dhtComplete = 25 * time.Minute // nodes forget after half an hour
 )
 
 // dhtQueue announces torrents to the DHT (BEP 5), a few at a time: first those that lack data.
 type dhtQueue struct {
-	p  *Peer
-	mu sync.Mutex
-	// due is when a torrent is to be announced next.
-	due   map[*Torrent]time.Time
+	p     *Peer
+	mu    sync.Mutex
+	turns map[*Torrent]dhtTurn
 	going int
 	soon  chan struct{}
 }
 
+type dhtTurn struct {
+	due time.Time // to be announced next
+	// nobody is how long was waited after the last look-up that met nobody; 0 where the one before it met somebody.
+	nobody time.Duration
+}
+
 func newDHTQueue(p *Peer) *dhtQueue {
-	q := &dhtQueue{p: p, due: map[*Torrent]time.Time{}, soon: make(chan struct{}, 1)}
+	q := &dhtQueue{p: p, turns: map[*Torrent]dhtTurn{}, soon: make(chan struct{}, 1)}
 	p.goWork(q.run)
 	return q
 }
 
 func (q *dhtQueue) add(t *Torrent) {
 	q.mu.Lock()
-	q.due[t] = time.Now()
+	q.turns[t] = dhtTurn{due: time.Now()}
 	q.mu.Unlock()
 	q.hurry()
 }
@@ -43,8 +48,8 @@ func (q *dhtQueue) add(t *Torrent) {
 // moved announces all anew: nodes know this peer by its address.
 func (q *dhtQueue) moved() {
 	q.mu.Lock()
-	for t := range q.due {
-		q.due[t] = time.Now()
+	for t := range q.turns {
+		q.turns[t] = dhtTurn{due: time.Now()}
 	}
 	q.mu.Unlock()
 	q.hurry()
@@ -60,7 +65,7 @@ func (q *dhtQueue) hurry() {
 func (q *dhtQueue) remove(t *Torrent) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.due, t)
+	delete(q.turns, t)
 }
 
 func (q *dhtQueue) run() {
@@ -94,11 +99,11 @@ func (q *dhtQueue) next() (first *Torrent) {
 	}
 	now := time.Now()
 	wanted := false
-	for t, due := range q.due {
-		if due.After(now) || t.alone() {
+	for t, turn := range q.turns {
+		if turn.due.After(now) || t.alone() {
 			continue
 		}
-		if lacks := t.lacking(); first == nil || lacks && !wanted || lacks == wanted && due.Before(q.due[first]) {
+		if lacks := t.lacking(); first == nil || lacks && !wanted || lacks == wanted && turn.due.Before(q.turns[first].due) {
 			first, wanted = t, lacks
 		}
 	}
@@ -108,7 +113,9 @@ func (q *dhtQueue) next() (first *Torrent) {
 		if wanted {
 			wait = dhtLacking
 		}
-		q.due[first] = now.Add(wait - rand.N(wait/10))
+		turn := q.turns[first]
+		turn.due = now.Add(wait - rand.N(wait/10))
+		q.turns[first] = turn
 	}
 	return first
 }
@@ -145,11 +152,24 @@ func (q *dhtQueue) announce(t *Torrent) {
 		late.Stop()
 		close(stop)
 	}
-	if !met && t.lacking() { // the table may have been empty still
-		q.mu.Lock()
-		if again := time.Now().Add(dhtNobody); q.due[t].After(again) {
-			q.due[t] = again
-		}
-		q.mu.Unlock()
+	q.looked(t, met)
+}
+
+// looked sets when the torrent's next turn comes: soon where nobody was met, as the table may have been empty still.
+func (q *dhtQueue) looked(t *Torrent, met bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	turn, there := q.turns[t]
+	if !there {
+		return
 	}
+	if met || !t.lacking() {
+		turn.nobody = 0
+	} else {
+		turn.nobody = min(max(2*turn.nobody, dhtNobody), dhtLacking)
+		if again := time.Now().Add(turn.nobody); turn.due.After(again) {
+			turn.due = again
+		}
+	}
+	q.turns[t] = turn
 }

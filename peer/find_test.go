@@ -275,17 +275,33 @@ func TestManyInTheDHT(t *testing.T) {
 	}
 }
 
-// Where nobody was met the DHT is asked again soon, though not at once: a look-up is dozens of packets.
+// Where nobody was met the DHT is asked again soon, and ever more seldom: a look-up is dozens of packets, and many a
+// torrent waits for weeks for somebody who has it.
 func TestNobodyInTheDHT(t *testing.T) {
 	p := start(t)
-	q := &dhtQueue{p: p, due: map[*Torrent]time.Time{}, soon: make(chan struct{}, 1)}
+	q := &dhtQueue{p: p, turns: map[*Torrent]dhtTurn{}, soon: make(chan struct{}, 1)}
 	tt := add(t, p, strings.Repeat("ab", 20), AddOptions{Dir: t.TempDir()})
-	for range 20 {
-		q.due[tt], q.going = time.Now(), 0
+	q.add(tt)
+	// waits is after how long the DHT is asked again.
+	waits := func() time.Duration {
+		turn := q.turns[tt]
+		turn.due, q.going = time.Now(), 0
+		q.turns[tt] = turn
 		q.announce(q.next())
-		if wait := time.Until(q.due[tt]); wait < dhtNobody/2 || wait > dhtNobody {
-			t.Fatalf("it is asked again after %v", wait)
+		return time.Until(q.turns[tt].due)
+	}
+	first := waits()
+	if first < dhtNobody/2 || first > dhtNobody {
+		t.Fatalf("it is asked again after %v", first)
+	}
+	for wait := 2 * dhtNobody; wait < 4*dhtLacking; wait *= 2 {
+		if next := waits(); next < min(wait, dhtLacking)*85/100 || next > min(wait, dhtLacking) {
+			t.Fatalf("it is asked again after %v, not %v", next, wait)
 		}
+	}
+	q.moved()
+	if wait := waits(); wait > dhtNobody {
+		t.Errorf("on another network it is asked again after %v", wait)
 	}
 }
 
