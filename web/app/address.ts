@@ -1,8 +1,10 @@
 import { html, nothing } from 'lit'
 import { live } from 'lit/directives/live.js'
 import { PageElement } from '../ui/element.ts'
-import { hidden, onhidden } from '../ui/hiding.ts'
+import { hidden, hiddenHere, onhidden } from '../ui/hiding.ts'
 import type { NodeHost } from './node.ts'
+
+const onlyHere = 'This browser could not note that down: it holds in this tab only, until it is closed.'
 
 /** A box: whether those with whom something is shared learn this device's network address. */
 class Address extends PageElement {
@@ -41,7 +43,7 @@ class Address extends PageElement {
         All you send and fetch then goes through this server, encrypted as before: it is slower, and the server sees how
         much goes to whom.
       </p>
-      <p class="wish-trouble" role="status">${this.trouble || nothing}</p>
+      <p class="wish-trouble" role="status">${this.trouble || (hiddenHere() ? onlyHere : nothing)}</p>
     `
   }
 }

@@ -14,6 +14,11 @@ export function hidden(): boolean {
   }
 }
 
+/** Whether it is hidden in this tab alone, until it is closed. */
+export function hiddenHere(): boolean {
+  return here
+}
+
 export function hide(on: boolean): void {
   here = on
   try {
