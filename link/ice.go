@@ -33,8 +33,8 @@ const (
 	renewCertificate = 24 * time.Hour
 )
 
-// newAPI tunes pion: no media, no multicast DNS, one UDP port.
-func newAPI(mux ice.UDPMux, logs logging.LoggerFactory) *webrtc.API {
+// newAPI tunes pion: no media, no multicast DNS, one UDP port, and a proxy unless that is nil.
+func newAPI(mux ice.UDPMux, logs logging.LoggerFactory, via *proxied) *webrtc.API {
 	s := webrtc.SettingEngine{LoggerFactory: logs}
 	s.DetachDataChannels()
 	// A write waits until SCTP has taken the one before it, so no more than a message waits for the peer.
@@ -44,6 +44,9 @@ func newAPI(mux ice.UDPMux, logs logging.LoggerFactory) *webrtc.API {
 	s.SetSCTPRTOMax(longestTimeout)
 	s.SetSCTPCwndCAStep(growth)
 	s.SetICEUDPMux(mux)
+	if via != nil {
+		s.SetICEProxyDialer(via)
+	}
 	if _, err := net.Interfaces(); hidden(err) { // which pion takes for an error, though the mux has all it needs
 		s.SetNet(new(stdnet.Net))
 	}
@@ -62,7 +65,11 @@ func (ls *Links) connect(servers []webrtc.ICEServer) (*webrtc.PeerConnection, er
 	if err != nil {
 		return nil, err
 	}
-	pc, err := ls.api.NewPeerConnection(webrtc.Configuration{ICEServers: relays(servers), Certificates: []webrtc.Certificate{certificate}})
+	api, servers := ls.api, relays(servers)
+	if given, via := ls.through(servers); via != nil {
+		api, servers = newAPI(ls.mux, ls.pion, via), given
+	}
+	pc, err := api.NewPeerConnection(webrtc.Configuration{ICEServers: servers, Certificates: []webrtc.Certificate{certificate}})
 	if err != nil {
 		return nil, fmt.Errorf("making a connection: %w", err)
 	}

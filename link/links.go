@@ -12,7 +12,7 @@
 // Where to look:
 //
 //	to connect     offers.go: pending, reused ─ answer.go: to those of others ─ sdp.go: is it worth an answer? ─ ban.go
-//	by pion        ice.go ─ mux.go: one UDP port ─ reflexive.go: as a STUN server sees it; servers.go: STUN, TURN
+//	by pion        ice.go ─ proxied.go: to TURN through a proxy ─ mux.go: one UDP port ─ reflexive.go: as a STUN server sees it; servers.go: STUN, TURN
 //	a link         link.go: its times, and its end ─ control.go: its control channel ─ wires.go: its other channels' ids
 //	a channel      channel.go ─ deadline.go
 //	what it costs  bucket.go
@@ -20,17 +20,22 @@ package link
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/starling-p2p/starling/internal/pionlog"
+	"github.com/starling-p2p/starling/internal/tunnel"
 )
 
 // InfoHash names a torrent (BEP 3).
@@ -64,6 +69,13 @@ type Options struct {
 	// ICEServers returns STUN and TURN servers; nil means none. It is asked anew every ten minutes, before credentials end
 	// that carry their time (a user name of the form "unix time:name"), and after Renew.
 	ICEServers func(context.Context) ([]webrtc.ICEServer, error)
+	// Dial makes connections to proxies, and by way of them to TURN servers [as net.Dialer].
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Proxy returns the proxy for a request to a TURN server over TCP, http, https or socks5, or nil [that of the
+	// environment].
+	Proxy func(*http.Request) (*url.URL, error)
+	// TLS is for such TURN servers and proxies [the system's roots].
+	TLS *tls.Config
 	// Channel is called for each channel that opens, whoever opened it. It must not block. The channel is the
 	// receiver's, who must read from it and close it.
 	Channel func(*Channel)
@@ -83,6 +95,8 @@ type Links struct {
 	limits  limits
 	mux     *mux
 	api     *webrtc.API
+	pion    logging.LoggerFactory
+	way     tunnel.Dialer
 	servers servers
 	// closing waits for connections that are being closed.
 	closing sync.WaitGroup
@@ -120,13 +134,20 @@ func newLinks(o Options, l limits) (*Links, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{}).DialContext
+	}
+	if o.Proxy == nil {
+		o.Proxy = http.ProxyFromEnvironment
+	}
 	pion := pionlog.To(o.Log)
 	m, err := newMux(o.Listen, l, pion)
 	if err != nil {
 		return nil, fmt.Errorf("listening for links: %w", err)
 	}
 	return &Links{
-		o: o, log: o.Log, limits: l, mux: m, api: newAPI(m, pion), servers: servers{ask: o.ICEServers, log: o.Log},
+		o: o, log: o.Log, limits: l, mux: m, api: newAPI(m, pion, nil), pion: pion,
+		way: tunnel.Dialer{Dial: o.Dial, Proxy: o.Proxy, TLS: o.TLS}, servers: servers{ask: o.ICEServers, log: o.Log},
 		torrents: map[InfoHash]*torrent{}, all: map[*link]struct{}{}, offers: map[[20]byte]*pending{},
 		banned: map[mark]struct{}{},
 	}, nil

@@ -3,8 +3,12 @@ package link_test
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -40,6 +44,9 @@ type habits struct {
 	// number makes peer_ids differ where the digit does not.
 	number  int
 	servers func(context.Context) ([]webrtc.ICEServer, error)
+	// proxy is by which TURN servers are reached over TCP; trust is for their certificates.
+	proxy string
+	trust *x509.CertPool
 	// listen is an address of this machine where it is not the loopback one.
 	listen string
 	// raw: channels go to the node's raw, without a handshake.
@@ -59,6 +66,13 @@ func newNode(t testing.TB, digit byte, h habits) *node {
 	copy(n.id[:], begin+"aaaaaaaaaaaa")
 	n.id[17], n.id[18], n.id[19] = byte(h.number>>8), byte(h.number), digit
 	o := link.Options{PeerID: n.id, Listen: cmp.Or(h.listen, "127.0.0.1:0"), Channel: n.channel, Failed: n.fail, MaxLinks: h.maxLinks, ICEServers: h.servers}
+	o.Proxy = func(*http.Request) (*url.URL, error) {
+		if h.proxy == "" {
+			return nil, nil
+		}
+		return url.Parse(h.proxy)
+	}
+	o.TLS = &tls.Config{RootCAs: h.trust}
 	if testing.Verbose() {
 		o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}

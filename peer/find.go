@@ -34,7 +34,7 @@ func (f *finders) start(p *Peer) (err error) {
 		f.channels = newChannels()
 		p.client.AddListener(f.channels)
 		f.links, err = link.New(link.Options{
-			PeerID: p.id, Listen: p.o.LinkListen, ICEServers: p.o.ICEServers, Log: p.log,
+			PeerID: p.id, Listen: p.o.LinkListen, ICEServers: p.o.ICEServers, Dial: p.ways.Dial, Proxy: p.ways.Proxy, Log: p.log,
 			Channel: func(c *link.Channel) { p.goWork(func() { f.channels.open(p, c) }) },
 			Failed: func(ih link.InfoHash) {
 				if t := p.torrent(ih); t != nil {

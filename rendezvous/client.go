@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/starling-p2p/starling/internal/tunnel"
 	"github.com/starling-p2p/starling/link"
 )
 
@@ -64,6 +65,7 @@ const (
 // Client is one peer's presence at its trackers: one socket per tracker, whatever the number of torrents.
 type Client struct {
 	o   Options
+	way tunnel.Dialer
 	ctx context.Context
 	// end cuts everything off.
 	end context.CancelFunc
@@ -91,8 +93,15 @@ func New(o Options) *Client {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	trust := o.TLS.Clone()
+	if trust == nil {
+		trust = &tls.Config{}
+	}
+	trust.NextProtos = []string{"http/1.1"} // in others there is no Upgrade
 	ctx, end := context.WithCancel(context.Background())
-	return &Client{o: o, ctx: ctx, end: end, trackers: map[string]*tracker{}}
+	return &Client{
+		o: o, way: tunnel.Dialer{Dial: o.Dial, Proxy: o.Proxy, TLS: trust}, ctx: ctx, end: end, trackers: map[string]*tracker{},
+	}
 }
 
 // Torrent is one torrent's presence at its trackers. Its methods may be called at any time by anyone.

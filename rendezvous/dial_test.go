@@ -1,7 +1,6 @@
 package rendezvous_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -74,7 +72,7 @@ func TestTLS(t *testing.T) {
 
 func TestProxies(t *testing.T) {
 	server, trust := secureTracker(t)
-	proxy := tunnelServer(t)
+	proxy := testnet.Proxy(t, nil)
 	for name, c := range map[string]struct{ via, fails string }{
 		"http":        {"http://user:secret@" + proxy, ""},
 		"refused":     {"http://user:wrong@" + proxy, "407"},
@@ -97,66 +95,9 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-// serve calls handle for each connection.
-func serve(t *testing.T, handle func(net.Conn)) (address string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var handling sync.WaitGroup
-	handling.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			handling.Go(func() {
-				defer conn.Close()
-				handle(conn)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		handling.Wait()
-	})
-	return l.Addr().String()
-}
-
-// join passes bytes between two connections until one ends.
-func join(a, b net.Conn) {
-	defer b.Close()
-	go func() {
-		_, _ = io.Copy(a, b)
-		_ = a.Close()
-	}()
-	_, _ = io.Copy(b, a)
-}
-
-// tunnelServer is an HTTP proxy for who knows the secret.
-func tunnelServer(t *testing.T) string {
-	return serve(t, func(conn net.Conn) {
-		request, err := http.ReadRequest(bufio.NewReader(conn))
-		if err != nil {
-			return
-		}
-		if request.Method != http.MethodConnect || request.Header.Get("Proxy-Authorization") != "Basic dXNlcjpzZWNyZXQ=" {
-			_, _ = io.WriteString(conn, "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
-			return
-		}
-		to, err := net.Dial("tcp", request.Host)
-		if err != nil {
-			return
-		}
-		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
-		join(conn, to)
-	})
-}
-
 // socksServer is a proxy of RFC 1928, for IPv4 addresses.
 func socksServer(t *testing.T) string {
-	return serve(t, func(conn net.Conn) {
+	return testnet.Listener(t, func(conn net.Conn) {
 		head := make([]byte, 10)
 		if _, err := io.ReadFull(conn, head[:2]); err != nil {
 			return
@@ -173,13 +114,13 @@ func socksServer(t *testing.T) string {
 			return
 		}
 		_, _ = conn.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
-		join(conn, to)
+		testnet.Join(conn, to)
 	})
 }
 
 // A server that never comes to the point cannot fill memory.
 func TestAnEndlessHandshake(t *testing.T) {
-	address := serve(t, func(conn net.Conn) {
+	address := testnet.Listener(t, func(conn net.Conn) {
 		_, err := io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n")
 		for err == nil {
 			_, err = io.WriteString(conn, "X: "+strings.Repeat("x", 1000)+"\r\n")

@@ -22,7 +22,7 @@ var goLayers = layers{
 	{"tracker/ws", "tracker/http", "tracker/udp", "rendezvous"},
 	{"tracker/gate", "tracker/near"},
 	{"tracker", "link", "relay", "seal", "cluster/natsbus", "internal/egress"},
-	{"internal/ctime", "internal/history", "internal/loopback", "internal/mimetypes", "internal/names", "internal/outward", "internal/pionlog", "internal/load", "internal/watched"},
+	{"internal/ctime", "internal/history", "internal/loopback", "internal/mimetypes", "internal/names", "internal/outward", "internal/pionlog", "internal/tunnel", "internal/load", "internal/watched"},
 }
 
 // Packages that only tests use, and this one.
