@@ -2,8 +2,13 @@ import { html, nothing } from 'lit'
 import { copy } from './clipboard.ts'
 import { PageElement } from './element.ts'
 import { icons } from './icons.ts'
+import { loopback } from './loopback.ts'
 import { qr } from './parts.ts'
 import { shown } from './vigil.ts'
+
+const onlyHere = html`
+  <p class="link-note">This page was opened at this computer’s own address, so the link works on this computer only.</p>
+`
 
 /** A link to be given away: as a QR code, by copying, or with what the device shares with. */
 export class LinkPart extends PageElement {
@@ -56,6 +61,7 @@ export class LinkPart extends PageElement {
                 `
               : nothing
           }
+          ${loopback(this.link) ? onlyHere : nothing}
         </div>
       </div>
     `

@@ -10,7 +10,7 @@
  *   in words         standing.ts: where a transfer stands, why it stands still, what failed ─ words.ts: sizes, times
  *                    remaining.ts: how long it still takes ─ full.ts: no room, or no storage; reach.ts: offline, or no WebRTC
  *   what comes       fetching.ts; room.ts: does it fit, unasked? sound.ts: whose section it is
- *   what is shared   audience.ts: who has it; link.ts: the link, a QR code ─ clipboard.ts
+ *   what is shared   audience.ts: who has it; link.ts: the link, a QR code ─ clipboard.ts ─ loopback.ts: it leads nowhere else
  *   what is kept     database.ts ─ persist.ts: the browser is asked not to delete it; lasting.ts: it will ─ undo.ts: deleted ─ forgetting.ts: for good
  *   what is saved    save.ts: by the sheet of "Share", from the Home Screen of an iPhone
  *   who learns what  hiding.ts: this device's network address
