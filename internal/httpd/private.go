@@ -70,9 +70,12 @@ func (c *Config) SignedURLs(user string) ([]string, error) {
 		secure = "s"
 	}
 	if c.Domain != "" {
-		host, at, secure = c.Domain, c.Domain, "s"
+		host, secure = c.Domain, "s"
 		if c.Addr == DefaultAddr {
 			port = "443"
+		}
+		if at = host; port != "443" {
+			at += ":" + port
 		}
 	}
 	urls := []string{"ws" + secure + "://" + at + path, "http" + secure + "://" + at + path}

@@ -61,6 +61,26 @@ func TestRevoked(t *testing.T) {
 	}
 }
 
+// With a domain, signed URLs name the port that the server listens on.
+func TestSignedForADomain(t *testing.T) {
+	config := testnet.Config()
+	config.Domain = "example.org"
+	config.Private.Private = filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(config.Private.Private, []byte("0123456789abcdef"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for addr, at := range map[string]string{httpd.DefaultAddr: "example.org", ":443": "example.org", ":8443": "example.org:8443"} {
+		config.Addr = addr
+		signed, err := config.SignedURLs("alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(signed[0], "wss://"+at+"/") || !strings.HasPrefix(signed[1], "https://"+at+"/") {
+			t.Errorf("with --addr %s: %v", addr, signed)
+		}
+	}
+}
+
 func TestPrivate(t *testing.T) {
 	config := testnet.Config()
 	config.Private.Private = filepath.Join(t.TempDir(), "secret")
