@@ -42,6 +42,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/stun/v4"
+
 	"github.com/starling-p2p/starling/tracker"
 	"github.com/starling-p2p/starling/tracker/gate"
 	"github.com/starling-p2p/starling/tracker/ws"
@@ -91,6 +93,15 @@ func (o Options) Validate() error {
 	for _, t := range o.Trackers {
 		if !strings.HasPrefix(t, "ws://") && !strings.HasPrefix(t, "wss://") {
 			return fmt.Errorf("%q is not a tracker for browsers: it must begin with ws:// or wss://", t)
+		}
+	}
+	for _, s := range o.ICEServers {
+		u, err := stun.ParseURI(s.URLs)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%q is not a STUN or TURN server such as stun:host:3478: %w", s.URLs, err)
+		case strings.HasPrefix(u.Scheme.String(), "turn") != (s.Username != "" && s.Credential != ""):
+			return fmt.Errorf("%q: a TURN server needs a user name and a credential, and a STUN server has none", s.URLs)
 		}
 	}
 	return o.Site.withDefaults().validate()

@@ -140,6 +140,19 @@ func TestTurnOff(t *testing.T) {
 	}
 }
 
+// A browser that is given one server that it does not understand makes no connection at all.
+func TestServersThatNoBrowserTakes(t *testing.T) {
+	for _, s := range []ICEServer{
+		{URLs: "a:3478"}, {URLs: "stun://a"}, {URLs: "turn:a"}, {URLs: "turn:a", Username: "u"}, {URLs: "stun:a", Username: "u", Credential: "p"},
+		{URLs: "turn:a?transport=quic", Username: "u", Credential: "p"}, {},
+	} {
+		if e, err := New(Options{ICEServers: []ICEServer{s}}); err == nil {
+			t.Errorf("%v is taken", s)
+			_ = e.Close()
+		}
+	}
+}
+
 func TestOwnTrackers(t *testing.T) {
 	e := start(t, Options{Trackers: []string{"wss://tracker.example.org"}})
 	if got := ask(t, e.routes).Trackers; len(got) != 1 {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/certmagic"
+	"github.com/pion/stun/v4"
 )
 
 // DefaultAddr is where the server listens unless told otherwise.
@@ -107,11 +108,14 @@ func ICEServers(flags []string) ([]ICEServer, error) {
 				return nil, fmt.Errorf("--ice-server %q: a STUN server takes no user", v)
 			}
 		case u.Scheme == "turn" || u.Scheme == "turns":
-			if len(parts) != 3 {
+			if len(parts) != 3 || parts[1] == "" || parts[2] == "" {
 				return nil, fmt.Errorf("--ice-server %q: a TURN server needs user and password: turn:host:3478,user,password", parts[0])
 			}
 		default:
 			return nil, fmt.Errorf("--ice-server %q must begin with stun:, stuns:, turn: or turns:, such as stun:host:3478", parts[0])
+		}
+		if _, err := stun.ParseURI(parts[0]); err != nil { // nor would a browser take it, nor any other beside it
+			return nil, fmt.Errorf("--ice-server %q is not a URL such as stun:host:3478 or turn:host:3478?transport=tcp: %w", parts[0], err)
 		}
 		ice := ICEServer{URLs: parts[0]}
 		if len(parts) == 3 {
