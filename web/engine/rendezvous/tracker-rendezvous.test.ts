@@ -114,6 +114,12 @@ afterEach(async () => {
 })
 
 const after = (ms: number) => vi.advanceTimersByTimeAsync(ms)
+/** Until the tracker is called again, at the next of its times. */
+const again = async () => {
+  const before = FakeSocket.all.length
+  for (let waited = 0; waited < 130_000 && FakeSocket.all.length === before; waited += 1000) await after(1000)
+  expect(FakeSocket.all.length).toBe(before + 1)
+}
 const seeder = (n: number, more: Partial<Announcing> = {}): Announcing => ({
   infoHash: hash(n),
   trackers: ['wss://one.example'],
@@ -167,8 +173,12 @@ describe('announces', () => {
     const socket = await start(seeder(1))
     socket.reply(hash(1), 1, 1)
     vi.setSystemTime(Date.now() - 24 * 60 * 60_000)
+    await again()
+    FakeSocket.all[1]!.open()
+    await after(1)
+    FakeSocket.all[1]!.reply(hash(1), 1, 1)
     await after(130_000)
-    expect(events(socket)).toEqual(['started', undefined])
+    expect(events(FakeSocket.all[1]!)).toEqual(['started', undefined])
   })
 
   it('go to a few of the trackers where a torrent names many', async () => {
@@ -521,7 +531,7 @@ describe('a tracker that is gone', () => {
   })
 
   it('is called at once when the page is shown again, and not while it is hidden', async () => {
-    const page = Object.assign(new EventTarget(), { visibilityState: 'hidden' })
+    const page = Object.assign(new EventTarget(), { hidden: true })
     vi.stubGlobal('document', page)
     const ours = newRendezvous()
     ours.add(seeder(1))
@@ -529,11 +539,41 @@ describe('a tracker that is gone', () => {
     await after(0)
     page.dispatchEvent(new Event('visibilitychange'))
     expect(FakeSocket.all).toHaveLength(1)
-    page.visibilityState = 'visible'
+    page.hidden = false
     page.dispatchEvent(new Event('visibilitychange'))
     expect(FakeSocket.all).toHaveLength(2)
     await ours.destroy()
     vi.unstubAllGlobals()
+  })
+
+  it('is called at once when the network is there again, also while the page is hidden', async () => {
+    const target = new EventTarget()
+    vi.stubGlobal('document', Object.assign(new EventTarget(), { hidden: true }))
+    vi.stubGlobal('addEventListener', target.addEventListener.bind(target))
+    const ours = newRendezvous()
+    ours.add(seeder(1))
+    FakeSocket.all[0]!.close()
+    await after(0)
+    target.dispatchEvent(new Event('online'))
+    expect(FakeSocket.all).toHaveLength(2)
+    await ours.destroy()
+    vi.unstubAllGlobals()
+  })
+
+  it('is called anew after the machine slept, and not where timers are only late', async () => {
+    const socket = await start(seeder(1))
+    socket.reply(hash(1), 1, 1)
+    await after(1)
+    vi.setSystemTime(Date.now() + 60_000)
+    await after(130_000)
+    expect(FakeSocket.all).toHaveLength(1)
+    socket.reply(hash(1), 1, 1)
+    await after(1)
+    vi.setSystemTime(Date.now() + 8 * 60 * 60_000)
+    await again()
+    FakeSocket.all[1]!.open()
+    await after(1)
+    expect(events(FakeSocket.all[1]!)).toEqual(['started'])
   })
 
   it('is no longer listened to', async () => {

@@ -32,7 +32,9 @@ export class TrackerRendezvous implements Rendezvous {
   readonly #options: TrackerRendezvousOptions
   readonly #trackers = new Map<string, Tracker>()
   readonly #retry = ({ type }: Event) => {
-    if (globalThis.document?.visibilityState !== 'hidden') for (const tracker of this.#trackers.values()) tracker.retry(type)
+    // A hidden page goes on sharing, so a network that is there again is for it, too.
+    const online = type === 'online'
+    if (online || !document.hidden) for (const tracker of this.#trackers.values()) tracker.retry(online)
   }
 
   constructor(options: TrackerRendezvousOptions) {

@@ -50,6 +50,8 @@ const replyWithin = 30_000
 const closeWithin = 1_000
 const firstRetry = 1_000
 const slowestRetry = 30_000
+/** A timer that is this much too late, which none is in a hidden page either, tells that the machine slept. */
+const slept = 90_000
 const shortestInterval = 15_000
 const longestInterval = 30 * 60_000
 const usualInterval = 120_000
@@ -82,7 +84,8 @@ export class Tracker {
   /** Resolves when the first socket is open, or given up; later ones are announced to only once they are. */
   readonly #opened = new Deferred()
   #retries = 0
-  #tickedAt = 0
+  /** When the next one was planned for. */
+  #tickDue = NaN
   #answering = 0
 
   constructor(options: TrackerOptions) {
@@ -146,12 +149,11 @@ export class Tracker {
   }
 
   /**
-   * The network ('online') or the page came back: no reason to wait any longer. A socket of the network before is dead, and
-   * nobody says so.
+   * The network or the page came back: no reason to wait any longer. anew: a socket of before is dead, and nobody says so.
    */
-  retry(type: string): void {
-    if (type === 'online') this.#broken()
-    if (this.#timers.has('retry')) this.#connect()
+  retry(anew: boolean): void {
+    if (anew) this.#broken()
+    if (!this.#socket) this.#connect()
     this.#tick()
   }
 
@@ -223,11 +225,12 @@ export class Tracker {
 
   /** Announces what is due, oldest first, as fast as is allowed. */
   #tick(): void {
-    if (!this.#socket || (this.#retries && this.#socket.readyState !== open)) return
     const now = Date.now()
-    // Somebody set the clock back, and so all that was planned is far away.
-    if (now < this.#tickedAt) for (const entry of this.#entries.values()) entry.wakeDue = entry.lastAt = 0
-    this.#tickedAt = now
+    const late = now - this.#tickDue
+    this.#tickDue = NaN
+    // It slept; or somebody set the clock back, and so all that was planned is far away.
+    if (late > slept || late < -longestInterval) return this.retry(true)
+    if (!this.#socket || (this.#retries && this.#socket.readyState !== open)) return
     const due: { entry: Entry; at: number }[] = []
     let next = Infinity
     for (const entry of this.#entries.values()) {
@@ -243,7 +246,9 @@ export class Tracker {
         break
       }
     }
-    if (next < Infinity) this.#timers.set('tick', next - now, () => this.#tick())
+    if (next === Infinity) return
+    this.#tickDue = next
+    this.#timers.set('tick', next - now, () => this.#tick())
   }
 
   async #announce(entry: Entry): Promise<void> {
