@@ -176,6 +176,8 @@ describe("the owner's page", () => {
     const owner = await kit.person('chromium')
     await owner.page.setViewport({ width, height: 740 })
     await owner.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }])
+    // An hour and a half ahead: what is shown is of the site's time.
+    await owner.page.evaluateOnNewDocument('{ const now = Date.now; Date.now = () => now() + 90 * 60_000 }')
     await owner.page.goto(`${site.origin}/.starling/`)
     await until('figures', () => owner.page.evaluate(() => /[1-9]\d* %/.test(document.querySelector('#tiles')?.textContent ?? '')))
     const seen = await owner.page.evaluate(() => ({

@@ -66,6 +66,7 @@ func (e *Edge) figures() any {
 		size += p.asset.Size
 	}
 	type now struct {
+		At       int64  `json:"at"` // by this machine's clock, in seconds since 1970: the owner's may be wrong
 		Version  string `json:"version"`
 		Assets   int    `json:"assets"`
 		Bytes    int64  `json:"bytes"`
@@ -76,7 +77,7 @@ func (e *Edge) figures() any {
 		figures
 		Causes []string `json:"causes"`
 		Now    now      `json:"now"`
-	}{s.figures.clone(), causes[:], now{v.id, len(v.places), size, len(v.torrents), e.swarms.Stats().Peers}}
+	}{s.figures.clone(), causes[:], now{s.now().Unix(), v.id, len(v.places), size, len(v.torrents), e.swarms.Stats().Peers}}
 }
 
 func (f figures) clone() figures {

@@ -206,6 +206,9 @@ func TestBeacons(t *testing.T) {
 	var f struct {
 		Total  bucket   `json:"total"`
 		Causes []string `json:"causes"`
+		Now    struct {
+			At int64 `json:"at"`
+		} `json:"now"`
 	}
 	if w := do(e.routes, "GET", "/.starling/figures.json", ""); w.Code != 403 {
 		t.Errorf("a stranger reads the figures: %d", w.Code)
@@ -219,6 +222,9 @@ func TestBeacons(t *testing.T) {
 	}
 	if f.Total.Peers != 900 || f.Total.HTTP != 100+mostBytes || f.Total.Liars != 1 || f.Total.Stalls != 2 || f.Total.Causes[2] != 4 || f.Total.Causes[1] != 0 || f.Total.Causes[3] != mostCount {
 		t.Errorf("%+v", f.Total)
+	}
+	if now := time.Now().Unix(); f.Now.At < now-60 || f.Now.At > now {
+		t.Errorf("figures of %d", f.Now.At)
 	}
 	metrics := do(e.routes, "GET", "/.starling/metrics", "", "Authorization", "Bearer secret").Body.String()
 	for _, want := range []string{`starling_edge_bytes_total{from="peers"} 900`, `starling_edge_http_fallbacks_total{cause="deadline"} 4`, "starling_edge_liars_total 1", "starling_edge_assets 0"} {

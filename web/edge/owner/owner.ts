@@ -24,7 +24,7 @@ interface Figures {
   minutes: { each: number; buckets: Figure[] | null }
   hours: { each: number; buckets: Figure[] | null }
   causes: string[]
-  now: { version: string; assets: number; bytes: number; torrents: number; visitors: number }
+  now: { at: number; version: string; assets: number; bytes: number; torrents: number; visitors: number }
 }
 
 const every = 5_000
@@ -44,12 +44,12 @@ const find = (id: string) => document.getElementById(id)!
 const offload = ({ peers, served }: Figure) => (peers + served ? peers / (peers + served) : 0)
 
 /** The last stretches of time, with empty ones where nothing is known; few enough to be seen. */
-function recent({ [span]: { each, buckets } }: Figures): Figure[] {
+function recent({ [span]: { each, buckets }, now }: Figures): Figure[] {
   const empty = (at: number): Figure =>
     ({ at, served: 0, peers: 0, http: 0, kept: 0, sent: 0, liars: 0, stalls: 0, links: 0, visitors: 0, causes: [] })
   const bars = Math.min(last, 72)
   const wide = each * Math.ceil(last / bars)
-  const end = Math.floor(Date.now() / 1000 / wide) * wide
+  const end = Math.floor(now.at / wide) * wide
   const all = Array.from({ length: bars }, (_, i) => empty(end - (bars - 1 - i) * wide))
   for (const bucket of buckets ?? []) {
     const into = all[bars - 1 - Math.floor((end + wide - 1 - bucket.at) / wide)]
@@ -104,7 +104,7 @@ choice(stretches, (button) => {
 })
 const key = location.hash.slice(1)
 follow<Figures>('figures.json', key ? { Authorization: `Bearer ${key}` } : {}, every, find('say'), (answer) => {
-  const young = !figures && Date.now() / 1000 - answer.since < dayFrom
+  const young = !figures && answer.now.at - answer.since < dayFrom
   figures = answer
   // In a day, what has just begun is a line at the edge.
   if (young) stretches[0]!.click()
