@@ -7,6 +7,7 @@ it('tells times', () => {
   expect(ago(now - 61_000, now)).toBe('1 minute ago')
   expect(ago(now - 25 * 3600e3, now)).toBe('1 day ago')
   expect(ago(now - 40 * 864e5, now)).toBe('1 month ago')
+  expect(ago(now + 2 * 3600e3, now)).toBe('Just now')
 })
 
 it('tells lengths of time', () => {

@@ -11,10 +11,13 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
 /** Lists say such words for every row, and making a format takes many times as long as using it. */
 const relative = new Intl.RelativeTimeFormat('en')
 
-/** "Just now", "5 minutes ago", "1 day ago": in the small hours, what was 30 hours ago was not yesterday. */
+/**
+ * "Just now", "5 minutes ago", "1 day ago": in the small hours, what was 30 hours ago was not yesterday. What is yet to come is
+ * by a clock that was ahead.
+ */
 export function ago(then: number, now: number): string {
   const seconds = Math.round((then - now) / 1000)
-  const step = steps.find(([, length]) => Math.abs(seconds) >= length)
+  const step = steps.find(([, length]) => -seconds >= length)
   if (!step) return 'Just now'
   return relative.format(Math.trunc(seconds / step[1]), step[0])
 }
