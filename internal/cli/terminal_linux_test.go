@@ -54,14 +54,19 @@ func TestTerminal(t *testing.T) {
 	}
 	url := says("Starling is at ")
 	says("Its figures are at ")
+	answers := func() {
+		t.Helper()
+		answer, err := http.Get(url + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+	}
 
+	answers() // it listens before it serves, and only then looks after its files
 	_ = cmd.Process.Signal(syscall.SIGHUP)
 	says("read a list")
-	answer, err := http.Get(url + "/healthz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = answer.Body.Close()
+	answers()
 
 	_ = master.Close()
 	_, _ = io.Copy(io.Discard, stderr)
