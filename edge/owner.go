@@ -44,7 +44,7 @@ func (e *Edge) owner(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		peer, _ := netip.ParseAddrPort(r.RemoteAddr)
-		local := peer.Addr().Unmap().IsLoopback() && loopback.Host(r.Host) && loopback.Asked(r.TLS) && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
+		local := peer.Addr().Unmap().IsLoopback() && loopback.Host(r.Host) && loopback.Asks(r)
 		if !local && subtle.ConstantTimeCompare([]byte(key), []byte(e.key)) != 1 {
 			w.Header().Set("Cache-Control", "no-store")
 			http.Error(w, "This is the owner's: open the link that starling edge printed when it started.", http.StatusForbidden)

@@ -25,6 +25,7 @@ func TestOwner(t *testing.T) {
 		{"192.0.2.1:1", "localhost", nil, 403},
 		{"127.0.0.1:1", "localhost", []string{"X-Forwarded-For", "127.0.0.1"}, 403},
 		{"127.0.0.1:1", "localhost", []string{"Forwarded", "for=127.0.0.1"}, 403},
+		{"127.0.0.1:1", "localhost", []string{"Connection", "upgrade"}, 403},
 		{"192.0.2.1:1", "example.org", []string{"Authorization", "Bearer " + e.Key()}, 200},
 		{"192.0.2.1:1", "example.org", []string{"Authorization", "Bearer " + e.Key() + "x"}, 403},
 		{"192.0.2.1:1", "example.org", []string{"Authorization", "Bearer "}, 403},

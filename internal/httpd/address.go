@@ -47,13 +47,12 @@ func (s *Server) address(r *http.Request) netip.Addr {
 }
 
 // local says whether a request was made on this very machine, at a name of its own: not by somebody else's page that has
-// its own name lead here (DNS rebinding), nor passed on by a proxy that runs here, be it one that passes TLS on unread and
-// says nothing of itself.
+// its own name lead here (DNS rebinding), nor passed on by a proxy that runs here, be it one that passes TLS on unread.
 func local(r *http.Request) bool {
 	from := peer(r)
 	// What a machine asks at an address of its own comes from there.
 	own := from == asked(r) && names(r.Host, from)
-	return (own || from.IsLoopback() && loopback.Host(r.Host)) && !proxied(r) && loopback.Asked(r.TLS)
+	return (own || from.IsLoopback() && loopback.Host(r.Host)) && loopback.Asks(r)
 }
 
 // asked is the address of this machine that a request came to.
@@ -68,9 +67,4 @@ func asked(r *http.Request) netip.Addr {
 func names(host string, a netip.Addr) bool {
 	h, err := netip.ParseAddr((&url.URL{Host: host}).Hostname())
 	return err == nil && h.Unmap() == a
-}
-
-// proxied says whether a proxy passed a request on, as far as proxies say so.
-func proxied(r *http.Request) bool {
-	return r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
 }

@@ -38,7 +38,12 @@ func TestLocal(t *testing.T) {
 				t.Errorf("%s asks for %q by TLS and %s as %s: local %t", c.from, name, c.at, c.host, !want)
 			}
 		}
-		if r.Header.Set("X-Forwarded-For", "203.0.113.1"); local(r) {
+		r.TLS = nil
+		if r.Close = true; local(r) {
+			t.Errorf("%s at %s: nginx that runs here", c.from, c.at)
+		}
+		r.Close = false
+		if r.Header.Set("X-Real-IP", "203.0.113.1"); local(r) {
 			t.Errorf("%s at %s: a proxy that runs here", c.from, c.at)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/starling-p2p/starling/internal/loopback"
 	"github.com/starling-p2p/starling/relay"
 )
 
@@ -60,7 +61,7 @@ func (s *Server) relayAt(r *http.Request) (string, bool) {
 	a, _ := netip.ParseAddr(name)
 	localhost := strings.EqualFold(name, "localhost")
 	switch {
-	case proxied(r):
+	case loopback.Proxied(r):
 		return net.JoinHostPort(name, own), host.MatchString(r.Host) && !localhost && !a.IsLoopback() && !listens.Addr().IsLoopback()
 	case localhost && listens.Addr().IsLoopback():
 		// The name may stand for the other family's address, where nobody listens.

@@ -81,7 +81,7 @@ func TestProxyProtocol(t *testing.T) {
 				{"a broken one", "PROXY TCP4 nobody\r\n" + announced + "\r\n", 0, ""},
 				{"no TCP", "\r\n\r\n\x00\r\nQUIT\n\x21\x12\x00\x0c\xc0\x00\x02\x01\xc0\x00\x02\x02\x00\x01\x00\x02" + announced + "\r\n", 0, ""},
 				{"metrics, for a client elsewhere", header(2, "192.0.2.1:5") + "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 403, ""},
-				{"metrics, for one here", header(2, "127.0.0.1:5") + "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 200, "starling_tracker"},
+				{"metrics, for one here", header(2, "127.0.0.1:5") + "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "starling_tracker"},
 			} {
 				if status, said := converse(t, dial(t, "tcp", url, nil), c.sent); status != c.status || !strings.Contains(said, c.said) {
 					t.Errorf("%s: %d %q, want %d %q", c.what, status, said, c.status, c.said)

@@ -55,7 +55,11 @@ func (s *Server) shown(w http.ResponseWriter, r *http.Request, what string) bool
 		return true
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, what+" are shown on this machine only, at localhost or the address of --addr; --metrics-public shows them to everybody.", http.StatusForbidden)
+	text := what + " are shown on this machine only, at localhost or the address of --addr; --metrics-public shows them to everybody."
+	if r.Close && peer(r).IsLoopback() {
+		text += " A request by HTTP/1.0 or with `Connection: close` seems to be one that a proxy here passes on."
+	}
+	http.Error(w, text, http.StatusForbidden)
 	return false
 }
 

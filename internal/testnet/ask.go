@@ -21,8 +21,9 @@ func Ask(t testing.TB, method, url string, headers ...string) (*http.Response, s
 		}
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true, ForceAttemptHTTP2: true,
+	transport := &http.Transport{DisableCompression: true, ForceAttemptHTTP2: true,
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	defer transport.CloseIdleConnections() // a request that says `Connection: close` is taken for a proxy's
 	response, err := transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
