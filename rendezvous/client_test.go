@@ -353,6 +353,29 @@ func TestOffersToASilentTrackerAreNotUsedAgain(t *testing.T) {
 	})
 }
 
+// Long after something was sent last, a tracker that asks whether the socket still stands hears that it does.
+func TestATrackerThatPings(t *testing.T) {
+	inWorld(t, func(w *world) {
+		k := w.scripted(func() []string { return says(hash(1), `"interval":600`) })
+		p := w.peer('p', 0)
+		defer p.client.Close()
+		p.add(hash(1))
+		for n := range int64(3) {
+			time.Sleep(25 * time.Second)
+			if err := k.socket.Load().WritePing(nil); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if got := k.pongs.Load(); got != n+1 {
+				t.Errorf("%d pongs for %d pings", got, n+1)
+			}
+		}
+		if n := w.dials.Load(); n != 1 {
+			t.Errorf("%d sockets", n)
+		}
+	})
+}
+
 func TestATrackerThatRefuses(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.http.Handler = http.NotFoundHandler()

@@ -72,22 +72,29 @@ func (w *world) shut() {
 }
 
 // script has the tracker answer each message with what answers returns. It counts what is asked.
-func (w *world) script(answers func() []string) *atomic.Int64 {
+func (w *world) script(answers func() []string) *atomic.Int64 { return &w.scripted(answers).asked }
+
+func (w *world) scripted(answers func() []string) *scripted {
 	k := &scripted{answers: answers}
 	up := gws.NewUpgrader(k, nil)
 	w.http.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if socket, err := up.Upgrade(rw, r); err == nil {
+			k.socket.Store(socket)
 			go socket.ReadLoop()
 		}
 	})
-	return &k.asked
+	return k
 }
 
 type scripted struct {
 	gws.BuiltinEventHandler
 	answers func() []string
 	asked   atomic.Int64
+	pongs   atomic.Int64
+	socket  atomic.Pointer[gws.Conn] // the last one
 }
+
+func (k *scripted) OnPong(*gws.Conn, []byte) { k.pongs.Add(1) }
 
 func (k *scripted) OnMessage(c *gws.Conn, m *gws.Message) {
 	defer m.Close()
