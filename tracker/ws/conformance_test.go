@@ -341,7 +341,7 @@ func TestConformance(t *testing.T) {
 			}
 			w.wantCounts(a, announce('a'), 0, 1) // the socket is still good
 		}},
-		{"Idle socket: ping after 60 to 90 s", func(w *world) {
+		{"Idle socket: ping after 30 to 45 s, before proxies cut it", func(w *world) {
 			a, dead := w.connect(), w.connect()
 			dead.Mute()
 			pings := func(s *testnet.Socket) (n int) {
@@ -353,13 +353,13 @@ func TestConformance(t *testing.T) {
 				}
 				return n
 			}
-			time.Sleep(59 * time.Second)
+			time.Sleep(29 * time.Second)
 			if n := pings(a); n != 0 {
-				w.Errorf("%d pings within 59 s", n)
+				w.Errorf("%d pings within 29 s", n)
 			}
-			time.Sleep(31 * time.Second)
+			time.Sleep(18 * time.Second)
 			if n := pings(a); n != 1 {
-				w.Errorf("%d pings within 90 s", n)
+				w.Errorf("%d pings within 47 s", n)
 			}
 			time.Sleep(time.Minute)
 			synctest.Wait()
