@@ -43,7 +43,31 @@ func (s *Server) address(r *http.Request) netip.Addr {
 		}
 		a = next.Unmap()
 	}
+	s.wonder(r)
 	return a
+}
+
+// wonder tells the operator, once a day, of a proxy that seems to be set up so that all who come through it are one address.
+func (s *Server) wonder(r *http.Request) {
+	from := peer(r)
+	if s.config.ProxyProtocol || !from.IsLoopback() && !from.IsPrivate() && !s.trusted(from) {
+		return // anybody may write headers
+	}
+	if r.Header["X-Forwarded-For"] != nil {
+		if !s.trusted(from) {
+			s.wondered.Do(func() {
+				s.log.Warn("X-Forwarded-For is not believed: all who come from there count as one address. If it is your proxy, name it with --trusted-proxy", "address", from)
+			})
+		}
+		return
+	}
+	// What the machine itself asks names no origin, or one of its own.
+	origin, err := url.Parse(r.Header.Get("Origin"))
+	if err == nil && origin.Host != "" && !loopback.Host(origin.Host) && (from.IsLoopback() || s.trusted(from)) {
+		s.wondered.Do(func() {
+			s.log.Warn("a proxy seems not to say for whom it asks: all who come through it count as one address. Have it add X-Forwarded-For, and name it with --trusted-proxy", "address", from, "origin", origin.Host)
+		})
+	}
 }
 
 // local says whether a request was made on this very machine, at a name of its own: not by somebody else's page that has

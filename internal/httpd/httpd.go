@@ -42,6 +42,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/starling-p2p/starling/internal/watched"
 	"github.com/starling-p2p/starling/relay"
 )
@@ -55,6 +57,8 @@ const (
 	maxHeader    = 16 << 10
 	// shutdownTimeout is what requests under way get to finish.
 	shutdownTimeout = 10 * time.Second
+	// wonderEvery is how often the log names a proxy that is set up wrongly.
+	wonderEvery = 24 * time.Hour
 )
 
 // Server is one listening server.
@@ -73,7 +77,8 @@ type Server struct {
 	// trackerOnly: there are no pages.
 	trackerOnly bool
 	log         *slog.Logger
-	acme        *acme // nil without a domain
+	wondered    rate.Sometimes // about proxies
+	acme        *acme          // nil without a domain
 }
 
 // Listen checks the configuration and begins to listen. Errors say which flag to change. The files are those of the
@@ -96,7 +101,7 @@ func Listen(config Config, files fs.FS, log *slog.Logger) (*Server, error) {
 			return nil, fmt.Errorf("reading the built pages: %w", err)
 		}
 	}
-	s := &Server{config: config, settings: settings, log: log, trackerOnly: files == nil || config.NoPages}
+	s := &Server{config: config, settings: settings, log: log, wondered: rate.Sometimes{Interval: wonderEvery}, trackerOnly: files == nil || config.NoPages}
 	if err := s.listenBoth(); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+
+	"golang.org/x/time/rate"
 )
 
 // Site serves somebody else's pages where a Front says, with its TLS and its notion of who asks. There are no routes,
@@ -28,7 +30,7 @@ func ListenSite(front Front, log *slog.Logger) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: Config{Front: front}, settings: settings{proxies: proxies}, log: log}
+	s := &Server{config: Config{Front: front}, settings: settings{proxies: proxies}, wondered: rate.Sometimes{Interval: wonderEvery}, log: log}
 	if err := s.listenBoth(); err != nil {
 		return nil, err
 	}
