@@ -20,6 +20,7 @@ import (
 
 	"github.com/starling-p2p/starling/internal/egress"
 	"github.com/starling-p2p/starling/internal/names"
+	"github.com/starling-p2p/starling/rendezvous"
 )
 
 const maxTrackerReply = 1 << 20
@@ -136,6 +137,9 @@ func askHTTP(ctx context.Context, client *http.Client, at url.URL, query string,
 	}
 	n, err := skim(body)
 	if err != nil {
+		if rendezvous.WebPage(response) {
+			return rendezvous.ErrWebPage
+		}
 		return fmt.Errorf("the tracker answers %s, and nothing that a tracker would", response.Status)
 	}
 	if err := bencode.Unmarshal(body[:n], answer); err != nil {

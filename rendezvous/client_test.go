@@ -2,6 +2,7 @@ package rendezvous_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -386,6 +387,43 @@ func TestATrackerThatRefuses(t *testing.T) {
 		}
 	})
 }
+
+// What stands between a peer and its tracker answers in its place: it is said what to do.
+func TestWhatIsNoWebSocket(t *testing.T) {
+	answer := func(status int, kind, body string, headers ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			for i := 0; i < len(headers); i += 2 {
+				w.Header().Set(headers[i], headers[i+1])
+			}
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	for want, handler := range map[string]http.HandlerFunc{
+		"sign in first":                                answer(200, "text/html; charset=utf-8", "<!doctype html><title>Sign in"),
+		"does not pass on WebSockets":                  answer(426, "text/plain", "This is a WebTorrent tracker."),
+		"sends on to https://login.example:":           answer(302, "text/html", "", "Location", "https://login.example/?back"),
+		"the server behind it is not":                  answer(502, "text/html", "<h1>Bad Gateway"),
+		"429 Too Many Requests: Too many from you.":    answer(429, "text/plain; charset=utf-8", "Too many\x00from you.\n"),
+		"it answers 403 Forbidden, and no WebSocket":   answer(403, "text/html", "<h1>No"),
+		"it answers 204 No Content, and no WebSocket":  answer(204, "text/plain", ""),
+		"it answers 400 Bad Request: " + long(200)[:9]: answer(400, "text/plain", long(1<<10)),
+	} {
+		inWorld(t, func(w *world) {
+			w.http.Handler = handler
+			p := w.peer('p', 0)
+			defer p.client.Close()
+			torrent := p.add(hash(1))
+			synctest.Wait()
+			if s := torrent.Status()[0]; s.Err == nil || !strings.Contains(s.Err.Error(), want) || len(s.Err.Error()) > 400 {
+				t.Errorf("%v, want %q", s.Err, want)
+			}
+		})
+	}
+}
+
+func long(n int) string { return strings.Repeat("x", n) }
 
 // What a tracker refuses is told its user, and not asked of it again for a minute, whatever happens.
 func TestATorrentThatIsRefused(t *testing.T) {

@@ -52,10 +52,14 @@ func (c *Client) connect(ctx context.Context, address string, receive func([]byt
 	}
 	s := &session{receive: receive, queue: make(chan func() []byte, maxQueued), ended: make(chan struct{})}
 	hurry := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	s.conn, _, err = gws.NewClientFromConn(s, &gws.ClientOption{
+	var response *http.Response
+	s.conn, response, err = gws.NewClientFromConn(s, &gws.ClientOption{
 		Addr: address, ReadMaxPayloadSize: longestMessage, ReadBufferSize: 4 << 10, CheckUtf8Enabled: false,
 		HandshakeTimeout: 2 * connectWithin, Logger: quiet{}, RequestHeader: http.Header{"User-Agent": {c.o.Agent}},
 	}, conn)
+	if err != nil && response != nil && response.StatusCode != http.StatusSwitchingProtocols {
+		err = noSocket(response)
+	}
 	if err != nil || !hurry() {
 		_ = conn.Close()
 		return nil, reason(ctx, err)

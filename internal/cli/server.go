@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,35 @@ func (s server) trackers() []string {
 // here says whether only this machine knows the server by that name.
 func (s server) here() bool {
 	return loopback.Host(s.Host)
+}
+
+// hint says why a link to it may not work for those it is sent to, browsers among them or not, as far as its trackers show;
+// "" where nothing is known.
+func (s server) hint(trackers []peer.Tracker, toBrowsers bool) string {
+	met, why, browsers := false, "it does not answer", ""
+	for _, t := range trackers {
+		switch {
+		case !slices.Contains(s.trackers(), t.URL):
+		case t.Connected:
+			met = true
+		case t.Err != nil:
+			why = safe(t.Err.Error())
+			if t.URL == s.tracker() {
+				browsers = why
+			}
+		}
+	}
+	switch {
+	case !met:
+		return fmt.Sprintf("No Starling server is at %s (%s): the link does not work yet.\nStart one with 'starling serve', or name another with --server or STARLING_SERVER. It is tried again and again.", s, why)
+	case toBrowsers && browsers != "":
+		return fmt.Sprintf("Browsers cannot fetch what is shared: nobody is introduced to them at %s (%s). It is tried again and again.", s.tracker(), browsers)
+	case s.here():
+		return fmt.Sprintf("The link works on this machine only, as it names %s. --server names a server that others reach.", s.Hostname())
+	case toBrowsers && s.Scheme == "http":
+		return fmt.Sprintf("Browsers open no such link: over http:// they check and decrypt nothing. 'starling get' takes it; for browsers %s needs https://.", s.Host)
+	}
+	return ""
 }
 
 // iceServers are the STUN and TURN servers that it gives to browsers.

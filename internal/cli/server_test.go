@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/starling-p2p/starling/peer"
 )
 
 func TestServersOfLinks(t *testing.T) {
@@ -38,6 +41,43 @@ func TestServersOfLinks(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("--server %q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestHints(t *testing.T) {
+	away := errors.New("a proxy")
+	for _, c := range []struct {
+		server    string
+		ws, http  error
+		elsewhere bool
+		want      string
+	}{
+		{"https://share.example.org", nil, nil, false, ""},
+		{"https://share.example.org", nil, away, false, ""},
+		{"https://share.example.org", away, nil, false, "Browsers cannot fetch what is shared: nobody is introduced to them at wss://share.example.org/announce (a proxy)"},
+		{"https://share.example.org", away, away, true, "No Starling server is at https://share.example.org (a proxy)"},
+		{"http://localhost:8080", nil, nil, false, "on this machine only"},
+		{"http://localhost:8080", away, nil, false, "Browsers cannot fetch"},
+		{"http://192.168.1.5:8080", nil, nil, false, "192.168.1.5:8080 needs https://"},
+	} {
+		s, err := parseServer(c.server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		urls := s.trackers()
+		trackers := []peer.Tracker{
+			{URL: urls[0], Connected: c.ws == nil, Err: c.ws}, {URL: urls[1], Connected: c.http == nil, Err: c.http},
+			{URL: "wss://other.example/announce", Connected: c.elsewhere},
+		}
+		for range trackers {
+			trackers = append(trackers[1:], trackers[0])
+			if got := s.hint(trackers, true); !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
+				t.Errorf("%s, ws %v, http %v: %q, want %q", c.server, c.ws, c.http, got, c.want)
+			}
+			if got := s.hint(trackers, false); strings.Contains(got, "rowsers") {
+				t.Errorf("%s, for machines: %q", c.server, got)
+			}
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"slices"
 
 	"github.com/starling-p2p/starling/peer"
 )
@@ -126,7 +125,9 @@ func (c *sharing) run(ctx context.Context, s streams, n *network, command string
 	if err := also(t.Link(host.String())); err != nil {
 		return err
 	}
-	c.hint(view, t, host)
+	if hint := host.hint(t.Stats().Trackers, command == "share"); hint != "" {
+		view.say("%s", hint)
+	}
 	if until > 0 {
 		err = sharedUntil(ctx, view, t, &others, until)
 	} else {
@@ -151,26 +152,6 @@ func (c *sharing) print(s streams, json bool, t *peer.Torrent, host server) (err
 		_, err = fmt.Fprintln(s.out, e.Magnet)
 	}
 	return err
-}
-
-// hint says why a link may not work for those it is sent to.
-func (c *sharing) hint(view *screen, t *peer.Torrent, host server) {
-	why := "it does not answer"
-	for _, tracker := range t.Stats().Trackers {
-		if own := slices.Contains(host.trackers(), tracker.URL); own && tracker.Connected {
-			why = ""
-			break
-		} else if own && tracker.Err != nil {
-			why = safe(tracker.Err.Error())
-		}
-	}
-	if why != "" {
-		view.say("No Starling server is at %s (%s): the link does not work yet.\nStart one with 'starling serve', or name another with --server or STARLING_SERVER. It is tried again and again.", host, why)
-		return
-	}
-	if host.here() {
-		view.say("The link works on this machine only, as it names %s. --server names a server that others reach.", host.Hostname())
-	}
 }
 
 // cause is an error of the file system without the path, which is said already.
