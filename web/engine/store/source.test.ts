@@ -59,6 +59,17 @@ test('what is read may be changed', async () => {
   expect(await source.read(0, 10)).toEqual(big.slice(0, 10))
 })
 
+test('what is read in large parts is the reader\'s own, to change or to give away', async () => {
+  const source = new BlobSource([new Blob([big, big])])
+  const whole = concat([big, big])
+  for (let at = 0; at < whole.length; at += 1 << 20) {
+    const bytes = await source.read(at, at + (1 << 20))
+    expect(Buffer.compare(bytes, whole.subarray(at, at + (1 << 20)))).toBe(0)
+    expect(bytes.buffer.byteLength).toBe(1 << 20)
+    structuredClone(bytes, { transfer: [bytes.buffer] })
+  }
+})
+
 test('a file that is gone', async () => {
   const error = new DOMException('gone', 'NotReadableError')
   const gone = vi.spyOn(Blob.prototype, 'arrayBuffer').mockRejectedValueOnce(error)

@@ -89,7 +89,9 @@ export class BlobSource implements Store {
     const [oldest] = all.keys()
     if (oldest && all.size > maxAhead) all.delete(oldest)
     try {
-      return (await some.data).subarray(start - some.start, end - some.start)
+      const data = await some.data
+      // A copy, as others are given the rest of it.
+      return data.length === end - start ? data : data.slice(start - some.start, end - some.start)
     } catch (error) {
       all.delete(this)
       throw error

@@ -6,7 +6,7 @@ import type { Card } from '../types.ts'
  * a piece after its hash was right and reads only what it wrote. Calls may overlap.
  */
 export interface Store {
-  /** Bytes [start, end), or a StarlingError 'storage' or 'unreadable'. */
+  /** Bytes [start, end), the caller's own to change or transfer; or a StarlingError 'storage' or 'unreadable'. */
   read(start: number, end: number): Promise<Bytes>
   /**
    * Resolves when the bytes can be read, and outlive the page; data's buffer may be transferred away, so the caller
