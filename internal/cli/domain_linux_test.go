@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -19,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +28,7 @@ import (
 )
 
 // --domain gets a certificate from an authority that others wrote, on an internet of its own; after a restart it still
-// has it, though the authority is gone.
+// has it, though the authority is gone, and so has a site at its place. Where none comes, the log says so.
 func TestDomain(t *testing.T) {
 	for _, program := range []string{"pebble", "pebble-challtestsrv"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -39,8 +41,9 @@ func TestDomain(t *testing.T) {
 
 	const name = "memos.example"
 	dir := t.TempDir()
-	serve := func() *exec.Cmd {
-		cmd := exec.Command("starling", "serve", "--domain", name, "--acme-ca", api, "--cert-dir", filepath.Join(dir, "certificates"))
+	start := func(command ...string) *exec.Cmd {
+		command = append(command, "--domain", name, "--acme-ca", api, "--cert-dir", filepath.Join(dir, "certificates"))
+		cmd := exec.Command("starling", command...)
 		cmd.Env = append(append(os.Environ(), environment...), "XDG_DATA_HOME="+dir)
 		cmd.Stderr = t.Output()
 		here.Start(cmd)
@@ -48,7 +51,7 @@ func TestDomain(t *testing.T) {
 	}
 	client := visitor(here, netip.AddrPortFrom(here.Addr, 443), name, roots)
 
-	server := serve()
+	server := start("serve")
 	testnet.UntilRight(t, "there is a page over HTTPS", func() error {
 		answer, err := client.Get("https://" + name + "/healthz")
 		if err != nil {
@@ -72,19 +75,36 @@ func TestDomain(t *testing.T) {
 	}
 
 	authority.Plug(false)
-	_ = server.Process.Signal(os.Interrupt)
-	if err := server.Wait(); err != nil {
-		t.Errorf("it ended with %v", err)
-	}
-	serve()
-	client.CloseIdleConnections()
-	testnet.UntilRight(t, "there is a page from the certificate that was kept", func() error {
-		answer, err := client.Get("https://" + name + "/healthz")
-		if err == nil {
-			_ = answer.Body.Close()
+	for _, next := range [][]string{{"serve"}, {"edge", t.TempDir(), "--cache-dir", filepath.Join(dir, "edge")}} {
+		_ = server.Process.Signal(os.Interrupt)
+		if err := server.Wait(); err != nil {
+			t.Errorf("it ended with %v", err)
 		}
-		return err
-	})
+		server = start(next...)
+		client.CloseIdleConnections()
+		testnet.UntilRight(t, next[0]+" has the certificate that was kept", func() error {
+			answer, err := client.Get("https://" + name + "/healthz")
+			if err == nil {
+				_ = answer.Body.Close()
+			}
+			return err
+		})
+	}
+
+	lost := exec.Command("starling", "serve", "--domain", name, "--acme-ca", "https://127.0.0.1:1/dir", "--cert-dir", t.TempDir(), "--addr", "127.0.0.1:0")
+	said, err := lost.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	here.Start(lost)
+	for lines := bufio.NewScanner(said); ; {
+		if !lines.Scan() {
+			t.Fatal("nobody is told that there is no certificate")
+		}
+		if strings.Contains(lines.Text(), "no certificate yet") && strings.Contains(lines.Text(), "127.0.0.1:1") {
+			return
+		}
+	}
 }
 
 // startAuthority runs pebble, for which all names lead to address. It returns its ACME directory, the roots of the
