@@ -68,6 +68,19 @@ func TestOneSocketForAllTorrents(t *testing.T) {
 		if s := w.store.Stats(); w.dials.Load() != 1 || s.Peers != 2 {
 			t.Errorf("one more: %d sockets, %+v", w.dials.Load(), s)
 		}
+		// Those that were closed do not come back.
+		time.Sleep(2 * interval)
+		synctest.Wait()
+		if s := w.store.Stats(); s.Peers != 2 {
+			t.Errorf("later: %+v", s)
+		}
+		w.shut()
+		w.open()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if s := w.store.Stats(); s.Peers != 2 {
+			t.Errorf("at a tracker that was away: %+v", s)
+		}
 	})
 }
 
