@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const starling = fileURLToPath(new URL('./web/engine/index.ts', import.meta.url))
+const cores = availableParallelism()
 /**
  * What a page of a site does in a few seconds is counted there, or what a line carries that this program makes: these have
  * the machine to themselves.
@@ -13,7 +14,8 @@ const alone = ['e2e/edge*.test.ts', 'e2e/far.test.ts']
 // a test that fails is run once more, and what it said at first is at the end of the report: it is a fault to be
 // understood all the same, and most so far were ones of what is tested.
 const browsers = { testTimeout: 240_000, hookTimeout: 240_000, retry: process.env.CI ? 1 : 0 }
-const unit = { testTimeout: 60_000, hookTimeout: 60_000 }
+// Vitest itself leaves one processor free; and to start a thread costs half of what a process does.
+const unit = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'threads' as const, maxWorkers: cores }
 
 export default defineConfig({
   resolve: { alias: { starling } },
@@ -27,7 +29,7 @@ export default defineConfig({
         // its mind.
         test: {
           name: 'e2e', include: ['e2e/**/*.test.ts'], exclude: alone, ...browsers,
-          maxWorkers: Math.min(2, availableParallelism()), sequence: { groupOrder: 1 },
+          maxWorkers: Math.min(2, cores), sequence: { groupOrder: 1 },
         },
       },
       { extends: true, test: { name: 'alone', include: alone, ...browsers, maxWorkers: 1, sequence: { groupOrder: 2 } } },
