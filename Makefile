@@ -6,7 +6,7 @@
 # make bench  the measured table
 # make scale  the simulation of docs/scale.md
 # make clean  away with all that was built or installed here
-.PHONY: run test build binary dev bench scale lint clean web programs
+.PHONY: run test build binary dev bench scale lint clean web programs vet gofmt tsc eslint unit packages
 .DEFAULT_GOAL := build
 
 # libutp without asserts, at which a stranger's packet could end the program: peer/utp_cgo.go.
@@ -17,8 +17,8 @@ export GOFLAGS += -tags=nosqlite -trimpath
 
 web_sources := $(shell find web -path web/built -prune -o -type f -print)
 go_sources := $(shell find . -path ./node_modules -prune -o -name '*.go' -print) go.mod go.sum
-# names what is not as gofmt has it
-format = ! gofmt -l $(filter %.go,$(go_sources)) | grep .
+# each one's report in one piece, where this make can
+in_pieces := $(and $(filter output-sync,$(.FEATURES)),-O)
 
 run: build
 	bin/starling serve
@@ -42,13 +42,30 @@ node_modules/.installed: package.json package-lock.json
 programs:
 	e2e/install-programs
 
+# Two at a time: of what Go's tests take, half is waiting. What fails soonest comes first.
 test: build programs
+	@$(MAKE) --no-print-directory -j2 $(in_pieces) gofmt tsc vet eslint unit packages
+	npx vitest run --project e2e --project alone
+
+vet:
 	go vet ./...
-	$(format)
+
+# names what is not as gofmt has it
+gofmt:
+	@! gofmt -l $(filter %.go,$(go_sources)) | grep .
+
+tsc eslint unit: node_modules/.installed
+tsc:
 	npx tsc --noEmit
+
+eslint:
 	npx eslint .
+
+unit:
+	npx vitest run --project unit
+
+packages:
 	go test -vet=off -ldflags='-s -w' ./...
-	npx vitest run
 
 dev: build
 	bin/starling serve & npx vite --config web/vite.config.ts; kill %1
@@ -60,11 +77,9 @@ bench: build
 scale:
 	go run ./bench/scale
 
-lint: node_modules/.installed
-	$(format)
+lint: gofmt eslint
 	GOOS=darwin go vet ./...
 	GOOS=windows go vet ./...
-	npx eslint .
 
 clean:
 	rm -rf bin node_modules web/built/*
