@@ -172,19 +172,49 @@ func TestShareAgainUnderAnotherNumber(t *testing.T) {
 	}
 }
 
-// Of a folder that is shared anew whenever it has changed, what it was is not kept for ever.
+// Of a folder that is shared anew whenever it has changed, what it was is not kept for ever: neither from one start of the
+// program to the next, nor while it runs. What is open still is.
 func TestStateOfWhatChangesStaysSmall(t *testing.T) {
 	dir, data := t.TempDir(), t.TempDir()
 	for i := range 300 {
 		write(t, filepath.Join(dir, fmt.Sprint(i)), random(10, byte(i)))
 	}
+	t.Run("across starts", func(t *testing.T) {
+		staysSmall(t, dir, data, func() {
+			p := start(t, func(o *Options) { o.DataDir = data })
+			share(t, p, ShareOptions{Paths: []string{dir}, Private: true})
+			_ = p.Close()
+		})
+	})
+	t.Run("while it runs", func(t *testing.T) {
+		data := t.TempDir()
+		p := start(t, func(o *Options) { o.DataDir = data })
+		other := write(t, filepath.Join(t.TempDir(), "a"), random(10, 1))
+		first := share(t, p, ShareOptions{Paths: []string{other}})
+		write(t, other, random(10, 2))
+		var last *Torrent
+		staysSmall(t, dir, data, func() {
+			now := share(t, p, ShareOptions{Paths: []string{dir}, Private: true})
+			if last != nil {
+				_ = last.Close()
+			}
+			last = now
+		})
+		_ = share(t, p, ShareOptions{Paths: []string{other}}).Close()
+		if first.TorrentFile() == nil {
+			t.Error("of what is open its metadata is forgotten")
+		}
+	})
+}
+
+// staysSmall fails where what is known in that data folder grows with each change of dir.
+func staysSmall(t *testing.T, dir, data string, share func()) {
+	t.Helper()
 	size := func(changes byte) int64 {
 		t.Helper()
 		for i := range changes {
 			write(t, filepath.Join(dir, "0"), random(10+int(i), changes))
-			p := start(t, func(o *Options) { o.DataDir = data })
-			share(t, p, ShareOptions{Paths: []string{dir}, Private: true})
-			_ = p.Close()
+			share()
 		}
 		info, err := os.Stat(filepath.Join(data, "state.db"))
 		if err != nil {

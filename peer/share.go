@@ -72,12 +72,16 @@ func (p *Peer) Share(ctx context.Context, o ShareOptions) (*Torrent, error) {
 	for i := range m.pieces {
 		done.set(i)
 	}
+	was := p.state.get(sharesBucket, list.key)
 	err = p.state.put(
 		entry{infoBucket, ih[:], info}, recordEntry(sharedBucket, ih, &r), entry{sharesBucket, list.key, ih[:]},
 		entry{sharedProgressBucket, ih[:], progress{done, before}.encode()},
 	)
 	if err != nil {
 		return nil, fmt.Errorf("writing down what is shared: %w", err)
+	}
+	if was != nil && !slices.Equal(was, ih[:]) {
+		p.state.prune(func(ih [20]byte) bool { return p.torrent(ih) != nil })
 	}
 	files.seal(before)
 	return p.seed(ih, r, m, from, files, done)

@@ -83,7 +83,7 @@ func openState(dir string) (*state, error) {
 				return err
 			}
 		}
-		return prune(tx)
+		return prune(tx, func([20]byte) bool { return false })
 	})
 	if err != nil {
 		_ = db.Close()
@@ -94,8 +94,8 @@ func openState(dir string) (*state, error) {
 }
 
 // prune removes what was shared and has changed since: the same paths have another infohash now, and nothing asks for the
-// one before.
-func prune(tx *bolt.Tx) error {
+// one before, unless it is open.
+func prune(tx *bolt.Tx, open func([20]byte) bool) error {
 	asked, added := map[string]bool{}, tx.Bucket(addedBucket)
 	err := tx.Bucket(sharesBucket).ForEach(func(_, ih []byte) error {
 		asked[string(ih)] = true
@@ -103,7 +103,7 @@ func prune(tx *bolt.Tx) error {
 	})
 	var old [][]byte
 	err = errors.Join(err, tx.Bucket(sharedBucket).ForEach(func(ih, _ []byte) error {
-		if !asked[string(ih)] {
+		if !asked[string(ih)] && !open([20]byte(ih)) {
 			old = append(old, slices.Clone(ih))
 		}
 		return nil
@@ -115,6 +115,11 @@ func prune(tx *bolt.Tx) error {
 		}
 	}
 	return err
+}
+
+// prune is that of a database that is open. What it cannot remove is removed at the next start.
+func (s *state) prune(open func([20]byte) bool) {
+	_ = s.db.Update(func(tx *bolt.Tx) error { return prune(tx, open) })
 }
 
 // InUse says whether a peer has this data directory, in whichever process.
