@@ -25,6 +25,8 @@ interface Shown extends Toast {
 export class Toasts extends PageElement {
   #shown: Shown[] = []
   #key = 0
+  /** One is being read, so the others' clocks stand still, too. */
+  #held = false
   /** What had the focus before a message got it. */
   #before: EventTarget | null = null
 
@@ -48,6 +50,7 @@ export class Toasts extends PageElement {
   }
 
   readonly #hold = (): void => {
+    this.#held = true
     for (const toast of this.#shown) {
       if (toast.since === undefined) continue
       clearTimeout(toast.timer)
@@ -57,11 +60,12 @@ export class Toasts extends PageElement {
   }
 
   readonly #release = (): void => {
+    this.#held = false
     for (const toast of this.#shown) this.#run(toast)
   }
 
   #run(toast: Shown): void {
-    if (toast.since !== undefined || toast.left === Infinity) return
+    if (this.#held || toast.since !== undefined || toast.left === Infinity) return
     toast.since = performance.now()
     toast.timer = setTimeout(() => this.#over(toast), Math.max(1000, toast.left))
   }
