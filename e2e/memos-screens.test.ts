@@ -471,6 +471,30 @@ describe('everybody can use it', () => {
     expect(await places.evaluate((seen) => [...seen])).toHaveLength(1)
   })
 
+  test('a double click on Record records, and one on a message that it was read does not press what lay below', async () => {
+    const { page } = await visitor()
+    // Where Stop comes to lie on Record.
+    await page.setViewport({ width: 390, height: 640 })
+    const record = (await (await control(page, 'Record')).boundingBox())!
+    await page.mouse.click(record.x + 40, record.y + 40, { count: 2 })
+    await onTheClock(page, 2)
+    await press(page, 'Stop')
+    await control(page, 'Share')
+    await press(page, 'Delete')
+    const close = (await (await control(page, 'Close this message')).boundingBox())!
+    await page.evaluate((x, y) => {
+      const below = document.createElement('button')
+      below.style.cssText = `position: fixed; left: ${x}px; top: ${y}px; width: 40px; height: 40px`
+      below.onclick = () => (document.body.dataset.below = 'pressed')
+      document.body.append(below)
+    }, close.x, close.y)
+    await page.mouse.click(close.x + 20, close.y + 20, { count: 2 })
+    await page.waitForFunction(() => !document.querySelector('.toast'))
+    expect(await page.evaluate(() => document.body.dataset.below)).toBeUndefined()
+    await page.mouse.click(close.x + 20, close.y + 20)
+    expect(await page.evaluate(() => document.body.dataset.below)).toBe('pressed')
+  })
+
   test('the sheet to share on: a double click leaves it open, Back does not', async () => {
     const { page } = await visitor()
     await makeMemo(page, 'A title that goes on and on, '.repeat(6))

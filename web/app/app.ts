@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit'
+import { firstClickOnly } from '../ui/doubled.ts'
 import { PageElement } from '../ui/element.ts'
 import { icons } from '../ui/icons.ts'
 import { mark } from '../ui/mark.ts'
@@ -42,6 +43,7 @@ class App extends PageElement {
   override connectedCallback(): void {
     super.connectedCallback()
     this.#router.start()
+    firstClickOnly()
     for (const type of ['dragover', 'drop'] as const) addEventListener(type, refuse)
     const loaded = () => {
       void register(this.#host.toast).catch(reportError)

@@ -16,7 +16,8 @@
  *   who learns what  hiding.ts: this device's network address
  *   several tabs     turn.ts: one does the work; others.ts: the others hear of it
  *   a page           vigil.ts: stays open, and the screen on
- *   on the screen    element.ts, repeat.ts, scroll.ts ─ sheet.ts, toasts.ts, parts.ts, icons.ts, mark.ts; wave.ts, flock.ts: a sound, drawn
+ *   on the screen    element.ts, repeat.ts, scroll.ts; doubled.ts: the second click of two ─ sheet.ts, toasts.ts, parts.ts,
+ *                    icons.ts, mark.ts; wave.ts, flock.ts: a sound, drawn
  *
  * This file is the contract.
  */

@@ -49,12 +49,9 @@ export abstract class Sheet extends PageElement {
     this.#pressed = target
   }
 
-  /**
-   * Outside of what is on it: but the second click of two is meant for the button that opened it, and whoever selects
-   * words, or thinks better of pressing a button, may let go of the mouse out there.
-   */
+  /** Outside of what is on it: but whoever selects words, or thinks better of pressing a button, may let go of the mouse out there. */
   readonly #click = (event: MouseEvent): void => {
-    if (event.target === this.#dialog && this.#pressed === this.#dialog && event.detail < 2) this.close()
+    if (event.target === this.#dialog && this.#pressed === this.#dialog) this.close()
   }
 
   protected override update(changed: PropertyValues): void {
