@@ -180,6 +180,27 @@ func TestTCP(t *testing.T) {
 			}
 			<-sent
 		}},
+		{"one that takes nothing for a while, and asks no more by then", func(s *system) {
+			slow, other := s.connect(), s.connect()
+			slow.Hold()
+			some := []byte(strings.Repeat(frame(testnet.Text, scrape(255)), 10)) // in one read, mostly
+			sent, turns := uint64(0), uint64(0)
+			for patience := 1; patience > 0; {
+				slow.Raw(some)
+				sent += 10
+				for patience = 1_000; patience > 0 && s.tracker.Stats().Messages < sent+turns; patience-- {
+					other.Send(announce('o'))
+					s.incomplete(other)
+					turns++
+				}
+			}
+			slow.Release()
+			for range sent {
+				if files, _ := slow.Next()["files"].(map[string]any); len(files) != 255 {
+					s.Fatalf("an answer with %d files", len(files))
+				}
+			}
+		}},
 		{"one that never stops does not hold up others", func(s *system) {
 			flood, other := s.connect(), s.connect()
 			flood.Discard()
