@@ -34,6 +34,11 @@ export function bytes(value: number): string {
   return `${value >= 99.5 || !unit ? Math.round(value) : value.toPrecision(2)} ${units[unit]}`
 }
 
+/** Which bucket has that time in it, or is the nearest to it. */
+export function holding(buckets: readonly Bucket[], at: number): number {
+  return Math.max(0, buckets.findLastIndex((bucket) => bucket.at <= at))
+}
+
 /** With the hour as people here count it, in English as all of the page is. at: seconds since 1970. */
 export function when(at: number, options: Intl.DateTimeFormatOptions): string {
   const { hourCycle } = new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions()
@@ -96,6 +101,8 @@ export class Plot<B extends Bucket> {
     slider.addEventListener('pointermove', (event) => this.#point(event))
     slider.addEventListener('pointerdown', (event) => this.#point(event))
     slider.addEventListener('pointerleave', () => this.#look(undefined))
+    // Who has come to it by keyboard reads one bucket, not every few seconds what the last one is by then.
+    slider.addEventListener('focus', () => this.#look(this.#cursor ?? this.#buckets.length - 1))
     slider.addEventListener('blur', () => this.#look(undefined))
     new ResizeObserver(() => this.#draw()).observe(slider)
     const scroll = make('div', '', 'scroll')
@@ -110,9 +117,11 @@ export class Plot<B extends Bucket> {
 
   /** Shows other figures; there is at least one bucket. */
   show(spec: Spec<B>, buckets: B[]): void {
+    // What is looked at stays so while time goes on.
+    const at = this.#cursor === undefined ? undefined : this.#buckets[this.#cursor]!.at
     this.#spec = spec
     this.#buckets = buckets
-    if (this.#cursor !== undefined) this.#cursor = Math.min(this.#cursor, buckets.length - 1)
+    if (at !== undefined) this.#cursor = holding(buckets, at)
     const keyed = spec.parts.filter(([name]) => !this.#isWhole(name))
     this.#keys.replaceChildren(...keyed.map(([name], i) => make('span', name, `key c${i}`)))
     this.#slider.ariaValueMax = String(buckets.length - 1)
