@@ -415,7 +415,7 @@ describe('everybody can use it', () => {
     await until('the title', async () => (await page.title()).startsWith('Flock'))
     await shareLink(page)
     await translate()
-    await press(page, 'Public link', 'radio')
+    await press(page, 'Public link')
     await reads(page, 'Anyone at all can listen', 'dialog:modal')
     await control(page, 'Copy magnet')
   })

@@ -214,7 +214,7 @@ test('a public link is a magnet too, and the article’s app’s links still wor
   await makeMemo(ann.page, 'For all')
   // The sheet grows when the first link comes, and what is on it moves.
   await shareLink(ann.page)
-  await press(ann.page, 'Public link', 'radio')
+  await press(ann.page, 'Public link')
   const field = await control(ann.page, 'Magnet', 'textbox')
   const magnet = await field.evaluate((input) => (input as HTMLInputElement).value)
   expect(magnet).toMatch(/^magnet:\?xt=urn:btih:[0-9a-f]{40}&/)

@@ -142,7 +142,7 @@ describe('the share sheet', () => {
     expect(await arrived(bob.page)).toContain('one.bin')
     expect(bob.page.url()).toBe(link)
 
-    await press(ann.page, 'Public link', 'radio')
+    await press(ann.page, 'Public link')
     const field = await control(ann.page, 'Magnet', 'textbox')
     const magnet = await field.evaluate((input) => (input as HTMLInputElement).value)
     await share(bob.page, { words: { url: magnet } })

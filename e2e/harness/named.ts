@@ -23,7 +23,6 @@ export function find(root: Node, wanted: string): Element | null {
     textbox: 'textarea, input:not([type]), input:is([type=text], [type=url])',
     searchbox: 'input[type=search]',
     checkbox: 'input[type=checkbox]',
-    radio: 'input[type=radio]',
     slider: 'input[type=range]',
   }
   const words = (text: string | null | undefined) => (text ?? '').replace(/\s+/g, ' ').trim()

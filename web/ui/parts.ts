@@ -115,19 +115,18 @@ export const failedShare = ({ title, text, again }: Failure, retry: () => void):
 /** Whether a link has the key of what is sealed, or is for every WebTorrent program. */
 type Kind = 'private' | 'public'
 
-/** Who can do what with a link: one of two. */
+/**
+ * Who can do what with a link: one of two. Buttons and no radios, of which arrow keys choose each that they come by: what is
+ * public for a moment may be had by somebody for good.
+ */
 export function kinds(current: Kind, what: string, choose: (kind: Kind) => void): TemplateResult {
   const option = (kind: Kind, text: string, icon: TemplateResult) => html`
-    <label>
-      <input type="radio" name="kind" value=${kind} .checked=${current === kind} @change=${() => choose(kind)} />
-      <span>${icon}${text}</span>
-    </label>
+    <button aria-pressed=${current === kind} @click=${() => current === kind || choose(kind)}>${icon}${text}</button>
   `
   return html`
-    <fieldset class="choice-of-link">
-      <legend class="visually-hidden">Who can ${what}</legend>
+    <div class="choice-of-link" role="group" aria-label="Who can ${what}">
       ${option('private', 'Private link', icons.lock)} ${option('public', 'Public link', icons.globe)}
-    </fieldset>
+    </div>
   `
 }
 
