@@ -340,6 +340,12 @@ describe('add', () => {
     expect(world.engines[0]!.added[0]!.id).toEqual(new Uint8Array([100, 101]))
   })
 
+  test('takes a link as a URL', async () => {
+    const { node } = page()
+    await node.add(new URL(`https://starling.example/f#${hash('b')}`))
+    expect(world.engines[0]!.added[0]!.id).toBe(`https://starling.example/f#${hash('b')}`)
+  })
+
   test('refuses what is too large for a torrent file', async () => {
     const { node } = page()
     const film = new Blob()
@@ -449,6 +455,18 @@ describe('a torrent', () => {
     expect(await Promise.race([code(torrent.done), later()])).toBe('not yet')
     hashed.resolve()
     await seeding
+    await before.remove()
+    expect(node.torrents).toContain(torrent)
+  })
+
+  test('that cannot be removed stays, and whoever asked is told', async () => {
+    const { node } = page()
+    const torrent = await node.add(hash('b'))
+    world.engines[0]!.remove = async () => {
+      throw new StarlingError('storage', 'The disk is gone.')
+    }
+    expect(await code(torrent.remove())).toBe('storage')
+    expect(node.torrents).toEqual([torrent])
   })
 
   test('removed in one tab is removed in all', async () => {
@@ -482,6 +500,7 @@ describe('a torrent', () => {
     expect(await code(node.seed(memo(), { name: hash('b'), card: 'three' as never }))).toBe('unsupported')
     expect(torrent.card).toEqual({ title: 'two' })
     expect((await torrent.torrentFile()).length).toBeGreaterThan(0)
+    expect(world.engines[0]!.seeded).toHaveLength(1)
   })
 })
 
@@ -651,6 +670,15 @@ describe('when the tab that runs the engine is gone', () => {
     expect(world.engines[1]!.added[0]!.options.onDemand).toBeFalsy()
   })
 
+  test('what was added, and then seeded here, is seeded again', async () => {
+    const [one, two] = await pages()
+    const torrent = await two.node.add(hash('b'))
+    expect(await two.node.seed(memo(), { name: hash('b') })).toBe(torrent)
+    one.tab.crash()
+    await vi.waitUntil(() => world.engines[1]?.seeded.length)
+    expect(world.engines[1]!.added).toEqual([])
+  })
+
   test('it is loaded for the next one where that failed while it was not needed', async () => {
     const one = page()
     await one.node.ready
@@ -687,6 +715,19 @@ describe('when the tab that runs the engine is gone', () => {
     await vi.waitUntil(() => world.engines[1])
     await two.node.stats()
     expect(world.engines[1]!.relayOnly[0]).toBe(true)
+  })
+
+  test.each([true, false])('whether a page hides the address, by what it said last: %s', async (on) => {
+    const one = page()
+    await one.node.ready
+    const two = page({ relayOnly: !on })
+    await two.node.ready
+    await two.node.setRelayOnly(on)
+    one.tab.crash()
+    await vi.waitUntil(() => world.options[1])
+    expect(world.options[1]).toMatchObject({ relayOnly: on })
+    await two.node.stats()
+    expect(world.engines[1]!.relayOnly).toEqual(on ? [true] : [])
   })
 
   test('an engine that cannot hide the address gets nothing from a page that is to', async () => {
