@@ -193,6 +193,8 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("it says %q", line)
 	}
 	ts.Setenv("URL", url)
+	_, host, _ := strings.Cut(url, "://")
+	ts.Setenv("HOST", host)
 	_, _ = io.WriteString(ts.Stdout(), line+"\n")
 }
 

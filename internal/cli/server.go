@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -24,15 +26,21 @@ type server struct {
 	own bool // the user has named it, and not a link
 }
 
+// parseServer reads a server's URL. Without a scheme it is https, but http on this very machine, where `starling serve` is.
 func parseServer(text string) (server, error) {
-	if !strings.Contains(text, "://") {
+	bare := !strings.Contains(text, "://")
+	if bare {
 		text = "https://" + text
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
 		return server{}, fmt.Errorf("--server %q is not a server's URL such as https://share.example.org", text)
 	}
-	return server{URL: &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}}, nil
+	s := server{URL: &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}}
+	if bare && s.here() {
+		s.Scheme = "http"
+	}
+	return s, nil
 }
 
 // serverOf is the server that a Starling link names; without URL where the text is none.
@@ -66,7 +74,7 @@ func (s server) here() bool {
 // hint says why a link to it may not work for those it is sent to, browsers among them or not, as far as its trackers show;
 // "" where nothing is known.
 func (s server) hint(trackers []peer.Tracker, toBrowsers bool) string {
-	met, why, browsers := false, "it does not answer", ""
+	met, plain, why, browsers := false, false, "it does not answer", ""
 	for _, t := range trackers {
 		switch {
 		case !slices.Contains(s.trackers(), t.URL):
@@ -74,12 +82,15 @@ func (s server) hint(trackers []peer.Tracker, toBrowsers bool) string {
 			met = true
 		case t.Err != nil:
 			why = safe(t.Err.Error())
+			plain = plain || errors.As(t.Err, &tls.RecordHeaderError{})
 			if t.URL == s.tracker() {
 				browsers = why
 			}
 		}
 	}
 	switch {
+	case !met && plain:
+		return fmt.Sprintf("The server at %s speaks no HTTPS: the link does not work. Name it with http:// before it: --server http://%s", s, s.Host)
 	case !met:
 		return fmt.Sprintf("No Starling server is at %s (%s): the link does not work yet.\nStart one with 'starling serve', or name another with --server or STARLING_SERVER. It is tried again and again.", s, why)
 	case toBrowsers && browsers != "":

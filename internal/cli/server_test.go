@@ -33,6 +33,8 @@ func TestServersOfLinks(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"share.example.org": "https://share.example.org", "http://x:8080/": "http://x:8080",
+		"localhost:8080": "http://localhost:8080", "LocalHost": "http://localhost", "127.0.0.1:8080/": "http://127.0.0.1:8080",
+		"https://localhost:8443": "https://localhost:8443", "192.168.1.5:8080": "https://192.168.1.5:8080",
 		"https://x/y": "", "udp://x": "", "": "", "http://": "", "https://me@x": "", "https://x?y": "",
 	} {
 		got := ""
