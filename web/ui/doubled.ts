@@ -7,7 +7,8 @@ const pressable = 'label, button, a, input, select, summary, textarea'
 export function firstClickOnly(): void {
   let first: Element | undefined
   const heed = (event: MouseEvent) => {
-    const target = event.target as Element
+    const { target } = event
+    if (!(target instanceof Element)) return
     const on = target.closest(pressable) ?? target
     // Keys click with 0.
     if (event.detail < 2) first = on
