@@ -52,6 +52,25 @@ func TestOffersAndAnswersBetweenMachines(t *testing.T) {
 	})
 }
 
+// However much goes from one machine to another in the course of time, nothing is lost.
+func TestMuchInTheCourseOfTime(t *testing.T) {
+	inWorld(t, 2, func(w *world) {
+		a, b := w.connect(w.machines[0]), w.connect(w.machines[1])
+		hash, sdp := hashes(1)[0], strings.Repeat("x", 100_000)
+		w.wantCounts(b, testnet.Announce(hash, 'b', seeder), 1, 0)
+		const n = 100 // 10 MB, more than may wait at once
+		for range n {
+			w.wantCounts(a, testnet.Announce(hash, 'a', `"offers":[{"offer":{"sdp":"`+sdp+`"},"offer_id":"i"}]`), 1, 1)
+			if got := w.got(b); len(got) != 1 {
+				t.Fatalf("b got %d offers", len(got))
+			}
+		}
+		if s := w.machines[0].node.Stats(); s.Offers != n || s.Lost != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // Of an answer each message goes from the node of its sender to that of its receiver, and the owner sees none of it.
 func TestAnAnswerIsOneHop(t *testing.T) {
 	inWorld(t, 3, func(w *world) {
