@@ -1,11 +1,9 @@
 package cluster
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,7 +41,7 @@ type member struct {
 
 // view is who is there. It is not altered: another one takes its place.
 type view struct {
-	owners []*member // in the order of their ids
+	owners []*member
 	byID   map[uint32]*member
 }
 
@@ -64,7 +62,8 @@ func (v *view) owner(h tracker.InfoHash) *member {
 	return best
 }
 
-// mix spreads each bit over all others: the last steps of MurmurHash3. All nodes must agree on it.
+// mix spreads each bit over all others: the last steps of MurmurHash3. All nodes must agree on it. It gives no two numbers
+// the same one, so that of two nodes one always has the higher score.
 func mix(x uint64) uint64 {
 	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd
@@ -104,7 +103,6 @@ func (m *members) see() {
 			v.owners = append(v.owners, one)
 		}
 	}
-	slices.SortFunc(v.owners, func(a, b *member) int { return cmp.Compare(a.id, b.id) })
 	m.current.Store(v)
 	m.notify()
 }
