@@ -334,6 +334,9 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *httpd.Config) { c.TrustedProxy = []string{"proxy"} }, "--trusted-proxy \"proxy\" is not an address"},
 		{func(c *httpd.Config) { c.AnnounceInterval = time.Millisecond }, "--announce-interval 1ms is too short"},
 		{func(c *httpd.Config) { c.MaxSocketsPerAddress = 0 }, "--max-sockets-per-address"},
+		{func(c *httpd.Config) { c.AllowOrigin = []string{"https://example.org/path"} }, "--allow-origin \"https://example.org/path\" is not an origin"},
+		{func(c *httpd.Config) { c.ClusterSecretFile = garbage }, "--cluster-secret-file and --cluster-advertise need --cluster"},
+		{func(c *httpd.Config) { c.NATS = "nats:10.0.0.1" }, "--nats is not a URL"},
 	} {
 		config := testnet.Config()
 		c.change(&config)
