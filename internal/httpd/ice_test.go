@@ -252,15 +252,21 @@ func TestRelayMetrics(t *testing.T) {
 	}
 }
 
-// The tracker's UDP at the port of --addr is answered by the socket that is there.
+// The tracker's UDP at the port of --addr is answered by the socket that is there, where that is wanted.
 func TestUDPTrackerBesideTheRelay(t *testing.T) {
+	const connect = "\x00\x00\x04\x17\x27\x10\x19\x80\x00\x00\x00\x00abcd"
+	unasked := dial(t, "udp", testnet.Serve(t, withRelay(), testnet.Files()), nil)
+	if _, err := unasked.Write([]byte(connect)); err != nil {
+		t.Fatal(err)
+	}
+	bind(t, unasked) // whose answer is the first
 	config := withRelay()
 	config.Addr = free(t)
 	config.UDPTracker = []string{config.Addr}
 	url := testnet.Serve(t, config, testnet.Files())
 	conn := dial(t, "udp", url, nil)
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	if _, err := conn.Write([]byte("\x00\x00\x04\x17\x27\x10\x19\x80\x00\x00\x00\x00abcd")); err != nil {
+	if _, err := conn.Write([]byte(connect)); err != nil {
 		t.Fatal(err)
 	}
 	answer := make([]byte, 100)
